@@ -1,0 +1,11 @@
+import { configureGlobal } from 'fast-check';
+
+/** `make fuzz` sets it; an ordinary test run is 1. */
+const factor = Number(process.env.FUZZ_RUNS ?? 1);
+const DEFAULT_RUNS = 100;
+
+if (!Number.isFinite(factor) || factor <= 0) throw new Error(`FUZZ_RUNS is ${process.env.FUZZ_RUNS}, not a number`);
+configureGlobal({ numRuns: DEFAULT_RUNS * factor });
+
+/** How many cases a property tries that has its own idea of enough: `{ numRuns: fuzzRuns(20) }`. */
+export const fuzzRuns = (usual: number): number => Math.ceil(usual * factor);
