@@ -1,0 +1,66 @@
+#include "addon.h"
+
+#include "matcher.h"
+#include "queue.h"
+#include "regex.h"
+
+namespace vpatch {
+
+std::atomic<int64_t> live_objects{0};
+
+bool ReadRange(Napi::Env env, const napi_value* arguments, ByteRange* out) {
+  Elements<uint8_t> bytes;
+  double start, end;
+  if (!ReadElements(env, arguments[0], &bytes) || napi_get_value_double(env, arguments[1], &start) != napi_ok ||
+      napi_get_value_double(env, arguments[2], &end) != napi_ok) {
+    Napi::TypeError::New(env, "expected (bytes: Uint8Array, start: number, end: number)").ThrowAsJavaScriptException();
+    return false;
+  }
+  // Compared as doubles, so that neither NaN nor a number beyond 2^32 can wrap into the range. Both libraries
+  // behind this take 32-bit lengths or offsets.
+  if (!(start >= 0 && start <= end && end <= static_cast<double>(bytes.length) && end < 0xffffffffu)) {
+    Napi::RangeError::New(env, "start and end must lie in the bytes, start first").ThrowAsJavaScriptException();
+    return false;
+  }
+  out->bytes = bytes.data;
+  out->start = static_cast<size_t>(start);
+  out->end = static_cast<size_t>(end);
+  return true;
+}
+
+Napi::Value NewSharedUint32Array(Napi::Env env, size_t length, uint32_t** data) {
+  // Node-API has no call that makes a SharedArrayBuffer.
+  Napi::Object global = env.Global();
+  const Napi::Value bytes = Napi::Number::New(env, static_cast<double>(length * sizeof(uint32_t)));
+  const Napi::Value memory = global.Get("SharedArrayBuffer").As<Napi::Function>().New({bytes});
+  if (env.IsExceptionPending()) return env.Undefined();
+  const Napi::Value array = global.Get("Uint32Array").As<Napi::Function>().New({memory});
+  if (env.IsExceptionPending()) return env.Undefined();
+  Elements<uint32_t> elements;
+  if (!ReadElements(env, array, &elements) || elements.length != length) {
+    Napi::Error::New(env, "cannot allocate shared memory").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  *data = elements.data;
+  return array;
+}
+
+namespace {
+
+Napi::Value LiveObjects(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live_objects.load(std::memory_order_relaxed)));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("liveObjects", Napi::Function::New<LiveObjects>(env, "liveObjects"));
+  DefineMatcher(env, exports);
+  DefineRegex(env, exports);
+  DefineQueue(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace vpatch
+
+static Napi::Object InitVpatch(Napi::Env env, Napi::Object exports) { return vpatch::Init(env, exports); }
+NODE_API_MODULE(vpatch, InitVpatch)

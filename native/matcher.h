@@ -1,0 +1,10 @@
+#pragma once
+
+#include "addon.h"
+
+namespace vpatch {
+
+/** Exports `Matcher`, `compileLiterals` and `MATCH_CASELESS`. */
+void DefineMatcher(Napi::Env env, Napi::Object exports);
+
+}  // namespace vpatch

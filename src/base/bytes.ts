@@ -1,0 +1,37 @@
+/** The only file that indexes raw bytes without a check. Callers prove that `at` is in bounds. */
+
+export const EMPTY_BYTES = new Uint8Array(0);
+
+export const u8 = (bytes: Uint8Array, at: number): number => bytes[at]!;
+/** Big-endian, as every network header is. */
+export const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
+export const u32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+/**
+ * As `u32`, but signed. V8 keeps every such number in a register or a small integer, while one above 2^31 becomes an
+ * object on its way out of a function that was not inlined. Typed arrays and `>>> 0` make it unsigned again.
+ */
+export const i32 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+/** Little-endian: capture files, loopback link headers. */
+export const u16le = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+export const u32le = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+
+/** ASCII upper case to lower case; every other byte is itself. */
+export const LOWER_CASE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte,
+);
+
+/** One character per byte, so that no byte is lost or joined with its neighbour. */
+export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
+
+/** The bytes of a string whose characters are all below 256. */
+export const fromLatin1 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
+
+export function areEqual(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  return true;
+}
