@@ -1,0 +1,26 @@
+import type { FlowCounts } from './counts.ts';
+import { DEFAULT_FLOW_TIMEOUTS, type FlowTimeouts } from './timeouts.ts';
+
+export interface FlowTableOptions {
+  /** Caps of concurrent flows, over all workers that share `counts`. */
+  readonly maxTcpFlows: number;
+  readonly maxUdpFlows: number;
+  readonly maxOtherFlows: number;
+  /** TCP flows whose handshake is not complete; null is no limit of their own. */
+  readonly maxHalfOpenFlows: number | null;
+  readonly timeouts: FlowTimeouts;
+  readonly counts: FlowCounts;
+  /** 0 to 255: keeps the flow ids of several workers apart. */
+  readonly worker: number;
+}
+
+/** The caps are ours: Deep Security's documented values are 10,000 TCP and 100,000 UDP, too few for a busy server. */
+export const DEFAULT_FLOW_TABLE_OPTIONS = {
+  maxTcpFlows: 100_000,
+  maxUdpFlows: 100_000,
+  maxOtherFlows: 10_000,
+  // Off: limits of this kind hurt users of other products more than attackers did.
+  maxHalfOpenFlows: null,
+  timeouts: DEFAULT_FLOW_TIMEOUTS,
+  worker: 0,
+} as const;

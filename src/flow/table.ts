@@ -1,0 +1,409 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
+import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
+import { FlowKey, isV6Tag, protocolOf, vlanIdOf } from './key.ts';
+import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions } from './options.ts';
+import type { FlowSlot } from './slot.ts';
+import { IdleLists, TIMEOUT_CLASS, TIMEOUT_CLASSES, type TimeoutClass, timeoutsByClass } from './timeouts.ts';
+
+/** What `lookup` found. */
+export const LOOKUP = {
+  /** The packet belongs to no flow, and never will. */
+  none: 0,
+  known: 1,
+  new: 2,
+  /** It would begin a flow, but a cap is reached; the event is on the packet. */
+  full: 3,
+} as const;
+export type Lookup = (typeof LOOKUP)[keyof typeof LOOKUP];
+
+/** Bits of `FlowTable.flags`. The table clears them when a flow begins; who sets them is not its business. */
+export const FLOW_FLAG = { condemned: 0x01, passed: 0x02, bypassed: 0x04, alerted: 0x08 } as const;
+
+/**
+ * `timeout`: idle for too long. `evicted`: it was over and made room for another. `reused`: a new connection took its
+ * place. `forced`: somebody released it.
+ */
+export type FlowEndReason = 'timeout' | 'evicted' | 'reused' | 'forced';
+
+/** The always-on checks of this stage: event name to summary. */
+export const FLOW_EVENTS = {
+  'flow.tcp_limit': 'a new TCP flow beyond the cap of concurrent TCP flows',
+  'flow.half_open_limit': 'a new TCP flow beyond the cap of concurrent handshakes',
+  'flow.udp_limit': 'a new UDP flow beyond the cap of concurrent UDP flows',
+  'flow.other_limit': 'a new flow of another protocol beyond their cap',
+} as const satisfies Record<string, string>;
+export type FlowEvent = keyof typeof FLOW_EVENTS;
+
+/**
+ * The flows of one worker: a slot each, whose columns are arrays of fixed size, claimed at the start. Memory that no
+ * flow has used yet costs nothing, since the kernel backs it on first use. A slot is reused after its flow's end; other
+ * stages keep their own columns under the same slot and empty them in `onEnd`.
+ */
+export class FlowTable {
+  readonly capacity: number;
+  /** Times of the first and last packet. */
+  readonly firstSeenMs: Float64Array;
+  readonly lastSeenMs: Float64Array;
+  /** Per direction, at `slot * 2 + direction`. Bytes on the wire. */
+  readonly packets: Float64Array;
+  readonly bytes: Float64Array;
+  /** Of FLOW_FLAG. */
+  readonly flags: Uint8Array;
+  /** Four words of the client's address at `slot * 8`, the server's at `slot * 8 + 4`, as in `Packet.source`. */
+  readonly addresses: Uint32Array;
+
+  readonly #options: FlowTableOptions;
+  readonly #counts: FlowCounts;
+  readonly #timeoutsMs: Float64Array;
+  readonly #onEnd: (slot: FlowSlot, reason: FlowEndReason) => void;
+  readonly #key: FlowKey;
+  readonly #idle: IdleLists;
+  // Links are slots plus one, as in IdleLists. A free slot's link goes to the next free one.
+  readonly #heads: Int32Array;
+  readonly #links: Int32Array;
+  readonly #tags: Int32Array;
+  readonly #ports: Int32Array;
+  readonly #hashes: Int32Array;
+  readonly #ids: Float64Array;
+  #firstFree = 0;
+  /** Slots from here on were never used. */
+  #unused = 0;
+  #size = 0;
+  #nextId: number;
+  #nextClassToExpire = 0;
+
+  /**
+   * `seed` must be secret and random for each process. `onEnd` is told of each flow's end before its columns are
+   * cleared; it must not call back into the table.
+   */
+  constructor(
+    seed: readonly [number, number],
+    onEnd: (slot: FlowSlot, reason: FlowEndReason) => void,
+    options: Partial<FlowTableOptions> = {},
+  ) {
+    this.#options = { ...DEFAULT_FLOW_TABLE_OPTIONS, counts: new FlowCounts(), ...options };
+    this.#counts = this.#options.counts;
+    this.#timeoutsMs = timeoutsByClass(this.#options.timeouts);
+    this.#onEnd = onEnd;
+    this.#key = new FlowKey(seed);
+    const capacity = this.#options.maxTcpFlows + this.#options.maxUdpFlows + this.#options.maxOtherFlows;
+    this.capacity = capacity;
+    this.firstSeenMs = new Float64Array(capacity);
+    this.lastSeenMs = new Float64Array(capacity);
+    this.packets = new Float64Array(capacity * 2);
+    this.bytes = new Float64Array(capacity * 2);
+    this.flags = new Uint8Array(capacity);
+    this.addresses = new Uint32Array(capacity * ADDRESS_WORDS);
+    this.#idle = new IdleLists(capacity);
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(capacity, 2))));
+    this.#links = new Int32Array(capacity);
+    this.#tags = new Int32Array(capacity);
+    this.#ports = new Int32Array(capacity);
+    this.#hashes = new Int32Array(capacity);
+    this.#ids = new Float64Array(capacity);
+    // Ids of two runs are unlikely to meet in one log: the first one is random too.
+    this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
+  }
+
+  /** Flows in the table. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Finds the packet's flow or begins one, and sets `packet.flow` and `packet.direction`: TO_SERVER is the way of the
+   * packet that began it. Counts the packet. Its `timeMs` is the only clock.
+   */
+  lookup(packet: Packet): Lookup {
+    packet.flow = NO_FLOW;
+    packet.direction = TO_SERVER;
+    const key = this.#key;
+    if (!key.read(packet)) return LOOKUP.none;
+    let link = this.#heads[key.hash & (this.#heads.length - 1)]!;
+    while (link !== 0) {
+      const slot = link - 1;
+      if (this.#hashes[slot] === key.hash && this.#tags[slot] === key.tag) {
+        if (this.#ports[slot] === key.ports && this.#isFrom(slot, packet.source, packet.destination)) {
+          return this.#see(slot, TO_SERVER, packet);
+        }
+        if (this.#ports[slot] === key.swappedPorts && this.#isFrom(slot, packet.destination, packet.source)) {
+          return this.#see(slot, TO_CLIENT, packet);
+        }
+      }
+      link = this.#links[slot]!;
+    }
+    return this.#begin(packet);
+  }
+
+  /** For EVE's flow_id: below 2^53, the same while the flow lives, and not used twice by one process. */
+  flowId(slot: FlowSlot): number {
+    return this.#ids[slot]!;
+  }
+
+  ipVersion(slot: FlowSlot): 4 | 6 {
+    return isV6Tag(this.#tags[slot]!) ? 6 : 4;
+  }
+
+  protocol(slot: FlowSlot): number {
+    return protocolOf(this.#tags[slot]!);
+  }
+
+  vlanId(slot: FlowSlot): number {
+    return vlanIdOf(this.#tags[slot]!);
+  }
+
+  /** 0 where the protocol has no ports. */
+  clientPort(slot: FlowSlot): number {
+    return this.#hasPorts(slot) ? this.#ports[slot]! >>> 16 : 0;
+  }
+
+  serverPort(slot: FlowSlot): number {
+    return this.#hasPorts(slot) ? this.#ports[slot]! & 0xffff : 0;
+  }
+
+  timeoutClass(slot: FlowSlot): TimeoutClass {
+    return this.#idle.classOf(slot);
+  }
+
+  setTimeoutClass(slot: FlowSlot, timeoutClass: TimeoutClass): void {
+    const before = this.#idle.classOf(slot);
+    if (before === timeoutClass) return;
+    if (before === TIMEOUT_CLASS.tcpNew) this.#counts.remove(FLOW_KIND.halfOpen);
+    if (timeoutClass === TIMEOUT_CLASS.tcpNew) this.#counts.add(FLOW_KIND.halfOpen);
+    this.#idle.remove(slot);
+    this.#idle.add(slot, timeoutClass);
+  }
+
+  /** Client and server change places, with all that is counted. Packets in hand keep their direction. */
+  reverse(slot: FlowSlot): void {
+    const ports = this.#ports[slot]!;
+    this.#ports[slot] = (ports << 16) | (ports >>> 16);
+    const at = slot * ADDRESS_WORDS;
+    for (let word = at; word < at + 4; word++) swap(this.addresses, word, word + 4);
+    swap(this.packets, slot * 2, slot * 2 + 1);
+    swap(this.bytes, slot * 2, slot * 2 + 1);
+  }
+
+  /**
+   * The packet, which `lookup` gave to this flow, belongs to a new one between the same endpoints: the old flow ends,
+   * the new one takes over the slot and has this packet. `direction` is the packet's way in the new flow.
+   */
+  restart(slot: FlowSlot, packet: Packet, direction: Direction): void {
+    const counted = slot * 2 + packet.direction;
+    this.packets[counted] = this.packets[counted]! - 1;
+    this.bytes[counted] = this.bytes[counted]! - packet.wireBytes;
+    this.#onEnd(slot, 'reused');
+    if (direction !== packet.direction) this.reverse(slot);
+    this.setTimeoutClass(slot, firstClass(this.protocol(slot)));
+    this.#clear(slot, packet.timeMs);
+    this.#see(slot, direction, packet);
+  }
+
+  release(slot: FlowSlot, reason: FlowEndReason = 'forced'): void {
+    this.#onEnd(slot, reason);
+    this.#idle.remove(slot);
+    this.#counts.remove(kindOf(this.protocol(slot)));
+    if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew) this.#counts.remove(FLOW_KIND.halfOpen);
+    this.#unlink(slot);
+    this.#links[slot] = this.#firstFree;
+    this.#firstFree = slot + 1;
+    this.#size--;
+  }
+
+  /** Ends flows that were idle for too long, at most `maxFlows`; returns how many. Cheap when there are none. */
+  expire(nowMs: number, maxFlows: number): number {
+    let ended = 0;
+    // Begins with another class each time, so that a flood in one cannot keep the others from expiring.
+    for (let n = 0; n < TIMEOUT_CLASSES && ended < maxFlows; n++) {
+      const timeoutClass = ((this.#nextClassToExpire + n) % TIMEOUT_CLASSES) as TimeoutClass;
+      for (let work = maxFlows - ended; work > 0; work--) {
+        const done = this.#expireOldest(timeoutClass, nowMs);
+        if (done === NOTHING) break;
+        if (done === ENDED) ended++;
+      }
+    }
+    this.#nextClassToExpire = (this.#nextClassToExpire + 1) % TIMEOUT_CLASSES;
+    return ended;
+  }
+
+  /** Every flow, in no order that means something. `visit` may release the flow that it is given. */
+  forEach(visit: (slot: FlowSlot) => void): void {
+    for (let n = 0; n < TIMEOUT_CLASSES; n++) {
+      let slot = this.#idle.oldest(n as TimeoutClass);
+      while (slot >= 0) {
+        const next = this.#idle.newerThan(slot);
+        visit(slot);
+        slot = next;
+      }
+    }
+  }
+
+  #see(slot: number, direction: Direction, packet: Packet): Lookup {
+    packet.flow = slot;
+    packet.direction = direction;
+    this.lastSeenMs[slot] = packet.timeMs;
+    const counted = slot * 2 + direction;
+    this.packets[counted] = this.packets[counted]! + 1;
+    this.bytes[counted] = this.bytes[counted]! + packet.wireBytes;
+    if (direction === TO_CLIENT && this.#idle.classOf(slot) === TIMEOUT_CLASS.udpNew) {
+      this.setTimeoutClass(slot, TIMEOUT_CLASS.udpReplied);
+    } else this.#idle.touch(slot);
+    return LOOKUP.known;
+  }
+
+  #begin(packet: Packet): Lookup {
+    const refusal = this.#claim(packet.protocol, packet.timeMs);
+    if (refusal !== null) {
+      packet.events.push(refusal);
+      return LOOKUP.full;
+    }
+    const slot = this.#firstFree === 0 ? this.#unused++ : this.#firstFree - 1;
+    if (this.#firstFree !== 0) this.#firstFree = this.#links[slot]!;
+
+    const { tag, ports, hash } = this.#key;
+    this.#tags[slot] = tag;
+    this.#ports[slot] = ports;
+    this.#hashes[slot] = hash;
+    const at = slot * ADDRESS_WORDS;
+    for (let word = 0; word < 4; word++) {
+      this.addresses[at + word] = packet.source[word]!;
+      this.addresses[at + 4 + word] = packet.destination[word]!;
+    }
+    const bucket = hash & (this.#heads.length - 1);
+    this.#links[slot] = this.#heads[bucket]!;
+    this.#heads[bucket] = slot + 1;
+    this.#idle.add(slot, firstClass(packet.protocol));
+    this.#size++;
+    this.#clear(slot, packet.timeMs);
+    this.#see(slot, TO_SERVER, packet);
+    return LOOKUP.new;
+  }
+
+  #clear(slot: number, timeMs: number): void {
+    this.#ids[slot] = this.#options.worker * IDS_PER_WORKER + this.#nextId;
+    this.#nextId = (this.#nextId + 1) % IDS_PER_WORKER;
+    this.firstSeenMs[slot] = timeMs;
+    this.flags[slot] = 0;
+    for (let direction = 0; direction < 2; direction++) {
+      this.packets[slot * 2 + direction] = 0;
+      this.bytes[slot * 2 + direction] = 0;
+    }
+  }
+
+  /** Counts a new flow against the caps; the event of the cap that refuses it, or null. */
+  #claim(protocol: number, nowMs: number): FlowEvent | null {
+    const kind = kindOf(protocol);
+    if (kind !== FLOW_KIND.tcp) {
+      const limit = kind === FLOW_KIND.udp ? this.#options.maxUdpFlows : this.#options.maxOtherFlows;
+      if (this.#tryAdd(kind, limit, nowMs)) return null;
+      return kind === FLOW_KIND.udp ? 'flow.udp_limit' : 'flow.other_limit';
+    }
+    const maxHalfOpen = this.#options.maxHalfOpenFlows ?? Number.POSITIVE_INFINITY;
+    if (!this.#tryAdd(FLOW_KIND.halfOpen, maxHalfOpen, nowMs)) return 'flow.half_open_limit';
+    if (this.#tryAdd(kind, this.#options.maxTcpFlows, nowMs)) return null;
+    this.#counts.remove(FLOW_KIND.halfOpen);
+    return 'flow.tcp_limit';
+  }
+
+  #tryAdd(kind: FlowKind, limit: number, nowMs: number): boolean {
+    return this.#counts.tryAdd(kind, limit) || (this.#makeRoom(kind, nowMs) && this.#counts.tryAdd(kind, limit));
+  }
+
+  /** Ends one flow of the kind that is no concurrent flow any more: an idle one, or a TCP connection that is over. */
+  #makeRoom(kind: FlowKind, nowMs: number): boolean {
+    const classes = CLASSES_OF_KIND[kind]!;
+    for (let i = 0; i < classes.length; i++) {
+      if (this.#expireOldest(classes[i]!, nowMs) === ENDED) return true;
+    }
+    if (kind !== FLOW_KIND.tcp) return false;
+    const slot = this.#idle.oldest(TIMEOUT_CLASS.tcpClosed);
+    // A condemned connection's packets must find their flow until it expires.
+    if (slot < 0 || (this.flags[slot]! & FLOW_FLAG.condemned) !== 0) return false;
+    this.release(slot, 'evicted');
+    return true;
+  }
+
+  /**
+   * Looks at the class's oldest flow. One that was last seen in the future means that time went back: it counts as
+   * seen now, or it would block all behind it until time has caught up.
+   */
+  #expireOldest(timeoutClass: TimeoutClass, nowMs: number): typeof NOTHING | typeof ENDED | typeof RESTAMPED {
+    const slot = this.#idle.oldest(timeoutClass);
+    if (slot < 0) return NOTHING;
+    const idleMs = nowMs - this.lastSeenMs[slot]!;
+    if (idleMs >= this.#timeoutsMs[timeoutClass]!) {
+      this.release(slot, 'timeout');
+      return ENDED;
+    }
+    if (idleMs >= 0) return NOTHING;
+    this.lastSeenMs[slot] = nowMs;
+    this.#idle.touch(slot);
+    return RESTAMPED;
+  }
+
+  #isFrom(slot: number, client: Uint32Array, server: Uint32Array): boolean {
+    const at = slot * ADDRESS_WORDS;
+    // The last words differ most, and an IPv4 address is nothing but its last word.
+    for (let word = 3; word >= 0; word--) {
+      if (this.addresses[at + word] !== client[word] || this.addresses[at + 4 + word] !== server[word]) return false;
+    }
+    return true;
+  }
+
+  #unlink(slot: number): void {
+    const bucket = this.#hashes[slot]! & (this.#heads.length - 1);
+    let link = this.#heads[bucket]!;
+    if (link === slot + 1) {
+      this.#heads[bucket] = this.#links[slot]!;
+      return;
+    }
+    while (this.#links[link - 1] !== slot + 1) link = this.#links[link - 1]!;
+    this.#links[link - 1] = this.#links[slot]!;
+  }
+
+  #hasPorts(slot: number): boolean {
+    const protocol = this.protocol(slot);
+    return protocol !== IP_PROTOCOL.icmp && protocol !== IP_PROTOCOL.icmpv6;
+  }
+}
+
+/** The two endpoints. */
+const ADDRESS_WORDS = 8;
+/** 2^53 over 256 workers. */
+const IDS_PER_WORKER = 2 ** 45;
+
+// What `#expireOldest` did.
+const NOTHING = 0;
+const ENDED = 1;
+const RESTAMPED = 2;
+
+const CLASSES_OF_KIND: readonly (readonly TimeoutClass[])[] = [
+  [
+    TIMEOUT_CLASS.tcpClosed,
+    TIMEOUT_CLASS.tcpNew,
+    TIMEOUT_CLASS.tcpUntracked,
+    TIMEOUT_CLASS.tcpClosing,
+    TIMEOUT_CLASS.tcpEstablished,
+  ],
+  [TIMEOUT_CLASS.udpNew, TIMEOUT_CLASS.udpReplied],
+  [TIMEOUT_CLASS.icmp, TIMEOUT_CLASS.other],
+  [TIMEOUT_CLASS.tcpNew],
+];
+
+function kindOf(protocol: number): typeof FLOW_KIND.tcp | typeof FLOW_KIND.udp | typeof FLOW_KIND.other {
+  if (protocol === IP_PROTOCOL.tcp) return FLOW_KIND.tcp;
+  return protocol === IP_PROTOCOL.udp ? FLOW_KIND.udp : FLOW_KIND.other;
+}
+
+function firstClass(protocol: number): TimeoutClass {
+  if (protocol === IP_PROTOCOL.tcp) return TIMEOUT_CLASS.tcpNew;
+  if (protocol === IP_PROTOCOL.udp) return TIMEOUT_CLASS.udpNew;
+  return protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6 ? TIMEOUT_CLASS.icmp : TIMEOUT_CLASS.other;
+}
+
+function swap(column: Uint32Array | Float64Array, a: number, b: number): void {
+  const value = column[a]!;
+  column[a] = column[b]!;
+  column[b] = value;
+}

@@ -1,0 +1,70 @@
+import { u32 } from '../base/bytes.ts';
+import type { Packet } from '../wire/packet.ts';
+import { distance, isAfter } from './sequence.ts';
+import type { TcpHalf } from './session.ts';
+import { timestampAt } from './tcp-header.ts';
+
+/** Whether data from `sequence` on is not far from what the receiver can take: old, expected, or in its window. */
+export function isNearWindow(half: TcpHalf, sequence: number, length: number): boolean {
+  return (
+    distance((sequence + length) | 0, half.windowEnd) <= slackBytes(half) &&
+    distance(half.next, sequence) <= Math.min(2 * Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_BEHIND_BYTES)
+  );
+}
+
+/**
+ * Whether the receiver of these bytes may acknowledge up to `ack`: not what was never sent, and not what lies further
+ * back than any window was (RFC 5961 §5.2). Receivers discard the data that comes with such an acknowledgement. Where
+ * packets may be missed, bytes up to the window's end may have been sent without our seeing them.
+ */
+export function isAckAcceptable(half: TcpHalf, ack: number, mayMissPackets: boolean): boolean {
+  if (isAfter(ack, half.highest) && isAfter(ack, half.acked)) {
+    return mayMissPackets && distance(ack, half.windowEnd) <= slackBytes(half);
+  }
+  return distance(half.acked, ack) <= Math.min(Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_BEHIND_BYTES);
+}
+
+/**
+ * Whether a RST that is not at the next number is one that was overtaken: hosts send it with the number that an older
+ * segment acknowledged (RFC 9293 §3.5.2), while their FIN has moved on. Receivers are past it and ignore it.
+ */
+export const isStaleReset = (half: TcpHalf, sequence: number): boolean => {
+  const behind = distance(half.next, sequence);
+  return behind > 0 && behind <= Math.min(Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_BEHIND_BYTES);
+};
+
+/** Takes over an acceptable acknowledgement of these bytes, and the window that came with it. */
+export function applyAck(half: TcpHalf, ack: number, windowBytes: number): void {
+  if (isAfter(ack, half.acked)) half.acked = ack;
+  const edge = (ack + windowBytes) | 0;
+  if (isAfter(edge, half.windowEnd)) half.windowEnd = edge;
+  if (windowBytes > half.maxWindow) half.maxWindow = windowBytes;
+}
+
+/**
+ * RFC 7323 §5.3, protection against wrapped sequences: false where the receiver will discard the segment because its
+ * timestamp is older than the last one. Otherwise remembers the timestamp as the receiver does (§4.3). What the RFC says
+ * of connections idle for 24 days is moot here: their flow is forgotten long before.
+ */
+export function isTimestampFresh(half: TcpHalf, packet: Packet, sequence: number): boolean {
+  const at = timestampAt(packet);
+  if (at < 0) return true;
+  const timestamp = u32(packet.bytes, at) | 0;
+  const age = distance(half.recentTimestamp, timestamp);
+  // Zero: some senders begin with it, and then nothing is known.
+  if (age > PAWS_SLACK_TICKS && half.recentTimestamp !== 0) return false;
+  if (age < 0 && !isAfter(sequence, half.acked)) half.recentTimestamp = timestamp;
+  return true;
+}
+
+/**
+ * How far beyond the window is not yet "far": windows that we missed the announcement of, and probes. At least the
+ * largest window without scaling, at most 16 MiB, so that distances stay far from 2^31.
+ */
+const slackBytes = (half: TcpHalf): number => Math.min(Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_SLACK_BYTES);
+
+const MIN_SLACK_BYTES = 65_535;
+const MAX_SLACK_BYTES = 2 ** 24;
+const MAX_BEHIND_BYTES = 2 ** 30;
+/** The kernel's TCP_PAWS_WINDOW (include/net/tcp.h): one tick back is let pass. */
+const PAWS_SLACK_TICKS = 1;

@@ -1,0 +1,55 @@
+import { TIMEOUT_CLASS, type TimeoutClass } from '../flow/timeouts.ts';
+import type { StreamEvent } from './events.ts';
+import { isAfter } from './sequence.ts';
+import { TCP_STATE, type TcpHalf, type TcpSession, type TcpState } from './session.ts';
+
+/** RFC 9293 §3.3.2, from the FINs that are in order and what is acknowledged of them. */
+export function closingState(session: TcpSession): TcpState {
+  const { state, toServer, toClient } = session;
+  const hasClientFinished = hasFinished(toServer);
+  const hasServerFinished = hasFinished(toClient);
+  if (!hasClientFinished && !hasServerFinished) return state;
+  if (!hasServerFinished) return TCP_STATE.closeWait;
+  const isServerFinAcked = isAfter(toClient.acked, toClient.fin);
+  if (!hasClientFinished) return isServerFinAcked ? TCP_STATE.finWait2 : TCP_STATE.finWait1;
+  const wasClientFirst = state === TCP_STATE.closeWait || state === TCP_STATE.lastAck || state === TCP_STATE.closed;
+  if (wasClientFirst) return isServerFinAcked ? TCP_STATE.closed : TCP_STATE.lastAck;
+  return isServerFinAcked ? TCP_STATE.timeWait : TCP_STATE.closing;
+}
+
+/** Both sides are done: the same endpoints may begin anew. */
+export const isOver = (state: TcpState): boolean => state === TCP_STATE.timeWait || state === TCP_STATE.closed;
+
+/** Of a state that `closingState` can return after a FIN. */
+export const closingTimeoutClass = (state: TcpState): TimeoutClass =>
+  isOver(state) ? TIMEOUT_CLASS.tcpClosed : TIMEOUT_CLASS.tcpClosing;
+
+const hasFinished = (half: TcpHalf): boolean => half.hasFin && half.isEnded;
+
+// By state. Before the handshake is complete it has events of its own; these two stand for the rest of it.
+export const OUT_OF_WINDOW_EVENT: readonly StreamEvent[] = [
+  'stream.est_packet_out_of_window',
+  'stream.est_packet_out_of_window',
+  'stream.3whs_wrong_seq_wrong_ack',
+  'stream.est_packet_out_of_window',
+  'stream.fin1_ack_wrong_seq',
+  'stream.fin2_ack_wrong_seq',
+  'stream.timewait_ack_wrong_seq',
+  'stream.lastack_ack_wrong_seq',
+  'stream.closewait_ack_out_of_window',
+  'stream.closing_ack_wrong_seq',
+  'stream.timewait_ack_wrong_seq',
+];
+export const INVALID_ACK_EVENT: readonly StreamEvent[] = [
+  'stream.est_invalid_ack',
+  'stream.est_invalid_ack',
+  'stream.3whs_wrong_seq_wrong_ack',
+  'stream.est_invalid_ack',
+  'stream.fin1_invalid_ack',
+  'stream.fin2_invalid_ack',
+  'stream.timewait_invalid_ack',
+  'stream.lastack_invalid_ack',
+  'stream.closewait_invalid_ack',
+  'stream.closing_invalid_ack',
+  'stream.timewait_invalid_ack',
+];

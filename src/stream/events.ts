@@ -1,0 +1,68 @@
+/** What TCP tracking finds wrong or remarkable: event name to summary. `stream.*` are Suricata's names, `tcp.*` ours. */
+export const STREAM_EVENTS = {
+  // --- handshake ---
+  'stream.3whs_ack_data_inject': 'data from the server before the handshake is complete, without TCP Fast Open',
+  'stream.3whs_right_seq_wrong_ack_evasion':
+    'the packet that should complete the handshake has a wrong acknowledgement',
+  'stream.3whs_wrong_seq_wrong_ack': 'a packet in the handshake with wrong sequence and acknowledgement numbers',
+  'stream.3whs_syn_resend_diff_seq_on_syn_recv': 'another SYN with a different sequence number after the SYN-ACK',
+  'stream.3whs_syn_toclient_on_syn_recv': 'a SYN to the client after the SYN-ACK',
+  'stream.3whs_synack_in_wrong_direction': 'a SYN-ACK from the client, which no SYN from the server explains',
+  'stream.3whs_synack_resend_with_diff_seq': 'another SYN-ACK with a different sequence number',
+  'stream.3whs_synack_resend_with_different_ack': 'another SYN-ACK with a different acknowledgement number',
+  'stream.3whs_synack_tfo_data_ignored': 'the server acknowledged the SYN, but not the data in it',
+  'stream.3whs_synack_toserver_on_syn_recv': 'a SYN-ACK to the server after its own SYN-ACK',
+  'stream.3whs_synack_with_wrong_ack': 'a SYN-ACK that does not acknowledge the SYN',
+  'stream.4whs_synack_with_wrong_ack': 'a SYN-ACK in a simultaneous open that does not acknowledge the SYN',
+  'stream.4whs_synack_with_wrong_syn': 'a SYN-ACK in a simultaneous open with another sequence number than its SYN',
+  'stream.fin_syn': 'SYN together with FIN',
+  'tcp.syn_resend_diff_seq': 'another SYN with a different sequence number before any answer',
+  'tcp.ack_before_synack': 'a segment from the client before the server has answered its SYN',
+  'tcp.split_handshake': 'the server acknowledged the SYN without a SYN-ACK',
+
+  // --- established ---
+  'stream.est_syn_resend': 'the SYN again on an established connection',
+  'stream.est_syn_resend_diff_seq': 'a SYN with a different sequence number on an established connection',
+  'stream.est_syn_toclient': 'a SYN to the client on an established connection',
+  'stream.est_synack_resend': 'the SYN-ACK again on an established connection',
+  'stream.est_synack_resend_with_diff_seq': 'a SYN-ACK with a different sequence number on an established connection',
+  'stream.est_synack_resend_with_different_ack':
+    'a SYN-ACK with a different acknowledgement on an established connection',
+  'stream.est_synack_toserver': 'a SYN-ACK to the server on an established connection',
+  'stream.est_invalid_ack': 'an acknowledgement out of range on an established connection',
+  'stream.est_packet_out_of_window': 'data far out of the window on an established connection',
+  'stream.pkt_invalid_ack': 'an acknowledgement out of range',
+  'stream.pkt_invalid_timestamp': 'a timestamp older than the last one (RFC 7323 PAWS)',
+  'stream.pkt_retransmission': 'data again that is not acknowledged yet',
+  'stream.pkt_spurious_retransmission': 'data again that was acknowledged',
+  'tcp.missing_ack': 'a segment without ACK behind the handshake, which receivers ignore',
+
+  // --- closing ---
+  'stream.shutdown_syn_resend': 'a SYN while the connection is closing',
+  'stream.fin1_ack_wrong_seq': 'data far out of the window after the server closed',
+  'stream.fin1_invalid_ack': 'an acknowledgement out of range after the server closed',
+  'stream.fin2_ack_wrong_seq': 'data far out of the window after the server closed and the client knows',
+  'stream.fin2_invalid_ack': 'an acknowledgement out of range after the server closed and the client knows',
+  'stream.closing_ack_wrong_seq': 'data far out of the window after both sides closed',
+  'stream.closing_invalid_ack': 'an acknowledgement out of range after both sides closed',
+  'stream.closewait_ack_out_of_window': 'data far out of the window after the client closed',
+  'stream.closewait_invalid_ack': 'an acknowledgement out of range after the client closed',
+  'stream.lastack_ack_wrong_seq': 'data far out of the window before the last acknowledgement',
+  'stream.lastack_invalid_ack': 'an acknowledgement out of range before the last one',
+  'stream.timewait_ack_wrong_seq': 'data far out of the window after the connection was closed',
+  'stream.timewait_invalid_ack': 'an acknowledgement out of range after the connection was closed',
+  'stream.fin_but_no_session': 'a FIN on a connection that is not tracked',
+  'stream.fin_out_of_window': 'a FIN before data that was sent, or a second one in another place',
+  'stream.rst_but_no_session': 'a RST on a connection that is not tracked',
+  'stream.rst_invalid_ack': 'a RST with an acknowledgement out of range',
+  'stream.suspected_rst_inject': 'data from the receiver of a RST, which seems not to have heeded it',
+  'tcp.rst_wrong_seq': 'a RST ahead of the next expected sequence number, or far behind it (RFC 5961)',
+  'tcp.data_after_fin': 'data behind a FIN',
+
+  // --- reassembly ---
+  'stream.reassembly_seq_gap': 'bytes that nobody saw: they were acknowledged, or passed when a bound was reached',
+  'stream.reassembly_insert_memcap': 'out-of-order data beyond the memory for all connections',
+  'stream.reassembly_insert_limit': 'out-of-order data beyond what one direction of a connection may have',
+  'tcp.retransmit_differs': 're-sent data differs from what came first',
+} as const satisfies Record<string, string>;
+export type StreamEvent = keyof typeof STREAM_EVENTS;

@@ -1,0 +1,26 @@
+/**
+ * What became of the bytes of one TCP packet. What that means for the packet is decided in `verdict/`.
+ *
+ * - `inspected`: nothing in it is left that the receiver could read and the consumer has not been given. Packets
+ *   without data too.
+ * - `kept`: data behind a hole. No application can read it yet; it is delivered with the packet that fills the hole.
+ * - `resent`: holds bytes that were delivered before and are not acknowledged. They were not compared.
+ * - `bypassed`: nobody wants this direction's bytes any more.
+ * - `gap`: with this packet, bytes that nobody saw were skipped.
+ * - `memory-cap`: its data is not kept, since a bound is reached.
+ * - `differs`: re-sent data that differs from what came first. Nothing of it was taken.
+ * - `invalid`: it does not fit the connection, whose state is as before. Nothing of it was taken.
+ * - `closed`: data on a connection that was reset. Nothing of it was taken.
+ * - `not-tracked`: its connection's beginning was not seen.
+ */
+export type StreamOutcome =
+  | 'inspected'
+  | 'kept'
+  | 'resent'
+  | 'bypassed'
+  | 'gap'
+  | 'memory-cap'
+  | 'differs'
+  | 'invalid'
+  | 'closed'
+  | 'not-tracked';

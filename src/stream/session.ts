@@ -1,0 +1,183 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { SegmentQueue } from './segment-queue.ts';
+
+/** RFC 9293 §3.3.2 as seen from the server, which is how Suricata numbers and names them in EVE. */
+export const TCP_STATE = {
+  none: 0,
+  synSent: 1,
+  synReceived: 2,
+  established: 3,
+  finWait1: 4,
+  finWait2: 5,
+  timeWait: 6,
+  lastAck: 7,
+  closeWait: 8,
+  closing: 9,
+  closed: 10,
+} as const;
+export type TcpState = (typeof TCP_STATE)[keyof typeof TCP_STATE];
+
+/** EVE's `tcp.state`, by number. */
+export const TCP_STATE_NAMES = [
+  'none',
+  'syn_sent',
+  'syn_recv',
+  'established',
+  'fin_wait1',
+  'fin_wait2',
+  'time_wait',
+  'last_ack',
+  'close_wait',
+  'closing',
+  'closed',
+] as const;
+
+/** What must be known of a SYN to begin with it later. */
+export interface OtherSyn {
+  readonly initial: number;
+  readonly window: number;
+  readonly windowScale: number;
+  readonly hasTimestamps: boolean;
+}
+
+/**
+ * The bytes that travel in one direction. Sequence numbers are those of its sender, acknowledgements and windows those
+ * that its receiver sent back.
+ */
+export class TcpHalf {
+  readonly direction: Direction;
+
+  /** The sender's SYN was seen, or is inferred from the other side's acknowledgement. */
+  hasSyn = false;
+  /** Sequence number of the SYN. */
+  initial = 0;
+  /** False after a mid-stream pick-up, until the sender's first segment tells where it is. */
+  isSynced = true;
+  /** The next byte to deliver: the receiver's RCV.NXT as far as we can know it. */
+  next = 0;
+  /** Behind the last byte that passed us, in whatever order: the sender's SND.NXT. */
+  highest = 0;
+  /** The receiver's last acknowledgement: the sender's SND.UNA. */
+  acked = 0;
+  /** The right edge of the receiver's window; it never moves back here, though a receiver may shrink it. */
+  windowEnd = 0;
+  /** The largest window that the receiver offered. */
+  maxWindow = 0;
+  /** RFC 7323 §2: the shift of the windows that the *sender* announces for the other direction. */
+  windowScale = 0;
+  /** RFC 7323 §4.3: TS.Recent of the receiver. */
+  recentTimestamp = 0;
+
+  /** A second SYN or SYN-ACK with another sequence number. The other side's answer decides which one counts. */
+  other: OtherSyn | null = null;
+
+  /** A FIN was seen, and where: behind the last byte. */
+  hasFin = false;
+  fin = 0;
+  /** The consumer was told of the end. */
+  isEnded = false;
+  /** Nobody wants the bytes. */
+  isStopped = false;
+  /** How many bytes came before `next`, counting gaps. */
+  offset = 0;
+  /** Out-of-order data, null until there is some. */
+  queue: SegmentQueue | null = null;
+  /**
+   * A copy of the data in the SYN, until it is acknowledged: a server that refuses TCP Fast Open gets it again, and it
+   * must be the same.
+   */
+  synData: Uint8Array | null = null;
+
+  constructor(direction: Direction) {
+    this.direction = direction;
+  }
+
+  /** Begins at a SYN with this sequence number. */
+  begin(initial: number): void {
+    this.hasSyn = true;
+    this.initial = initial;
+    this.next = (initial + 1) | 0;
+    this.highest = this.next;
+    this.acked = initial;
+    this.windowEnd = this.next;
+  }
+
+  /** Begins in the middle of a connection. */
+  pickUp(next: number): void {
+    this.hasSyn = true;
+    this.initial = (next - 1) | 0;
+    this.next = next;
+    this.highest = next;
+    this.acked = next;
+    this.windowEnd = (next + PICKED_UP_WINDOW_BYTES) | 0;
+    this.maxWindow = PICKED_UP_WINDOW_BYTES;
+  }
+
+  /** As new. Queue and SYN data were let go before. */
+  reset(): void {
+    this.hasSyn = false;
+    this.initial = 0;
+    this.isSynced = true;
+    this.next = 0;
+    this.highest = 0;
+    this.acked = 0;
+    this.windowEnd = 0;
+    this.maxWindow = 0;
+    this.windowScale = 0;
+    this.recentTimestamp = 0;
+    this.other = null;
+    this.hasFin = false;
+    this.fin = 0;
+    this.isEnded = false;
+    this.isStopped = false;
+    this.offset = 0;
+    this.queue = null;
+    this.synData = null;
+  }
+}
+
+/** One TCP connection. Pooled: `reset` before it serves the next one. */
+export class TcpSession {
+  flow = 0;
+  state: TcpState = TCP_STATE.none;
+  /** The three-way handshake was completed, or a mid-stream pick-up stands for it. Stays so until the end. */
+  isEstablished = false;
+  isMidstream = false;
+  /** Both sides offered them, so that they are in every segment. */
+  hasTimestamps = false;
+  hasSack = false;
+  /** The server has acknowledged data of the SYN, so that it may speak before the handshake is complete. */
+  isFastOpen = false;
+  /** The server sent a SYN of its own without acknowledging the client's: a simultaneous or a split handshake. */
+  isCrossed = false;
+  hasServerSynAck = false;
+  /** The window in the client's SYN, for the server's first bytes. */
+  synWindow = 0;
+  /** Which way the RST went that closed it; null where none did. */
+  resetDirection: Direction | null = null;
+  readonly toServer = new TcpHalf(TO_SERVER);
+  readonly toClient = new TcpHalf(TO_CLIENT);
+
+  half(direction: Direction): TcpHalf {
+    return direction === TO_SERVER ? this.toServer : this.toClient;
+  }
+
+  reset(flow: number): void {
+    this.flow = flow;
+    this.state = TCP_STATE.none;
+    this.isEstablished = false;
+    this.isMidstream = false;
+    this.hasTimestamps = false;
+    this.hasSack = false;
+    this.isFastOpen = false;
+    this.isCrossed = false;
+    this.hasServerSynAck = false;
+    this.synWindow = 0;
+    this.resetDirection = null;
+    this.toServer.reset();
+    this.toClient.reset();
+  }
+}
+
+/** RFC 7323 §2.2: no window is larger. After a pick-up nobody knows what was negotiated. */
+export const PICKED_UP_WINDOW_BYTES = 2 ** 30;

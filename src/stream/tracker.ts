@@ -1,0 +1,281 @@
+import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { FlowSlot } from '../flow/slot.ts';
+import type { FlowTable } from '../flow/table.ts';
+import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
+import type { Packet } from '../wire/packet.ts';
+import { applyAck, isAckAcceptable, isNearWindow, isStaleReset, isTimestampFresh } from './acceptance.ts';
+import { closingState, closingTimeoutClass, INVALID_ACK_EVENT, OUT_OF_WINDOW_EVENT } from './closing.ts';
+import type { StreamConsumer } from './consumer.ts';
+import type { StreamEvent } from './events.ts';
+import { Handshake } from './handshake.ts';
+import type { StreamOutcome } from './outcome.ts';
+import { Reassembler, type ReassemblyLimits } from './reassembler.ts';
+import { isAfter } from './sequence.ts';
+import { TCP_STATE, type TcpHalf, type TcpSession, type TcpState } from './session.ts';
+import { SessionTable } from './session-table.ts';
+import { ACK, FIN, RST, SYN } from './tcp-header.ts';
+
+export interface TcpTrackerOptions extends ReassemblyLimits {
+  /** Packets before this time may begin a session without a handshake. */
+  readonly midstreamUntilMs: number;
+  /**
+   * Whether packets can pass that we do not see: capture files, sniffers, a queue that lets pass what it cannot hold.
+   * Then an acknowledgement of unseen bytes is believed within the window. False is stricter: such a segment is
+   * `invalid`, as it is to its receiver, so that data in it cannot be smuggled into our stream alone.
+   */
+  readonly mayMissPackets: boolean;
+}
+
+/** The bounds are ours: a megabyte is the bandwidth-delay product of 100 Mbit/s over 80 ms. */
+export const DEFAULT_TCP_TRACKER_OPTIONS: TcpTrackerOptions = {
+  maxOutOfOrderBytes: 2 ** 20,
+  // A megabyte in the usual segments of 1,448 bytes is 725 of them.
+  maxOutOfOrderSegments: 1024,
+  maxTotalBytes: 64 * 2 ** 20,
+  midstreamUntilMs: Number.NEGATIVE_INFINITY,
+  mayMissPackets: true,
+};
+
+/**
+ * TCP state and reassembly of all flows. What does not fit a connection never changes its state: the receiver would
+ * ignore it too, or what it does with it we must not guess.
+ *
+ * The consumer is called from within `packet` and `end`. From there it may call `stopReassembly` and the getters, but
+ * not end flows.
+ */
+export class TcpTracker {
+  /** May be moved while running, for instance after packets were lost. */
+  midstreamUntilMs: number;
+  mayMissPackets: boolean;
+  readonly #flows: FlowTable;
+  readonly #sessions = new SessionTable();
+  readonly #reassembler: Reassembler;
+  readonly #handshake: Handshake;
+
+  constructor(flows: FlowTable, consumer: StreamConsumer, options: Partial<TcpTrackerOptions> = {}) {
+    const { midstreamUntilMs, mayMissPackets, ...limits } = { ...DEFAULT_TCP_TRACKER_OPTIONS, ...options };
+    this.midstreamUntilMs = midstreamUntilMs;
+    this.mayMissPackets = mayMissPackets;
+    this.#flows = flows;
+    this.#reassembler = new Reassembler(consumer, limits);
+    this.#handshake = new Handshake(flows, this.#sessions, this.#reassembler);
+  }
+
+  /** Sessions that are tracked. */
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** What is kept of out-of-order data, with what keeping it costs. At most `maxTotalBytes`. */
+  get keptBytes(): number {
+    return this.#reassembler.keptBytes;
+  }
+
+  /**
+   * Takes one TCP packet of a flow, whose header and checksum were found good. Events go onto the packet. Its direction
+   * may change: who sends the SYN is the client.
+   */
+  packet(packet: Packet): StreamOutcome {
+    const flags = packet.tcpFlags;
+    const session = this.#sessions.at(packet.flow);
+    if ((flags & (SYN | RST)) === 0) {
+      if (session === null) return this.#stray(packet);
+      if (session.resetDirection !== null) return afterReset(session, packet);
+      if (session.state === TCP_STATE.synSent) return this.#beforeAnswer(session, packet);
+      return this.#segment(session, packet);
+    }
+    if ((flags & RST) !== 0) return this.#reset(session, packet);
+    if ((flags & FIN) !== 0) return refuse(packet, 'stream.fin_syn');
+    if ((flags & ACK) === 0) return this.#handshake.syn(session, packet);
+    if (session === null) {
+      if (!this.#mayPickUp(packet)) return this.#notTracked(packet);
+      return this.#handshake.synAck(this.#handshake.pickUp(packet, true), packet);
+    }
+    return session.resetDirection === null ? this.#handshake.synAck(session, packet) : afterReset(session, packet);
+  }
+
+  /** The flow has ended: tells the consumer and forgets the session. To be called from the flow table's `onEnd`. */
+  end(slot: FlowSlot): void {
+    const session = this.#sessions.at(slot);
+    if (session === null) return;
+    this.#reassembler.end(slot, session.toServer);
+    this.#reassembler.end(slot, session.toClient);
+    this.#sessions.close(session);
+  }
+
+  /** Nobody wants this direction's bytes any more. State is still tracked and the end still told. */
+  stopReassembly(slot: FlowSlot, direction: Direction): void {
+    const session = this.#sessions.at(slot);
+    if (session !== null) this.#reassembler.stop(session.half(direction));
+  }
+
+  /** The handshake was completed (by the client's last ACK), or picked up behind it. Remains so to the flow's end. */
+  isEstablished(slot: FlowSlot): boolean {
+    return this.#sessions.at(slot)?.isEstablished ?? false;
+  }
+
+  /** Its beginning was not seen. */
+  isMidstream(slot: FlowSlot): boolean {
+    return this.#sessions.at(slot)?.isMidstream ?? false;
+  }
+
+  /** Index into TCP_STATE_NAMES too. */
+  state(slot: FlowSlot): TcpState {
+    return this.#sessions.at(slot)?.state ?? TCP_STATE.none;
+  }
+
+  /** How far the stream has got in bytes, counting gaps: the offset of what comes next. */
+  deliveredBytes(slot: FlowSlot, direction: Direction): number {
+    return this.#sessions.at(slot)?.half(direction).offset ?? 0;
+  }
+
+  /** A packet without SYN and RST, behind the SYN-ACK. */
+  #segment(session: TcpSession, packet: Packet): StreamOutcome {
+    const { direction, tcpFlags } = packet;
+    const sent = session.half(direction);
+    const acked = session.half(opposite(direction));
+    const sequence = packet.sequence | 0;
+    const ack = packet.acknowledgement | 0;
+    const length = packet.payloadEnd - packet.payloadStart;
+    const mayMissPackets = this.mayMissPackets || session.isMidstream;
+
+    // Judge all of it before any of it changes the state.
+    if ((tcpFlags & ACK) === 0) return refuse(packet, 'tcp.missing_ack');
+    if (!sent.isSynced) synchronise(sent, sequence);
+    if (!isNearWindow(sent, sequence, length)) return refuse(packet, OUT_OF_WINDOW_EVENT[session.state]!);
+    if (session.state === TCP_STATE.synReceived) {
+      const event = this.#handshake.check(session, packet, mayMissPackets);
+      if (event !== null) return refuse(packet, event);
+    }
+    if (!isAckAcceptable(acked, ack, mayMissPackets)) {
+      packet.events.push(INVALID_ACK_EVENT[session.state]!);
+      return refuse(packet, 'stream.pkt_invalid_ack');
+    }
+    if (session.hasTimestamps && !isTimestampFresh(sent, packet, sequence)) {
+      // Without data it is an ACK that was overtaken, which the receiver ignores in silence.
+      if (length === 0 && (tcpFlags & FIN) === 0) return 'inspected';
+      return refuse(packet, 'stream.pkt_invalid_timestamp');
+    }
+
+    applyAck(acked, ack, packet.window << sent.windowScale);
+    let outcome: StreamOutcome = 'inspected';
+    if (isAfter(acked.acked, acked.next) || acked.synData !== null) {
+      if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
+    }
+    if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session);
+    if (length > 0) {
+      const data = this.#reassembler.accept(session.flow, sent, packet, sequence);
+      if (data === 'differs' || data === 'invalid') return data;
+      if (outcome !== 'gap' || data === 'memory-cap') outcome = data;
+    }
+    if ((tcpFlags & FIN) !== 0 && !this.#reassembler.acceptFin(session.flow, sent, (sequence + length) | 0)) {
+      return refuse(packet, 'stream.fin_out_of_window');
+    }
+    if (sent.hasFin || acked.hasFin) this.#updateClosing(session);
+    return outcome;
+  }
+
+  #updateClosing(session: TcpSession): void {
+    const state = closingState(session);
+    if (state === session.state) return;
+    session.state = state;
+    this.#flows.setTimeoutClass(session.flow, closingTimeoutClass(state));
+  }
+
+  /** A packet without SYN and RST before the server has answered. */
+  #beforeAnswer(session: TcpSession, packet: Packet): StreamOutcome {
+    if (packet.direction === TO_SERVER) return refuse(packet, 'tcp.ack_before_synack');
+    const { toServer } = session;
+    const ack = packet.acknowledgement | 0;
+    const hasPayload = packet.payloadEnd > packet.payloadStart;
+    if ((packet.tcpFlags & ACK) !== 0 && isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest)) {
+      packet.events.push('tcp.split_handshake' satisfies StreamEvent);
+      return hasPayload ? 'invalid' : 'inspected';
+    }
+    // RFC 9293 §3.5.1: a server that still holds an old connection says so, and the client resets that one.
+    return hasPayload ? refuse(packet, 'stream.pkt_invalid_ack') : 'inspected';
+  }
+
+  /**
+   * RFC 5961 §3.2: only a RST with exactly the next expected number closes. Every other one has no effect here: that
+   * some receivers heed it all the same must not decide whether we go on inspecting.
+   */
+  #reset(session: TcpSession | null, packet: Packet): StreamOutcome {
+    if (session === null) {
+      packet.events.push('stream.rst_but_no_session' satisfies StreamEvent);
+      return this.#notTracked(packet);
+    }
+    if (session.resetDirection !== null) return 'inspected';
+    const { direction, tcpFlags } = packet;
+    const sent = session.half(direction);
+    const sequence = packet.sequence | 0;
+    const ack = packet.acknowledgement | 0;
+    if ((tcpFlags & SYN) !== 0) return refuse(packet, 'tcp.rst_wrong_seq');
+    if (direction === TO_CLIENT && !session.toClient.hasSyn) {
+      // RFC 9293 §3.10.7.3: a refused SYN; only its acknowledgement can be checked.
+      const { toServer } = session;
+      const acksSyn = (tcpFlags & ACK) !== 0 && isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest);
+      if (!acksSyn) return refuse(packet, 'stream.rst_invalid_ack');
+    } else {
+      if (!isResetSequence(sent, sequence, this.mayMissPackets)) {
+        // Before the SYN is answered it can only mean an older connection, of which a challenge ACK told the client.
+        if (session.state === TCP_STATE.synSent || isStaleReset(sent, sequence)) return 'inspected';
+        return refuse(packet, 'tcp.rst_wrong_seq');
+      }
+      const acked = session.half(opposite(direction));
+      const mayMissPackets = this.mayMissPackets || session.isMidstream;
+      if ((tcpFlags & ACK) !== 0 && acked.hasSyn && !isAckAcceptable(acked, ack, mayMissPackets)) {
+        return refuse(packet, 'stream.rst_invalid_ack');
+      }
+    }
+    session.resetDirection = direction;
+    session.state = TCP_STATE.closed;
+    this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpClosed);
+    this.#reassembler.end(session.flow, session.toServer);
+    this.#reassembler.end(session.flow, session.toClient);
+    return 'inspected';
+  }
+
+  /** A packet without SYN and RST on a flow without session. */
+  #stray(packet: Packet): StreamOutcome {
+    if ((packet.tcpFlags & FIN) !== 0) packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
+    else if ((packet.tcpFlags & ACK) !== 0 && this.#mayPickUp(packet)) {
+      return this.#segment(this.#handshake.pickUp(packet, false), packet);
+    }
+    return this.#notTracked(packet);
+  }
+
+  #mayPickUp(packet: Packet): boolean {
+    return packet.timeMs < this.midstreamUntilMs;
+  }
+
+  #notTracked(packet: Packet): StreamOutcome {
+    this.#flows.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpUntracked);
+    return 'not-tracked';
+  }
+}
+
+/** After a pick-up: the first segment of the side that spoke second tells where it is. */
+function synchronise(half: TcpHalf, sequence: number): void {
+  const { acked } = half;
+  half.pickUp(sequence);
+  if (isAfter(acked, sequence)) half.acked = acked;
+  half.isSynced = true;
+}
+
+/** Where bytes were missed, what the receiver has acknowledged stands for what it expects. */
+const isResetSequence = (half: TcpHalf, sequence: number, mayMissPackets: boolean): boolean =>
+  sequence === half.next || (mayMissPackets && sequence === half.acked);
+
+/** Packets may still have been under way; data from the side that the RST went to means that it goes on. */
+function afterReset(session: TcpSession, packet: Packet): StreamOutcome {
+  if (packet.payloadEnd === packet.payloadStart) return 'inspected';
+  if (packet.direction !== session.resetDirection)
+    packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
+  return 'closed';
+}
+
+function refuse(packet: Packet, event: StreamEvent): StreamOutcome {
+  packet.events.push(event);
+  return 'invalid';
+}
