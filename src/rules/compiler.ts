@@ -1,0 +1,221 @@
+import { LOWER_CASE } from '../base/bytes.ts';
+import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { DEFAULT_PRIORITY, UNKNOWN_CATEGORY } from './classification.ts';
+import { ContentDraft } from './content-draft.ts';
+import { CompileContext } from './context.ts';
+import { RuleDraft } from './draft.ts';
+import type { RuleEnvironment } from './environment.ts';
+import { chooseFastPattern } from './fast-pattern.ts';
+import { RuleFault } from './fault.ts';
+import type { Keyword } from './keyword.ts';
+import { keywordIndex } from './keywords/index.ts';
+import { SURICATA_KEYWORDS } from './known-names.ts';
+import { type LogicalLine, logicalLines } from './lexer.ts';
+import { nearestName } from './nearest-name.ts';
+import { type ParsedOption, type ParsedRule, parseRule, shortened } from './parser.ts';
+import { checkBufferProtocol, readProtocol } from './protocol.ts';
+import type {
+  BufferInspection,
+  CompiledRules,
+  FlowRequirement,
+  Rule,
+  RuleDiagnostic,
+  RuleProtocol,
+  Step,
+} from './rule.ts';
+import { OptionValue } from './values.ts';
+
+/**
+ * Compiles rule files, given as text decoded from UTF-8. A rule that cannot be loaded is a diagnostic and costs none
+ * of the others. Of rules with the same gid and sid the newest revision is kept, and of equal ones the first.
+ */
+export function compileRules(
+  files: readonly { readonly file: string; readonly text: string }[],
+  environment: RuleEnvironment,
+): CompiledRules {
+  const compiler = new Compiler(environment);
+  for (const { file, text } of files) for (const line of logicalLines(text)) compiler.add(file, line);
+  return compiler.finish();
+}
+
+class Compiler {
+  readonly #context: CompileContext;
+  readonly #keywords: ReadonlyMap<string, Keyword>;
+  /** By gid and sid. */
+  readonly #rules = new Map<string, { rule: Rule; sidPlace: { line: number; column: number } }>();
+  readonly #diagnostics: RuleDiagnostic[] = [];
+
+  constructor(environment: RuleEnvironment) {
+    this.#context = new CompileContext(environment);
+    this.#keywords = keywordIndex(environment.buffers);
+  }
+
+  finish(): CompiledRules {
+    return { rules: [...this.#rules.values()].map(({ rule }) => rule), diagnostics: this.#diagnostics };
+  }
+
+  add(file: string, line: LogicalLine): void {
+    let parsed: ParsedRule | null = null;
+    let option: ParsedOption | null = null;
+    const report = (severity: 'error' | 'warning', message: string, at: number, keyword: string | null): void => {
+      const sid = sidOf(parsed, line.text);
+      this.#diagnostics.push({ file, ...line.place(at), severity, keyword, sid, message });
+    };
+
+    try {
+      parsed = parseRule(line.text);
+      const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
+      const draft = new RuleDraft(parsed, protocol.app, this.#context);
+      if (protocol.test !== null) draft.packetTests.push(protocol.test);
+      for (option of parsed.options) {
+        draft.keyword = option.name.text;
+        draft.keywordAt = option.name.at;
+        draft.valueAt = option.value?.at ?? option.name.at;
+        this.#keyword(option).apply(new OptionValue(option), draft);
+      }
+      option = null;
+      const rule = buildRule(draft, protocol, file, line);
+      for (const { message, at, keyword } of draft.warnings) report('warning', message, at, keyword);
+      this.#keep(rule, line, parsed);
+    } catch (error) {
+      if (!(error instanceof RuleFault)) throw error;
+      report('error', error.message, error.at ?? option?.name.at ?? 0, option === null ? null : option.name.text);
+    }
+  }
+
+  #keyword(option: ParsedOption): Keyword {
+    const name = option.name.text;
+    const keyword = this.#keywords.get(name);
+    if (keyword !== undefined) return keyword;
+    if (SURICATA_KEYWORDS.has(name)) throw new RuleFault(`Suricata knows ${name}, vpatch doesn't yet`);
+    const near = nearestName(name, this.#keywords.keys());
+    const advice = near === null ? '' : `: did you mean ${near}?`;
+    throw new RuleFault(`there is no keyword "${shortened(name)}"${advice}`);
+  }
+
+  #keep(rule: Rule, line: LogicalLine, parsed: ParsedRule): void {
+    const key = `${rule.gid}:${rule.sid}`;
+    const sidOption = parsed.options.find((option) => option.name.text === 'sid');
+    const sidPlace = line.place(sidOption?.name.at ?? 0);
+    const before = this.#rules.get(key);
+    if (before === undefined) {
+      this.#rules.set(key, { rule, sidPlace });
+      return;
+    }
+    const isNewer = rule.rev > before.rule.rev;
+    const [kept, lost] = isNewer ? [{ rule, sidPlace }, before] : [before, { rule, sidPlace }];
+    const message =
+      kept.rule.rev === lost.rule.rev
+        ? `${key} is there already, in ${kept.rule.file} line ${kept.rule.line}`
+        : `revision ${kept.rule.rev} of ${key} is used instead, in ${kept.rule.file} line ${kept.rule.line}`;
+    this.#diagnostics.push({
+      file: lost.rule.file,
+      ...lost.sidPlace,
+      severity: kept.rule.rev === lost.rule.rev ? 'error' : 'warning',
+      keyword: 'sid',
+      sid: rule.sid,
+      message,
+    });
+    // The newer one takes its own place in the order, as if the older had not been there.
+    if (isNewer) {
+      this.#rules.delete(key);
+      this.#rules.set(key, kept);
+    }
+  }
+}
+
+/** For diagnostics, also of rules that could not be taken apart. */
+function sidOf(parsed: ParsedRule | null, text: string): number | null {
+  const written =
+    parsed === null
+      ? /[(;]\s*sid\s*:\s*(\d{1,10})\s*;/.exec(text)?.[1]
+      : parsed.options.find((option) => option.name.text === 'sid')?.value?.text;
+  return written !== undefined && /^\d{1,10}$/.test(written) ? Number(written) : null;
+}
+
+function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line: LogicalLine): Rule {
+  const { parsed } = draft;
+  const { headerSets, environment } = draft.context;
+  if (draft.sid === null) draft.fail('the rule has no sid', 0);
+  draft.checkStickyIsUsed();
+  checkBufferProtocol(draft, protocol);
+  checkHostPatterns(draft);
+
+  const classification = draft.classtype === null ? undefined : environment.classifications.get(draft.classtype);
+  const flow = flowOf(draft);
+  if (protocol.scope === 'packet' && flow.stream === 'only_stream') {
+    draft.fail('the rule is for packets only, and flow says only_stream', 0);
+  }
+  return {
+    action: parsed.action,
+    gid: draft.gid ?? 1,
+    sid: draft.sid,
+    rev: draft.rev ?? 0,
+    message: draft.message ?? '',
+    classtype: draft.classtype,
+    category: classification?.description ?? (draft.classtype === null ? '' : UNKNOWN_CATEGORY),
+    priority: draft.priority ?? classification?.priority ?? DEFAULT_PRIORITY,
+    references: draft.references,
+    metadata: draft.metadata,
+    isSilent: draft.isSilent,
+    ...(draft.target === null ? {} : { target: draft.target }),
+    protocol: {
+      ipProtocols: protocol.ipProtocols,
+      app: draft.app,
+      scope: protocol.scope,
+      name: protocol.name,
+    },
+    source: headerSets.addresses(parsed.source),
+    destination: headerSets.addresses(parsed.destination),
+    sourcePorts: headerSets.ports(parsed.sourcePorts),
+    destinationPorts: headerSets.ports(parsed.destinationPorts),
+    isBidirectional: parsed.isBidirectional,
+    flow,
+    packetTests: draft.packetTests,
+    inspections: draft.inspections.filter(({ steps }) => steps.length > 0).map(buildInspection),
+    fastPattern: chooseFastPattern(draft),
+    file,
+    line: line.line,
+    text: line.text,
+  };
+}
+
+/** The buffer is in lower case: a pattern with an upper-case letter can never match, and Suricata refuses it. */
+function checkHostPatterns(draft: RuleDraft): void {
+  const steps = draft.inspections.find(({ choice }) => choice?.definition.name === 'http.host')?.steps ?? [];
+  for (const step of steps) {
+    if (!(step instanceof ContentDraft)) continue;
+    if (!step.isCaseless && step.bytes.some((byte) => LOWER_CASE[byte] !== byte)) {
+      draft.fail('http.host is in lower case, and the content has an upper-case letter', step.at);
+    }
+  }
+}
+
+function buildInspection({ choice, steps }: RuleDraft['inspections'][number]): BufferInspection {
+  let isChainMonotone = true;
+  const built: Step[] = [];
+  for (const step of steps) {
+    built.push(step.build(isChainMonotone));
+    isChainMonotone &&= step.isMonotone;
+  }
+  return {
+    buffer: choice?.definition ?? null,
+    steps: built,
+    hasFixedPlace: steps.some((step) => step instanceof ContentDraft && step.isPlaced),
+  };
+}
+
+/** A buffer that exists in one direction only decides the rule's direction, as in Suricata. */
+function flowOf(draft: RuleDraft): FlowRequirement {
+  const flow = draft.flow ?? { direction: null, state: null, stream: null };
+  const directions = new Set(draft.inspections.map(({ choice }) => choice?.definition.direction ?? null));
+  const isRequest = directions.has(TO_SERVER);
+  const isResponse = directions.has(TO_CLIENT);
+  if (isRequest && isResponse) draft.fail('the rule looks into buffers of both directions, and no message has both', 0);
+  if (!isRequest && !isResponse) return flow;
+  const direction = isRequest ? 'toserver' : 'toclient';
+  if (flow.direction !== null && flow.direction !== direction) {
+    draft.fail(`flow says ${flow.direction}, and the rule's buffers exist ${direction} only`, 0);
+  }
+  return { ...flow, direction };
+}

@@ -1,0 +1,189 @@
+import type { BufferDefinition } from '../app/protocol.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { ByteVariable } from './byte-variable.ts';
+import type { ContentDraft } from './content-draft.ts';
+import type { CompileContext } from './context.ts';
+import { RuleFault } from './fault.ts';
+import type { ParsedRule } from './parser.ts';
+import type { FlowRequirement, Step } from './rule.ts';
+
+export type PacketTest = (packet: Packet) => boolean;
+
+/** A buffer of some protocol's transactions. */
+export interface BufferChoice {
+  readonly protocol: string;
+  readonly definition: BufferDefinition;
+}
+
+/** A step whose modifiers may still come. */
+export interface StepDraft {
+  /** A later cursor never makes it match earlier. False for what jumps, or remembers a value for later steps. */
+  readonly isMonotone: boolean;
+  /** `isChainMonotone`: so are all steps before it on this buffer. */
+  build(isChainMonotone: boolean): Step;
+}
+
+export interface InspectionDraft {
+  readonly choice: BufferChoice | null;
+  readonly steps: StepDraft[];
+}
+
+/** A rule in the making: keywords add to it one after the other. */
+export class RuleDraft {
+  readonly context: CompileContext;
+  readonly parsed: ParsedRule;
+  readonly warnings: { readonly message: string; readonly keyword: string | null; readonly at: number }[] = [];
+  /** The keyword at work, and where it stands in the rule. */
+  keyword: string | null = null;
+  keywordAt = 0;
+  /** Where its value stands; the keyword, where there is none. */
+  valueAt = 0;
+
+  message: string | null = null;
+  sid: number | null = null;
+  gid: number | null = null;
+  rev: number | null = null;
+  classtype: string | null = null;
+  priority: number | null = null;
+  readonly references: { readonly type: string; readonly id: string }[] = [];
+  readonly metadata: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  target: 'src_ip' | 'dest_ip' | null = null;
+  isSilent = false;
+  flow: FlowRequirement | null = null;
+  readonly packetTests: PacketTest[] = [];
+  /** The protocol whose buffers the rule looks into; from its header, else from the first such buffer. */
+  app: string | null;
+
+  readonly inspections: InspectionDraft[] = [];
+  readonly byteVariables = new Map<string, ByteVariable>();
+  /** The content that modifiers such as `nocase` speak of. */
+  lastContent: ContentDraft | null = null;
+  fastPattern: ContentDraft | null = null;
+  #sticky: BufferChoice | null = null;
+  #stickyAt = 0;
+  #lastInspection: InspectionDraft | null = null;
+
+  constructor(parsed: ParsedRule, app: string | null, context: CompileContext) {
+    this.parsed = parsed;
+    this.app = app;
+    this.context = context;
+  }
+
+  /** Null: the payload. */
+  get currentBuffer(): BufferChoice | null {
+    return this.#sticky;
+  }
+
+  fail(message: string, at: number | null = null): never {
+    throw new RuleFault(message, at);
+  }
+
+  warn(message: string): void {
+    this.warnings.push({ message, keyword: this.keyword, at: this.keywordAt });
+  }
+
+  /** What follows looks into this buffer; null leads back to the payload. */
+  enterBuffer(name: string | null): void {
+    this.checkStickyIsUsed();
+    this.#sticky = name === null ? null : this.chooseBuffer(name);
+    this.#stickyAt = this.keywordAt;
+    this.lastContent = null;
+    this.#lastInspection = null;
+  }
+
+  /** Suricata refuses a sticky buffer that nothing looks into before the next one. */
+  checkStickyIsUsed(): void {
+    if (this.#sticky !== null && this.inspection(this.#sticky).steps.length === 0) {
+      this.fail(
+        `nothing looks into ${this.#sticky.definition.name}: it needs a match before the next buffer`,
+        this.#stickyAt,
+      );
+    }
+  }
+
+  /** Of several protocols' buffers of one name: the one of the rule's protocol, else the first. */
+  chooseBuffer(name: string): BufferChoice {
+    const choices = this.context.buffersByName.get(name) ?? [];
+    const choice = this.app === null ? choices[0] : choices.find((candidate) => candidate.protocol === this.app);
+    if (choice === undefined) {
+      if (choices.length === 0) this.fail(`there is no buffer ${name}: its protocol is not inspected yet`);
+      this.fail(
+        `${name} belongs to ${choices.map((other) => other.protocol).join(', ')}, and the rule is for ${this.app}`,
+      );
+    }
+    this.app = choice.protocol;
+    return choice;
+  }
+
+  inspection(choice: BufferChoice | null): InspectionDraft {
+    const definition = choice?.definition ?? null;
+    const found = this.inspections.find((inspection) => (inspection.choice?.definition ?? null) === definition);
+    if (found !== undefined) return found;
+    const inspection = { choice, steps: [] };
+    this.inspections.push(inspection);
+    return inspection;
+  }
+
+  /**
+   * Where a step belongs that is no content: to the sticky buffer; without one, a relative step goes where the last
+   * step looks, which an old modifier may have moved, and any other to the payload.
+   */
+  inspectionFor(isRelative: boolean): InspectionDraft {
+    if (this.#sticky !== null || !isRelative) return this.inspection(this.#sticky);
+    return this.#lastInspection ?? this.inspection(null);
+  }
+
+  addStep(step: StepDraft, inspection = this.inspection(this.#sticky)): void {
+    inspection.steps.push(step);
+    this.#lastInspection = inspection;
+  }
+
+  addContent(content: ContentDraft): void {
+    this.addStep(content);
+    this.lastContent = content;
+  }
+
+  /** Adds a condition on a packet's header or size; the rule is then about single packets, as in Suricata. */
+  testPacket(test: PacketTest): void {
+    this.packetTests.push(test);
+  }
+
+  /** The content before a modifier. */
+  contentFor(keyword: string): ContentDraft {
+    return (
+      this.lastContent ??
+      this.fail(
+        `${keyword} needs a content before it${this.#sticky === null ? '' : ` in ${this.#sticky.definition.name}`}`,
+      )
+    );
+  }
+
+  /** `http_uri` and its like: the last content of the payload moves to a buffer. */
+  moveLastContent(keyword: string, bufferName: string): void {
+    if (this.#sticky !== null) {
+      this.fail(
+        `${keyword} cannot follow a sticky buffer (${this.#sticky.definition.name}): write ${bufferName} before the content, or pkt_data`,
+      );
+    }
+    const content = this.contentFor(keyword);
+    if (content.isRaw) this.fail(`${keyword} cannot be used with rawbytes`);
+    const payload = this.inspection(null);
+    const index = payload.steps.indexOf(content);
+    if (index < 0) this.fail(`the content before ${keyword} already belongs to another buffer`);
+    payload.steps.splice(index, 1);
+    this.addStep(content, this.inspection(this.chooseBuffer(bufferName)));
+  }
+
+  variable(name: string): ByteVariable {
+    const variable = this.byteVariables.get(name);
+    return variable ?? this.fail(`no byte_extract or byte_math before this names "${name}"`, this.valueAt);
+  }
+
+  /** A number as written, or the variable of that name. */
+  numberOrVariable(text: string, min: number, max: number): number | ByteVariable {
+    if (!/^[+-]?\d/.test(text)) return this.variable(text);
+    const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    return this.fail(`"${text}" is no whole number from ${min} to ${max}`, this.valueAt);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Inspected, Step } from './rule.ts';
+
+/**
+ * Steps that one rule may try on one buffer; Suricata's detect.inspection-recursion-limit. Beyond it the rule does
+ * not match, and `evaluationCounters.exhausted` says so.
+ */
+export const MAX_TRIED_STEPS = 3000;
+
+/**
+ * Bytes that the regular expressions of one evaluation may be given, counted again for each try: some hundred bodies
+ * of 100 kB. Without it 3,000 tries on a long body take seconds. Beyond it, as at MAX_TRIED_STEPS.
+ */
+const MAX_REGEX_BYTES = 16 * 1024 * 1024;
+
+/** Of this thread, since its start. */
+export const evaluationCounters = {
+  /** Evaluations that ended at MAX_TRIED_STEPS or MAX_REGEX_BYTES. */
+  exhausted: 0,
+  /** Regular expressions that ended at their limit; the rule then does not match. */
+  regexLimits: 0,
+};
+
+/**
+ * Do all steps match? As Suricata's content inspection: each step starts from the end of the last match; where a
+ * relative step fails, the matching step before it is asked for its next match.
+ */
+export function evaluateSteps(steps: readonly Step[], input: Inspected): boolean {
+  triedSteps = 0;
+  regexBytes = 0;
+  evaluationNumber++;
+  return evaluateFrom(steps, 0, input, input.start) === MATCH;
+}
+
+const MATCH = 1;
+/** Another match of an earlier step may help. */
+const NO_MATCH = 0;
+/** Nothing can help any more. */
+const HOPELESS = -1;
+
+let triedSteps = 0;
+let regexBytes = 0;
+
+/** Tells steps that a new evaluation has begun, and what they found out about the bytes is void. */
+export let evaluationNumber = 0;
+
+/** Asked before a regular expression looks at this many bytes; false: no more. */
+export function mayScan(bytes: number): boolean {
+  regexBytes += bytes;
+  if (regexBytes <= MAX_REGEX_BYTES) return true;
+  evaluationCounters.exhausted++;
+  triedSteps = MAX_TRIED_STEPS;
+  return false;
+}
+
+function evaluateFrom(steps: readonly Step[], index: number, input: Inspected, cursor: number): number {
+  if (index === steps.length) return MATCH;
+  if (isExhausted()) return HOPELESS;
+  const step = steps[index]!;
+  let end = step.find(input, cursor, input.start);
+  if (end < 0) return mayHelp(step) ? NO_MATCH : HOPELESS;
+
+  for (;;) {
+    // Read before the steps behind it run; a step that only tests has no place and is not asked again.
+    const matchStart = step.matchStart;
+    const result = evaluateFrom(steps, index + 1, input, end);
+    if (result !== NO_MATCH || matchStart < 0) return result;
+    if (isExhausted()) return HOPELESS;
+    end = step.find(input, cursor, matchStart + 1);
+    if (end < 0) return mayHelp(step) ? NO_MATCH : HOPELESS;
+  }
+}
+
+/** The evaluation ends as soon as this is true, so that it is counted once. */
+function isExhausted(): boolean {
+  triedSteps++;
+  if (triedSteps === MAX_TRIED_STEPS) evaluationCounters.exhausted++;
+  return triedSteps >= MAX_TRIED_STEPS;
+}
+
+const mayHelp = (step: Step): boolean => step.isRelative && step.endsSearch !== true;

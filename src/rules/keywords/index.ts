@@ -1,0 +1,43 @@
+import type { BufferChoice } from '../draft.ts';
+import { indexByName, type Keyword } from '../keyword.ts';
+import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
+import { byteKeywords } from './bytes.ts';
+import { contentKeywords } from './content.ts';
+import { flowKeywords } from './flow.ts';
+import { icmpKeywords } from './icmp.ts';
+import { ipKeywords } from './ip.ts';
+import { metaKeywords } from './meta.ts';
+import { payloadKeywords } from './payload.ts';
+import { pcreKeywords } from './pcre.ts';
+import { tcpKeywords } from './tcp.ts';
+
+export interface KeywordFamily {
+  readonly title: string;
+  readonly keywords: readonly Keyword[];
+}
+
+/** The families whose keywords do not depend on the application layer. */
+const FIXED_FAMILIES: readonly KeywordFamily[] = [
+  { title: 'About the rule', keywords: metaKeywords },
+  { title: 'Flow', keywords: flowKeywords },
+  { title: 'Content', keywords: contentKeywords },
+  { title: 'Regular expressions', keywords: pcreKeywords },
+  { title: 'Sizes and places', keywords: payloadKeywords },
+  { title: 'Numbers', keywords: byteKeywords },
+  { title: 'IP', keywords: ipKeywords },
+  { title: 'TCP', keywords: tcpKeywords },
+  { title: 'ICMP', keywords: icmpKeywords },
+  { title: 'Buffers', keywords: bufferKeywords },
+];
+
+const FIXED_NAMES: ReadonlySet<string> = new Set(
+  indexByName(FIXED_FAMILIES.flatMap(({ keywords }) => keywords)).keys(),
+);
+
+/** Every keyword there is, in the order of the reference. */
+export function keywordFamilies(buffers: readonly BufferChoice[]): readonly KeywordFamily[] {
+  return [...FIXED_FAMILIES, { title: 'Sticky buffers', keywords: stickyBufferKeywords(buffers, FIXED_NAMES) }];
+}
+
+export const keywordIndex = (buffers: readonly BufferChoice[]): ReadonlyMap<string, Keyword> =>
+  indexByName(keywordFamilies(buffers).flatMap((family) => family.keywords));

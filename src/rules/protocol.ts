@@ -1,0 +1,67 @@
+import { IP_PROTOCOL } from '../wire/packet.ts';
+import type { PacketTest, RuleDraft } from './draft.ts';
+import { RuleFault } from './fault.ts';
+import { SURICATA_PROTOCOLS } from './known-names.ts';
+import { nearestName } from './nearest-name.ts';
+import type { Span } from './parser.ts';
+import type { RuleProtocol } from './rule.ts';
+
+/** A rule header's protocol, with the packet test that it implies. */
+export interface HeaderProtocol extends RuleProtocol {
+  readonly test: PacketTest | null;
+}
+
+/** Throws RuleFault for what is not inspected. */
+export function readProtocol(span: Span, knownAppProtocols: readonly string[]): HeaderProtocol {
+  const name = span.text;
+  const basic = BASIC[name];
+  if (basic !== undefined) return { app: null, scope: 'any', test: null, ...basic, name };
+
+  const app = name === 'http1' && knownAppProtocols.includes('http') ? 'http' : (SYNONYMS[name] ?? name);
+  if (knownAppProtocols.includes(app)) return { ipProtocols: transportOf(app), app, scope: 'any', name, test: null };
+  if (SURICATA_PROTOCOLS.has(name)) throw new RuleFault(`protocol ${name} is not inspected yet`, span.at);
+  const near = nearestName(name, [...Object.keys(BASIC), ...knownAppProtocols]);
+  throw new RuleFault(`there is no protocol "${name}"${near === null ? '' : `: did you mean ${near}?`}`, span.at);
+}
+
+/** A rule that looks into a protocol's buffers must be able to meet that protocol. */
+export function checkBufferProtocol(draft: RuleDraft, protocol: RuleProtocol): void {
+  if (draft.app === null || protocol.app !== null || protocol.ipProtocols === null) return;
+  const transport = transportOf(draft.app);
+  if (!protocol.ipProtocols.some((number) => transport.includes(number))) {
+    draft.fail(`the rule is for ${protocol.name}, and ${draft.app} does not run over it`, draft.parsed.protocol.at);
+  }
+}
+
+const ANY: readonly number[] | null = null;
+const ICMP = [IP_PROTOCOL.icmp, IP_PROTOCOL.icmpv6];
+const isV4 = (packet: { ipVersion: number }): boolean => packet.ipVersion === 4;
+const isV6 = (packet: { ipVersion: number }): boolean => packet.ipVersion === 6;
+
+const BASIC: Readonly<Record<string, Pick<HeaderProtocol, 'ipProtocols'> & Partial<HeaderProtocol>>> = {
+  ip: { ipProtocols: ANY },
+  ipv4: { ipProtocols: ANY, test: isV4 },
+  ip4: { ipProtocols: ANY, test: isV4 },
+  ipv6: { ipProtocols: ANY, test: isV6 },
+  ip6: { ipProtocols: ANY, test: isV6 },
+  tcp: { ipProtocols: [IP_PROTOCOL.tcp] },
+  'tcp-pkt': { ipProtocols: [IP_PROTOCOL.tcp], scope: 'packet' },
+  'tcp-stream': { ipProtocols: [IP_PROTOCOL.tcp], scope: 'stream' },
+  udp: { ipProtocols: [IP_PROTOCOL.udp] },
+  sctp: { ipProtocols: [IP_PROTOCOL.sctp] },
+  icmp: { ipProtocols: ICMP },
+  icmpv4: { ipProtocols: [IP_PROTOCOL.icmp] },
+  icmpv6: { ipProtocols: [IP_PROTOCOL.icmpv6] },
+  icmp6: { ipProtocols: [IP_PROTOCOL.icmpv6] },
+};
+
+const SYNONYMS: Readonly<Record<string, string>> = { ssl: 'tls', ikev2: 'ike' };
+
+/** Protocols that do not run over TCP alone. */
+const OVER_UDP = ['dhcp', 'ntp', 'snmp', 'tftp', 'ike', 'quic', 'bittorrent-dht'];
+const OVER_BOTH = ['dns', 'krb5', 'sip', 'nfs', 'enip', 'dcerpc', 'ldap'];
+
+function transportOf(app: string): readonly number[] {
+  if (OVER_UDP.includes(app)) return [IP_PROTOCOL.udp];
+  return OVER_BOTH.includes(app) ? [IP_PROTOCOL.tcp, IP_PROTOCOL.udp] : [IP_PROTOCOL.tcp];
+}

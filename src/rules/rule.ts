@@ -1,0 +1,128 @@
+import type { BufferDefinition } from '../app/protocol.ts';
+import type { AddressSet } from '../base/address-set.ts';
+import type { PortSet } from '../base/port-set.ts';
+import type { Packet } from '../wire/packet.ts';
+
+export const RULE_ACTIONS = ['pass', 'drop', 'reject', 'rejectsrc', 'rejectdst', 'rejectboth', 'alert'] as const;
+export type RuleAction = (typeof RULE_ACTIONS)[number];
+
+/** What a step looks into. Reused: valid during one evaluation. */
+export interface Inspected {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** Bytes of the same buffer that came before `start` and are gone: a stream window slides. Else 0. */
+  skippedBytes: number;
+}
+
+/**
+ * One condition on a buffer. Steps of a rule are evaluated in order; each hands the cursor (the end of the last
+ * match, an offset into `bytes`) to the next. A step that can match in several places is asked again, so that a
+ * relative step behind it gets every chance (backtracking). Only `evaluateSteps` asks: steps keep what they learn of
+ * the bytes during one evaluation.
+ */
+export interface Step {
+  /**
+   * The end of the first match that starts at `from` or later, or -1. The first call has `from` = `input.start`;
+   * a repeated call `from` = `matchStart` + 1. Steps that only test a condition return the cursor unchanged,
+   * and -1 on a repeated call.
+   */
+  find(input: Inspected, cursor: number, from: number): number;
+  /** Where the match of the last successful `find` starts; for steps that only test, -1. */
+  matchStart: number;
+  /** Its place depends on the cursor. */
+  readonly isRelative: boolean;
+  /** Right only when the buffer is complete: negation, endswith, bsize. */
+  readonly needsEnd: boolean;
+  /**
+   * Where it does not match from one cursor, it does not from any later one, and no step before it can move the
+   * cursor back: when it fails, the evaluation is over. This keeps chains of `distance` linear.
+   */
+  readonly endsSearch?: boolean;
+}
+
+/** All steps of a rule on one buffer. */
+export interface BufferInspection {
+  /** Null: the payload of the packet or the reassembled stream. */
+  readonly buffer: BufferDefinition | null;
+  readonly steps: readonly Step[];
+  /** A content has `depth` or `offset`: it means a place in the packet as much as in the stream. */
+  readonly hasFixedPlace: boolean;
+}
+
+/** The literal by which the multi-pattern search finds the rule's candidates. Never negated. */
+export interface FastPattern {
+  readonly buffer: BufferDefinition | null;
+  readonly bytes: Uint8Array;
+  readonly isCaseless: boolean;
+}
+
+export interface FlowRequirement {
+  readonly direction: 'toserver' | 'toclient' | null;
+  readonly state: 'established' | 'not_established' | 'stateless' | null;
+  readonly stream: 'only_stream' | 'no_stream' | null;
+}
+
+/** Which packets a rule header names. */
+export interface RuleProtocol {
+  /** IP protocol numbers; null is any. */
+  readonly ipProtocols: readonly number[] | null;
+  /** `http` in `alert http ...`; null for tcp, udp, ip, icmp. */
+  readonly app: string | null;
+  /** tcp-pkt looks at packets only, tcp-stream at the stream only. */
+  readonly scope: 'any' | 'packet' | 'stream';
+  /** As written. */
+  readonly name: string;
+}
+
+/** One compiled rule. Nobody changes it; all workers' rule sets are built from the same text. */
+export interface Rule {
+  readonly action: RuleAction;
+  readonly gid: number;
+  readonly sid: number;
+  readonly rev: number;
+  readonly message: string;
+  readonly classtype: string | null;
+  /** The classtype's description; empty without one. */
+  readonly category: string;
+  /** 1 is the most severe. From `priority`, else the classtype, else 3. */
+  readonly priority: number;
+  readonly references: readonly { readonly type: string; readonly id: string }[];
+  /** In EVE's form: every key with the list of its values. */
+  readonly metadata: Readonly<Record<string, readonly string[]>>;
+  readonly isSilent: boolean;
+  /** Which end of the packet is the target of the attack; absent where the rule does not say. */
+  readonly target?: 'src_ip' | 'dest_ip';
+  readonly protocol: RuleProtocol;
+  readonly source: AddressSet;
+  readonly destination: AddressSet;
+  readonly sourcePorts: PortSet;
+  readonly destinationPorts: PortSet;
+  readonly isBidirectional: boolean;
+  readonly flow: FlowRequirement;
+  /** Conditions on the packet's headers and sizes, cheapest first. */
+  readonly packetTests: readonly ((packet: Packet) => boolean)[];
+  readonly inspections: readonly BufferInspection[];
+  readonly fastPattern: FastPattern | null;
+  readonly file: string;
+  readonly line: number;
+  /** The rule as written, on one line. */
+  readonly text: string;
+}
+
+/** A rule that could not be loaded, or a remark on one that could. Lines and columns start at 1. */
+export interface RuleDiagnostic {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly severity: 'error' | 'warning';
+  /** The keyword concerned, null where the rule's form is wrong. */
+  readonly keyword: string | null;
+  readonly sid: number | null;
+  readonly message: string;
+}
+
+export interface CompiledRules {
+  readonly rules: readonly Rule[];
+  readonly diagnostics: readonly RuleDiagnostic[];
+}

@@ -1,0 +1,475 @@
+import type { Packet } from '../../src/wire/packet.ts';
+import type { Traffic } from './support.ts';
+
+/** What a keyword must say of some traffic. */
+export interface TrafficCase {
+  readonly options: string;
+  readonly protocol?: string;
+  readonly matches: readonly Traffic[];
+  readonly misses: readonly Traffic[];
+}
+
+const payloads = (...texts: readonly (string | Uint8Array)[]): Traffic[] => texts.map((payload) => ({ payload }));
+const inBuffer = (name: string, ...texts: readonly string[]): Traffic[] =>
+  texts.map((text) => ({ buffers: { [name]: text }, payload: '' }));
+const packets = (...list: readonly Partial<Packet>[]): Traffic[] => list.map((packet) => ({ packet }));
+const content = (
+  options: string,
+  matching: readonly (string | Uint8Array)[],
+  missing: readonly (string | Uint8Array)[],
+) => ({
+  options,
+  matches: payloads(...matching),
+  misses: payloads(...missing),
+});
+const onPackets = (options: string, matching: readonly Partial<Packet>[], missing: readonly Partial<Packet>[]) => ({
+  options,
+  matches: packets(...matching),
+  misses: packets(...missing),
+});
+
+/** An IPv4 header of these bytes, at an odd place. */
+function ipv4(header: Readonly<Record<number, number>>, headerBytes = 20): Partial<Packet> {
+  const bytes = new Uint8Array(64);
+  bytes[5] = 0x40 | (headerBytes / 4);
+  for (const [at, byte] of Object.entries(header)) bytes[5 + Number(at)] = byte;
+  return { ipVersion: 4, bytes, ipStart: 5, ipEnd: 5 + headerBytes };
+}
+
+function echo(protocol: number, icmpType: number, fields: readonly number[]): Partial<Packet> {
+  const bytes = Uint8Array.of(icmpType, 0, 0, 0, ...fields);
+  return { ipVersion: 4, protocol, icmpType, bytes, transportStart: 0, ipEnd: bytes.length };
+}
+
+const tcp = (fields: Partial<Packet>): Partial<Packet> => ({ ipVersion: 4, protocol: 6, ...fields });
+const oldModifier = (name: string, buffer: string): [string, TrafficCase[]] => [
+  name,
+  [
+    { options: `content:"ab"; ${name};`, matches: inBuffer(buffer, 'xaby'), misses: inBuffer(buffer, 'xby') },
+    { options: `content:"ab"; ${name};`, matches: inBuffer(buffer, 'ab'), misses: payloads('ab') },
+  ],
+];
+const sticky = (name: string, buffer: string): [string, TrafficCase[]] => [
+  name,
+  [{ options: `${name}; content:"ab";`, matches: inBuffer(buffer, 'xaby'), misses: inBuffer(buffer, 'xby') }],
+];
+
+/** For each keyword that looks at traffic. */
+export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Map<string, TrafficCase[]>([
+  [
+    'content',
+    [
+      content('content:"abc";', ['abc', 'xxabcxx', 'ababc'], ['', 'ab', 'aBc', 'ab c']),
+      content('content:!"abc";', ['', 'ab', 'ABC'], ['abc', 'xabc']),
+      content('content:"a|62 63|d|0D0a|";', ['abcd\r\n'], ['a|62 63|d', 'abcd\n']),
+      content('content:"\\"\\;\\:\\\\\\|";', ['x";:\\|x'], ['";:|']),
+      content('content:"|00|"; content:"|ff|";', [Uint8Array.of(255, 0)], [Uint8Array.of(255), Uint8Array.of(0)]),
+      content('content:"ü";', [Uint8Array.of(0xc3, 0xbc)], [Uint8Array.of(0xfc)]),
+      content('content:!"|00|";', ['a'], ['\0']),
+    ],
+  ],
+  ['nocase', [content('content:"aBc|4A|"; nocase;', ['abcj', 'ABCJ', 'xAbCj'], ['abdj', 'ab[j'])]],
+  ['rawbytes', [content('content:"abc"; rawbytes;', ['xabc'], ['xab'])]],
+  [
+    'offset',
+    [
+      content('content:"abc"; offset:2;', ['xxabc', 'abcabc', 'xxxxabc'], ['abc', 'xabc']),
+      content('content:"b"; offset:1; depth:2;', ['ab', 'aab'], ['b', 'aaab']),
+      content('content:"b"; depth:2; offset:1;', ['ab', 'aab'], ['b', 'aaab']),
+      content('content:!"b"; offset:1;', ['ba', ''], ['ab']),
+      content('byte_extract:1,0,o; content:"b"; offset:o;', ['\x02xb', '\x01b'], ['\x03xb', '\x02b']),
+    ],
+  ],
+  [
+    'depth',
+    [
+      content('content:"abc"; depth:3;', ['abc', 'abcx'], ['xabc', 'ab']),
+      content('content:"abc"; depth:5;', ['xxabc'], ['xxxabc']),
+      content('content:!"abc"; depth:4;', ['xxabc', ''], ['xabc']),
+      content('byte_extract:1,0,d; content:"b"; depth:d;', ['\x03xb'], ['\x02xb']),
+    ],
+  ],
+  [
+    'startswith',
+    [
+      content('content:"ab"; startswith;', ['abc', 'ab'], ['xab', 'a']),
+      content('content:!"ab"; startswith;', ['xab', ''], ['ab']),
+    ],
+  ],
+  [
+    'endswith',
+    [
+      content('content:"ab"; endswith;', ['ab', 'xab', 'abab'], ['abx', 'b']),
+      content('content:!"ab"; endswith;', ['abx', ''], ['ab', 'abxab']),
+      content('content:"x"; content:"ab"; distance:1; endswith;', ['x-ab', 'x-abab'], ['xab', 'x-abc']),
+      content('content:"ab"; startswith; endswith;', ['ab'], ['abab', 'xab']),
+      content('content:"ab"; depth:4; endswith;', ['xxab'], ['xxxab']),
+    ],
+  ],
+  [
+    'distance',
+    [
+      content('content:"a"; content:"b"; distance:0;', ['ab', 'a--b'], ['ba', 'a']),
+      content('content:"a"; content:"b"; distance:2;', ['a--b', 'a---b', 'ab-b'], ['a-b', 'ab']),
+      content('content:"bc"; content:"ab"; distance:-3;', ['abc', 'xbcab'], ['xbc']),
+      content('content:"a"; content:"b"; distance:-9;', ['ba'], ['a']),
+      content('content:"a"; content:!"b"; distance:1;', ['ab', 'a'], ['a-b']),
+      content('byte_extract:1,0,d; content:"b"; distance:d;', ['\x01xb'], ['\x02xb']),
+    ],
+  ],
+  [
+    'within',
+    [
+      content('content:"a"; content:"b"; within:1;', ['ab', 'a-ab'], ['a-b', 'ba']),
+      content('content:"a"; content:"bc"; within:4;', ['a--bc'], ['a---bc']),
+      content('content:"a"; content:"b"; distance:1; within:2;', ['a-b', 'a--b'], ['ab', 'a---b']),
+      content('content:"a"; content:!"b"; within:2;', ['a--b', 'a', 'a-b a--'], ['a-b', 'ab']),
+      content('content:"a"; content:!"b"; distance:1; within:1;', ['ab', 'a--b'], ['a-b']),
+      content('byte_extract:1,0,w; content:"b"; within:w;', ['\x02xb'], ['\x01xb']),
+    ],
+  ],
+  ['fast_pattern', [content('content:"abc"; fast_pattern:1,2; content:"x";', ['xabc'], ['xbc'])]],
+  [
+    'pcre',
+    [
+      content('pcre:"/a[0-9]+b/";', ['a12b'], ['ab', 'A1B']),
+      content('pcre:"/a.b/is";', ['A\nB'], ['ab']),
+      content('pcre:!"/a/";', ['b', ''], ['ba']),
+      content('content:"x"; pcre:"/^a/R";', ['-xa', 'x-xa'], ['x-a', 'ax']),
+      content('pcre:"/^b$/m";', ['a\nb\nc'], ['a\nbb']),
+      content('pcre:"/a b/x";', ['ab'], ['a b']),
+      content('pcre:"/bc/A";', ['bcd'], ['abc']),
+      content('pcre:"/c$/E";', ['c'], ['c\n']),
+      content('pcre:"/a(.+)b/G"; content:"c"; within:1;', ['a-bc-b'], ['a-b-b']),
+      content('pcre:"/\\x22\\//B";', ['"/'], ['/']),
+      content('pcre:/a\\/b/;', ['a/b'], ['ab']),
+      content('pcre:!/a/i;', ['b'], ['A']),
+      content('pcre:"/(a)b/, flow:name"; content:"c"; within:1;', ['abc'], ['ab c']),
+      { options: 'pcre:"/^ab$/U";', matches: inBuffer('http.uri', 'ab'), misses: inBuffer('http.uri', 'abc') },
+      { options: 'pcre:"/^ab$/Q";', matches: inBuffer('http.response_body', 'ab'), misses: payloads('ab') },
+      {
+        options: 'file.data; pcre:"/ab/Q";',
+        matches: inBuffer('file.data', 'ab'),
+        misses: inBuffer('http.response_body', 'ab'),
+      },
+      {
+        options: 'http.uri; content:"a"; pcre:"/^b/UR";',
+        matches: inBuffer('http.uri', 'ab'),
+        misses: inBuffer('http.uri', 'a-b'),
+      },
+    ],
+  ],
+  [
+    'isdataat',
+    [
+      content('isdataat:3;', ['abcd'], ['abc', '']),
+      content('isdataat:!3;', ['abc'], ['abcd']),
+      content('content:"a"; isdataat:2,relative;', ['abc', 'xabcd'], ['ab', 'a']),
+      content('content:"a"; isdataat:!2,relative;', ['ab', 'a', 'abcabca'], ['abc']),
+      content('content:"a"; isdataat:!1,relative;', ['ba', 'aba'], ['ab']),
+      content('content:"a"; isdataat:1,relative,rawbytes;', ['ab'], ['a']),
+      content('byte_extract:1,0,n; isdataat:n;', ['\x02ab'], ['\x02a']),
+      {
+        options: 'content:"a"; http_uri; isdataat:1,relative;',
+        matches: inBuffer('http.uri', 'ab'),
+        misses: inBuffer('http.uri', 'a'),
+      },
+    ],
+  ],
+  [
+    'dsize',
+    [
+      onPackets('dsize:5;', [{ payloadStart: 3, payloadEnd: 8 }], [{ payloadStart: 3, payloadEnd: 7 }]),
+      onPackets('dsize:!5;', [{ payloadEnd: 4 }], [{ payloadEnd: 5 }]),
+      onPackets('dsize:>5;', [{ payloadEnd: 6 }], [{ payloadEnd: 5 }]),
+      onPackets('dsize:>=5;', [{ payloadEnd: 5 }], [{ payloadEnd: 4 }]),
+      onPackets('dsize:<5;', [{ payloadEnd: 4 }, {}], [{ payloadEnd: 5 }]),
+      onPackets('dsize:<=5;', [{ payloadEnd: 5 }], [{ payloadEnd: 6 }]),
+      onPackets('dsize:5<>8;', [{ payloadEnd: 6 }, { payloadEnd: 7 }], [{ payloadEnd: 5 }, { payloadEnd: 8 }]),
+      onPackets('dsize:!5-8;', [{ payloadEnd: 5 }, { payloadEnd: 8 }], [{ payloadEnd: 6 }, { payloadEnd: 7 }]),
+      onPackets('dsize:1kb;', [{ payloadEnd: 1024 }], [{ payloadEnd: 1 }]),
+    ],
+  ],
+  [
+    'bsize',
+    [
+      {
+        options: 'http.uri; bsize:3;',
+        matches: inBuffer('http.uri', 'abc'),
+        misses: inBuffer('http.uri', 'ab', 'abcd'),
+      },
+      { options: 'http.uri; bsize:0;', matches: inBuffer('http.uri', ''), misses: inBuffer('http.uri', 'a') },
+      {
+        options: 'http.uri; bsize:2<>5;',
+        matches: inBuffer('http.uri', 'abc', 'abcd'),
+        misses: inBuffer('http.uri', 'ab', 'abcde'),
+      },
+    ],
+  ],
+  [
+    'byte_test',
+    [
+      content('byte_test:2,>,256,1;', ['x\x01\x01', 'x\xff\0'], ['x\x01\0', 'x\0\x05', 'x\x01', '']),
+      content('byte_test:2,=,256,0,little;', ['\0\x01'], ['\x01\0']),
+      content('byte_test:1,&,0x80,0;', ['\x81'], ['\x7f']),
+      content('byte_test:1,!&,0x80,0;', ['\x7f'], ['\x81', '']),
+      content('byte_test:1,^,5,0;', ['\x06'], ['\x05']),
+      content('byte_test:1,<=,5,0;', ['\x05'], ['\x06']),
+      content('byte_test:1,>=,5,0;', ['\x05'], ['\x04']),
+      content('byte_test:1,!=,5,0;', ['\x06'], ['\x05']),
+      content('byte_test:1,!,5,0;', ['\x06'], ['\x05']),
+      content('byte_test:1,!<,5,0;', ['\x05'], ['\x04']),
+      content('content:"a"; byte_test:1,=,0x62,1,relative;', ['a-b', 'a--a-b'], ['ab', 'a-', '']),
+      content('content:"b"; byte_test:1,=,0x61,-2,relative;', ['ab'], ['-b', 'b']),
+      content('byte_test:3,=,123,0,string,dec;', ['123', '1234'], ['124', '12', 'abc']),
+      content('byte_test:4,=,255,0,string,hex;', ['00ff', '0xFF', ' ff-'], ['00fg', '----']),
+      content('byte_test:3,=,8,0,string,oct;', ['010'], ['008']),
+      content('byte_test:4,=,16,0,string;', ['0x10', '020-', '16--'], ['10--']),
+      content('byte_test:1,=,3,0,bitmask 0x0c;', ['\x0c', '\xff'], ['\x08']),
+      content(
+        'byte_test:8,=,0xfffffffffffffffe,0;',
+        [Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 254)],
+        [new Uint8Array(8).fill(255)],
+      ),
+      content(
+        'byte_test:8,&,0x8000000000000000,0;',
+        [Uint8Array.of(128, 0, 0, 0, 0, 0, 0, 0)],
+        [Uint8Array.of(127, 255, 255, 255, 255, 255, 255, 255)],
+      ),
+      content(
+        'byte_test:20,=,18446744073709551615,0,string,dec;',
+        ['18446744073709551615'],
+        ['18446744073709551616', '08446744073709551615'],
+      ),
+      content('byte_extract:1,0,v; byte_test:1,=,v,1;', ['\x07\x07'], ['\x07\x08']),
+    ],
+  ],
+  [
+    'byte_jump',
+    [
+      content('byte_jump:1,0; content:"b"; within:1;', ['\x02xxb', '\0b'], ['\x02xb', '\x01b', '\xff']),
+      content('byte_jump:2,0,little; content:"b"; within:1;', ['\x01\0xb'], ['\0\x01xb']),
+      content('content:"l"; byte_jump:1,0,relative; content:"b"; within:1;', ['l\x01xb', 'l\xffl\x01xb'], ['l\x02xb']),
+      content('byte_jump:1,0,multiplier 2; content:"b"; within:1;', ['\x01xxb'], ['\x01xb']),
+      content('byte_jump:1,0,align; content:"b"; within:1;', ['\x01xxxxb', '\0b'], ['\x01xb']),
+      content('byte_jump:1,0,post_offset -1; content:"b"; within:1;', ['\x02xb'], ['\x02xxb']),
+      content('byte_jump:1,0,from_beginning; content:"b"; within:1;', ['\x02-b'], ['\x02--b']),
+      content('byte_jump:0,0,from_end,post_offset -1; content:"b"; within:1;', ['xxb'], ['xbx']),
+      content('byte_jump:2,0,string,dec; content:"b"; within:1;', ['02xxb', '2-xb'], ['02xb', 'xxb']),
+      content('byte_jump:1,0;', ['\x01xx'], ['\x02xx', '\x03xx']),
+    ],
+  ],
+  [
+    'byte_extract',
+    [
+      content('byte_extract:1,0,n; content:"b"; offset:n; depth:1;', ['\x02-b'], ['\x03-b', '\x02b']),
+      content(
+        'content:"a"; byte_extract:1,0,n,relative; content:"b"; distance:n; within:1;',
+        ['a\x01-b', 'a\x09a\x01-b'],
+        ['a\x01b'],
+      ),
+      content('byte_extract:1,0,n,multiplier 2; content:"b"; offset:n;', ['\x02---b'], ['\x02--b']),
+      content('byte_extract:1,0,n,align 4; content:"b"; offset:n;', ['\x01---b'], ['\x01--b']),
+      content('byte_extract:2,0,n,string,dec; content:"b"; offset:n;', ['05---b'], ['05--b', 'x']),
+      content('byte_extract:1,0,n; content:"b"; within:1;', ['-b'], ['--b']),
+      {
+        options: 'http.uri; byte_extract:1,0,n; content:"b"; offset:n;',
+        matches: inBuffer('http.uri', '\x02-b'),
+        misses: inBuffer('http.uri', '\x02b'),
+      },
+    ],
+  ],
+  [
+    'byte_math',
+    [
+      content('byte_math:bytes 1,offset 0,oper +,rvalue 1,result n; content:"b"; offset:n;', ['\x01-b'], ['\x01b']),
+      content(
+        'byte_math:bytes 1,offset 0,oper -,rvalue 1,result n; content:"b"; offset:n;',
+        ['\x03-b'],
+        ['\x04-b', '\0b'],
+      ),
+      content('byte_math:bytes 1,offset 0,oper *,rvalue 2,result n; content:"b"; offset:n;', ['\x01-b'], ['\x01b']),
+      content('byte_math:bytes 1,offset 0,oper /,rvalue 2,result n; content:"b"; offset:n;', ['\x05-b'], ['\x06-b']),
+      content('byte_math:bytes 1,offset 0,oper <<,rvalue 1,result n; content:"b"; offset:n;', ['\x01-b'], ['\x01b']),
+      content('byte_math:bytes 1,offset 0,oper >>,rvalue 1,result n; content:"b"; offset:n;', ['\x05-b'], ['\x06-b']),
+      content('byte_extract:1,0,d; byte_math:bytes 1,offset 1,oper /,rvalue d,result n;', ['\x02\x04'], ['\0\x04']),
+      content(
+        'content:"a"; byte_math:bytes 1,offset 0,oper +,rvalue 0,result n,relative,bitmask 0x0f; content:"b"; distance:n; within:1;',
+        ['a\xf1-b'],
+        ['a\xf1b'],
+      ),
+    ],
+  ],
+  [
+    'ttl',
+    [
+      onPackets('ttl:64;', [{ ttl: 64 }], [{ ttl: 63 }]),
+      onPackets('ttl:<5;', [{ ttl: 4 }], [{ ttl: 5 }]),
+      onPackets('ttl:5-9;', [{ ttl: 6 }, { ttl: 8 }], [{ ttl: 5 }, { ttl: 9 }]),
+    ],
+  ],
+  [
+    'id',
+    [onPackets('id:258;', [ipv4({ 4: 1, 5: 2 })], [ipv4({ 4: 2, 5: 1 }), { ...ipv4({ 4: 1, 5: 2 }), ipVersion: 6 }])],
+  ],
+  [
+    'tos',
+    [onPackets('tos:x10;', [ipv4({ 1: 16 })], [ipv4({ 1: 10 })]), onPackets('tos:!16;', [ipv4({})], [ipv4({ 1: 16 })])],
+  ],
+  [
+    'sameip',
+    [
+      onPackets(
+        'sameip;',
+        [{ ipVersion: 4, source: Uint32Array.of(0, 0, 0, 9), destination: Uint32Array.of(0, 0, 0, 9) }],
+        [
+          { ipVersion: 4, source: Uint32Array.of(0, 0, 0, 9), destination: Uint32Array.of(0, 0, 0, 8) },
+          { ipVersion: 6, source: Uint32Array.of(1, 0, 0, 9), destination: Uint32Array.of(0, 0, 0, 9) },
+        ],
+      ),
+    ],
+  ],
+  [
+    'ip_proto',
+    [
+      onPackets('ip_proto:47;', [{ protocol: 47 }], [{ protocol: 6 }]),
+      onPackets('ip_proto:!tcp;', [{ protocol: 17 }], [{ protocol: 6 }]),
+      onPackets('ip_proto:>100;', [{ protocol: 101 }], [{ protocol: 100 }]),
+      onPackets('ip_proto:<2;', [{ protocol: 1 }], [{ protocol: 2 }]),
+    ],
+  ],
+  [
+    'fragbits',
+    [
+      onPackets('fragbits:M;', [ipv4({ 6: 0x20 })], [ipv4({ 6: 0x60 }), ipv4({})]),
+      onPackets('fragbits:+M;', [ipv4({ 6: 0x60 })], [ipv4({ 6: 0x40 })]),
+      onPackets('fragbits:*MD;', [ipv4({ 6: 0x40 })], [ipv4({ 6: 0x80 })]),
+      onPackets('fragbits:!D;', [ipv4({ 6: 0x20 })], [ipv4({ 6: 0x40 }), { ipVersion: 6 }]),
+    ],
+  ],
+  ['fragoffset', [onPackets('fragoffset:>0;', [ipv4({ 6: 0x20, 7: 1 })], [ipv4({ 6: 0x20 })])]],
+  [
+    'ipopts',
+    [
+      onPackets(
+        'ipopts:lsrr;',
+        [ipv4({ 20: 1, 21: 7, 22: 3, 24: 131, 25: 4 }, 28)],
+        [ipv4({ 20: 131 }), ipv4({ 20: 7, 21: 0, 22: 131 }, 24)],
+      ),
+      onPackets('ipopts:any;', [ipv4({ 20: 1 }, 24)], [ipv4({})]),
+      onPackets('ipopts:rr;', [ipv4({ 20: 7, 21: 3 }, 24)], [ipv4({ 20: 0, 21: 7 }, 24), ipv4({ 23: 68 }, 24)]),
+    ],
+  ],
+  [
+    'flags',
+    [
+      onPackets(
+        'flags:S;',
+        [tcp({ tcpFlags: 0x02 })],
+        [tcp({ tcpFlags: 0x12 }), tcp({}), { protocol: 17, tcpFlags: 2 }],
+      ),
+      onPackets('flags:SA+;', [tcp({ tcpFlags: 0x1a })], [tcp({ tcpFlags: 0x02 })]),
+      onPackets('flags:*SF;', [tcp({ tcpFlags: 0x11 })], [tcp({ tcpFlags: 0x10 })]),
+      onPackets('flags:!SF;', [tcp({ tcpFlags: 0x02 })], [tcp({ tcpFlags: 0x03 })]),
+      onPackets('flags:S,12;', [tcp({ tcpFlags: 0xc2 })], [tcp({ tcpFlags: 0xd2 })]),
+      onPackets('flags:0;', [tcp({})], [tcp({ tcpFlags: 1 })]),
+    ],
+  ],
+  [
+    'seq',
+    [onPackets('seq:4294967295;', [tcp({ sequence: 0xffff_ffff })], [tcp({ sequence: 1 }), { sequence: 0xffff_ffff }])],
+  ],
+  ['ack', [onPackets('ack:0;', [tcp({ acknowledgement: 0 })], [tcp({ acknowledgement: 1 })])]],
+  ['window', [onPackets('window:!512;', [tcp({ window: 511 })], [tcp({ window: 512 })])]],
+  [
+    'itype',
+    [
+      onPackets(
+        'itype:8;',
+        [
+          { protocol: 1, icmpType: 8 },
+          { protocol: 58, icmpType: 8 },
+        ],
+        [{ protocol: 1 }, { protocol: 6, icmpType: 8 }],
+      ),
+    ],
+  ],
+  ['icode', [onPackets('icode:>2;', [{ protocol: 1, icmpCode: 3 }], [{ protocol: 1, icmpCode: 2 }])]],
+  [
+    'icmp_id',
+    [
+      onPackets(
+        'icmp_id:258;',
+        [echo(1, 8, [1, 2, 0, 0]), echo(58, 128, [1, 2, 0, 0])],
+        [echo(1, 3, [1, 2, 0, 0]), echo(1, 8, [1, 2]), echo(58, 8, [1, 2, 0, 0])],
+      ),
+    ],
+  ],
+  ['icmp_seq', [onPackets('icmp_seq:258;', [echo(1, 0, [0, 0, 1, 2])], [echo(1, 0, [1, 2, 0, 0])])]],
+  [
+    'flow',
+    [
+      onPackets('flow:only_frag;', [{ isFragment: true }], [{}]),
+      onPackets('flow:no_frag;', [{}], [{ isFragment: true }]),
+    ],
+  ],
+  [
+    'urilen',
+    [
+      { options: 'urilen:3;', matches: inBuffer('http.uri', '/ab'), misses: inBuffer('http.uri', '/a') },
+      {
+        options: 'urilen:2<>5,norm;',
+        matches: inBuffer('http.uri', '/ab'),
+        misses: inBuffer('http.uri', '/a', '/abcd'),
+      },
+      { options: 'urilen:>2,raw;', matches: inBuffer('http.uri.raw', '/ab'), misses: inBuffer('http.uri.raw', '/a') },
+    ],
+  ],
+  [
+    'pkt_data',
+    [
+      {
+        options: 'http.uri; content:"a"; pkt_data; content:"b";',
+        matches: [{ buffers: { 'http.uri': 'a' }, payload: 'b' }],
+        misses: [
+          { buffers: { 'http.uri': 'ab' }, payload: '' },
+          { buffers: { 'http.uri': 'b' }, payload: 'b' },
+        ],
+      },
+    ],
+  ],
+  [
+    'uricontent',
+    [{ options: 'uricontent:"ab"; nocase;', matches: inBuffer('http.uri', '/AB'), misses: inBuffer('http.uri', '/a') }],
+  ],
+  oldModifier('http_uri', 'http.uri'),
+  oldModifier('http_raw_uri', 'http.uri.raw'),
+  oldModifier('http_header', 'http.header'),
+  oldModifier('http_raw_header', 'http.header.raw'),
+  oldModifier('http_method', 'http.method'),
+  oldModifier('http_cookie', 'http.cookie'),
+  oldModifier('http_user_agent', 'http.user_agent'),
+  oldModifier('http_host', 'http.host'),
+  oldModifier('http_raw_host', 'http.host.raw'),
+  oldModifier('http_client_body', 'http.request_body'),
+  oldModifier('http_server_body', 'http.response_body'),
+  oldModifier('http_stat_code', 'http.stat_code'),
+  oldModifier('http_stat_msg', 'http.stat_msg'),
+  sticky('http.uri', 'http.uri'),
+  sticky('http.uri.raw', 'http.uri.raw'),
+  sticky('http.header', 'http.header'),
+  sticky('http.header.raw', 'http.header.raw'),
+  sticky('http.method', 'http.method'),
+  sticky('http.cookie', 'http.cookie'),
+  sticky('http.user_agent', 'http.user_agent'),
+  sticky('http.host', 'http.host'),
+  sticky('http.host.raw', 'http.host.raw'),
+  sticky('http.request_body', 'http.request_body'),
+  sticky('http.response_body', 'http.response_body'),
+  sticky('http.stat_code', 'http.stat_code'),
+  sticky('http.stat_msg', 'http.stat_msg'),
+  sticky('file.data', 'file.data'),
+  sticky('file_data', 'file.data'),
+  sticky('dns.query', 'dns.query'),
+  sticky('dns_query', 'dns.query'),
+]);

@@ -1,0 +1,85 @@
+import type { BufferDefinition, Stage, Transaction } from '../../src/app/protocol.ts';
+import { fromLatin1 } from '../../src/base/bytes.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { compileRules } from '../../src/rules/compiler.ts';
+import { type RuleEnvironment, ruleEnvironment } from '../../src/rules/environment.ts';
+import { evaluateSteps } from '../../src/rules/evaluate.ts';
+import type { CompiledRules, Inspected, Rule } from '../../src/rules/rule.ts';
+import { Packet } from '../../src/wire/packet.ts';
+
+function buffer(name: string, direction: Direction | null, aliases: readonly string[] = [], stage: Stage = 1) {
+  const definition: BufferDefinition<Transaction> = {
+    name,
+    aliases,
+    summary: name,
+    direction,
+    stage,
+    read: () => null,
+  };
+  return { protocol: 'http', definition };
+}
+
+/** The buffers that old modifiers name, and enough others; nobody reads them here. */
+export const TEST_BUFFERS = [
+  buffer('http.uri', TO_SERVER, ['http_uri', 'uricontent']),
+  buffer('http.uri.raw', TO_SERVER, ['http_raw_uri']),
+  buffer('http.header', null, ['http_header']),
+  buffer('http.header.raw', null),
+  buffer('http.method', TO_SERVER),
+  buffer('http.cookie', null),
+  buffer('http.user_agent', TO_SERVER),
+  buffer('http.host', TO_SERVER),
+  buffer('http.host.raw', TO_SERVER),
+  buffer('http.request_body', TO_SERVER, [], 2),
+  buffer('http.response_body', TO_CLIENT, [], 2),
+  buffer('http.stat_code', TO_CLIENT),
+  buffer('http.stat_msg', TO_CLIENT),
+  buffer('file.data', null, ['file_data'], 2),
+  { protocol: 'dns', definition: { ...buffer('dns.query', null, ['dns_query']).definition } },
+];
+
+export const TEST_ENVIRONMENT: RuleEnvironment = ruleEnvironment({ buffers: TEST_BUFFERS });
+
+export const compileText = (text: string, environment = TEST_ENVIRONMENT): CompiledRules =>
+  compileRules([{ file: 'test.rules', text }], environment);
+
+/** The only rule of a text that must be good. */
+export function compileRule(text: string, environment = TEST_ENVIRONMENT): Rule {
+  const { rules, diagnostics } = compileText(text, environment);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0)
+    throw new Error(`${text}\n${errors.map((error) => `${error.column}: ${error.message}`).join('\n')}`);
+  if (rules.length !== 1) throw new Error(`${rules.length} rules in ${text}`);
+  return rules[0]!;
+}
+
+/** A rule of these options for all TCP traffic. */
+export const ruleOf = (options: string, protocol = 'tcp'): Rule =>
+  compileRule(`alert ${protocol} any any -> any any (${options} sid:1;)`);
+
+/** The bytes, as one window of a longer stream where something was skipped; not at the start of their array. */
+export function inspected(data: string | Uint8Array, skippedBytes = 0): Inspected {
+  const content = typeof data === 'string' ? fromLatin1(data) : data;
+  const bytes = new Uint8Array(content.length + 7).fill(0x41);
+  bytes.set(content, 3);
+  return { bytes, start: 3, end: 3 + content.length, skippedBytes };
+}
+
+export interface Traffic {
+  readonly payload?: string | Uint8Array;
+  /** By the buffer's name. */
+  readonly buffers?: Readonly<Record<string, string>>;
+  readonly packet?: Partial<Packet>;
+}
+
+/** Do the rule's packet tests and inspections all hold? Header and flow are not looked at. */
+export function isMatch(rule: Rule, traffic: Traffic): boolean {
+  const packet = Object.assign(new Packet(), traffic.packet);
+  return (
+    rule.packetTests.every((test) => test(packet)) &&
+    rule.inspections.every(({ buffer, steps }) => {
+      const data = buffer === null ? (traffic.payload ?? '') : traffic.buffers?.[buffer.name];
+      return data !== undefined && evaluateSteps(steps, inspected(data));
+    })
+  );
+}
