@@ -1,0 +1,85 @@
+import type { AppProtocol, Transaction } from '../app/protocol.ts';
+import type { CounterTree } from '../base/counters.ts';
+import type { Rule } from '../rules/rule.ts';
+import type { Packet } from '../wire/packet.ts';
+
+/** What an event says about the packet's flow. Reused by the pipeline: read during the call only. */
+export interface FlowFacts {
+  /** EVE's `flow_id`: an integer below 2^53, the same for the whole life of the flow. */
+  flowId: number;
+  /** Null: not recognised (yet). */
+  protocol: AppProtocol | null;
+}
+
+/** A rule matched. Reused by the pipeline: read during the call only. */
+export interface AlertFacts {
+  rule: Rule;
+  /** Because of this rule, the packet does not arrive. False in detect mode, and for rules held at detect-only. */
+  isBlocked: boolean;
+  /** Detect mode, or a rule held at detect-only: in prevent mode the rule would have blocked. */
+  wouldBlock: boolean;
+  /** What becomes of the packet in the end, which another rule or check may have decided. */
+  verdict: PacketVerdict;
+  /** What the rule matched in, null where that is a packet or a stream. */
+  transaction: Transaction | null;
+}
+
+export type PacketVerdict = 'alert' | 'pass' | 'drop';
+
+/** Which kind of stage noticed it, in EVE's words. */
+export type AnomalyType = 'decode' | 'stream' | 'applayer';
+
+/** Something wrong or remarkable in the traffic itself. */
+export interface AnomalyFacts {
+  type: AnomalyType;
+  /** As rules name it: `ipv4.trunc_pkt`, `stream.rst_invalid_ack`, `http.request_smuggling`. */
+  event: string;
+  /** It is an always-on check, and not just remarkable. */
+  isCheck: boolean;
+  /** Because of it the packet does not arrive. */
+  isBlocked: boolean;
+  transaction: Transaction | null;
+}
+
+/**
+ * Why packets are dropped: Suricata's words where it has some, so that tools which count drops by reason go on
+ * working. `check` is ours: an always-on check; which one stands beside it.
+ */
+export const DROP_REASONS = [
+  'rules',
+  'flow drop',
+  'check',
+  'decode error',
+  'defrag error',
+  'defrag memcap',
+  'flow memcap',
+  'stream error',
+  'stream memcap',
+  'stream midstream',
+  'stream reassembly',
+  'applayer error',
+  'applayer memcap',
+  'engine error',
+] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** One packet that did not arrive. */
+export interface DropFacts {
+  reason: DropReason;
+  /** The always-on check, limit or event that decided; null where a rule did. */
+  check: string | null;
+  /** The rule that decided; null where none did. */
+  rule: Rule | null;
+}
+
+/**
+ * Who is told what happened. Called while a packet is judged, so nothing here may wait for a disk or a peer.
+ * `flow` is null for a packet that belongs to none. Packet and facts are borrowed for the call.
+ */
+export interface EventSink {
+  alert(packet: Packet, flow: FlowFacts | null, facts: AlertFacts): void;
+  anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void;
+  drop(packet: Packet, flow: FlowFacts | null, facts: DropFacts): void;
+  /** Totals since the start. */
+  stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void;
+}

@@ -1,0 +1,9 @@
+/** Where lines of text go: a file, a pipe, another thread. */
+export interface LineOutput {
+  /** Takes one line with its line feed. Never throws; whether it may wait is the implementation's contract. */
+  write(line: string): void;
+  /** Lines that were not written because the disk or the reader could not follow. */
+  readonly lostLines: number;
+  /** Writes what waits and lets go of the file. */
+  close(): Promise<void>;
+}
