@@ -1,0 +1,163 @@
+import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
+import type { FlowTimeouts } from '../flow/timeouts.ts';
+import { DEFAULT_VARIABLES } from '../rules/environment.ts';
+import type { RuleVariables } from '../rules/header-sets.ts';
+import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
+import type { Mode } from '../verdict/judge.ts';
+
+export type { Mode };
+export const MODES = ['detect', 'prevent'] as const satisfies readonly Mode[];
+
+export const CHECK_POLICIES = ['drop', 'report', 'off'] as const satisfies readonly CheckSettings['policy'][];
+export const CHECK_ACTIONS = ['drop', 'report', 'ignore'] as const satisfies readonly CheckAction[];
+
+/** What becomes of traffic that cannot be inspected: `open` lets it pass, `closed` drops it. */
+export const FAILURES = ['open', 'closed'] as const;
+export type Failure = (typeof FAILURES)[number];
+
+export const HOOKS = ['input', 'output', 'forward'] as const;
+export type Hook = (typeof HOOKS)[number];
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const ORDERED_ACTIONS = ['pass', 'drop', 'reject', 'alert'] as const;
+export type OrderedAction = (typeof ORDERED_ACTIONS)[number];
+
+/** Everything that a user can decide. Frozen; a reload makes a new one. */
+export interface Config {
+  readonly mode: Mode;
+  readonly rules: {
+    /** Absolute paths, in the order in which they are loaded. */
+    readonly files: readonly string[];
+    readonly classificationFile: string | null;
+    readonly referenceFile: string | null;
+    /** Which of several matching rules decides: the first of these. */
+    readonly actionOrder: readonly OrderedAction[];
+  };
+  /** What `$NAME` stands for in rules, in the rules' own notation. */
+  readonly variables: RuleVariables;
+  readonly checks: CheckSettings;
+  readonly flow: {
+    readonly maxTcpFlows: number;
+    readonly maxUdpFlows: number;
+    readonly maxOtherFlows: number;
+    /** Null: only `maxTcpFlows` bounds them. */
+    readonly maxHalfOpenFlows: number | null;
+  };
+  readonly timeouts: FlowTimeouts;
+  readonly stream: {
+    /** Of all flows of one worker together. */
+    readonly memoryBytes: number;
+    /** Kept ahead of a gap, of one direction of one flow. */
+    readonly maxOutOfOrderBytes: number;
+    /** How far into a direction rules without a protocol buffer look. Protocol parsers follow the flow to its end. */
+    readonly depthBytes: number;
+    /** Follow connections whose beginning was not seen. */
+    readonly midstream: boolean;
+  };
+  readonly http: {
+    /** Of one body; the rest is skipped and the next message is inspected again. */
+    readonly requestBodyBytes: number;
+    readonly responseBodyBytes: number;
+    /** The start line and all header fields of one message. */
+    readonly headerBytes: number;
+    readonly maxSlashes: number;
+  };
+  readonly failure: {
+    /** The engine cannot keep up, hangs or dies. */
+    readonly engine: Failure;
+    /** A stream or a parser reached one of its limits, in prevent mode. */
+    readonly limits: Failure;
+  };
+  readonly queue: {
+    /** Number of the first queue. */
+    readonly start: number;
+    /** Null: one for each processor. */
+    readonly count: number | null;
+    readonly lengthPackets: number;
+    readonly hooks: readonly Hook[];
+    /** Empty: every interface but loopback. */
+    readonly interfaces: readonly string[];
+    /** TCP ports of this host whose traffic is never inspected nor dropped. */
+    readonly managementPorts: readonly number[];
+  };
+  readonly outputs: {
+    readonly eve: {
+      /** Null: no events are written. `-` is standard output. */
+      readonly file: string | null;
+      /** What may wait for a slow disk or reader; lines beyond it are dropped and counted. */
+      readonly bufferBytes: number;
+      /** Between two `stats` events; 0 is never. */
+      readonly statsIntervalMs: number;
+    };
+  };
+  readonly log: { readonly level: LogLevel };
+}
+
+/** A part of a configuration, as one source of it (a file, the command line) gives it. Lists replace lists. */
+export type Overrides<T = Config> = {
+  readonly [K in keyof T]?: T[K] extends readonly unknown[] | string | number | boolean | null ? T[K] : Overrides<T[K]>;
+};
+
+const SECOND_MS = 1000;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+const { maxTcpFlows, maxUdpFlows, maxOtherFlows, maxHalfOpenFlows, timeouts } = DEFAULT_FLOW_TABLE_OPTIONS;
+
+/** Every default, once. `docs/vpatch.example.yaml` shows them, and a test compares the two. */
+export const DEFAULTS: Config = freeze({
+  mode: 'detect',
+  rules: {
+    files: [],
+    classificationFile: null,
+    referenceFile: null,
+    actionOrder: ORDERED_ACTIONS,
+  },
+  variables: DEFAULT_VARIABLES,
+  checks: { policy: 'drop', actions: {}, exceptions: [] },
+  flow: { maxTcpFlows, maxUdpFlows, maxOtherFlows, maxHalfOpenFlows },
+  timeouts,
+  stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: MIB, depthBytes: MIB, midstream: false },
+  http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
+  failure: { engine: 'open', limits: 'closed' },
+  queue: {
+    start: 0,
+    count: null,
+    lengthPackets: 4096,
+    hooks: ['input', 'output'],
+    interfaces: [],
+    managementPorts: [],
+  },
+  outputs: { eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS } },
+  log: { level: 'info' },
+} satisfies Config);
+
+/** Lays sources over each other and over the defaults. */
+export const mergeConfig = (...sources: readonly Overrides[]): Config =>
+  freeze(sources.reduce<Tree>(layOver, DEFAULTS as unknown as Tree) as unknown as Config);
+
+export const mergeOverrides = (below: Overrides, above: Overrides): Overrides => layOver(below as Tree, above as Tree);
+
+interface Tree {
+  readonly [key: string]: unknown;
+}
+
+/** What `above` names replaces what `below` says; of blocks, key by key. */
+function layOver(below: Tree, above: Tree): Tree {
+  const merged: Record<string, unknown> = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const old = merged[key];
+    merged[key] = isTree(value) && isTree(old) ? layOver(old, value) : value;
+  }
+  return merged;
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const child of Object.values(value)) freeze(child);
+  return Object.freeze(value);
+}

@@ -1,0 +1,186 @@
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { RuleFault } from '../rules/fault.ts';
+import { HeaderSets } from '../rules/header-sets.ts';
+import { nearestName } from '../rules/nearest-name.ts';
+import { type Config, DEFAULTS, mergeConfig, mergeOverrides, type Overrides } from './config.ts';
+import type { ConfigProblem } from './problem.ts';
+import { expandRuleFiles } from './rule-files.ts';
+import { configSchema, keysAt } from './schema.ts';
+import { readSuricataYaml } from './suricata-yaml.ts';
+import { kindOfVariable, parseAssignment, type VariableKind } from './variables.ts';
+import { YamlFile } from './yaml-file.ts';
+
+/** Where a configuration comes from, the later the stronger. Relative paths count from `directory`. */
+export interface ConfigSources {
+  /** The command's own defaults, weaker than everything below. */
+  readonly defaults?: Overrides;
+  /** An existing suricata.yaml: what applies here is taken over. */
+  readonly suricataYaml?: string;
+  readonly file?: string;
+  /** Of the command line. */
+  readonly overrides?: Overrides;
+  /** `NAME=VALUE` for rule variables. */
+  readonly assignments?: readonly string[];
+  /** Rule files beside those of the files above; patterns are allowed. */
+  readonly addedRules?: readonly string[];
+  /** Rule files instead of those of the files above. */
+  readonly onlyRules?: readonly string[];
+  readonly directory?: string;
+}
+
+/** Nothing of a configuration is used when a part of it is wrong; then all that is wrong is told at once. */
+export type LoadedConfig =
+  | {
+      readonly status: 'ok';
+      readonly config: Config /** What a user should know. */;
+      readonly notes: readonly string[];
+    }
+  | { readonly status: 'invalid'; readonly problems: readonly ConfigProblem[] };
+
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const directory = sources.directory ?? process.cwd();
+  const problems: ConfigProblem[] = [];
+  const notes: string[] = [];
+  const layers: Overrides[] = sources.defaults === undefined ? [] : [sources.defaults];
+  const skipRules = sources.onlyRules !== undefined;
+
+  if (sources.suricataYaml !== undefined) {
+    const taken = readSuricataYaml(sources.suricataYaml, directory, skipRules);
+    problems.push(...taken.problems);
+    notes.push(...taken.notes);
+    layers.push(taken.overrides);
+  }
+  if (sources.file !== undefined) layers.push(readConfigFile(sources.file, directory, skipRules, problems));
+  if (sources.overrides !== undefined) layers.push(sources.overrides);
+  layers.push(assignVariables(sources.assignments ?? [], mergeConfig(...layers), problems));
+  layers.push(ruleFilesOf(sources, mergeConfig(...layers), directory, problems));
+
+  const config = mergeConfig(...layers);
+  problems.push(...variableProblems(config));
+  if (problems.length > 0) return { status: 'invalid', problems: problems.sort(byPlace) };
+  return { status: 'ok', config, notes };
+}
+
+/** Checks one file and makes its paths absolute: they count from the file's own folder. */
+function readConfigFile(file: string, directory: string, skipRules: boolean, problems: ConfigProblem[]): Overrides {
+  const yaml = YamlFile.read(resolve(directory, file), file);
+  if (yaml.problems.length > 0) {
+    problems.push(...yaml.problems);
+    return {};
+  }
+  // A file with nothing but comments is a valid configuration: all defaults.
+  const parsed = configSchema.safeParse(yaml.value ?? {});
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.flatMap((issue) => problemsOf(issue, yaml)));
+    return {};
+  }
+  return withAbsolutePaths(parsed.data, resolve(directory, dirname(file)), yaml, skipRules, problems);
+}
+
+function problemsOf(issue: z.core.$ZodIssue, yaml: YamlFile): ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(issue.path);
+    return issue.keys.map((key) => yaml.keyProblem([...issue.path, key], unknownKeyMessage(key, known)));
+  }
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues[0]?.message ?? 'this is no key that can stand here';
+    return [yaml.keyProblem(issue.path, expected)];
+  }
+  return [yaml.valueProblem(issue.path, issue.message)];
+}
+
+function unknownKeyMessage(key: string, known: readonly string[]): string {
+  const suggestion = nearestName(key, known);
+  return suggestion === null
+    ? `unknown key; known here: ${known.join(', ')}`
+    : `unknown key; did you mean ${suggestion}?`;
+}
+
+function withAbsolutePaths(
+  values: Overrides,
+  directory: string,
+  yaml: YamlFile,
+  skipRules: boolean,
+  problems: ConfigProblem[],
+): Overrides {
+  const { files, classificationFile, referenceFile } = values.rules ?? {};
+  const eveFile = values.outputs?.eve?.file;
+  const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
+    const found = expandRuleFiles(pattern, directory);
+    if ('files' in found) return found.files;
+    problems.push(yaml.keyProblem(['rules', 'files', i], found.message));
+    return [];
+  });
+  return mergeOverrides(values, {
+    rules: {
+      ...(expanded !== undefined && { files: expanded }),
+      ...(classificationFile != null && { classificationFile: resolve(directory, classificationFile) }),
+      ...(referenceFile != null && { referenceFile: resolve(directory, referenceFile) }),
+    },
+    ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: resolve(directory, eveFile) } } }),
+  });
+}
+
+function assignVariables(assignments: readonly string[], base: Config, problems: ConfigProblem[]): Overrides {
+  const addresses: Record<string, string> = {};
+  const ports: Record<string, string> = {};
+  for (const text of assignments) {
+    const assignment = parseAssignment(text);
+    if (assignment === null) {
+      problems.push(onCommandLine(`--set ${text}`, 'expected NAME=VALUE, such as HOME_NET=[10.0.0.0/8,fd00::/8]'));
+      continue;
+    }
+    const { name, value } = assignment;
+    (kindOfVariable(name, value, base.variables) === 'ports' ? ports : addresses)[name] = value;
+  }
+  return { variables: { addresses, ports } };
+}
+
+/**
+ * What the rule compiler would say of the variables that a user set. Those that nobody set are right, or
+ * wrong only because of those that somebody did.
+ */
+function variableProblems({ variables }: Config): ConfigProblem[] {
+  const sets = new HeaderSets(variables);
+  const problems: ConfigProblem[] = [];
+  const attempt = (key: string, kind: VariableKind, text: string): void => {
+    try {
+      if (kind === 'ports') sets.ports({ text, at: 0 });
+      else sets.addresses({ text, at: 0 });
+    } catch (error) {
+      if (!(error instanceof RuleFault)) throw error;
+      problems.push({ file: '', line: 0, column: 0, key, message: error.message });
+    }
+  };
+  for (const kind of ['addresses', 'ports'] as const) {
+    for (const [name, value] of Object.entries(variables[kind])) {
+      if (value !== DEFAULTS.variables[kind][name]) attempt(`variable ${name}=${value}`, kind, value);
+    }
+  }
+  return problems;
+}
+
+/** The rule files of the command line beside, or instead of, those of the configuration; each file once. */
+function ruleFilesOf(
+  { addedRules = [], onlyRules }: ConfigSources,
+  base: Config,
+  directory: string,
+  problems: ConfigProblem[],
+): Overrides {
+  const expand = (option: string, patterns: readonly string[]): readonly string[] =>
+    patterns.flatMap((pattern) => {
+      const found = expandRuleFiles(pattern, directory);
+      if ('files' in found) return found.files;
+      problems.push(onCommandLine(`${option} ${pattern}`, found.message));
+      return [];
+    });
+  const configured = onlyRules === undefined ? base.rules.files : expand('-S', onlyRules);
+  return { rules: { files: [...new Set([...configured, ...expand('-s', addedRules)])] } };
+}
+
+/** As one reads a file. The command line comes first; files keep their order. */
+const byPlace = (a: ConfigProblem, b: ConfigProblem): number =>
+  a.file === b.file ? a.line - b.line || a.column - b.column : 0;
+
+const onCommandLine = (key: string, message: string): ConfigProblem => ({ file: '', line: 0, column: 0, key, message });

@@ -1,0 +1,281 @@
+import { z } from 'zod';
+import { parseAddressRange } from '../base/address-set.ts';
+import { nearestName } from '../rules/nearest-name.ts';
+import { CHECKS, checkNamed } from '../verdict/checks.ts';
+import {
+  CHECK_ACTIONS,
+  CHECK_POLICIES,
+  type Config,
+  FAILURES,
+  HOOKS,
+  LOG_LEVELS,
+  MODES,
+  ORDERED_ACTIONS,
+  type Overrides,
+} from './config.ts';
+import { formatSize, parseDurationMs, parseSizeBytes } from './units.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+/** Ports and queue numbers have 16 bits. */
+const MAX_U16 = 0xffff;
+/** Slots are numbered in 32-bit columns; four million flows are far beyond what one host holds. */
+const MAX_FLOWS = 4_000_000;
+/** Two workers for each processor of a large server; more only cost memory. */
+const MAX_QUEUES = 256;
+/** What libpcre and Vectorscan take as one buffer, with room to spare. */
+const MAX_MESSAGE_BYTES = 256 * MIB;
+const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
+const INTERFACE_NAME = /^[^\s/]{1,15}$/;
+
+/** Every message says what was expected; where it went wrong and what stands there, the loader knows. */
+function expecting<T>(expected: string, parse: (value: unknown) => T | undefined): z.ZodType<T> {
+  return z.unknown().transform((value, context) => {
+    const parsed = parse(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: `expected ${expected}`, input: value });
+    return z.NEVER;
+  });
+}
+
+const oneOf = <const T extends readonly string[]>(values: T): z.ZodType<T[number]> =>
+  expecting(alternatives(values), (value) => values.find((known) => known === value));
+
+const size = (min: number, max: number): z.ZodType<number> =>
+  expecting(`a size such as 1MiB, from ${formatSize(min)} to ${formatSize(max)}`, (value) =>
+    within(parseSizeBytes(value), min, max),
+  );
+
+const duration = (): z.ZodType<number> => expecting('a duration such as 60s or 5m', parseDurationMs);
+
+const whole = (min: number, max: number): z.ZodType<number> =>
+  expecting(`a whole number from ${min} to ${max}`, (value) => within(value, min, max));
+
+/** A number, or a word that stands for "not limited" and becomes null. */
+const wholeOr = (word: string, min: number, max: number): z.ZodType<number | null> =>
+  expecting(`a whole number from ${min} to ${max}, or ${word}`, (value) =>
+    value === word ? null : within(value, min, max),
+  );
+
+const text = (expected: string, form = /./s): z.ZodType<string> =>
+  expecting(expected, (value) => (typeof value === 'string' && form.test(value) ? value : undefined));
+
+const flag = (): z.ZodType<boolean> =>
+  expecting('true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+
+const list = <T>(expected: string, item: z.ZodType<T>): z.ZodType<readonly T[]> =>
+  expecting<unknown[]>(`a list of ${expected}`, (value) => (Array.isArray(value) ? value : undefined)).pipe(
+    z.array(item),
+  );
+
+/** Not a union: of a list with a wrong item, that item is to be told. */
+const allOr = <T>(schema: z.ZodType<T>): z.ZodType<T | 'all'> =>
+  z.unknown().transform((value, context) => {
+    if (value === 'all') return value;
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path });
+    return z.NEVER;
+  });
+
+/** Keys that the user chooses. */
+const named = <T>(key: z.ZodType<string, string>, value: z.ZodType<T>): z.ZodType<Record<string, T>> =>
+  mapping(z.record(key, value));
+
+const variableName = (example: string): z.ZodType<string, string> =>
+  z.string().regex(NAME, `expected a name such as ${example} as the key`);
+
+const checkName = (): z.ZodType<string, string> =>
+  z.string().refine((name) => checkNamed(name) !== null, { error: ({ input }) => noSuchCheck(String(input)) });
+
+function noSuchCheck(name: string): string {
+  const suggestion = nearestName(
+    name,
+    CHECKS.map((check) => check.name),
+  );
+  return `no check is called ${name}${suggestion === null ? '' : `; did you mean ${suggestion}?`}`;
+}
+
+/** A block of keys that we choose; a key that is not ours is an error. An empty block (`flow:`) is no block. */
+const mapping = <S extends z.ZodType>(schema: S): z.ZodType<z.output<S>> =>
+  expecting('a block of "key: value" lines', (value) =>
+    value === null ? {} : typeof value === 'object' && !Array.isArray(value) ? value : undefined,
+  ).pipe(schema as z.ZodType<z.output<S>, object>);
+
+/** A key of the file, and the field of `Config` that it sets. */
+interface Key<Field extends string, T> {
+  readonly field: Field;
+  readonly schema: z.ZodType<T>;
+}
+
+const key = <const Field extends string, T>(field: Field, schema: z.ZodType<T>): Key<Field, T> => ({ field, schema });
+
+type Keys = Readonly<Record<string, Key<string, unknown>>>;
+type Section<K extends Keys> = {
+  [Name in keyof K as K[Name]['field']]?: K[Name] extends Key<string, infer T> ? T : never;
+};
+
+/** Which keys a block may have, to suggest the right one for a wrong one. */
+const keysOfSection = new WeakMap<z.ZodType, Readonly<Record<string, z.ZodType>>>();
+
+function section<const K extends Keys>(keys: K): z.ZodType<Section<K>> {
+  const shape = Object.fromEntries(Object.entries(keys).map(([name, { schema }]) => [name, schema.optional()]));
+  const schema = mapping(
+    z.strictObject(shape).transform((values) => {
+      const fields: Record<string, unknown> = {};
+      for (const [name, value] of Object.entries(values)) {
+        if (value !== undefined) fields[keys[name]!.field] = value;
+      }
+      return fields as Section<K>;
+    }),
+  );
+  keysOfSection.set(schema, Object.fromEntries(Object.entries(keys).map(([name, { schema }]) => [name, schema])));
+  return schema;
+}
+
+const network = expecting('a network such as 10.0.0.0/8 or fd00::/8', (value) =>
+  typeof value === 'string' && parseAddressRange(value) !== null ? value : undefined,
+);
+
+const checkException = section({
+  networks: key('networks', list('networks such as 10.0.0.0/8', network)),
+  checks: key('checks', allOr(list('names of checks, or all', checkName()))),
+}).transform(({ networks = [], checks = 'all' }) => ({ networks, checks }));
+
+const managementPort = whole(1, MAX_U16);
+
+/** The configuration file: which keys there are, what each may be, which field each sets. */
+export const configSchema: z.ZodType<Overrides> = section({
+  mode: key('mode', oneOf(MODES)),
+  rules: key(
+    'rules',
+    section({
+      files: key('files', list('rule files', text('the path of a rule file; *, ? and [] may stand for several'))),
+      'classification-file': key('classificationFile', text('the path of a classification.config')),
+      'reference-file': key('referenceFile', text('the path of a reference.config')),
+      'action-order': key('actionOrder', actionOrder()),
+    }),
+  ),
+  variables: key(
+    'variables',
+    section({
+      addresses: key('addresses', named(variableName('HOME_NET'), text('addresses such as "[10.0.0.0/8,fd00::/8]"'))),
+      ports: key(
+        'ports',
+        named(
+          variableName('HTTP_PORTS'),
+          // 80 and [80, 8080] are what a user of YAML writes for "80" and "[80,8080]".
+          expecting('ports such as 80 or "[80,8000:8100]"', (value) =>
+            typeof value === 'number' || (typeof value === 'string' && value !== '')
+              ? String(value)
+              : Array.isArray(value) && value.length > 0
+                ? `[${value.join(',')}]`
+                : undefined,
+          ),
+        ),
+      ),
+    }),
+  ),
+  checks: key(
+    'checks',
+    section({
+      policy: key('policy', oneOf(CHECK_POLICIES)),
+      actions: key('actions', named(checkName(), oneOf(CHECK_ACTIONS))),
+      exceptions: key('exceptions', list('blocks with "networks" and "checks"', checkException)),
+    }),
+  ),
+  flow: key(
+    'flow',
+    section({
+      'max-tcp': key('maxTcpFlows', whole(1, MAX_FLOWS)),
+      'max-udp': key('maxUdpFlows', whole(1, MAX_FLOWS)),
+      'max-other': key('maxOtherFlows', whole(1, MAX_FLOWS)),
+      'max-half-open': key('maxHalfOpenFlows', wholeOr('none', 1, MAX_FLOWS)),
+    }),
+  ),
+  timeouts: key(
+    'timeouts',
+    section({
+      'tcp-new': key('tcpNewMs', duration()),
+      'tcp-untracked': key('tcpUntrackedMs', duration()),
+      'tcp-established': key('tcpEstablishedMs', duration()),
+      'tcp-closing': key('tcpClosingMs', duration()),
+      'tcp-closed': key('tcpClosedMs', duration()),
+      'udp-new': key('udpNewMs', duration()),
+      'udp-replied': key('udpRepliedMs', duration()),
+      icmp: key('icmpMs', duration()),
+      other: key('otherMs', duration()),
+    }),
+  ),
+  stream: key(
+    'stream',
+    section({
+      memory: key('memoryBytes', size(MIB, 64 * GIB)),
+      'max-out-of-order': key('maxOutOfOrderBytes', size(4 * KIB, GIB)),
+      depth: key('depthBytes', size(KIB, GIB)),
+      midstream: key('midstream', flag()),
+    }),
+  ),
+  http: key(
+    'http',
+    section({
+      'request-body': key('requestBodyBytes', size(0, MAX_MESSAGE_BYTES)),
+      'response-body': key('responseBodyBytes', size(0, MAX_MESSAGE_BYTES)),
+      'max-header': key('headerBytes', size(KIB, 16 * MIB)),
+      'max-slashes': key('maxSlashes', whole(1, MAX_U16)),
+    }),
+  ),
+  failure: key('failure', section({ engine: key('engine', oneOf(FAILURES)), limits: key('limits', oneOf(FAILURES)) })),
+  queue: key(
+    'queue',
+    section({
+      start: key('start', whole(0, MAX_U16)),
+      count: key('count', wholeOr('auto', 1, MAX_QUEUES)),
+      length: key('lengthPackets', whole(16, MAX_U16)),
+      hooks: key('hooks', list(alternatives(HOOKS), oneOf(HOOKS))),
+      interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
+      'management-ports': key('managementPorts', list('TCP ports', managementPort)),
+    }),
+  ),
+  outputs: key(
+    'outputs',
+    section({
+      eve: key(
+        'eve',
+        section({
+          file: key('file', text('the path of a file, or - for standard output')),
+          buffer: key('bufferBytes', size(64 * KIB, GIB)),
+          'stats-interval': key('statsIntervalMs', duration()),
+        }),
+      ),
+    }),
+  ),
+  log: key('log', section({ level: key('level', oneOf(LOG_LEVELS)) })),
+});
+
+/** The keys that may stand in the block at `path`; empty where its keys are the user's own. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  let schema: z.ZodType | undefined = configSchema;
+  for (const step of path) schema = schema && keysOfSection.get(schema)?.[String(step)];
+  if (schema === undefined && path.at(-2) === 'exceptions') return ['networks', 'checks'];
+  return schema === undefined ? [] : Object.keys(keysOfSection.get(schema) ?? {});
+}
+
+function actionOrder(): z.ZodType<Config['rules']['actionOrder']> {
+  return expecting(`each of ${ORDERED_ACTIONS.join(', ')} once`, (value) => {
+    if (!Array.isArray(value) || value.length !== ORDERED_ACTIONS.length) return undefined;
+    const actions = ORDERED_ACTIONS.filter((action) => value.includes(action));
+    return actions.length === value.length ? (value as Config['rules']['actionOrder']) : undefined;
+  });
+}
+
+function within(value: unknown, min: number, max: number): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
+}
+
+/** A function and not a constant: the schema above is built while this module loads. */
+function alternatives(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}

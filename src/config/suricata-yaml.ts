@@ -1,0 +1,253 @@
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import type { FlowTimeouts } from '../flow/timeouts.ts';
+import { ORDERED_ACTIONS, type OrderedAction, type Overrides } from './config.ts';
+import type { ConfigProblem } from './problem.ts';
+import { expandRuleFiles } from './rule-files.ts';
+import { YamlFile } from './yaml-file.ts';
+
+/** What an existing suricata.yaml says that means something here. */
+export interface SuricataSettings {
+  readonly overrides: Overrides;
+  readonly problems: readonly ConfigProblem[];
+  /** One line for each part of the file that was not taken over. */
+  readonly notes: readonly string[];
+}
+
+/** Suricata stops following `include:` somewhere too; a chain this long is a circle. */
+const MAX_INCLUDED_FILES = 32;
+
+/**
+ * Reads a suricata.yaml with the files that it includes, later ones over earlier ones as Suricata does. What vpatch
+ * has no use for is no problem, but is named; a value of the wrong form is a problem. `skipRules`: the rule files
+ * come from elsewhere.
+ */
+export function readSuricataYaml(file: string, directory: string, skipRules = false): SuricataSettings {
+  const problems: ConfigProblem[] = [];
+  const notes: string[] = [];
+  const found: Found = {};
+  const queue = [file];
+  for (let i = 0; i < queue.length; i++) {
+    if (i === MAX_INCLUDED_FILES) {
+      problems.push({ file, line: 0, column: 0, key: 'include', message: `more than ${MAX_INCLUDED_FILES} files` });
+      break;
+    }
+    const yaml = YamlFile.read(resolve(directory, queue[i]!), queue[i]!, '1.1');
+    problems.push(...yaml.problems);
+    if (yaml.problems.length > 0) continue;
+    const reader = new SettingsReader(yaml, problems);
+    // Suricata's relative names count from the folder in which its suricata.yaml lies.
+    const folder = dirname(queue[i]!);
+    queue.push(
+      ...reader.strings(['include']).map((included) => (isAbsolute(included) ? included : join(folder, included))),
+    );
+    readInto(found, reader, resolve(directory, folder));
+    notes.push(...reader.leftOver().map((key) => `${yaml.file}: ${key}: not taken over, vpatch has no such setting`));
+  }
+  return { overrides: toOverrides(found, skipRules, problems), problems, notes };
+}
+
+interface Found {
+  addresses?: Record<string, string>;
+  ports?: Record<string, string>;
+  rulePath?: string;
+  ruleFiles?: { yaml: YamlFile; folder: string; pattern: string; at: number }[];
+  classificationFile?: string;
+  referenceFile?: string;
+  actionOrder?: readonly OrderedAction[];
+  midstream?: boolean;
+  memoryBytes?: number;
+  depthBytes?: number;
+  requestBodyBytes?: number;
+  responseBodyBytes?: number;
+  exceptionPolicy?: string;
+  failOpen?: boolean;
+  timeouts?: Partial<FlowTimeouts>;
+}
+
+const LIBHTP = ['app-layer', 'protocols', 'http', 'libhtp', 'default-config'];
+const FLOW_TIMEOUTS: readonly (readonly [keyof FlowTimeouts, string, string])[] = [
+  ['tcpNewMs', 'tcp', 'new'],
+  ['tcpEstablishedMs', 'tcp', 'established'],
+  ['tcpClosedMs', 'tcp', 'closed'],
+  ['udpNewMs', 'udp', 'new'],
+  ['udpRepliedMs', 'udp', 'established'],
+  ['icmpMs', 'icmp', 'new'],
+  ['otherMs', 'default', 'new'],
+];
+
+function readInto(found: Found, reader: SettingsReader, folder: string): void {
+  const absolute = (path: string): string => resolve(folder, path);
+  const set = <K extends keyof Found>(key: K, value: Found[K] | undefined): void => {
+    if (value !== undefined) found[key] = value;
+  };
+
+  found.addresses = { ...found.addresses, ...reader.variables(['vars', 'address-groups']) };
+  found.ports = { ...found.ports, ...reader.variables(['vars', 'port-groups']) };
+  set('rulePath', reader.text(['default-rule-path'], absolute));
+  const ruleFiles = reader.strings(['rule-files']);
+  if (ruleFiles.length > 0) {
+    found.ruleFiles = ruleFiles.map((pattern, at) => ({ yaml: reader.yaml, folder, pattern, at }));
+  }
+  set('classificationFile', reader.text(['classification-file'], absolute));
+  set('referenceFile', reader.text(['reference-config-file'], absolute));
+  set('actionOrder', reader.actionOrder(['action-order']));
+  set('midstream', reader.flag(['stream', 'midstream']));
+  set('memoryBytes', reader.size(['stream', 'reassembly', 'memcap']));
+  set('depthBytes', unlimitedIfZero(reader.size(['stream', 'reassembly', 'depth'])));
+  set('requestBodyBytes', unlimitedIfZero(reader.size([...LIBHTP, 'request-body-limit'])));
+  set('responseBodyBytes', unlimitedIfZero(reader.size([...LIBHTP, 'response-body-limit'])));
+  set(
+    'exceptionPolicy',
+    reader.text(['exception-policy'], (policy) => policy),
+  );
+  set('failOpen', reader.flag(['nfq', 'fail-open']));
+  for (const [field, protocol, state] of FLOW_TIMEOUTS) {
+    const seconds = reader.whole(['flow-timeouts', protocol, state]);
+    if (seconds !== undefined) found.timeouts = { ...found.timeouts, [field]: seconds * 1000 };
+  }
+}
+
+/** Suricata writes "no limit" as 0. */
+const unlimitedIfZero = (bytes: number | undefined): number | undefined =>
+  bytes === 0 ? Number.MAX_SAFE_INTEGER : bytes;
+
+function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]): Overrides {
+  const files = skipRules ? [] : ruleFiles(found, problems);
+  const isOpen = /^(pass-|bypass|ignore)/.test(found.exceptionPolicy ?? '');
+  const isClosed = /^(drop-|reject)/.test(found.exceptionPolicy ?? '');
+  const { requestBodyBytes, responseBodyBytes, memoryBytes, depthBytes, midstream } = found;
+  return {
+    rules: {
+      ...(files.length > 0 && { files }),
+      ...(found.classificationFile !== undefined && { classificationFile: found.classificationFile }),
+      ...(found.referenceFile !== undefined && { referenceFile: found.referenceFile }),
+      ...(found.actionOrder !== undefined && { actionOrder: found.actionOrder }),
+    },
+    variables: { addresses: found.addresses ?? {}, ports: found.ports ?? {} },
+    stream: {
+      ...(memoryBytes !== undefined && { memoryBytes }),
+      ...(depthBytes !== undefined && { depthBytes }),
+      ...(midstream !== undefined && { midstream }),
+    },
+    http: {
+      ...(requestBodyBytes !== undefined && { requestBodyBytes }),
+      ...(responseBodyBytes !== undefined && { responseBodyBytes }),
+    },
+    timeouts: found.timeouts ?? {},
+    failure: {
+      ...((isOpen || isClosed) && { limits: isOpen ? ('open' as const) : ('closed' as const) }),
+      ...(found.failOpen !== undefined && { engine: found.failOpen ? ('open' as const) : ('closed' as const) }),
+    },
+  };
+}
+
+function ruleFiles(found: Found, problems: ConfigProblem[]): string[] {
+  return (found.ruleFiles ?? []).flatMap(({ yaml, folder, pattern, at }) => {
+    const directory = found.rulePath ?? folder;
+    const expanded = expandRuleFiles(pattern, directory);
+    if ('files' in expanded) return expanded.files;
+    const message = `no rule file ${join(directory, pattern)}; give other rules with -S, or remove it from the list`;
+    problems.push(yaml.keyProblem(['rule-files', at], message));
+    return [];
+  });
+}
+
+/** Reads values by their path and remembers which ones it read. A value of the wrong form becomes a problem. */
+class SettingsReader {
+  readonly yaml: YamlFile;
+  readonly #problems: ConfigProblem[];
+  readonly #read = new Set<string>();
+
+  constructor(yaml: YamlFile, problems: ConfigProblem[]) {
+    this.yaml = yaml;
+    this.#problems = problems;
+  }
+
+  text(path: readonly string[], convert: (text: string) => string): string | undefined {
+    return this.#value(path, 'text', (value) => (typeof value === 'string' ? convert(value) : undefined));
+  }
+
+  flag(path: readonly string[]): boolean | undefined {
+    return this.#value(path, 'yes or no', (value) => {
+      if (typeof value === 'boolean') return value;
+      if (value === 'true' || value === 'yes') return true;
+      return value === 'false' || value === 'no' ? false : undefined;
+    });
+  }
+
+  whole(path: readonly string[]): number | undefined {
+    return this.#value(path, 'a whole number', (value) =>
+      Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
+    );
+  }
+
+  size(path: readonly string[]): number | undefined {
+    return this.#value(path, 'a size such as 64mb', parseSuricataSize);
+  }
+
+  /** One text or a list of them. */
+  strings(path: readonly string[]): readonly string[] {
+    const isText = (value: unknown): value is string => typeof value === 'string';
+    const texts = this.#value(path, 'a list of names', (value) => {
+      const list = Array.isArray(value) ? value : [value];
+      return list.every(isText) ? list : undefined;
+    });
+    return texts ?? [];
+  }
+
+  variables(path: readonly string[]): Readonly<Record<string, string>> {
+    const form = /^[A-Za-z][A-Za-z0-9_-]*$/;
+    const variables = this.#value(path, 'names with a value each', (value) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+      const entries = Object.entries(value).map(([name, text]): [string, string] => [name, variableText(text)]);
+      return entries.every(([name, text]) => form.test(name) && text !== '') ? Object.fromEntries(entries) : undefined;
+    });
+    return variables ?? {};
+  }
+
+  actionOrder(path: readonly string[]): readonly OrderedAction[] | undefined {
+    return this.#value(path, `a list of ${ORDERED_ACTIONS.join(', ')}`, (value) => {
+      if (!Array.isArray(value) || value.length !== ORDERED_ACTIONS.length) return undefined;
+      return ORDERED_ACTIONS.every((action) => value.includes(action)) ? (value as OrderedAction[]) : undefined;
+    });
+  }
+
+  /** The largest parts of the file in which nothing was read. */
+  leftOver(): readonly string[] {
+    const found: string[] = [];
+    const visit = (value: unknown, path: readonly string[]): void => {
+      const key = path.join('.');
+      if (this.#read.has(key)) return;
+      const isEntered = path.length === 0 || [...this.#read].some((read) => read.startsWith(`${key}.`));
+      if (!isEntered) found.push(key);
+      else if (isMapping(value)) for (const [name, child] of Object.entries(value)) visit(child, [...path, name]);
+    };
+    visit(this.yaml.value, []);
+    return found;
+  }
+
+  #value<T>(path: readonly string[], expected: string, parse: (value: unknown) => T | undefined): T | undefined {
+    let value: unknown = this.yaml.value;
+    for (const step of path) value = isMapping(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+    // Suricata treats a key without a value as not there.
+    if (value === undefined || value === null) return undefined;
+    this.#read.add(path.join('.'));
+    const parsed = parse(value);
+    if (parsed === undefined) this.#problems.push(this.yaml.valueProblem(path, `expected ${expected}`));
+    return parsed;
+  }
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const variableText = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.join(',')}]` : value === null || typeof value === 'object' ? '' : String(value);
+
+/** `100kb`, `64 MB`, from version 8 on `1 GiB` too; all are units of 1024. A plain number is bytes. */
+function parseSuricataSize(value: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmg])i?b)?$/i.exec(String(value).trim());
+  if (match === null) return undefined;
+  const factor = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
+  return Math.floor(Number(match[1]) * factor);
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { CHECKS } from '../../src/verdict/checks.ts';
+
+const INTRODUCTION = `# Always-on checks
+
+What is looked at in all traffic, with or without rules. A check that says *drop* refuses the packet in both modes; one
+that says *report* is an \`anomaly\` event. \`checks\` in the configuration changes them, see
+[configuration.md](configuration.md). The same names work in rules (\`decode-event\`, \`stream-event\`, \`app-layer-event\`)
+where those are supported.
+
+This page is made from the source, by \`make docs\`.
+`;
+
+const TITLES = { decode: 'Packets', stream: 'Connections and TCP', applayer: 'Application protocols' } as const;
+
+test('docs/checks.md lists every check', async () => {
+  const sections = (['decode', 'stream', 'applayer'] as const).map((type) => {
+    const rows = CHECKS.filter((check) => check.type === type).map(
+      ({ name, byDefault, summary }) => `| \`${name}\` | ${byDefault} | ${summary.replaceAll('|', '\\|')} |`,
+    );
+    return [`## ${TITLES[type]}`, '', '| check | default | meaning |', '|---|---|---|', ...rows, ''].join('\n');
+  });
+  await expect([INTRODUCTION, ...sections].join('\n')).toMatchFileSnapshot('../../docs/checks.md');
+});
+
+test('there are checks', () => {
+  expect(CHECKS.length).toBeGreaterThan(50);
+});

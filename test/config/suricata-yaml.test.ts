@@ -1,0 +1,166 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULTS } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vpatch-suricata-'));
+  mkdirSync(join(directory, 'rules'));
+  for (const name of ['a.rules', 'b.rules']) writeFileSync(join(directory, 'rules', name), '');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const HEADER = '%YAML 1.1\n---\n';
+
+function load(text: string, more: Record<string, unknown> = {}) {
+  writeFileSync(join(directory, 'suricata.yaml'), HEADER + text);
+  const loaded = loadConfig({ directory, suricataYaml: 'suricata.yaml', ...more });
+  if (loaded.status === 'invalid') throw new Error(loaded.problems.map(formatProblem).join('\n'));
+  return loaded;
+}
+
+describe('an existing suricata.yaml', () => {
+  test('gives its variables beside those that it does not name', () => {
+    const { config } = load(
+      'vars:\n  address-groups:\n    HOME_NET: "[10.0.0.0/8]"\n    DMZ: "10.1.0.0/16"\n  port-groups:\n    HTTP_PORTS: 8080\n    OTHER_PORTS: [1, 2]\n',
+    );
+    expect(config.variables.addresses).toEqual({
+      ...DEFAULTS.variables.addresses,
+      HOME_NET: '[10.0.0.0/8]',
+      DMZ: '10.1.0.0/16',
+    });
+    expect(config.variables.ports).toMatchObject({ HTTP_PORTS: '8080', OTHER_PORTS: '[1,2]', SSH_PORTS: '22' });
+  });
+
+  test('gives its rule files, from its default-rule-path', () => {
+    const { config } = load(`default-rule-path: ${directory}/rules\nrule-files:\n  - b.rules\n  - "a*.rules"\n`);
+    expect(config.rules.files).toEqual([join(directory, 'rules/b.rules'), join(directory, 'rules/a.rules')]);
+  });
+
+  test('gives the classification, the references and the order of actions', () => {
+    const { config } = load(
+      'classification-file: classification.config\nreference-config-file: /etc/reference.config\naction-order: [drop, reject, alert, pass]\n',
+    );
+    expect(config.rules).toMatchObject({
+      classificationFile: join(directory, 'classification.config'),
+      referenceFile: '/etc/reference.config',
+      actionOrder: ['drop', 'reject', 'alert', 'pass'],
+    });
+  });
+
+  test('gives limits, in units of 1024, and 0 is no limit', () => {
+    const { config } = load(
+      'stream:\n  midstream: yes\n  reassembly:\n    memcap: 256mb\n    depth: 0\n' +
+        'app-layer:\n  protocols:\n    http:\n      libhtp:\n        default-config:\n          request-body-limit: 4kb\n          response-body-limit: 1234\n',
+    );
+    expect(config.stream).toEqual({
+      ...DEFAULTS.stream,
+      midstream: true,
+      memoryBytes: 256 * 2 ** 20,
+      depthBytes: Number.MAX_SAFE_INTEGER,
+    });
+    expect(config.http).toEqual({ ...DEFAULTS.http, requestBodyBytes: 4096, responseBodyBytes: 1234 });
+  });
+
+  test('gives timeouts and what happens on failure', () => {
+    const { config } = load(
+      'flow-timeouts:\n  tcp: { new: 30, established: 300, closed: 5 }\nexception-policy: pass-flow\nnfq: { fail-open: no }\n',
+    );
+    expect(config.timeouts).toEqual({
+      ...DEFAULTS.timeouts,
+      tcpNewMs: 30_000,
+      tcpEstablishedMs: 300_000,
+      tcpClosedMs: 5_000,
+    });
+    expect(config.failure).toEqual({ engine: 'closed', limits: 'open' });
+    expect(load('exception-policy: drop-flow\n').config.failure.limits).toBe('closed');
+    expect(load('exception-policy: auto\n').config.failure).toEqual(DEFAULTS.failure);
+  });
+
+  test('is followed through its includes, the last one wins', () => {
+    writeFileSync(
+      join(directory, 'extra.yaml'),
+      `${HEADER}stream: { midstream: true }\nvars: { address-groups: { HOME_NET: 10.9.9.9 } }\n`,
+    );
+    const { config } = load('include: extra.yaml\nvars: { address-groups: { HOME_NET: 10.0.0.1, DMZ: 10.2.2.2 } }\n');
+    expect(config.stream.midstream).toBe(true);
+    expect(config.variables.addresses).toMatchObject({ HOME_NET: '10.9.9.9', DMZ: '10.2.2.2' });
+  });
+
+  test('names what was not taken over, in the largest parts', () => {
+    const { notes } = load(
+      'af-packet:\n  - interface: eth0\nstream:\n  midstream: no\n  memcap: 64mb\n  reassembly: { depth: 1mb, check-overlap-different-data: true }\n',
+    );
+    expect(notes).toEqual(
+      ['af-packet', 'stream.memcap', 'stream.reassembly.check-overlap-different-data'].map(
+        (key) => `suricata.yaml: ${key}: not taken over, vpatch has no such setting`,
+      ),
+    );
+  });
+
+  test('is weaker than the own configuration and the command line', () => {
+    writeFileSync(join(directory, 'vpatch.yaml'), 'stream: { memory: 2MiB }\n');
+    const { config } = load('stream: { midstream: yes, reassembly: { memcap: 1gb, depth: 8kb } }\n', {
+      file: 'vpatch.yaml',
+      overrides: { stream: { depthBytes: 77 } },
+    });
+    expect(config.stream).toMatchObject({ midstream: true, memoryBytes: 2 * 2 ** 20, depthBytes: 77 });
+  });
+});
+
+test.each([
+  ['4096', 4096],
+  ['64kb', 2 ** 16],
+  ['64 MB', 2 ** 26],
+  ['"1 GiB"', 2 ** 30],
+  ['1.5mb', 1.5 * 2 ** 20],
+])('the size %s is %d bytes', (text, bytes) => {
+  expect(load(`stream: { reassembly: { depth: ${text} } }\n`).config.stream.depthBytes).toBe(bytes);
+});
+
+test('a key may stand twice, as Suricata lets it; the last one counts', () => {
+  expect(load('stream: { midstream: no }\nstream: { midstream: yes }\n').config.stream.midstream).toBe(true);
+});
+
+describe('a wrong suricata.yaml', () => {
+  test.each([
+    ['stream: { midstream: perhaps }', 'suricata.yaml:3:22: stream.midstream: expected yes or no, found "perhaps"'],
+    [
+      'stream: { reassembly: { depth: 1tb } }',
+      'suricata.yaml:3:32: stream.reassembly.depth: expected a size such as 64mb, found "1tb"',
+    ],
+    [
+      'action-order: [pass]',
+      'suricata.yaml:3:15: action-order: expected a list of pass, drop, reject, alert, found a list',
+    ],
+    [
+      'vars: { address-groups: [HOME_NET] }',
+      'suricata.yaml:3:25: vars.address-groups: expected names with a value each, found a list',
+    ],
+    [
+      'rule-files: [gone.rules]',
+      /^suricata\.yaml:3:14: rule-files\.0: no rule file .*\/gone\.rules; give other rules with -S/,
+    ],
+    ['include: gone.yaml', 'gone.yaml: cannot be read: there is no such file'],
+    ['include: suricata.yaml', /^suricata\.yaml: include: more than 32 files/],
+    ['vars: {', /^suricata\.yaml:\d+:\d+: /],
+  ])('%s', (text, message) => {
+    let told = '';
+    try {
+      load(text);
+    } catch (error) {
+      told = String(error).replace('Error: ', '');
+    }
+    if (typeof message === 'string') expect(told).toBe(message);
+    else expect(told).toMatch(message);
+  });
+
+  test('does not matter for rule files that -S replaces', () => {
+    const { config } = load('rule-files: [gone.rules]\n', { onlyRules: ['rules/a.rules'] });
+    expect(config.rules.files).toEqual([join(directory, 'rules/a.rules')]);
+  });
+});
