@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { counterTree } from '../base/counters.ts';
+import type { CapturedPacket } from '../capture/capture-format.ts';
+import type { Config } from '../config/config.ts';
+import { EveWriter } from '../output/eve.ts';
+import type { LineOutput } from '../output/line-output.ts';
+import { Pipeline } from '../pipeline.ts';
+import { type ChecksumState, Packet } from '../wire/packet.ts';
+import type { LoadedRules } from './loaded-rules.ts';
+import type { Summary } from './summary.ts';
+import { Tally } from './tally.ts';
+
+export interface InspectionOptions {
+  readonly config: Config;
+  readonly rules: LoadedRules;
+  /** Null: events are counted only. */
+  readonly output: LineOutput | null;
+  readonly hasPacketNumbers: boolean;
+  readonly checksum: ChecksumState;
+  /** Connections that were there before are followed from where they are, until this time. */
+  readonly midstreamUntilMs: number;
+}
+
+/** The pipeline of a command that inspects captured packets in its own thread, and counts what it finds. */
+export class Inspection {
+  /** Null without an output. */
+  readonly eve: EveWriter | null;
+  readonly #options: InspectionOptions;
+  readonly #tally: Tally;
+  readonly #pipeline: Pipeline;
+  readonly #packet = new Packet();
+
+  constructor(options: InspectionOptions) {
+    const { config, rules, output, hasPacketNumbers, midstreamUntilMs } = options;
+    const seed = randomBytes(8);
+    this.#options = options;
+    this.eve = output === null ? null : new EveWriter(output, { mode: config.mode, hasPacketNumbers });
+    this.#tally = new Tally(this.eve);
+    this.#pipeline = new Pipeline({
+      config,
+      mode: config.mode,
+      ruleset: rules.ruleset,
+      sink: this.#tally,
+      seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
+      midstreamUntilMs,
+    });
+  }
+
+  process(captured: CapturedPacket): void {
+    const packet = this.#packet;
+    packet.bytes = captured.bytes;
+    packet.start = captured.start;
+    packet.end = captured.end;
+    packet.wireBytes = captured.wireBytes;
+    packet.linkType = captured.linkType;
+    packet.timeMs = captured.timeMs;
+    packet.number = captured.number;
+    packet.checksum = this.#options.checksum;
+    this.#pipeline.process(packet);
+  }
+
+  expire(nowMs: number): void {
+    this.#pipeline.expire(nowMs);
+  }
+
+  /** The end of the traffic. */
+  finish(): void {
+    this.#pipeline.finish();
+  }
+
+  writeStats(nowMs: number, uptimeSeconds: number): void {
+    this.#tally.stats(nowMs, uptimeSeconds, this.#stats());
+  }
+
+  summary(seconds: number): Summary {
+    const { config, rules } = this.#options;
+    return {
+      mode: config.mode,
+      seconds,
+      rules: { loaded: rules.ruleset.rules.length, refused: rules.errors, warnings: rules.warnings },
+      alerts: this.#tally.alerts,
+      drops: this.#tally.drops,
+      anomalies: this.#tally.anomalies,
+      stats: this.#stats(),
+    };
+  }
+
+  #stats(): Summary['stats'] {
+    const { counters } = this.#pipeline;
+    this.#pipeline.updateGauges();
+    return counterTree(counters.names, [counters.values]);
+  }
+}

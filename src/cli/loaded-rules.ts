@@ -1,0 +1,62 @@
+import { relative } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { reasonOf } from '../config/problem.ts';
+import { parseClassifications } from '../rules/classification.ts';
+import { parseReferences } from '../rules/reference-config.ts';
+import type { RuleDiagnostic } from '../rules/rule.ts';
+import { type CompiledRuleset, compileRuleset, type RuleTexts, readRuleTexts } from '../service/rule-set.ts';
+import { EXIT, Failure } from './failure.ts';
+
+export interface LoadedRules extends CompiledRuleset {
+  readonly texts: RuleTexts;
+  /** Rules that were refused. */
+  readonly errors: number;
+  readonly warnings: number;
+}
+
+/** Reads and compiles all rules of a configuration. A file that cannot be read ends the command, a wrong rule does not. */
+export function loadRules(config: Config): LoadedRules {
+  const texts = readTexts(config);
+  const compiled = compileRuleset(texts, config);
+  const diagnostics = [...listProblems(config, texts), ...compiled.diagnostics];
+  const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+  return { ...compiled, texts, diagnostics, errors, warnings: diagnostics.length - errors };
+}
+
+/** `local.rules:12:9: error: message (sid 9000001)`, the path as short as it can be said here. */
+export function formatDiagnostic({ file, line, column, severity, message, sid }: RuleDiagnostic): string {
+  const suffix = sid === null ? '' : ` (sid ${sid})`;
+  return `${shortPath(file)}:${line}:${column}: ${severity}: ${message}${suffix}`;
+}
+
+export function shortPath(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.startsWith('..') ? file : path;
+}
+
+function readTexts(config: Config): RuleTexts {
+  try {
+    return readRuleTexts(config);
+  } catch (error) {
+    const file = error instanceof Error && 'path' in error ? `${error.path} ` : '';
+    throw new Failure(EXIT.usage, `${file}cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** Lines of the classification and reference lists that were skipped. */
+function listProblems({ rules }: Config, { classification, reference }: RuleTexts): RuleDiagnostic[] {
+  const inList = (file: string | null, problems: readonly { line: number; message: string }[]): RuleDiagnostic[] =>
+    problems.map(({ line, message }) => ({
+      file: file ?? '',
+      line,
+      column: 1,
+      severity: 'warning',
+      keyword: null,
+      sid: null,
+      message,
+    }));
+  return [
+    ...(classification === null ? [] : inList(rules.classificationFile, parseClassifications(classification).problems)),
+    ...(reference === null ? [] : inList(rules.referenceFile, parseReferences(reference).problems)),
+  ];
+}

@@ -1,0 +1,101 @@
+import { type Command, Option } from 'commander';
+import { CaptureFileError, readCapture } from '../capture/pcap-file.ts';
+import { reasonOf } from '../config/problem.ts';
+import { LosslessFile } from '../output/lossless-file.ts';
+import { CHECKSUM } from '../wire/packet.ts';
+import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
+import { EXIT, Failure } from './failure.ts';
+import { Inspection } from './inspection.ts';
+import { loadRules } from './loaded-rules.ts';
+import { summaryText } from './summary.ts';
+
+interface ReplayOptions extends CommonOptions {
+  readonly checksums: 'on' | 'off';
+  readonly json?: boolean;
+  readonly failOnAlert?: boolean;
+}
+
+export function registerReplay(program: Command): void {
+  const command = program
+    .command('replay')
+    .summary('inspect capture files')
+    .description('Inspects capture files (pcap, pcapng; - is standard input) as if their packets arrived now.')
+    .argument('<file...>', 'capture files, inspected one after the other');
+  addCommonOptions(command)
+    .addOption(
+      new Option('--checksums <how>', 'judge checksums; off for captures that were made on the sending host')
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .option('--json', 'print the summary as JSON')
+    .option('--fail-on-alert', 'exit with 1 when a rule matched')
+    .addHelpText('after', EXAMPLES)
+    .action(replay);
+}
+
+const EXAMPLES = `
+Examples:
+  vpatch replay -S local.rules attack.pcap
+  vpatch replay -m prevent --eve events.json -S '/var/lib/suricata/rules/*.rules' a.pcap b.pcapng
+  tcpdump -w - -i eth0 port 80 | vpatch replay --eve - -`;
+
+async function replay(files: readonly string[], options: ReplayOptions): Promise<void> {
+  if (options.json === true && options.eve === '-') {
+    throw new Failure(EXIT.usage, '--json and --eve - both write to standard output: give --eve a file');
+  }
+  const { config } = settingsFrom(options);
+  const rules = loadRules(config);
+  const eveFile = config.outputs.eve.file;
+  const output = eveFile === null ? null : openOutput(eveFile);
+  const inspection = new Inspection({
+    config,
+    rules,
+    output,
+    hasPacketNumbers: true,
+    checksum: options.checksums === 'off' ? CHECKSUM.trusted : CHECKSUM.unverified,
+    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+  });
+
+  const startedMs = performance.now();
+  const broken: CaptureFileError[] = [];
+  for (const file of files) {
+    if (inspection.eve !== null && files.length > 1) inspection.eve.captureFile = file;
+    try {
+      await readCapture(file, (captured) => inspection.process(captured));
+    } catch (error) {
+      // What came before the broken place was inspected.
+      if (!(error instanceof CaptureFileError)) throw error;
+      broken.push(error);
+    }
+  }
+  inspection.finish();
+  await closeOutput(output);
+
+  const unreadable = broken.filter(({ packetNumber }) => packetNumber === 0);
+  if (unreadable.length === files.length) throw unreadableFiles(unreadable);
+  const summary = inspection.summary((performance.now() - startedMs) / 1000);
+  const text = options.json === true ? `${JSON.stringify(summary)}\n` : summaryText(files, summary);
+  (eveFile === '-' ? process.stderr : process.stdout).write(text);
+  if (unreadable.length > 0) throw unreadableFiles(unreadable);
+  if (broken.length > 0) throw new Failure(EXIT.problem, ...broken.map(({ message }) => message));
+  if (options.failOnAlert === true && summary.alerts.length > 0) throw new Failure(EXIT.problem, 'rules matched');
+}
+
+const unreadableFiles = (errors: readonly CaptureFileError[]): Failure =>
+  new Failure(EXIT.usage, ...errors.map(({ file, reason }) => `${file}: ${reason}`));
+
+function openOutput(file: string): LosslessFile {
+  try {
+    return new LosslessFile(file);
+  } catch (error) {
+    throw new Failure(EXIT.usage, `--eve ${file}: cannot be written: ${reasonOf(error)}`);
+  }
+}
+
+async function closeOutput(output: LosslessFile | null): Promise<void> {
+  try {
+    await output?.close();
+  } catch (error) {
+    throw new Failure(EXIT.problem, `events could not be written: ${reasonOf(error)}`);
+  }
+}

@@ -1,0 +1,106 @@
+import type { Command } from 'commander';
+import { LiveCapture, LiveCaptureError } from '../capture/live.ts';
+import { WallClock } from '../capture/wall-clock.ts';
+import { type Config, mergeConfig } from '../config/config.ts';
+import { reasonOf } from '../config/problem.ts';
+import { BufferedFile } from '../output/buffered-file.ts';
+import type { Logger } from '../output/log.ts';
+import { StopSignals } from '../service/stop-signals.ts';
+import { CHECKSUM } from '../wire/packet.ts';
+import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
+import { EXIT, Failure } from './failure.ts';
+import { Inspection } from './inspection.ts';
+import { loadRules } from './loaded-rules.ts';
+import { summaryText } from './summary.ts';
+
+interface SniffOptions extends CommonOptions {
+  readonly interface: string;
+  readonly filter?: string;
+}
+
+export function registerSniff(program: Command): void {
+  const command = program
+    .command('sniff')
+    .summary('listen on an interface, without touching its traffic')
+    .description('Listens on an interface and reports. Nothing is blocked: mode and checks are detect and report.')
+    .requiredOption('-i, --interface <name>', 'the interface; any is all of them')
+    .option('--filter <expression>', 'only these packets, in the language of pcap-filter(7)');
+  addCommonOptions(command)
+    .addHelpText('after', '\nExample:\n  sudo vpatch sniff -i eth0 -S local.rules --eve -')
+    .action(sniff);
+}
+
+/** Flows that fell silent are looked for this often. */
+const EXPIRE_INTERVAL_MS = 250;
+/** Connections from before the start are followed from where they are, for as long. */
+const COLD_START_MS = 5 * 60_000;
+
+async function sniff(options: SniffOptions): Promise<void> {
+  if (options.mode === 'prevent') {
+    throw new Failure(EXIT.usage, 'sniff only listens and cannot block: use vpatch run, or leave out -m prevent');
+  }
+  const settings = settingsFrom(options);
+  const { log } = settings;
+  const config = withoutBlocking(settings.config);
+  const rules = loadRules(config);
+  if (rules.errors > 0) log.warn(`${rules.errors} rules were refused: "vpatch rules check" says why`);
+  const { file, statsIntervalMs } = config.outputs.eve;
+  const output = file === null ? null : openOutput(file, config, log);
+  const clock = new WallClock();
+  const startedMs = clock.nowMs();
+  const inspection = new Inspection({
+    config,
+    rules,
+    output,
+    hasPacketNumbers: false,
+    // What this host sends is seen before its network card has filled in the checksum.
+    checksum: CHECKSUM.trusted,
+    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : startedMs + COLD_START_MS,
+  });
+  const uptimeSeconds = (): number => (clock.nowMs() - startedMs) / 1000;
+  const writeStats = (): void => inspection.writeStats(clock.nowMs(), uptimeSeconds());
+
+  const capture = await listen(options, inspection);
+  const signals = new StopSignals();
+  const timers = [setInterval(() => inspection.expire(clock.nowMs()), EXPIRE_INTERVAL_MS)];
+  if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
+  log.info(`listening on ${options.interface} with ${rules.ruleset.rules.length} rules; Ctrl-C ends it`);
+  await signals.first;
+
+  capture.close();
+  for (const timer of timers) clearInterval(timer);
+  signals.close();
+  inspection.finish();
+  writeStats();
+  await output?.close();
+  const text = summaryText([options.interface], inspection.summary(uptimeSeconds()));
+  (file === '-' ? process.stderr : process.stdout).write(text);
+}
+
+/** Whatever the configuration says: events must not claim that something was blocked. */
+function withoutBlocking(config: Config): Config {
+  const policy = config.checks.policy === 'off' ? 'off' : 'report';
+  return mergeConfig(config, { mode: 'detect', checks: { policy } });
+}
+
+async function listen({ interface: name, filter }: SniffOptions, inspection: Inspection): Promise<LiveCapture> {
+  const options = { interfaceName: name, ...(filter !== undefined && { filter }) };
+  try {
+    return await LiveCapture.open(options, (captured) => inspection.process(captured));
+  } catch (error) {
+    if (!(error instanceof LiveCaptureError)) throw error;
+    const isMachine = error.problem === 'permission' || error.problem === 'library';
+    throw new Failure(isMachine ? EXIT.machine : EXIT.usage, error.message);
+  }
+}
+
+function openOutput(file: string, { outputs }: Config, log: Logger): BufferedFile {
+  try {
+    return new BufferedFile(file, {
+      bufferBytes: outputs.eve.bufferBytes,
+      onError: (error) => log.error(`events cannot be written to ${file}: ${error.message}`),
+    });
+  } catch (error) {
+    throw new Failure(EXIT.usage, `--eve ${file}: cannot be written: ${reasonOf(error)}`);
+  }
+}

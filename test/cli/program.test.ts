@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { buildProgram, commandPath, forEachCommand } from '../../src/cli/program.ts';
+import { vpatch } from '../support/command-line.ts';
+
+const PAGE_COLUMNS = 100;
+
+/** docs/commands.md: what the commands say about themselves. */
+function commandsPage(): string {
+  const sections: string[] = [];
+  forEachCommand(buildProgram(), (command) => {
+    command.configureHelp({ helpWidth: PAGE_COLUMNS });
+    let text = '';
+    command.configureOutput({
+      writeOut: (part) => {
+        text += part;
+      },
+      getOutHelpWidth: () => PAGE_COLUMNS,
+      getOutHasColors: () => false,
+    });
+    command.outputHelp();
+    sections.push(`## ${commandPath(command)}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\`\n`);
+  });
+  return [INTRODUCTION, ...sections].join('\n');
+}
+
+const INTRODUCTION = `# Commands
+
+\`vpatch\` is \`node dist/main.js\` after a build. What is below is what each command prints with \`--help\`; a test
+keeps it so, and \`make docs\` writes it anew.
+
+| exit code | means |
+|---|---|
+| 0 | good |
+| 1 | the work was done and found a problem: refused rules, a broken capture, alerts with \`--fail-on-alert\` |
+| 2 | wrong use or configuration |
+| 3 | the machine lacks something: privileges, a kernel feature, a tool |
+
+Whatever ends a command early is one line on standard error that says what to do.
+`;
+
+test('docs/commands.md is what the commands say', async () => {
+  await expect(commandsPage()).toMatchFileSnapshot('../../docs/commands.md');
+});
+
+test('the version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  expect(await vpatch('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+describe('wrong use', () => {
+  test.each([
+    [['relay'], "error: unknown command 'relay'"],
+    [['replay'], "error: missing required argument 'file'"],
+    [['replay', '--colour', 'x.pcap'], "error: unknown option '--colour'"],
+    [['replay', '-m', 'maybe', 'x.pcap'], "error: option '-m, --mode <mode>' argument 'maybe' is invalid."],
+    [['replay', '/nowhere.pcap'], 'vpatch: /nowhere.pcap: there is no such file'],
+    [['replay', 'package.json'], 'vpatch: package.json: neither a pcap nor a pcapng file'],
+    [['replay', '--json', '--eve', '-', 'x.pcap'], 'vpatch: --json and --eve - both write to standard output'],
+    [
+      ['replay', '-S', 'nowhere.rules', 'x.pcap'],
+      'vpatch: -S nowhere.rules: cannot read nowhere.rules: there is no such file',
+    ],
+    [['replay', '-c', 'nowhere.yaml', 'x.pcap'], 'vpatch: nowhere.yaml: cannot be read: there is no such file'],
+    [['replay', '--set', 'HOME_NET', 'x.pcap'], 'vpatch: --set HOME_NET: expected NAME=VALUE'],
+    [
+      ['replay', '--eve', '/nowhere/eve.json', 'x.pcap'],
+      'vpatch: --eve /nowhere/eve.json: cannot be written: there is no such',
+    ],
+    [['sniff'], "error: required option '-i, --interface <name>' not specified"],
+    [['sniff', '-i', 'lo', '-m', 'prevent'], 'vpatch: sniff only listens and cannot block'],
+    [['rules', 'check'], 'vpatch: there are no rules to load'],
+    [['rules', 'check', '-S', 'a', 'b'], 'vpatch: give rule files as arguments or with -S, not both'],
+  ])('%j is 2, and says what is wrong', async (args, message) => {
+    const { exitCode, stdout, stderr } = await vpatch(...args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  });
+
+  test('without a command is the help, and 2', async () => {
+    const { exitCode, stderr } = await vpatch();
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('Usage: vpatch');
+  });
+});
+
+test.each([[['--help']], [['help', 'replay']], [['rules', '--help']]])('%j is 0', async (args) => {
+  const { exitCode, stdout } = await vpatch(...args);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('Usage: vpatch');
+});
