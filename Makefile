@@ -1,0 +1,87 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+# What `npm ci` and `make` install is used from here, and nothing is fetched by `npx`.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+SOURCES := $(shell find src -name '*.ts')
+NATIVE_SOURCES := $(wildcard native/*.cc native/*.h native/binding.gyp)
+ADDON := native/build/Release/vpatch.node
+INSTALLED := node_modules/.package-lock.json
+
+# Which tests `make test` runs: all, or `make test ONLY=test/flow`.
+ONLY ?=
+# How many times the usual number of random cases `make fuzz` tries.
+FUZZ_RUNS ?= 50
+# The always-on checks during `make conformance`. Reference engines have none that drop.
+CHECKS ?= report
+
+.PHONY: help setup build test demo bench fuzz check lint types sanitizers docs conformance clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install what is missing on Debian or Ubuntu, and the npm packages of the lock file
+	@.ci/setup
+
+build: $(ADDON) dist/.built ## Compile the native addon and the TypeScript sources, where they changed
+	@true
+
+$(INSTALLED): package-lock.json
+	@.ci/setup
+
+$(ADDON): $(NATIVE_SOURCES) | $(INSTALLED)
+	@. .ci/node-headers; node-gyp rebuild -C native --loglevel=warn
+	@touch $@
+
+dist/.built: $(SOURCES) package.json tsconfig.json tsconfig.build.json | $(INSTALLED)
+	@mkdir -p dist
+	@find dist -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
+	tsc -p tsconfig.build.json
+	@touch $@
+
+test: ## Set up, build and run all tests; the last line counts them. ONLY=test/flow runs a part
+	@.ci/setup
+	@$(MAKE) build
+	@vitest run $(ONLY)
+
+demo: ## An attack on a vulnerable service, without and with vpatch (needs root; leaves nothing behind)
+	@.ci/setup
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/demo/main.js
+
+bench: ## Throughput against no IPS on this machine (needs root; minutes)
+	@.ci/setup
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/bench/main.js
+
+dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
+	tsc -p tsconfig.tools.json
+	@touch $@
+
+fuzz: build ## The randomised tests with FUZZ_RUNS (50) times as many cases
+	@FUZZ_RUNS=$(FUZZ_RUNS) vitest run $$(grep -rl "from 'fast-check'" test --include='*.test.ts')
+
+check: lint types sanitizers ## Format, lint, types, memory errors in the native code, a short fuzz run
+	@$(MAKE) fuzz FUZZ_RUNS=3
+
+lint: $(INSTALLED)
+	biome check .
+
+types: $(INSTALLED)
+	tsc -p tsconfig.json --noEmit
+
+sanitizers: $(INSTALLED)
+	native/check-sanitizers.sh
+
+docs: $(ADDON) ## Write the pages that are made from the source: docs/commands.md, docs/checks.md
+	@vitest run test/cli/program.test.ts test/config/checks-page.test.ts -u
+
+conformance: ## Agreement with recorded results: CORPUS=FOLDER with its checker beside it, ARGS for the checker
+	@test -n '$(CORPUS)' || { echo 'conformance: give the folder of cases: make conformance CORPUS=DIR'; exit 2; }
+	@$(MAKE) build dist/tools/.built
+	@.ci/conformance '$(CORPUS)' '$(CHECKS)' $(ARGS)
+
+clean: ## Remove what was built; node_modules stays
+	rm -rf dist native/build

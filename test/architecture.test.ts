@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** The folders of src/, in the order in which a packet meets them. Each may import from those before it. */
+const LAYERS = [
+  'base',
+  'wire',
+  'capture',
+  'defrag',
+  'flow',
+  'stream',
+  'app',
+  'rules',
+  'detect',
+  'verdict',
+  'output',
+  'config',
+  'pipeline.ts',
+  'patches',
+  'scan',
+  'service',
+  'cli',
+  'main.ts',
+];
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]!);
+
+/** What a source imports from ours, as paths below src/. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(join('src', file), 'utf8');
+  return Array.from(text.matchAll(/(?:from|import) '(\.[^']+)'/g), ([, target]) =>
+    normalize(join(dirname(file), target!)),
+  );
+}
+
+describe('src/', () => {
+  test('has sources, each in a folder that LAYERS knows', () => {
+    expect(sources.length).toBeGreaterThan(20);
+    expect(sources.filter((file) => layerOf(file) < 0)).toEqual([]);
+  });
+
+  test.each(sources)('%s imports only what comes before it', (file) => {
+    const wrong = importsOf(file).filter((target) => {
+      const isOwnFolder = target.split('/')[0] === file.split('/')[0];
+      return !isOwnFolder && !(layerOf(target) >= 0 && layerOf(target) < layerOf(file));
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('only main.ts ends the process', () => {
+    const ending = sources.filter((file) => readFileSync(join('src', file), 'utf8').includes('process.exit('));
+    expect(ending.filter((file) => file !== 'main.ts')).toEqual([]);
+  });
+
+  test('has no import of a file that is not there', () => {
+    const missing = sources.flatMap((file) => importsOf(file).filter((target) => !existsSync(join('src', target))));
+    expect(missing).toEqual([]);
+  });
+
+  test('below cli/, a clock is read only where live traffic comes in', () => {
+    // The time of a packet comes with the packet: what holds in a replay holds inline.
+    const stages = ['wire', 'defrag', 'flow', 'stream', 'app', 'rules', 'detect', 'verdict', 'output', 'pipeline.ts'];
+    const reading = sources
+      .filter((file) => stages.includes(file.split('/')[0]!))
+      .filter((file) =>
+        /\bDate\.now\(|\bperformance\.now\(|\bnew Date\(\)/.test(readFileSync(join('src', file), 'utf8')),
+      );
+    expect(reading).toEqual([]);
+  });
+});
