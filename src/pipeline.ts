@@ -1,0 +1,410 @@
+import type { HttpOptions } from './app/http/options.ts';
+import { appProtocols } from './app/index.ts';
+import type { AppSink, Stage, Transaction } from './app/protocol.ts';
+import { AppLayer } from './app/session.ts';
+import { Counters } from './base/counters.ts';
+import { type Direction, TO_CLIENT } from './base/direction.ts';
+import { VERDICT, type Verdict } from './capture/source.ts';
+import type { Config } from './config/config.ts';
+import { Detector } from './detect/detector.ts';
+import type { FlowContext } from './detect/header.ts';
+import type { Ruleset } from './detect/ruleset.ts';
+import type { FlowCounts } from './flow/counts.ts';
+import type { FlowSlot } from './flow/slot.ts';
+import { FLOW_FLAG, FlowTable, LOOKUP } from './flow/table.ts';
+import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts } from './output/event.ts';
+import type { StreamConsumer } from './stream/consumer.ts';
+import type { StreamOutcome } from './stream/outcome.ts';
+import { TcpTracker } from './stream/tracker.ts';
+import { CHECKS, CheckPolicy, checkNamed } from './verdict/checks.ts';
+import {
+  blocks,
+  type Findings,
+  Judgement,
+  judge,
+  type Mode,
+  type Outcome,
+  type VerdictSettings,
+} from './verdict/judge.ts';
+import { Decoder } from './wire/decode.ts';
+import { IP_PROTOCOL, NO_FLOW, type Packet } from './wire/packet.ts';
+
+export interface PipelineOptions {
+  readonly config: Config;
+  readonly mode: Mode;
+  readonly ruleset: Ruleset;
+  readonly sink: EventSink;
+  /** Secret and random for each process: where flows land in the table must not be foreseeable. */
+  readonly seed: readonly [number, number];
+  /** Connections that were there before us are followed from where they are, until this time of packets. */
+  readonly midstreamUntilMs: number;
+  /** Memory for the counters, `Counters.bytesFor(PIPELINE_COUNTERS)` bytes, so that another thread can read them. */
+  readonly counterMemory?: ArrayBufferLike;
+  /** Several workers share the caps on concurrent flows. */
+  readonly flowCounts?: FlowCounts;
+  readonly worker?: number;
+}
+
+/** Suricata's names in EVE's `stats`, where it has them; always-on checks have one each under `check`. */
+export const PIPELINE_COUNTERS: readonly string[] = [
+  'decoder.pkts',
+  'decoder.bytes',
+  'decoder.ipv4',
+  'decoder.ipv6',
+  'decoder.tcp',
+  'decoder.udp',
+  'flow.total',
+  'flow.active',
+  'detect.alert',
+  'detect.pass',
+  'tcp.reassembly_memuse',
+  'detect.stream_window_memuse',
+  'detect.stream_window_memcap',
+  'ips.accepted',
+  'ips.blocked',
+  'ips.rejected',
+  ...['rules', 'flow_drop', 'check', 'stream_memcap', 'stream_error'].map((reason) => `ips.drop_reason.${reason}`),
+  ...CHECKS.map(({ name }) => `check.${name.replace('.', '_')}`),
+];
+
+/** Idle flows are looked for this often, in packets' time. */
+const EXPIRE_INTERVAL_MS = 250;
+/** Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". */
+const EXPIRE_MAX_FLOWS = 1_000;
+
+/**
+ * Every stage in its order. A packet goes in, its verdict comes out; `run`, `replay` and `sniff` drive the same
+ * pipeline. One worker has one pipeline. Time is the packets' own.
+ */
+export class Pipeline implements StreamConsumer, AppSink {
+  readonly counters: Counters;
+  /** The last packet's judgement: valid until the next `process`. */
+  readonly judgement = new Judgement();
+  readonly #decoder = new Decoder();
+  readonly #flows: FlowTable;
+  readonly #streams: TcpTracker;
+  readonly #apps: AppLayer;
+  readonly #detector: Detector;
+  readonly #checks: CheckPolicy;
+  readonly #sink: EventSink;
+  #settings: VerdictSettings;
+
+  // What the stages say about the packet in hand.
+  #packet!: Packet;
+  readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
+  readonly #findings: Findings;
+  readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
+  #nextExpiryMs = Number.NEGATIVE_INFINITY;
+
+  readonly #at: Record<
+    'packets' | 'bytes' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'flows' | 'accepted' | 'blocked',
+    number
+  >;
+
+  constructor(options: PipelineOptions) {
+    const { config, mode, ruleset } = options;
+    this.counters = new Counters(PIPELINE_COUNTERS, options.counterMemory);
+    this.#at = {
+      packets: this.counters.index('decoder.pkts'),
+      bytes: this.counters.index('decoder.bytes'),
+      ipv4: this.counters.index('decoder.ipv4'),
+      ipv6: this.counters.index('decoder.ipv6'),
+      tcp: this.counters.index('decoder.tcp'),
+      udp: this.counters.index('decoder.udp'),
+      flows: this.counters.index('flow.total'),
+      accepted: this.counters.index('ips.accepted'),
+      blocked: this.counters.index('ips.blocked'),
+    };
+    this.#flows = new FlowTable(options.seed, (flow) => this.#forget(flow), {
+      ...config.flow,
+      timeouts: config.timeouts,
+      worker: options.worker ?? 0,
+      ...(options.flowCounts !== undefined && { counts: options.flowCounts }),
+    });
+    this.#streams = new TcpTracker(this.#flows, this, {
+      maxOutOfOrderBytes: config.stream.maxOutOfOrderBytes,
+      maxTotalBytes: config.stream.memoryBytes,
+      midstreamUntilMs: options.midstreamUntilMs,
+    });
+    this.#apps = new AppLayer(this, appProtocols({ http: httpOptions(config) }));
+    this.#detector = new Detector(ruleset, {
+      streamDepthBytes: config.stream.depthBytes,
+      windowMemoryBytes: config.stream.memoryBytes,
+    });
+    this.#findings = {
+      isCondemned: false,
+      failedCheck: null,
+      hasBrokenProtocol: false,
+      outcome: 'inspected',
+      matches: this.#detector.matches,
+    };
+    this.#checks = new CheckPolicy(config.checks);
+    this.#sink = options.sink;
+    this.#settings = { mode, onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop };
+  }
+
+  setMode(mode: Mode): void {
+    this.#settings = { ...this.#settings, mode };
+  }
+
+  /** Between packets only. Flows go on. */
+  replaceRules(ruleset: Ruleset): void {
+    this.#detector.replace(ruleset);
+  }
+
+  process(packet: Packet): Verdict {
+    const findings = this.#begin(packet);
+    this.#decoder.decode(packet);
+    this.#count(packet);
+    if (packet.timeMs >= this.#nextExpiryMs) this.expire(packet.timeMs);
+    if (packet.events.length > 0) this.#weighEvents(0);
+
+    // A malformed packet must not touch what is known of its flow.
+    if (packet.ipVersion !== 0 && !packet.isUnreadable && findings.failedCheck === null) {
+      const known = packet.events.length;
+      const seen = this.#flows.lookup(packet);
+      if (seen === LOOKUP.new) this.#countFlow();
+      else if (seen === LOOKUP.full) this.#weighEvents(known);
+      if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
+      else this.#inspectPacket();
+    }
+    return this.#conclude(packet);
+  }
+
+  /** Ends flows that were idle for too long. `process` does so itself; a live source calls it when no packet comes. */
+  expire(nowMs: number): void {
+    this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
+    this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
+  }
+
+  /** The end of the traffic: every flow ends. */
+  finish(): void {
+    this.#flows.forEach((flow) => {
+      this.#flows.release(flow);
+    });
+  }
+
+  /** Writes what is not counted packet by packet into the counters. */
+  updateGauges(): void {
+    const { counters } = this;
+    counters.set('flow.active', this.#flows.size);
+    counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
+    counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
+  }
+
+  // --- StreamConsumer: contiguous bytes of the packet in hand ---
+
+  onData(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number): void {
+    this.#context.isEstablished = this.#streams.isEstablished(flow);
+    this.#context.isInStream = true;
+    this.#apps.consume(flow, direction, bytes, start, end);
+    this.#context.app = this.#apps.protocol(flow)?.name ?? null;
+    if (!this.#meetsRules(flow) || direction !== this.#packet.direction) return;
+    if (!this.#detector.onStream(bytes, start, end, offset)) this.counters.increment('detect.stream_window_memcap');
+  }
+
+  onGap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
+    this.#apps.gap(flow, direction, missingBytes);
+  }
+
+  onEnd(flow: FlowSlot, direction: Direction): void {
+    this.#apps.end(flow, direction);
+  }
+
+  // --- AppSink: what the protocol parsers found in those bytes ---
+
+  onProgress(transaction: Transaction, direction: Direction, stage: Stage): void {
+    const flow = this.#apps.currentFlow;
+    // At a flow's end there is no packet that could be judged.
+    if (flow !== this.#packet.flow || !this.#meetsRules(flow)) return;
+    const { name } = this.#apps.protocol(flow)!;
+    this.#context.app = name;
+    this.#detector.onProgress(name, flow, transaction, direction, stage);
+  }
+
+  onEvent(transaction: Transaction | null, _direction: Direction, event: string): void {
+    if (this.#apps.currentFlow === this.#packet.flow) this.#weigh(event, transaction);
+  }
+
+  // --- one packet, stage by stage ---
+
+  #begin(packet: Packet): Findings {
+    const findings = this.#findings;
+    findings.isCondemned = false;
+    findings.failedCheck = null;
+    findings.hasBrokenProtocol = false;
+    findings.outcome = 'inspected';
+    this.#packet = packet;
+    packet.flow = NO_FLOW;
+    this.#context.isEstablished = false;
+    this.#context.app = null;
+    this.#context.isInStream = false;
+    this.#detector.begin(packet, this.#context);
+    return findings;
+  }
+
+  #inspectFlow(packet: Packet): void {
+    if ((this.#flows.flags[packet.flow]! & FLOW_FLAG.condemned) !== 0) {
+      this.#findings.isCondemned = true;
+      return;
+    }
+    if (packet.protocol === IP_PROTOCOL.tcp) {
+      // Its receiver drops a segment with a bad checksum: the bytes of the stream are those of another one.
+      if (packet.hasBadChecksum) this.#findings.outcome = outcomeOf('invalid', packet);
+      else this.#trackTcp(packet);
+      this.#context.isEstablished = this.#streams.isEstablished(packet.flow);
+    } else {
+      this.#context.isEstablished = this.#flows.packets[packet.flow * 2 + TO_CLIENT]! > 0;
+    }
+    this.#context.app = this.#apps.protocol(packet.flow)?.name ?? null;
+    this.#inspectPacket();
+  }
+
+  #trackTcp(packet: Packet): void {
+    const known = packet.events.length;
+    this.#findings.outcome = outcomeOf(this.#streams.packet(packet), packet);
+    // The capture cut its end off, or it was too large for the queue.
+    if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';
+    if (packet.events.length > known) this.#weighEvents(known);
+  }
+
+  #inspectPacket(): void {
+    if (this.#findings.failedCheck === null && this.#meetsRules(this.#packet.flow)) this.#detector.onPacket();
+  }
+
+  /** A pass rule exempts the rest of its flow. */
+  #meetsRules(flow: FlowSlot): boolean {
+    return flow === NO_FLOW || (this.#flows.flags[flow]! & FLOW_FLAG.passed) === 0;
+  }
+
+  #conclude(packet: Packet): Verdict {
+    const { judgement } = this;
+    judge(this.#findings, this.#settings, judgement);
+    const isDropped = judgement.verdict === VERDICT.drop;
+    const counter = isDropped ? this.#at.blocked : this.#at.accepted;
+    this.counters.values[counter] = this.counters.values[counter]! + 1;
+    if (packet.flow !== NO_FLOW) {
+      if (judgement.condemnsFlow) this.#mark(packet.flow, FLOW_FLAG.condemned);
+      if (judgement.exemptsFlow) this.#mark(packet.flow, FLOW_FLAG.passed);
+    }
+    if (judgement.reportedMatches > 0) this.#reportAlerts(packet);
+    if (isDropped) this.#reportDrop(packet);
+    return judgement.verdict;
+  }
+
+  #count(packet: Packet): void {
+    const { values } = this.counters;
+    const at = this.#at;
+    values[at.packets] = values[at.packets]! + 1;
+    values[at.bytes] = values[at.bytes]! + packet.wireBytes;
+    if (packet.ipVersion === 0) return;
+    const version = packet.ipVersion === 4 ? at.ipv4 : at.ipv6;
+    values[version] = values[version]! + 1;
+    if (packet.protocol === IP_PROTOCOL.tcp) values[at.tcp] = values[at.tcp]! + 1;
+    else if (packet.protocol === IP_PROTOCOL.udp) values[at.udp] = values[at.udp]! + 1;
+  }
+
+  #countFlow(): void {
+    this.counters.values[this.#at.flows] = this.counters.values[this.#at.flows]! + 1;
+  }
+
+  #mark(flow: FlowSlot, flag: number): void {
+    this.#flows.flags[flow] = this.#flows.flags[flow]! | flag;
+  }
+
+  #forget(flow: FlowSlot): void {
+    this.#streams.end(flow);
+    this.#apps.release(flow);
+    this.#detector.release(flow);
+  }
+
+  #weighEvents(from: number): void {
+    const { events } = this.#packet;
+    for (let i = from; i < events.length; i++) this.#weigh(events[i]!, null);
+  }
+
+  /** One event against the configuration: it may fail the packet, and it is told. */
+  #weigh(event: string, transaction: Transaction | null): void {
+    const packet = this.#packet;
+    const check = checkNamed(event);
+    if (check === null) throw new Error(`no check is called "${event}"`);
+    const action = this.#checks.action(event, packet);
+    if (action === 'ignore') return;
+    this.counters.increment(`check.${event.replace('.', '_')}`);
+    if (action === 'drop') {
+      this.#findings.failedCheck ??= event;
+      if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
+    }
+    const facts: AnomalyFacts = {
+      type: check.type,
+      event,
+      isCheck: check.byDefault === 'drop',
+      isBlocked: action === 'drop',
+      transaction,
+    };
+    this.#sink.anomaly(packet, this.#facts(packet), facts);
+  }
+
+  #reportAlerts(packet: Packet): void {
+    const { judgement } = this;
+    const flow = this.#facts(packet);
+    for (let i = 0; i < judgement.reportedMatches; i++) {
+      const { rule, transaction } = this.#detector.matches[i]!;
+      if (rule.isSilent) continue;
+      this.counters.increment('detect.alert');
+      const isBlocked = this.#settings.mode === 'prevent' && blocks(rule);
+      const facts: AlertFacts = {
+        rule,
+        isBlocked,
+        wouldBlock: blocks(rule) && !isBlocked,
+        verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
+        transaction,
+      };
+      this.#sink.alert(packet, flow, facts);
+    }
+  }
+
+  #reportDrop(packet: Packet): void {
+    const { reason, check, rule, rejects } = this.judgement;
+    if (reason === null) return;
+    this.counters.increment(`ips.drop_reason.${reason.replace(' ', '_')}`);
+    if (rejects) this.counters.increment('ips.rejected');
+    const facts: DropFacts = { reason, check, rule };
+    this.#sink.drop(packet, this.#facts(packet), facts);
+  }
+
+  #facts(packet: Packet): FlowFacts | null {
+    if (packet.flow === NO_FLOW) return null;
+    this.#flowFacts.flowId = this.#flows.flowId(packet.flow);
+    this.#flowFacts.protocol = this.#apps.protocol(packet.flow);
+    return this.#flowFacts;
+  }
+}
+
+const httpOptions = ({ http }: Config): Partial<HttpOptions> => ({
+  maxHeadBytes: http.headerBytes,
+  maxRequestBodyBytes: http.requestBodyBytes,
+  maxResponseBodyBytes: http.responseBodyBytes,
+  maxPathSlashes: http.maxSlashes,
+});
+
+/** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
+function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
+  switch (outcome) {
+    case 'inspected':
+    case 'kept':
+    case 'resent':
+    case 'bypassed':
+    case 'gap':
+    case 'not-tracked':
+      return 'inspected';
+    case 'memory-cap':
+      return 'memory-limit';
+    case 'differs':
+    case 'invalid':
+    case 'closed':
+      return packet.payloadBytes > 0 ? 'outside-stream' : 'inspected';
+    default:
+      return outcome satisfies never;
+  }
+}

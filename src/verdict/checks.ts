@@ -1,0 +1,114 @@
+import { HTTP_EVENTS } from '../app/http/events.ts';
+import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
+import { FLOW_EVENTS } from '../flow/table.ts';
+import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
+import { REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
+import type { Packet } from '../wire/packet.ts';
+
+/** What an always-on check does with a packet: refuse it, tell of it, nothing. */
+export type CheckAction = 'drop' | 'report' | 'ignore';
+
+/** One thing that can be wrong or remarkable in traffic, whatever the rules say. Applies in both modes. */
+export interface Check {
+  /** As events, rules and the configuration name it. */
+  readonly name: string;
+  readonly type: 'decode' | 'stream' | 'applayer';
+  readonly summary: string;
+  readonly byDefault: 'drop' | 'report';
+}
+
+/** Of what TCP tracking sees, what no ordinary host sends. The others may come from losses, or from a late start. */
+const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
+  'tcp.retransmit_differs',
+  'tcp.split_handshake',
+  'stream.est_packet_out_of_window',
+  'stream.fin1_ack_wrong_seq',
+  'stream.fin2_ack_wrong_seq',
+  'stream.closing_ack_wrong_seq',
+  'stream.closewait_ack_out_of_window',
+  'stream.lastack_ack_wrong_seq',
+  'stream.timewait_ack_wrong_seq',
+]);
+
+/** Every check, in the order of the stages. */
+export const CHECKS: readonly Check[] = [
+  ...checksOf(WIRE_EVENTS, 'decode', (name) => !REMARKABLE_WIRE_EVENTS.has(name)),
+  ...checksOf(FLOW_EVENTS, 'stream', () => true),
+  ...checksOf(STREAM_EVENTS, 'stream', (name) => DROPPING_STREAM_EVENTS.has(name)),
+  ...Object.entries(HTTP_EVENTS).map(([name, { summary, drops }]): Check => {
+    return { name, type: 'applayer', summary, byDefault: drops ? 'drop' : 'report' };
+  }),
+];
+
+export interface CheckSettings {
+  /** `drop`: each as it is set; `report`: none drops; `off`: none is even reported. */
+  readonly policy: 'drop' | 'report' | 'off';
+  readonly actions: Readonly<Record<string, CheckAction>>;
+  /** Packets from or to these networks are not subject to these checks. */
+  readonly exceptions: readonly { readonly networks: readonly string[]; readonly checks: readonly string[] | 'all' }[];
+}
+
+/** The checks as one configuration sets them. */
+export class CheckPolicy {
+  readonly #actions = new Map<string, CheckAction>();
+  readonly #exceptions: readonly { readonly networks: AddressSet; readonly checks: ReadonlySet<string> | null }[];
+
+  constructor({ policy, actions, exceptions }: CheckSettings) {
+    for (const { name, byDefault } of CHECKS) {
+      const action = actions[name] ?? byDefault;
+      this.#actions.set(
+        name,
+        policy === 'off' ? 'ignore' : policy === 'report' && action === 'drop' ? 'report' : action,
+      );
+    }
+    this.#exceptions = exceptions.map(({ networks, checks }) => ({
+      networks: AddressSet.of(networks.map(rangeOf)),
+      checks: checks === 'all' ? null : new Set(checks),
+    }));
+  }
+
+  /** What becomes of a packet with this event. */
+  action(name: string, packet: Packet): CheckAction {
+    const action = this.#actions.get(name) ?? 'ignore';
+    if (action === 'ignore' || this.#exceptions.length === 0 || packet.ipVersion === 0) return action;
+    for (const { networks, checks } of this.#exceptions) {
+      if (checks !== null && !checks.has(name)) continue;
+      if (networks.contains(packet.ipVersion, packet.source)) return 'ignore';
+      if (networks.contains(packet.ipVersion, packet.destination)) return 'ignore';
+    }
+    return action;
+  }
+}
+
+/** The check of this name, null where there is none. */
+export const checkNamed = (name: string): Check | null => CHECKS_BY_NAME.get(name) ?? null;
+
+const CHECKS_BY_NAME: ReadonlyMap<string, Check> = indexChecks();
+
+function rangeOf(network: string): AddressRange {
+  const range = parseAddressRange(network);
+  if (range === null) throw new RangeError(`"${network}" is not a network`);
+  return range;
+}
+
+function indexChecks(): Map<string, Check> {
+  const byName = new Map<string, Check>();
+  for (const check of CHECKS) {
+    if (byName.has(check.name)) throw new Error(`check "${check.name}" is defined twice`);
+    byName.set(check.name, check);
+  }
+  return byName;
+}
+
+function checksOf(
+  summaries: Readonly<Record<string, string>>,
+  type: Check['type'],
+  drops: (name: string) => boolean,
+): Check[] {
+  return Object.entries(summaries).map(([name, summary]) => ({
+    name,
+    type,
+    summary,
+    byDefault: drops(name) ? 'drop' : 'report',
+  }));
+}

@@ -1,0 +1,125 @@
+import { VERDICT, type Verdict } from '../capture/source.ts';
+import type { Match } from '../detect/detector.ts';
+import type { Rule } from '../rules/rule.ts';
+
+/** detect: rules report. prevent: `drop` and `reject` rules block. Always-on checks drop in both. */
+export type Mode = 'detect' | 'prevent';
+
+/**
+ * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
+ * or a gap was there that the receiver has too. The others are decided by the configuration.
+ */
+export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream';
+
+/** Suricata's words for why a packet was dropped; `check` is ours, for the named always-on checks. */
+export type DropReason = 'rules' | 'flow drop' | 'check' | 'stream memcap' | 'stream error';
+
+export interface VerdictSettings {
+  readonly mode: Mode;
+  /** What becomes of data that could not be inspected, in prevent mode. Detect mode lets it pass. */
+  readonly onLimit: Verdict;
+}
+
+/** Suricata's packet-alert-max: of more rules that match one packet, the last are not reported. */
+export const MAX_ALERTS_PER_PACKET = 15;
+
+export const blocks = (rule: Rule): boolean => rule.action === 'drop' || rule.action.startsWith('reject');
+
+/** The decision on one packet. Reused: valid until the next `judge`. */
+export class Judgement {
+  verdict: Verdict = VERDICT.accept;
+  /** Null: it is accepted. */
+  reason: DropReason | null = null;
+  /** The rule that decided, to drop or to pass. */
+  rule: Rule | null = null;
+  check: string | null = null;
+  /** The sender is told: TCP reset, or ICMP port unreachable. */
+  rejects = false;
+  /** No later packet of the flow arrives. */
+  condemnsFlow = false;
+  /** No later packet of the flow meets a rule. */
+  exemptsFlow = false;
+  /** How many of the sorted matches are to be reported. */
+  reportedMatches = 0;
+}
+
+/** What is known when a packet has gone through all stages. Reused by the pipeline. */
+export interface Findings {
+  /** An earlier packet condemned the flow. */
+  isCondemned: boolean;
+  /** The first always-on check that is set to drop and that the packet fails. */
+  failedCheck: string | null;
+  /** It is one of an application protocol: what its server would make of later bytes is unknown. */
+  hasBrokenProtocol: boolean;
+  outcome: Outcome;
+  /** Sorted here into the order in which rules are judged. */
+  readonly matches: Match[];
+}
+
+/** The only place where a packet's fate is decided. */
+export function judge(findings: Findings, settings: VerdictSettings, into: Judgement): void {
+  into.verdict = VERDICT.accept;
+  into.reason = null;
+  into.rule = null;
+  into.check = null;
+  into.rejects = false;
+  into.condemnsFlow = false;
+  into.exemptsFlow = false;
+  into.reportedMatches = 0;
+
+  if (findings.isCondemned) {
+    drop('flow drop', into);
+    return;
+  }
+  if (findings.matches.length > 0) judgeMatches(findings.matches, settings, into);
+  if (findings.failedCheck !== null) {
+    into.rule = null;
+    into.rejects = false;
+    into.check = findings.failedCheck;
+    into.condemnsFlow ||= findings.hasBrokenProtocol;
+    drop('check', into);
+    return;
+  }
+  if (into.reason !== null || settings.mode === 'detect' || settings.onLimit === VERDICT.accept) return;
+  const reason = limitOf(findings.outcome);
+  if (reason !== null) drop(reason, into);
+}
+
+function judgeMatches(matches: Match[], { mode }: VerdictSettings, into: Judgement): void {
+  if (matches.length > 1) matches.sort((a, b) => a.order - b.order);
+  let alerts = 0;
+  for (let i = 0; i < matches.length && alerts < MAX_ALERTS_PER_PACKET; i++) {
+    const { rule } = matches[i]!;
+    if (rule.action === 'pass') {
+      into.exemptsFlow = true;
+      into.rule ??= rule;
+      return;
+    }
+    into.reportedMatches = i + 1;
+    if (!rule.isSilent) alerts++;
+    if (mode === 'prevent' && blocks(rule) && into.reason === null) {
+      into.rule = rule;
+      into.condemnsFlow = true;
+      into.rejects = rule.action !== 'drop';
+      drop('rules', into);
+    }
+  }
+}
+
+function limitOf(outcome: Outcome): DropReason | null {
+  switch (outcome) {
+    case 'inspected':
+      return null;
+    case 'memory-limit':
+      return 'stream memcap';
+    case 'outside-stream':
+      return 'stream error';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function drop(reason: DropReason, into: Judgement): void {
+  into.verdict = VERDICT.drop;
+  into.reason = reason;
+}

@@ -1,0 +1,205 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import { fromLatin1 } from '../src/base/bytes.ts';
+import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
+import { LINK } from '../src/wire/packet.ts';
+import { buildTcp, buildUdp } from './support/packets.ts';
+import { conversation, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
+
+const RULE =
+  'drop http any any -> any any (msg:"attack"; flow:established,to_server; http.uri; content:"/attack"; sid:1;)';
+const request = (target: string): Turn => ({
+  direction: TO_SERVER,
+  bytes: fromLatin1(`GET ${target} HTTP/1.1\r\nHost: shop.example\r\n\r\n`),
+});
+const RESPONSE: Turn = {
+  direction: TO_CLIENT,
+  bytes: fromLatin1('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+};
+const modes = ['detect', 'prevent'] as const;
+
+describe('rules', () => {
+  const packets = conversation([request('/page'), RESPONSE, request('/attack'), RESPONSE]);
+  // SYN, SYN-ACK, ACK, request, ACK, response, ACK, then the attack.
+  const attackPacket = 8;
+
+  test('detect mode reports an attack and lets it pass', () => {
+    const { alerts, blockedAlerts, dropped } = playPackets(packets, { rules: RULE });
+    expect({ alerts, blockedAlerts, dropped }).toEqual({ alerts: [1], blockedAlerts: [], dropped: [] });
+  });
+
+  test('prevent mode drops it and everything behind it in both directions', () => {
+    const { alerts, blockedAlerts, dropped, dropReasons } = playPackets(packets, { rules: RULE, mode: 'prevent' });
+    expect({ alerts, blockedAlerts }).toEqual({ alerts: [1], blockedAlerts: [1] });
+    expect(dropped).toEqual(packets.map((_, i) => i + 1).filter((number) => number >= attackPacket));
+    expect(dropReasons).toEqual(['rules', ...Array(dropped.length - 1).fill('flow drop')]);
+  });
+
+  test('other flows between the same hosts go on', () => {
+    const player = new Player({ rules: RULE, mode: 'prevent' });
+    for (const packet of packets) player.send(packet);
+    const others = conversation([request('/page'), RESPONSE], { clientPort: 40_001 });
+    expect(others.map((packet) => player.send(packet))).toEqual(others.map(() => true));
+  });
+
+  test('the same attack is found over IPv6', () => {
+    const overV6 = conversation([request('/attack')], { ipv6: true });
+    expect(playPackets(overV6, { rules: RULE, mode: 'prevent' }).blockedAlerts).toEqual([1]);
+  });
+
+  test('a mode changed in between decides about the packets behind it', () => {
+    const player = new Player({ rules: RULE });
+    const first = conversation([request('/attack')]);
+    expect(first.map((packet) => player.send(packet))).toEqual(first.map(() => true));
+    player.played.pipeline.setMode('prevent');
+    const second = conversation([request('/attack')], { clientPort: 40_001 });
+    expect(second.map((packet) => player.send(packet)).slice(0, 4)).toEqual([true, true, true, false]);
+  });
+
+  test('nothing is found before the handshake is complete', () => {
+    const withoutHandshake = packets.slice(3);
+    expect(playPackets(withoutHandshake, { rules: RULE }).alerts).toEqual([]);
+    expect(playPackets(withoutHandshake, { rules: RULE, midstreamUntilMs: Number.POSITIVE_INFINITY }).alerts).toEqual([
+      1,
+    ]);
+  });
+});
+
+describe('always-on checks', () => {
+  const malformed: [string, Uint8Array, string][] = [
+    ['SYN and FIN', buildTcp({ flags: 'SF' }), 'tcp.syn_fin'],
+    ['no flags', buildTcp({ flags: 0 }), 'tcp.no_flags'],
+    ['port 0', buildTcp({ flags: 'S', destinationPort: 0 }), 'tcp.port_zero'],
+    ['source = destination', buildTcp({ flags: 'S', source: '10.0.0.2' }), 'ipv4.same_src_dst'],
+    ['a header cut off in the middle', buildTcp({ flags: 'S' }).subarray(0, 14), 'ipv4.pkt_too_small'],
+    ['a UDP length beyond the packet', buildUdp({ lengthBytes: 100 }), 'udp.pkt_too_small'],
+  ];
+  describe.each(modes)('in %s mode', (mode) => {
+    test.each(malformed)('%s drops', (_name, packet, check) => {
+      const { dropped, dropReasons, anomalies } = playPackets([packet], { mode });
+      expect({ dropped, dropReasons }).toEqual({ dropped: [1], dropReasons: [check] });
+      expect(anomalies.map(({ event }) => event)).toContain(check);
+    });
+
+    test.each([
+      ['100 slashes and one more', `/${'a/'.repeat(100)}`, 'http.uri_path_depth_exceeded'],
+      ['a climb above the root', '/a/../../etc/passwd', 'http.uri_traversal_above_root'],
+      ['an encoded climb above the root', '/%2e%2e/%2e%2e/etc/passwd', 'http.uri_traversal_above_root'],
+      ['a control byte', '/a\x01b', 'http.uri_illegal_character'],
+    ])('%s drops, and condemns the flow', (_name, target, check) => {
+      const { dropReasons } = playPackets(conversation([request(target), RESPONSE]), { mode });
+      expect(dropReasons.slice(0, 2)).toEqual([check, 'flow drop']);
+    });
+
+    test.each(['/a/../b', '/%E3%81%82?q=%25', '/a?path=../../b', `/${'a/'.repeat(99)}`, '/caf\xe9', '/a%'])(
+      'the target %s passes',
+      (target) => {
+        expect(playPackets(conversation([request(target), RESPONSE]), { mode }).dropped).toEqual([]);
+      },
+    );
+  });
+
+  test('a check that is set to report lets the packet pass, and says so', () => {
+    const options: PlayOptions = { config: { checks: { actions: { 'tcp.syn_fin': 'report' } } } };
+    const { dropped, anomalies } = playPackets([buildTcp({ flags: 'SF' })], options);
+    expect(dropped).toEqual([]);
+    expect(anomalies).toContainEqual({ type: 'decode', event: 'tcp.syn_fin', isBlocked: false });
+  });
+
+  test('new flows beyond the cap drop, those below it go on, and a place that is free again is given away', () => {
+    const player = new Player({ config: { flow: { maxUdpFlows: 2 }, timeouts: { udpNewMs: 1000 } }, stepMs: 100 });
+    const datagram = (port: number): Uint8Array => buildUdp({ sourcePort: port, payload: 'x' });
+    expect([1, 2, 3, 1, 2].map((port) => player.send(datagram(port)))).toEqual([true, true, false, true, true]);
+    for (let i = 0; i < 20; i++) player.send(datagram(1));
+    expect(player.send(datagram(3))).toBe(true);
+    expect(player.played.dropReasons).toEqual(['flow.udp_limit']);
+  });
+
+  test('TCP flows have a cap of their own', () => {
+    const player = new Player({ config: { flow: { maxTcpFlows: 1 } } });
+    expect(player.send(buildTcp({ flags: 'S', sourcePort: 1 }))).toBe(true);
+    expect(player.send(buildTcp({ flags: 'S', sourcePort: 2 }))).toBe(false);
+    expect(player.played.dropReasons).toEqual(['flow.tcp_limit']);
+  });
+});
+
+describe('ordinary traffic', () => {
+  test.each([
+    ['ECN', buildTcp({ flags: 0xc2 })],
+    [
+      'TCP Fast Open',
+      buildTcp({ flags: 'S', options: Uint8Array.of(34, 10, 1, 2, 3, 4, 5, 6, 7, 8), payload: 'GET /' }),
+    ],
+    ['an empty datagram', buildUdp({ payload: '' })],
+    ['a packet of 65,535 bytes', buildTcp({ payload: 'x'.repeat(65_495) })],
+  ])('%s passes in prevent mode', (_name, packet) => {
+    expect(playPackets([packet], { mode: 'prevent' }).dropped).toEqual([]);
+  });
+
+  test('what is not IP passes', () => {
+    const arp = new Uint8Array(42);
+    arp.set([0x08, 0x06], 12);
+    expect(playPackets([arp], { mode: 'prevent', linkType: LINK.ethernet }).dropped).toEqual([]);
+  });
+});
+
+describe('memory', () => {
+  test('ends with the flows', () => {
+    const { pipeline } = playPackets(conversation([request('/a'), RESPONSE]).slice(0, 5), { rules: RULE });
+    pipeline.updateGauges();
+    expect(pipeline.counters.get('flow.active')).toBe(0);
+    expect(pipeline.counters.get('tcp.reassembly_memuse')).toBe(0);
+    expect(pipeline.counters.get('detect.stream_window_memuse')).toBe(0);
+  });
+
+  test('does not grow with packets that match nothing', { timeout: 120_000 }, () => {
+    const player = new Player({
+      rules: `${RULE}\nalert tcp any any -> any any (msg:"never"; content:"never in here"; sid:2;)`,
+      trustsChecksums: true,
+    });
+    for (const packet of conversation([]).slice(0, 3)) player.send(packet);
+    const addresses = { source: '192.0.2.1', destination: '192.0.2.2' };
+    const segment = buildTcp({ ...addresses, payload: 'x'.repeat(1000) });
+    const answer = buildTcp({
+      source: addresses.destination,
+      destination: addresses.source,
+      sourcePort: 80,
+      destinationPort: 40_000,
+      sequence: 5001,
+      flags: 'A',
+    });
+    const datagram = buildUdp({ payload: 'x'.repeat(100) });
+    const sequence = new DataView(segment.buffer, segment.byteOffset + 24, 8);
+    sequence.setUint32(4, 5001);
+    const acknowledgement = new DataView(answer.buffer, answer.byteOffset + 28, 4);
+    let next = 1001;
+    const play = (packets: number): void => {
+      for (let i = 0; i < packets; i += 3) {
+        sequence.setUint32(0, next);
+        next = (next + 1000) >>> 0;
+        acknowledgement.setUint32(0, next);
+        player.send(segment);
+        player.send(answer);
+        player.send(datagram);
+      }
+    };
+    play(200_000);
+    const before = heapBytes();
+    play(1_000_000);
+    // A byte for each packet would be a megabyte.
+    expect(heapBytes() - before).toBeLessThan(500_000);
+    expect(player.played.anomalies).toEqual([]);
+    expect(player.played.dropped).toEqual([]);
+  });
+});
+
+// Only this file needs it: a collection on demand makes two readings comparable.
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heapBytes(): number {
+  collectGarbage();
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs';
+import type { Direction } from '../../src/base/direction.ts';
+import { VERDICT } from '../../src/capture/source.ts';
+import { type Config, mergeConfig, type Overrides } from '../../src/config/config.ts';
+import type { AnomalyType, EventSink } from '../../src/output/event.ts';
+import { Pipeline } from '../../src/pipeline.ts';
+import { compileRuleset } from '../../src/service/rule-set.ts';
+import type { Mode } from '../../src/verdict/judge.ts';
+import { CHECKSUM, LINK, type LinkType, Packet } from '../../src/wire/packet.ts';
+import { buildTcp, buildUdp } from './packets.ts';
+
+/** What came out of a pipeline, in a form that tests can compare. */
+export interface Played {
+  /** Signature ids in the order in which they alerted. */
+  alerts: number[];
+  blockedAlerts: number[];
+  anomalies: { type: AnomalyType; event: string; isBlocked: boolean }[];
+  /** Numbers of the packets that did not arrive; the first packet is 1. */
+  dropped: number[];
+  dropReasons: string[];
+  /** Context that an alert would show: EVE's name of the protocol. */
+  appProtocols: (string | null)[];
+  pipeline: Pipeline;
+}
+
+export interface PlayOptions {
+  rules?: string;
+  mode?: Mode;
+  config?: Overrides;
+  linkType?: LinkType;
+  midstreamUntilMs?: number;
+  /** Between two packets. */
+  stepMs?: number;
+  /** Packets have no checksums to judge: they were changed after they were built. */
+  trustsChecksums?: boolean;
+}
+
+/** Sends packets through a pipeline of its own. Rules that do not load are a mistake of the test. */
+export function playPackets(packets: readonly Uint8Array[], options: PlayOptions = {}): Played {
+  const player = new Player(options);
+  for (const packet of packets) player.send(packet);
+  return player.finish();
+}
+
+/** A pipeline that takes packets one by one. */
+export class Player {
+  readonly played: Played;
+  readonly #packet = new Packet();
+  readonly #linkType: LinkType;
+  readonly #stepMs: number;
+  #timeMs = 1_700_000_000_000;
+
+  constructor(options: PlayOptions = {}) {
+    const config = configOf(options.config);
+    const files = options.rules === undefined ? [] : [{ file: 'test.rules', text: options.rules }];
+    const { ruleset, diagnostics } = compileRuleset({ files, classification: null, reference: null }, config);
+    const faults = diagnostics.filter(({ severity }) => severity === 'error');
+    if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
+    this.#linkType = options.linkType ?? LINK.rawIp;
+    this.#stepMs = options.stepMs ?? 1;
+    if (options.trustsChecksums === true) this.#packet.checksum = CHECKSUM.trusted;
+    const sink = new Collector();
+    this.played = sink.played as Played;
+    this.played.pipeline = new Pipeline({
+      config,
+      mode: options.mode ?? 'detect',
+      ruleset,
+      sink,
+      seed: [1, 2],
+      midstreamUntilMs: options.midstreamUntilMs ?? Number.NEGATIVE_INFINITY,
+    });
+  }
+
+  /** Did the packet arrive? */
+  send(bytes: Uint8Array): boolean {
+    const packet = this.#packet;
+    packet.bytes = bytes;
+    packet.start = 0;
+    packet.end = bytes.length;
+    packet.wireBytes = bytes.length;
+    packet.linkType = this.#linkType;
+    packet.number += 1;
+    this.#timeMs += this.#stepMs;
+    packet.timeMs = this.#timeMs;
+    return this.played.pipeline.process(packet) === VERDICT.accept;
+  }
+
+  finish(): Played {
+    this.played.pipeline.finish();
+    return this.played;
+  }
+}
+
+export interface Turn {
+  direction: Direction;
+  bytes: Uint8Array;
+}
+
+export interface ConversationOptions {
+  clientPort?: number;
+  serverPort?: number;
+  ipv6?: boolean;
+  /** Where the client's and the server's sequence numbers begin. */
+  initialSequences?: readonly [number, number];
+  /** The largest piece of data in one packet. */
+  segmentBytes?: number;
+}
+
+/** The packets of one TCP connection: handshake, the turns with their acknowledgements, FIN from both sides. */
+export function conversation(turns: readonly Turn[], options: ConversationOptions = {}): Uint8Array[] {
+  const sequence: [number, number] = [...(options.initialSequences ?? [1000, 5000])];
+  const addresses = options.ipv6 ? ['2001:db8::1', '2001:db8::2'] : ['192.0.2.1', '192.0.2.2'];
+  const ports = [options.clientPort ?? 40_000, options.serverPort ?? 80];
+  const packet = (direction: Direction, flags: string, payload?: Uint8Array): Uint8Array => {
+    const from = direction;
+    const to = 1 - direction;
+    const built = buildTcp({
+      source: addresses[from]!,
+      destination: addresses[to]!,
+      sourcePort: ports[from]!,
+      destinationPort: ports[to]!,
+      sequence: sequence[from]!,
+      acknowledgement: flags === 'S' ? 0 : sequence[to]!,
+      flags,
+      ...(payload !== undefined && { payload }),
+    });
+    const consumed = (payload?.length ?? 0) + (/[SF]/.test(flags) ? 1 : 0);
+    sequence[from] = (sequence[from]! + consumed) >>> 0;
+    return built;
+  };
+  const packets = [packet(0, 'S'), packet(1, 'SA'), packet(0, 'A')];
+  for (const { direction, bytes } of turns) {
+    const step = options.segmentBytes ?? 1460;
+    for (let at = 0; at < bytes.length; at += step)
+      packets.push(packet(direction, 'PA', bytes.subarray(at, at + step)));
+    packets.push(packet((1 - direction) as Direction, 'A'));
+  }
+  packets.push(packet(0, 'FA'), packet(1, 'FA'), packet(0, 'A'));
+  return packets;
+}
+
+/** One datagram for each turn. */
+export function datagrams(turns: readonly Turn[], { clientPort = 40_000, serverPort = 53 } = {}): Uint8Array[] {
+  return turns.map(({ direction, bytes }) =>
+    buildUdp({
+      source: direction === 0 ? '192.0.2.1' : '192.0.2.2',
+      destination: direction === 0 ? '192.0.2.2' : '192.0.2.1',
+      sourcePort: direction === 0 ? clientPort : serverPort,
+      destinationPort: direction === 0 ? serverPort : clientPort,
+      payload: bytes,
+    }),
+  );
+}
+
+export const readRules = (file: string): string => readFileSync(file, 'utf8');
+
+function configOf(overrides: Overrides | undefined): Config {
+  // Addresses of the tests are documentation addresses (RFC 5737, RFC 3849): the server's side is at home.
+  const home: Overrides = { variables: { addresses: { HOME_NET: '[192.0.2.2,10.0.0.0/8,2001:db8::2]' } } };
+  return overrides === undefined ? mergeConfig(home) : mergeConfig(home, overrides);
+}
+
+class Collector implements EventSink {
+  readonly played: Omit<Played, 'pipeline'> = {
+    alerts: [],
+    blockedAlerts: [],
+    anomalies: [],
+    dropped: [],
+    dropReasons: [],
+    appProtocols: [],
+  };
+
+  alert: EventSink['alert'] = (_packet, flow, { rule, isBlocked }) => {
+    this.played.alerts.push(rule.sid);
+    if (isBlocked) this.played.blockedAlerts.push(rule.sid);
+    this.played.appProtocols.push(flow?.protocol?.name ?? null);
+  };
+
+  anomaly: EventSink['anomaly'] = (_packet, _flow, { type, event, isBlocked }) => {
+    this.played.anomalies.push({ type, event, isBlocked });
+  };
+
+  drop: EventSink['drop'] = (packet, _flow, { reason, check }) => {
+    this.played.dropped.push(packet.number);
+    this.played.dropReasons.push(check ?? reason);
+  };
+
+  stats(): void {}
+}

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { VERDICT } from '../../src/capture/source.ts';
+import type { Match } from '../../src/detect/detector.ts';
+import type { RuleAction } from '../../src/rules/rule.ts';
+import {
+  type Findings,
+  Judgement,
+  judge,
+  MAX_ALERTS_PER_PACKET,
+  type VerdictSettings,
+} from '../../src/verdict/judge.ts';
+import { ruleOf } from '../support/rules.ts';
+
+const PREVENT: VerdictSettings = { mode: 'prevent', onLimit: VERDICT.drop };
+const DETECT: VerdictSettings = { mode: 'detect', onLimit: VERDICT.drop };
+
+const match = (action: RuleAction, order = 0, options = ''): Match => ({
+  rule: ruleOf(`${action} tcp any any -> any any (msg:"${action}"; ${options} sid:${order + 1};)`),
+  order,
+  transaction: null,
+});
+
+function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgement {
+  const judgement = new Judgement();
+  judge(
+    {
+      isCondemned: false,
+      failedCheck: null,
+      hasBrokenProtocol: false,
+      outcome: 'inspected',
+      matches: [],
+      ...findings,
+    },
+    settings,
+    judgement,
+  );
+  return judgement;
+}
+
+test('a packet with nothing to say about it is accepted', () => {
+  expect(judged(PREVENT, {})).toMatchObject({ verdict: VERDICT.accept, reason: null, reportedMatches: 0 });
+});
+
+test.each(['drop', 'reject', 'rejectsrc', 'rejectdst', 'rejectboth'] as const)(
+  '%s blocks in prevent mode',
+  (action) => {
+    const judgement = judged(PREVENT, { matches: [match(action)] });
+    expect(judgement).toMatchObject({ verdict: VERDICT.drop, reason: 'rules', condemnsFlow: true });
+    expect(judgement.rejects).toBe(action !== 'drop');
+  },
+);
+
+test.each(['drop', 'reject'] as const)('%s only reports in detect mode', (action) => {
+  const judgement = judged(DETECT, { matches: [match(action)] });
+  expect(judgement).toMatchObject({ verdict: VERDICT.accept, condemnsFlow: false, reportedMatches: 1 });
+});
+
+test('an alert never blocks', () => {
+  expect(judged(PREVENT, { matches: [match('alert')] })).toMatchObject({ verdict: VERDICT.accept, reportedMatches: 1 });
+});
+
+test('pass hides what is judged after it, and not what is judged before it', () => {
+  const judgement = judged(PREVENT, { matches: [match('drop', 2), match('pass', 1), match('alert', 0)] });
+  expect(judgement).toMatchObject({ verdict: VERDICT.accept, exemptsFlow: true, reportedMatches: 1 });
+});
+
+test.each([DETECT, PREVENT])('a failed check drops in $mode mode, and its alerts are still reported', (settings) => {
+  const judgement = judged(settings, { failedCheck: 'tcp.port_zero', matches: [match('alert')] });
+  expect(judgement).toMatchObject({
+    verdict: VERDICT.drop,
+    reason: 'check',
+    check: 'tcp.port_zero',
+    reportedMatches: 1,
+  });
+  expect(judgement.condemnsFlow).toBe(false);
+});
+
+test('a failed check of a protocol condemns the flow: the parser has gone on, the server has not', () => {
+  const judgement = judged(DETECT, { failedCheck: 'http.request_nul', hasBrokenProtocol: true });
+  expect(judgement.condemnsFlow).toBe(true);
+});
+
+test('a failed check wins over pass', () => {
+  expect(judged(PREVENT, { failedCheck: 'ipv4.same_src_dst', matches: [match('pass')] }).verdict).toBe(VERDICT.drop);
+});
+
+test('a condemned flow drops without another word', () => {
+  const judgement = judged(PREVENT, { isCondemned: true, matches: [match('alert')] });
+  expect(judgement).toMatchObject({ verdict: VERDICT.drop, reason: 'flow drop', reportedMatches: 0 });
+});
+
+test.each([
+  ['memory-limit', 'stream memcap'],
+  ['outside-stream', 'stream error'],
+] as const)('%s drops in prevent mode as the configuration says', (outcome, reason) => {
+  expect(judged(PREVENT, { outcome })).toMatchObject({ verdict: VERDICT.drop, reason });
+  expect(judged({ ...PREVENT, onLimit: VERDICT.accept }, { outcome }).verdict).toBe(VERDICT.accept);
+  expect(judged(DETECT, { outcome }).verdict).toBe(VERDICT.accept);
+});
+
+test('at most fifteen alerts are reported, the first in order, and silent rules take no place', () => {
+  const loud = Array.from({ length: 20 }, (_, i) => match('alert', i));
+  expect(judged(DETECT, { matches: loud.reverse() }).reportedMatches).toBe(MAX_ALERTS_PER_PACKET);
+  const silent = Array.from({ length: 20 }, (_, i) => match('alert', i, 'noalert;'));
+  expect(judged(DETECT, { matches: [...silent, match('alert', 20)] }).reportedMatches).toBe(21);
+});
+
+test('a judgement is emptied before it is used again', () => {
+  const judgement = new Judgement();
+  const findings = { isCondemned: false, failedCheck: null, hasBrokenProtocol: false, outcome: 'inspected' } as const;
+  judge({ ...findings, matches: [match('reject')] }, PREVENT, judgement);
+  judge({ ...findings, matches: [] }, PREVENT, judgement);
+  expect(judgement).toEqual(new Judgement());
+});
