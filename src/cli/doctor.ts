@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { withoutControls } from '../output/log.ts';
+import { type Finding, type FindingStatus, inspectMachine } from '../service/machine.ts';
+import { EXIT } from './failure.ts';
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .summary('what this machine can and cannot do')
+    .description('Looks whether "vpatch run" can work here, and changes nothing. Exits with 3 where it cannot.')
+    .option('--json', 'print the findings as JSON')
+    .action(doctor);
+}
+
+function doctor({ json }: { json?: boolean }): void {
+  const findings = inspectMachine();
+  const isFit = findings.every(({ status }) => status !== 'missing');
+  process.stdout.write(json === true ? `${JSON.stringify({ fit: isFit, findings }, null, 2)}\n` : table(findings));
+  if (!isFit) process.exitCode = EXIT.machine;
+}
+
+const LABELS: Readonly<Record<FindingStatus, string>> = {
+  ok: 'ok',
+  warning: 'warning',
+  missing: 'MISSING',
+  unknown: 'unknown',
+};
+
+function table(findings: readonly Finding[]): string {
+  const widest = Math.max(...findings.map(({ check }) => check.length));
+  const indent = ' '.repeat(LABELS.missing.length + widest + 4);
+  return findings
+    .map(({ check, status, detail, advice }) => {
+      // Names of processes are chosen by whoever starts them.
+      const line = `${LABELS[status].padEnd(LABELS.missing.length)}  ${check.padEnd(widest)}  ${withoutControls(detail)}`;
+      return advice === null ? `${line}\n` : `${line}\n${indent}${advice}\n`;
+    })
+    .join('');
+}

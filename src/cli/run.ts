@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type Config,
+  FAILURES,
+  type Failure as FailureMode,
+  HOOKS,
+  type Hook,
+  type Overrides,
+} from '../config/config.ts';
+import { hostVariables } from '../service/host-variables.ts';
+import { MachineError } from '../service/machine-error.ts';
+import { runInline } from '../service/run.ts';
+import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
+import { EXIT, Failure } from './failure.ts';
+import { loadRules } from './loaded-rules.ts';
+
+interface RunOptions extends CommonOptions {
+  readonly queueStart?: number;
+  readonly queues?: number;
+  readonly hooks?: readonly Hook[];
+  readonly interface?: readonly string[];
+  readonly fail?: FailureMode;
+  readonly managementPort?: readonly number[];
+}
+
+export function registerRun(program: Command): void {
+  addCommonOptions(
+    program.command('run').description('inspect the traffic of this host as it passes, and block (needs root)'),
+  )
+    .option('--queue-start <number>', 'number of the first queue (default: 0)', integer(0, 0xffff))
+    .option('--queues <number>', 'queues, each with a thread (default: one for each processor)', integer(1, 256))
+    .option('--hooks <list>', `what to inspect, of ${HOOKS.join(',')} (default: input,output)`, hooks)
+    .option('--interface <name>', 'only this interface; repeatable. Loopback is left alone unless named', collect)
+    .addOption(
+      new Option(
+        '--fail <way>',
+        'while the engine cannot inspect, let traffic pass (open) or drop it (closed) (default: open)',
+      ).choices(FAILURES),
+    )
+    .option('--management-port <port>', 'TCP port of this host that is never inspected; repeatable', collectPort)
+    .action(run);
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const host = hostVariables();
+  const { config, log } = settingsFrom(options, overridesOf(options), host);
+  if (config.queue.hooks.includes('forward') && isHostAlone(config, host)) {
+    log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
+  }
+  const { texts, ruleset, errors } = loadRules(config);
+  if (errors > 0) log.warn(`${errors} rules were refused: "vpatch rules check" says why`);
+  try {
+    await runInline({ config, rules: texts, ruleCount: ruleset.rules.length, log });
+  } catch (error) {
+    if (error instanceof MachineError) throw new Failure(EXIT.machine, error.message);
+    if (error instanceof RangeError || isFileError(error)) throw new Failure(EXIT.usage, error.message);
+    throw error;
+  }
+}
+
+function overridesOf({ queueStart, queues, hooks: wanted, fail, managementPort, ...options }: RunOptions): Overrides {
+  return {
+    queue: {
+      ...(queueStart !== undefined && { start: queueStart }),
+      ...(queues !== undefined && { count: queues }),
+      ...(wanted !== undefined && { hooks: wanted }),
+      ...(options.interface !== undefined && { interfaces: options.interface }),
+      ...(managementPort !== undefined && { managementPorts: managementPort }),
+    },
+    ...(fail !== undefined && { failure: { engine: fail } }),
+  };
+}
+
+const isHostAlone = ({ variables }: Config, host: Overrides): boolean =>
+  variables.addresses.HOME_NET === host.variables?.addresses?.HOME_NET;
+
+/** Of the event file; its message names it. */
+const isFileError = (error: unknown): error is Error => error instanceof Error && 'code' in error && 'path' in error;
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+function hooks(text: string): readonly Hook[] {
+  return text.split(',').map((name) => {
+    const hook = HOOKS.find((known) => known === name.trim());
+    if (hook !== undefined) return hook;
+    throw new InvalidArgumentError(`expected some of ${HOOKS.join(', ')}, with commas between them.`);
+  });
+}
+
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
+
+const collectPort = (text: string, previous: readonly number[] = []): readonly number[] => [
+  ...previous,
+  integer(1, 0xffff)(text),
+];

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import type { Verdict } from '../capture/source.ts';
+import type { Mode } from '../config/config.ts';
+import { FlowCounts } from '../flow/counts.ts';
+import { EveWriter } from '../output/eve.ts';
+import type { LineOutput } from '../output/line-output.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { Inspector } from './inspection-loop.ts';
+import { InterfaceNames } from './interface-names.ts';
+import { compileRuleset } from './rule-set.ts';
+import type { WorkerSettings } from './worker-messages.ts';
+
+/** Connections from before the start are followed from where they are, for as long: Deep Security's cold start. */
+const COLD_START_MS = 5 * 60_000;
+
+/** The pipeline of one worker, with what it writes to. */
+export class Engine implements Inspector {
+  readonly #pipeline: Pipeline;
+  readonly #eve: EveWriter;
+
+  /** Compiles the rules, which takes its time: not while a queue is waiting. */
+  constructor(settings: WorkerSettings, events: LineOutput, nowMs: number) {
+    const { config, mode, worker } = settings;
+    const interfaces = new InterfaceNames();
+    this.#eve = new EveWriter(events, {
+      mode,
+      hasPacketNumbers: false,
+      interfaceName: (index) => interfaces.name(index),
+    });
+    const seed = randomBytes(8);
+    this.#pipeline = new Pipeline({
+      config,
+      mode,
+      ruleset: compileRuleset(settings.rules, config).ruleset,
+      sink: this.#eve,
+      seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
+      midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : nowMs + COLD_START_MS,
+      counterMemory: settings.counters,
+      flowCounts: new FlowCounts(settings.flowCells, worker),
+      worker,
+    });
+  }
+
+  process(packet: Packet): Verdict {
+    return this.#pipeline.process(packet);
+  }
+
+  expire(nowMs: number): void {
+    this.#pipeline.expire(nowMs);
+    this.#pipeline.updateGauges();
+  }
+
+  finish(): void {
+    this.#pipeline.finish();
+    this.#pipeline.updateGauges();
+  }
+
+  setMode(mode: Mode): void {
+    this.#eve.mode = mode;
+    this.#pipeline.setMode(mode);
+  }
+}

@@ -1,0 +1,84 @@
+import type { PacketSource, Verdict } from '../capture/source.ts';
+import { Packet } from '../wire/packet.ts';
+
+/** What the loop needs of a pipeline. */
+export interface Inspector {
+  process(packet: Packet): Verdict;
+  /** Forgets flows that have been silent for too long. */
+  expire(nowMs: number): void;
+}
+
+/** A source that waits in its thread and knows the time. */
+export interface LiveSource extends PacketSource {
+  /** When the last `receive` returned. */
+  readonly timeMs: number;
+}
+
+export interface LoopHooks {
+  /** After every batch and every wait without packets. False ends the loop. */
+  onTurn(): boolean;
+  /** The inspector threw at a packet, which therefore has the source's own verdict. */
+  onFailure(error: unknown): void;
+}
+
+/** How long the thread sleeps at most before it looks for commands. */
+const WAIT_MS = 100;
+/** Flows live for seconds at least; looking for the silent ones more often finds none. */
+const EXPIRE_INTERVAL_MS = 250;
+/** After its rules are gone, a queue that stays silent for this long gets nothing more. */
+const DRAIN_QUIET_MS = 100;
+/** A queue that does not fall silent has rules of somebody else: it is closed nevertheless. */
+const DRAIN_LIMIT_MS = 3_000;
+
+/** Receives, judges and answers, until `onTurn` says stop. Blocks its thread. */
+export function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): void {
+  const packet = new Packet();
+  let expiredAtMs = 0;
+  do {
+    judgeBatch(source, source.receive(WAIT_MS), inspector, packet, hooks);
+    const nowMs = source.timeMs;
+    // Also when the clock has been set back.
+    if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS) {
+      expiredAtMs = nowMs;
+      expire(inspector, nowMs, hooks);
+    }
+  } while (hooks.onTurn());
+}
+
+/** Answers what still waits: closing a queue drops it. */
+export function drain(source: LiveSource, inspector: Inspector, hooks: LoopHooks): void {
+  const packet = new Packet();
+  const startedAtMs = source.timeMs;
+  for (;;) {
+    const count = source.receive(DRAIN_QUIET_MS);
+    judgeBatch(source, count, inspector, packet, hooks);
+    if (count === 0 || Math.abs(source.timeMs - startedAtMs) > DRAIN_LIMIT_MS) return;
+    hooks.onTurn();
+  }
+}
+
+function judgeBatch(source: LiveSource, count: number, inspector: Inspector, packet: Packet, hooks: LoopHooks): void {
+  if (count === 0) return;
+  let row = 0;
+  while (row < count) {
+    // A failure concerns one packet: the others of its batch are inspected as ever.
+    try {
+      for (; row < count; row++) {
+        source.read(row, packet);
+        source.decide(row, inspector.process(packet), 0);
+      }
+    } catch (error) {
+      row++;
+      hooks.onFailure(error);
+    }
+  }
+  source.flush();
+}
+
+function expire(inspector: Inspector, nowMs: number, hooks: LoopHooks): void {
+  try {
+    inspector.expire(nowMs);
+  } catch (error) {
+    hooks.onFailure(error);
+  }
+}

@@ -1,0 +1,87 @@
+import type { Failure, Hook } from '../config/config.ts';
+
+/** Which packets the firewall hands to the engine, for whatever firewall there is. */
+export interface Interception {
+  readonly firstQueue: number;
+  readonly queueCount: number;
+  readonly hooks: readonly Hook[];
+  /** Only traffic of these; empty: of all but loopback. */
+  readonly interfaces: readonly string[];
+  /** TCP ports of this host that stay out. */
+  readonly managementPorts: readonly number[];
+  /** What happens while nobody listens to a queue. */
+  readonly failure: Failure;
+}
+
+/** First and last. */
+export type PortRange = readonly [number, number];
+
+/** Packets that never reach a queue, so that nothing the engine does can cut the host off. */
+export interface Exemption {
+  readonly family: 4 | 6 | 'any';
+  readonly match:
+    | {
+        readonly protocol: 'tcp' | 'udp';
+        readonly sourcePorts?: PortRange;
+        readonly destinationPorts?: PortRange;
+      }
+    /** Null: every code. */
+    | { readonly protocol: 'icmp' | 'icmpv6'; readonly type: number; readonly code: number | null };
+}
+
+export const LOOPBACK = 'lo';
+
+/** A name becomes part of a command: only characters that have no meaning there. A last `+` or `*` would match many. */
+const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/;
+const MAX_U16 = 0xffff;
+
+/** RFC 2131 §4.1: server 67, client 68. */
+const DHCP_PORTS: PortRange = [67, 68];
+/** RFC 8415 §7.2: client 546, server 547; answers may come from any port. */
+const DHCPV6_PORTS: PortRange = [546, 547];
+/** RFC 792: destination unreachable, fragmentation needed. Without it path MTU discovery stalls (RFC 1191). */
+const FRAGMENTATION_NEEDED = { protocol: 'icmp', type: 3, code: 4 } as const;
+/** RFC 4443 §3.2, RFC 8201. */
+const PACKET_TOO_BIG = 2;
+/** RFC 4861 §4: router solicitation, router advertisement, neighbour solicitation, neighbour advertisement. */
+const NEIGHBOUR_DISCOVERY = [133, 134, 135, 136];
+
+/** Throws RangeError: what is wrong here would become part of a firewall command. */
+export function checkInterception(interception: Interception): void {
+  const { firstQueue, queueCount, hooks, interfaces, managementPorts } = interception;
+  if (hooks.length === 0) throw new RangeError('no hook to intercept at');
+  if (!isWithin(queueCount, 1) || !isWithin(firstQueue, 0) || !isWithin(firstQueue + queueCount - 1, 0)) {
+    throw new RangeError(`queues ${firstQueue} to ${firstQueue + queueCount - 1} are not within 0 to ${MAX_U16}`);
+  }
+  for (const name of interfaces) {
+    if (!INTERFACE_NAME.test(name)) throw new RangeError(`${JSON.stringify(name)} is not the name of an interface`);
+  }
+  for (const port of managementPorts) {
+    if (!isWithin(port, 1)) throw new RangeError(`${port} is not a port`);
+  }
+}
+
+const isWithin = (value: number, min: number): boolean => Number.isInteger(value) && value >= min && value <= MAX_U16;
+
+/** In the order in which they are to be tried. */
+export function exemptionsAt(hook: Hook, { managementPorts }: Interception): Exemption[] {
+  const exemptions: Exemption[] = [];
+  // A port of this host: forwarded traffic has none, and there a chosen source port would be a way around us.
+  if (hook !== 'forward') {
+    for (const port of managementPorts) {
+      const ports: PortRange = [port, port];
+      const side = hook === 'input' ? { destinationPorts: ports } : { sourcePorts: ports };
+      exemptions.push({ family: 'any', match: { protocol: 'tcp', ...side } });
+    }
+  }
+  exemptions.push(
+    { family: 4, match: { protocol: 'udp', sourcePorts: DHCP_PORTS, destinationPorts: DHCP_PORTS } },
+    { family: 6, match: { protocol: 'udp', destinationPorts: DHCPV6_PORTS } },
+    { family: 4, match: FRAGMENTATION_NEEDED },
+    { family: 6, match: { protocol: 'icmpv6', type: PACKET_TOO_BIG, code: null } },
+  );
+  for (const type of NEIGHBOUR_DISCOVERY) {
+    exemptions.push({ family: 6, match: { protocol: 'icmpv6', type, code: null } });
+  }
+  return exemptions;
+}

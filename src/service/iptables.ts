@@ -1,0 +1,127 @@
+import type { Hook } from '../config/config.ts';
+import { type Exemption, exemptionsAt, type Interception, LOOPBACK, type PortRange } from './interception.ts';
+
+/**
+ * The mangle table is passed before the filter table: a packet that the queue accepts leaves the table's chain, and
+ * from `filter` it would skip the rules of the user's own firewall.
+ */
+export const IPTABLES_TABLE = 'mangle';
+
+/** Every chain of ours starts like this, and nobody else's does. */
+const OWN_PREFIX = 'VPATCH-';
+const CHAINS: Readonly<Record<Hook, { readonly own: string; readonly builtIn: string }>> = {
+  input: { own: 'VPATCH-IN', builtIn: 'INPUT' },
+  output: { own: 'VPATCH-OUT', builtIn: 'OUTPUT' },
+  forward: { own: 'VPATCH-FWD', builtIn: 'FORWARD' },
+};
+
+/**
+ * Input for `iptables-restore --noflush`: puts our rules in place in one transaction, whatever is left of earlier ones.
+ * `saved` is what `iptables-save -t mangle` says now.
+ */
+export function iptablesInstallText(family: 4 | 6, interception: Interception, saved: string): string {
+  const wanted = interception.hooks.map((hook) => CHAINS[hook].own);
+  const stale = ownChains(saved).filter((chain) => !wanted.includes(chain));
+  return restoreText([
+    // Without --flush, declaring a chain that exists empties it.
+    ...wanted.map((chain) => `:${chain} - [0:0]`),
+    ...removedJumps(saved),
+    ...removedChains(stale),
+    ...interception.hooks.flatMap((hook) => chainRules(family, hook, interception)),
+    // Behind what is there: a packet that comes back from the queue skips the rest of the built-in chain.
+    ...interception.hooks.map((hook) => `-A ${CHAINS[hook].builtIn} -j ${CHAINS[hook].own}`),
+  ]);
+}
+
+/** Removes all that is ours; null when nothing is. */
+export function iptablesRemoveText(saved: string): string | null {
+  const lines = [...removedJumps(saved), ...removedChains(ownChains(saved))];
+  return lines.length === 0 ? null : restoreText(lines);
+}
+
+/** A transaction that leaves nothing behind, to see whether the kernel has the target. */
+export const IPTABLES_PROBE_TEXT = restoreText([
+  ':VPATCH-PROBE - [0:0]',
+  '-A VPATCH-PROBE -j NFQUEUE --queue-num 0 --queue-bypass',
+  '-F VPATCH-PROBE',
+  '-X VPATCH-PROBE',
+]);
+
+/** Our part of a saved table, in its order: what two of them must have in common to be the same. */
+export const ownLines = (saved: string): string[] =>
+  saved.split('\n').filter((line) => line.startsWith(`-A ${OWN_PREFIX}`) || jumpsToOwn(line));
+
+/** Queue numbers that rules of ours name. */
+export function queuesNamedIn(lines: readonly string[]): number[] {
+  const queues = new Set<number>();
+  for (const line of lines) {
+    const match = /--queue-(?:num|balance) (\d+)(?::(\d+))?/.exec(line);
+    if (match === null) continue;
+    for (let queue = Number(match[1]); queue <= Number(match[2] ?? match[1]); queue++) queues.add(queue);
+  }
+  return [...queues];
+}
+
+function chainRules(family: 4 | 6, hook: Hook, interception: Interception): string[] {
+  const { interfaces } = interception;
+  const chain = CHAINS[hook].own;
+  const rules = exemptionsAt(hook, interception)
+    .filter((exemption) => exemption.family === 'any' || exemption.family === family)
+    .map((exemption) => `-A ${chain} ${matchText(exemption)} -j RETURN`);
+  const target = `-j NFQUEUE ${queueText(interception)}`;
+  if (interfaces.length === 0) {
+    // Nothing is forwarded to or from loopback.
+    const loopback = hook === 'forward' ? [] : [`-A ${chain} ${interfaceOptions(hook)[0]} ${LOOPBACK} -j RETURN`];
+    return [...loopback, ...rules, `-A ${chain} ${target}`];
+  }
+  const queued = interfaces.flatMap((name) =>
+    interfaceOptions(hook).map((option) => `-A ${chain} ${option} ${name} ${target}`),
+  );
+  return [...rules, ...queued];
+}
+
+/** A forwarded packet has two interfaces; naming one of them means both directions of its traffic. */
+function interfaceOptions(hook: Hook): string[] {
+  if (hook === 'forward') return ['-i', '-o'];
+  return [hook === 'input' ? '-i' : '-o'];
+}
+
+function matchText({ match }: Exemption): string {
+  if ('type' in match) {
+    const option = match.protocol === 'icmp' ? '--icmp-type' : '--icmpv6-type';
+    return `-p ${match.protocol} ${option} ${match.type}${match.code === null ? '' : `/${match.code}`}`;
+  }
+  const source = match.sourcePorts === undefined ? '' : ` --sport ${portText(match.sourcePorts)}`;
+  const destination = match.destinationPorts === undefined ? '' : ` --dport ${portText(match.destinationPorts)}`;
+  return `-p ${match.protocol}${source}${destination}`;
+}
+
+const portText = ([first, last]: PortRange): string => (first === last ? `${first}` : `${first}:${last}`);
+
+function queueText({ firstQueue, queueCount, failure }: Interception): string {
+  const queues =
+    queueCount === 1 ? `--queue-num ${firstQueue}` : `--queue-balance ${firstQueue}:${firstQueue + queueCount - 1}`;
+  return failure === 'open' ? `${queues} --queue-bypass` : queues;
+}
+
+const ownChains = (saved: string): string[] =>
+  [...saved.matchAll(/^:(\S+) /gm)].map((match) => match[1]!).filter((chain) => chain.startsWith(OWN_PREFIX));
+
+/** From a built-in chain or from one of the user's. */
+const jumpsToOwn = (line: string): boolean =>
+  line.startsWith('-A ') && !line.startsWith(`-A ${OWN_PREFIX}`) && line.includes(` -j ${OWN_PREFIX}`);
+
+const removedJumps = (saved: string): string[] =>
+  saved
+    .split('\n')
+    .filter(jumpsToOwn)
+    .map((line) => line.replace(/^-A /, '-D '));
+
+const removedChains = (chains: readonly string[]): string[] => [
+  ...chains.map((chain) => `-F ${chain}`),
+  ...chains.map((chain) => `-X ${chain}`),
+];
+
+function restoreText(lines: readonly string[]): string {
+  return `*${IPTABLES_TABLE}\n${lines.join('\n')}\nCOMMIT\n`;
+}

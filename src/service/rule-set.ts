@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { APP_PROTOCOLS } from '../app/index.ts';
+import type { Config } from '../config/config.ts';
+import { Ruleset } from '../detect/ruleset.ts';
+import { parseClassifications } from '../rules/classification.ts';
+import { compileRules } from '../rules/compiler.ts';
+import { ruleEnvironment } from '../rules/environment.ts';
+import { parseReferences } from '../rules/reference-config.ts';
+import type { RuleDiagnostic } from '../rules/rule.ts';
+
+/** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
+export interface RuleTexts {
+  readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** Null: Suricata's defaults. */
+  readonly classification: string | null;
+  readonly reference: string | null;
+}
+
+export interface CompiledRuleset {
+  readonly ruleset: Ruleset;
+  readonly diagnostics: readonly RuleDiagnostic[];
+}
+
+/** Throws what the system says of a file that cannot be read. */
+export function readRuleTexts({ rules }: Config): RuleTexts {
+  const read = (file: string): string => readFileSync(file, 'utf8');
+  return {
+    files: rules.files.map((file) => ({ file, text: read(file) })),
+    classification: rules.classificationFile === null ? null : read(rules.classificationFile),
+    reference: rules.referenceFile === null ? null : read(rules.referenceFile),
+  };
+}
+
+/** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
+export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {
+  const { classification, reference } = texts;
+  const environment = ruleEnvironment({
+    variables,
+    ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
+    ...(reference !== null && { references: parseReferences(reference).references }),
+    buffers: APP_PROTOCOLS.flatMap(({ name, buffers }) =>
+      buffers.map((definition) => ({ protocol: name, definition })),
+    ),
+  });
+  const compiled = compileRules(texts.files, environment);
+  return {
+    ruleset: new Ruleset(compiled.rules, APP_PROTOCOLS, rules.actionOrder),
+    diagnostics: compiled.diagnostics,
+  };
+}

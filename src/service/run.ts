@@ -1,0 +1,187 @@
+import { availableParallelism } from 'node:os';
+import { Counters, counterTree } from '../base/counters.ts';
+import { findQueueOwner, readQueueStatistics } from '../base/native.ts';
+import { WallClock } from '../capture/wall-clock.ts';
+import type { Config } from '../config/config.ts';
+import { BufferedFile } from '../output/buffered-file.ts';
+import { EveWriter } from '../output/eve.ts';
+import type { LineOutput } from '../output/line-output.ts';
+import type { Logger } from '../output/log.ts';
+import { PIPELINE_COUNTERS } from '../pipeline.ts';
+import { hasNetAdmin } from './capabilities.ts';
+import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
+import { checkInterception, type Interception } from './interception.ts';
+import { MachineError } from './machine-error.ts';
+import type { RuleTexts } from './rule-set.ts';
+import { StopSignals } from './stop-signals.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface RunSettings {
+  readonly config: Config;
+  readonly rules: RuleTexts;
+  /** Rules in them that can be loaded. */
+  readonly ruleCount: number;
+  readonly log: Logger;
+}
+
+/**
+ * Inspects the traffic of this network namespace until a signal says stop. Throws MachineError where the machine is
+ * not fit for it, RangeError for a setting that makes no firewall rule, and what the system says of an event file that
+ * cannot be opened.
+ */
+export async function runInline({ config, rules, ruleCount, log }: RunSettings): Promise<void> {
+  const interception = interceptionOf(config);
+  checkInterception(interception);
+  if (!hasNetAdmin()) {
+    throw new MachineError('vpatch run needs the capability CAP_NET_ADMIN: run it as root, for instance with sudo');
+  }
+
+  const signals = new StopSignals();
+  const output = openEvents(config, log);
+  try {
+    const firewall = usableFirewall(log);
+    const leftBehind = leftovers(log);
+    // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
+    if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
+
+    const supervisor = new Supervisor({
+      config,
+      rules,
+      firewall,
+      interception,
+      counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
+      log,
+      onEvents: (text) => output?.write(text),
+    });
+    // Whatever ends the process, `open` never leaves rules behind that point to nobody.
+    const abandon = (): void => supervisor.abandon();
+    process.once('exit', abandon);
+    try {
+      await start(supervisor);
+      for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
+      log.info(readyText(config, ruleCount, interception, firewall));
+      await serve(supervisor, signals, output, config, log);
+    } finally {
+      process.off('exit', abandon);
+    }
+  } finally {
+    signals.close();
+    await output?.close();
+  }
+}
+
+async function start(supervisor: Supervisor): Promise<void> {
+  try {
+    await supervisor.start();
+  } catch (error) {
+    throw new MachineError((error as Error).message, { cause: error });
+  }
+}
+
+/** Until the first signal; a second one leaves what waits in the queues to the kernel, which drops it. */
+async function serve(
+  supervisor: Supervisor,
+  signals: StopSignals,
+  output: LineOutput | null,
+  config: Config,
+  log: Logger,
+): Promise<void> {
+  const clock = new WallClock();
+  const startedAtMs = clock.nowMs();
+  const writeStats = (): void => {
+    if (output === null) return;
+    const eve = new EveWriter(output, { mode: supervisor.mode, hasPacketNumbers: false });
+    const nowMs = clock.nowMs();
+    eve.stats(nowMs, (nowMs - startedAtMs) / 1000, counterTree(PIPELINE_COUNTERS, supervisor.counters));
+  };
+  const { statsIntervalMs } = config.outputs.eve;
+  const timer = statsIntervalMs > 0 ? setInterval(writeStats, statsIntervalMs) : undefined;
+
+  log.info(`${await signals.first}: stopping; connections go on uninspected`);
+  clearInterval(timer);
+  const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
+  if (isForced) await supervisor.kill();
+  writeStats();
+  log.info({ ...summary(supervisor) }, isForced ? 'stopped at once' : 'stopped');
+}
+
+function summary(supervisor: Supervisor): Record<string, number> {
+  const total = (name: string): number => {
+    const index = PIPELINE_COUNTERS.indexOf(name);
+    return supervisor.counters.reduce((sum, values) => sum + values[index]!, 0);
+  };
+  return {
+    packets: total('decoder.pkts'),
+    accepted: total('ips.accepted'),
+    dropped: total('ips.blocked'),
+    alerts: total('detect.alert'),
+    ...supervisor.incidents,
+  };
+}
+
+function interceptionOf({ queue, failure }: Config): Interception {
+  return {
+    firstQueue: queue.start,
+    queueCount: queue.count ?? availableParallelism(),
+    hooks: queue.hooks,
+    interfaces: queue.interfaces,
+    managementPorts: queue.managementPorts,
+    failure: failure.engine,
+  };
+}
+
+function openEvents(config: Config, log: Logger): LineOutput | null {
+  const { file, bufferBytes } = config.outputs.eve;
+  if (file === null) {
+    log.warn('no event output is configured: matches are counted but not reported; see --eve');
+    return null;
+  }
+  return new BufferedFile(file, {
+    bufferBytes,
+    onError: (error) => log.error(`events cannot be written to ${file}: ${error.message}`),
+  });
+}
+
+function usableFirewall(log: Logger): Firewall {
+  const { firewall, remarks } = chooseFirewall();
+  if (firewall === null) {
+    throw new MachineError(
+      `no firewall here can hand packets to NFQUEUE (${remarks.join('; ')}): install nftables or iptables, and load the kernel module nfnetlink_queue`,
+    );
+  }
+  for (const remark of remarks) log[firewall.families.length < 2 ? 'warn' : 'debug'](remark);
+  return firewall;
+}
+
+/** Rules of a vpatch that died. Those of one that runs are not ours to touch. */
+function leftovers(log: Logger): Firewall[] {
+  const found = installedFirewalls();
+  const bound = new Map(readQueueStatistics().map(({ queue, portId }) => [queue, portId]));
+  for (const old of found) {
+    const queue = old.installedQueues()?.find((number) => bound.has(number));
+    if (queue === undefined) {
+      log.info(`a vpatch that ended without cleaning up left its rules in ${old.name}`);
+      continue;
+    }
+    const { pid, command } = findQueueOwner(bound.get(queue)!);
+    const owner = pid === null ? 'a process that cannot be seen from here' : `process ${pid} (${command})`;
+    throw new MachineError(`vpatch is already running: ${owner} holds queue ${queue}; stop it first`);
+  }
+  return found;
+}
+
+function removeLeftover(old: Firewall, current: Firewall): void {
+  old.remove();
+  // Base chains that are needed again stay: removing one drops what waits in the queues of others.
+  if (old.name !== current.name) old.dispose();
+}
+
+function readyText(config: Config, ruleCount: number, interception: Interception, firewall: Firewall): string {
+  const { firstQueue, queueCount, hooks, interfaces, failure } = interception;
+  const queues = queueCount === 1 ? `queue ${firstQueue}` : `queues ${firstQueue} to ${firstQueue + queueCount - 1}`;
+  const where = interfaces.length === 0 ? 'all interfaces but lo' : interfaces.join(', ');
+  return (
+    `ready: ${config.mode} mode, ${ruleCount} ${ruleCount === 1 ? 'rule' : 'rules'}, ${queues}, ` +
+    `${hooks.join(' and ')} on ${where}, ${firewall.name}, fail ${failure}`
+  );
+}

@@ -1,0 +1,52 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Config, Mode } from '../config/config.ts';
+import type { RuleTexts } from './rule-set.ts';
+
+/** What a worker is started with. */
+export interface WorkerSettings {
+  readonly queue: number;
+  /** 0, 1, 2 ... */
+  readonly worker: number;
+  readonly config: Config;
+  /** The mode of now, which may differ from the configuration's. */
+  readonly mode: Mode;
+  readonly rules: RuleTexts;
+  /** Memory of the pipeline's counters. The worker counts, the main thread reads. */
+  readonly counters: SharedArrayBuffer;
+  /** The caps on concurrent flows hold for all workers together. */
+  readonly flowCells: Int32Array<SharedArrayBuffer>;
+  /** See CONTROL. */
+  readonly control: SharedArrayBuffer;
+  /** Event text that may be on its way to the main thread; what comes on top is dropped and counted. */
+  readonly maxPendingCharacters: number;
+  readonly port: MessagePort;
+}
+
+/** Int32 columns of `WorkerSettings.control`. All but COMMANDS belong to the worker. */
+export const CONTROL = {
+  /** Changes while the worker lives: at least ten times a second. */
+  HEARTBEAT: 0,
+  /** Commands that the main thread has sent. Looking here costs less than looking for a message. */
+  COMMANDS: 1,
+  /** Characters of event text that the main thread has not taken yet. Both sides change it. */
+  PENDING_CHARACTERS: 2,
+  /** Events dropped because too much was pending. */
+  LOST_LINES: 3,
+  /** Packets whose inspection threw. */
+  FAILED_PACKETS: 4,
+} as const;
+export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
+
+export type WorkerCommand =
+  /** The firewall rules are gone: answer what waits, then end. */
+  { readonly type: 'stop' } | { readonly type: 'mode'; readonly mode: Mode };
+
+export type WorkerReport =
+  /** The queue is bound, configured and tested. */
+  | { readonly type: 'ready' }
+  /** Event lines, each with its line feed. */
+  | { readonly type: 'events'; readonly text: string }
+  | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
+  /** It could not start. `message` is for the administrator. */
+  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'stopped' };

@@ -1,0 +1,143 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import {
+  CONTROL,
+  CONTROL_BYTES,
+  type WorkerCommand,
+  type WorkerReport,
+  type WorkerSettings,
+} from './worker-messages.ts';
+
+/**
+ * Heap limits of a worker. The path of a packet allocates next to nothing, so that a larger young generation only
+ * holds memory; the old generation holds rules and the state of flows, and ends a worker that leaks.
+ */
+const YOUNG_GENERATION_MIB = 2;
+const OLD_GENERATION_MIB = 1024;
+
+export interface ThreadHooks {
+  onEvents(text: string): void;
+  onLog(level: 'info' | 'warn' | 'error', message: string): void;
+}
+
+/** Why a thread is gone: it was told to stop, or `reason` says what happened. */
+export type ThreadEnd = { readonly isOrderly: true } | { readonly isOrderly: false; readonly reason: string };
+
+interface Settle {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** One queue's thread, from its start to its end; a restart makes a new one. */
+export interface Thread {
+  /** Resolves when the queue is bound and tested; rejects when the thread ends before. */
+  readonly ready: Promise<void>;
+  readonly ended: Promise<ThreadEnd>;
+  /** Changes at least ten times a second, unless the thread hangs. */
+  readonly heartbeat: number;
+  /** Events dropped because the main thread did not take them in time. */
+  readonly lostLines: number;
+  /** Packets whose inspection threw. */
+  readonly failedPackets: number;
+  command(command: WorkerCommand): void;
+  /** Without answering what waits. Resolves when the thread is gone and its queue with it. */
+  kill(): Promise<void>;
+}
+
+export type StartThread = (settings: ThreadSettings, hooks: ThreadHooks) => Thread;
+export type ThreadSettings = Omit<WorkerSettings, 'control' | 'port'>;
+
+export const startWorkerThread: StartThread = (settings, hooks) => new WorkerThread(settings, hooks);
+
+class WorkerThread implements Thread {
+  readonly ready: Promise<void>;
+  readonly ended: Promise<ThreadEnd>;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #control: Int32Array;
+  readonly #hooks: ThreadHooks;
+  #isOrderly = false;
+  #failure = 'ended without a word';
+
+  constructor(settings: ThreadSettings, hooks: ThreadHooks) {
+    const control = new SharedArrayBuffer(CONTROL_BYTES);
+    const { port1, port2 } = new MessageChannel();
+    this.#control = new Int32Array(control);
+    this.#hooks = hooks;
+    this.#port = port1;
+    const workerData: WorkerSettings = { ...settings, control, port: port2 };
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      name: `vpatch-queue-${settings.queue}`,
+      workerData,
+      transferList: [port2],
+      // Not the options that Node itself was started with: some are only for the main thread.
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB, maxOldGenerationSizeMb: OLD_GENERATION_MIB },
+    });
+
+    let settle: Settle | null = null;
+    this.ready = new Promise((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    // Nobody has to wait for it: whoever watches `ended` learns the same.
+    this.ready.catch(() => {});
+    const ready = settle as unknown as Settle;
+    port1.on('message', (report: WorkerReport) => this.#onReport(report, ready));
+    this.#worker.on('error', (error) => {
+      this.#failure = error.message;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        // The last messages may still be under way when the thread is gone.
+        setImmediate(() => {
+          port1.close();
+          ready.reject(new Error(this.#failure));
+          resolve(this.#isOrderly ? { isOrderly: true } : { isOrderly: false, reason: this.#failure });
+        });
+      });
+    });
+  }
+
+  get heartbeat(): number {
+    return Atomics.load(this.#control, CONTROL.HEARTBEAT);
+  }
+
+  get lostLines(): number {
+    return Atomics.load(this.#control, CONTROL.LOST_LINES);
+  }
+
+  get failedPackets(): number {
+    return Atomics.load(this.#control, CONTROL.FAILED_PACKETS);
+  }
+
+  command(command: WorkerCommand): void {
+    this.#port.postMessage(command);
+    Atomics.add(this.#control, CONTROL.COMMANDS, 1);
+  }
+
+  async kill(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #onReport(report: WorkerReport, ready: Settle): void {
+    switch (report.type) {
+      case 'ready':
+        ready.resolve();
+        return;
+      case 'events':
+        Atomics.sub(this.#control, CONTROL.PENDING_CHARACTERS, report.text.length);
+        this.#hooks.onEvents(report.text);
+        return;
+      case 'log':
+        this.#hooks.onLog(report.level, report.message);
+        return;
+      case 'refused':
+        this.#failure = report.message;
+        return;
+      case 'stopped':
+        this.#isOrderly = true;
+        return;
+      default:
+        report satisfies never;
+    }
+  }
+}

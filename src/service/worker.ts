@@ -1,0 +1,103 @@
+/** The thread of one queue: builds its own pipeline, binds the queue, then inspects until it is told to stop. */
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { NativeError, readQueueStatistics } from '../base/native.ts';
+import { NfqueueSource } from '../capture/nfqueue.ts';
+import { VERDICT } from '../capture/source.ts';
+import { WallClock } from '../capture/wall-clock.ts';
+import { Engine } from './engine.ts';
+import { EventChunks } from './event-chunks.ts';
+import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
+import { CONTROL, type WorkerCommand, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
+
+/** NFQNL_COPY_PACKET of linux/netfilter/nfnetlink_queue.h. */
+const COPY_PACKET = 2;
+/** Kinds of failures that are named in the log; a kind is a message with its place. All are counted. */
+const MAX_LOGGED_KINDS = 20;
+
+const settings = workerData as WorkerSettings;
+const control = new Int32Array(settings.control);
+const report = (message: WorkerReport): void => settings.port.postMessage(message);
+
+run();
+
+function run(): void {
+  try {
+    const events = new EventChunks(control, settings.maxPendingCharacters, (text) => report({ type: 'events', text }));
+    const engine = new Engine(settings, events, new WallClock().nowMs());
+    const source = openQueue();
+    report({ type: 'ready' });
+    const hooks = loopHooks(engine, events);
+    inspect(source, engine, hooks);
+    drain(source, engine, hooks);
+    engine.finish();
+    events.flush();
+    source.close();
+    report({ type: 'stopped' });
+  } catch (error) {
+    report({ type: 'refused', message: error instanceof NativeError ? error.message : describe(error) });
+  }
+  // Nothing keeps the thread alive but the port.
+  settings.port.close();
+}
+
+function openQueue(): NfqueueSource {
+  const { queue, config } = settings;
+  const isFailOpen = config.failure.engine === 'open';
+  const source = new NfqueueSource({
+    queue,
+    lengthPackets: config.queue.lengthPackets,
+    isFailOpen,
+    whenUndecided: isFailOpen ? VERDICT.accept : VERDICT.drop,
+  });
+  const listed = readQueueStatistics().find((row) => row.queue === queue);
+  if (listed?.portId === source.portId && listed.copyMode === COPY_PACKET) return source;
+  source.close();
+  throw new NativeError(`NFQUEUE ${queue} was bound, but the kernel does not list it as ready`);
+}
+
+function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
+  const knownKinds = new Set<string>();
+  let seenCommands = 0;
+  let isRunning = true;
+
+  const obey = (): void => {
+    for (;;) {
+      const received = receiveMessageOnPort(settings.port) as { message: WorkerCommand } | undefined;
+      if (received === undefined) return;
+      const command = received.message;
+      if (command.type === 'stop') isRunning = false;
+      else engine.setMode(command.mode);
+    }
+  };
+
+  return {
+    onTurn(): boolean {
+      events.flush();
+      Atomics.add(control, CONTROL.HEARTBEAT, 1);
+      const commands = Atomics.load(control, CONTROL.COMMANDS);
+      if (commands !== seenCommands) {
+        seenCommands = commands;
+        obey();
+      }
+      return isRunning;
+    },
+    onFailure(error: unknown): void {
+      Atomics.add(control, CONTROL.FAILED_PACKETS, 1);
+      const kind = describe(error);
+      if (knownKinds.has(kind) || knownKinds.size >= MAX_LOGGED_KINDS) return;
+      knownKinds.add(kind);
+      report({ type: 'log', level: 'error', message: `inspection failed, told once for each kind: ${kind}` });
+    },
+  };
+}
+
+/** With the place where it was thrown, since a message alone says little about our own mistakes. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place =
+    error.stack
+      ?.split('\n')
+      .find((line) => line.trimStart().startsWith('at '))
+      ?.trim() ?? '';
+  return `${error.name}: ${error.message} ${place}`;
+}

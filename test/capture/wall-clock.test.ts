@@ -1,0 +1,23 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { WallClock } from '../../src/capture/wall-clock.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('follows the time of day, also when that is set anew', () => {
+  vi.useFakeTimers({ now: 1_700_000_000_000 });
+  const clock = new WallClock();
+  expect(clock.nowMs()).toBeCloseTo(1_700_000_000_000, -1);
+  vi.advanceTimersByTime(2500);
+  expect(clock.nowMs()).toBeCloseTo(1_700_000_002_500, -1);
+  vi.setSystemTime(1_600_000_000_000);
+  expect(clock.nowMs()).toBeCloseTo(1_600_000_000_000, -1);
+});
+
+test('never goes back while nobody sets the time, and is finer than a millisecond', () => {
+  const clock = new WallClock();
+  const times = Array.from({ length: 10_000 }, () => clock.nowMs());
+  expect(times.every((time, i) => i === 0 || time >= times[i - 1]!)).toBe(true);
+  expect(times.some((time) => time !== Math.floor(time))).toBe(true);
+});

@@ -1,0 +1,229 @@
+import { createHash, randomFillSync } from 'node:crypto';
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
+import { HTTP_PORT, PAGE, SECOND_HTTP_PORT, WebServer } from '../support/web-server.ts';
+
+const reason = whyNoTestbed();
+if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+
+const MIB = 2 ** 20;
+const LARGE_BYTES = 200 * MIB;
+
+describe.skipIf(reason !== null)('start, stop and everything that can go wrong between', () => {
+  let testbed: Testbed;
+  let server: WebServer;
+  let folder: string;
+  let large: { file: string; digest: string };
+
+  beforeAll(async () => {
+    testbed = new Testbed();
+    server = await WebServer.start(testbed);
+    folder = mkdtempSync(join(tmpdir(), 'vpatch-lifecycle-'));
+    const content = randomFillSync(Buffer.allocUnsafe(LARGE_BYTES));
+    large = { file: join(server.files, 'large'), digest: createHash('sha256').update(content).digest('hex') };
+    writeFileSync(large.file, content);
+  });
+  afterEach(() => VpatchProcess.killAll());
+  afterAll(() => {
+    server?.close();
+    testbed?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const url = (path: string, port = HTTP_PORT): string => `http://${testbed.addresses.server[4]}:${port}${path}`;
+  const page = (port = HTTP_PORT): Promise<Finished> =>
+    testbed.finish('client', 'curl', ['-s', '-m', '2', url('/', port)]);
+  const download = (name: string, ...more: string[]): Promise<Finished> =>
+    testbed.finish('client', 'curl', ['-s', '-o', join(folder, name), ...more, url('/files/large')]);
+  const savedRules = (): string =>
+    ['iptables-save', 'ip6tables-save'].map((tool) => testbed.run('server', tool, []).output).join('');
+  const queues = (): string => testbed.run('server', 'cat', ['/proc/net/netfilter/nfnetlink_queue']).output;
+
+  const expectNothingLeft = (): void => {
+    expect(savedRules()).not.toContain('VPATCH');
+    expect(testbed.run('server', 'nft', ['list', 'tables']).output).not.toContain('vpatch');
+    expect(queues()).toBe('');
+  };
+
+  describe('200 MB arrive as they were sent, in packets of up to 64 KiB', () => {
+    test('download', async () => {
+      const vpatch = await VpatchProcess.start(testbed);
+      expect((await download('down')).status).toBe(0);
+      expect(await digestOf(join(folder, 'down'))).toBe(large.digest);
+      await vpatch.stop();
+      const { packets, bytes } = traffic(vpatch);
+      expect(bytes).toBeGreaterThan(LARGE_BYTES);
+      // One packet for each segment of 1,448 bytes would be 145,000 of them, and as many acknowledgements again.
+      expect(packets).toBeLessThan(80_000);
+    });
+
+    test('upload', async () => {
+      const vpatch = await VpatchProcess.start(testbed);
+      const sent = await testbed.finish('client', 'curl', ['-sf', '-T', large.file, url('/upload/large')]);
+      expect(sent.status).toBe(0);
+      expect(await digestOf(join(server.uploads, 'large'))).toBe(large.digest);
+      await vpatch.stop();
+      expect(traffic(vpatch).bytes).toBeGreaterThan(LARGE_BYTES);
+    });
+  });
+
+  test('SIGTERM: a download goes on, no rule and no queue is left', async () => {
+    const vpatch = await VpatchProcess.start(testbed);
+    expect(savedRules()).toContain('VPATCH-IN');
+    const running = download('survivor', '--limit-rate', '60M');
+    await pause(1000);
+    expect(await vpatch.stop()).toBe(0);
+    expectNothingLeft();
+    expect(traffic(vpatch).bytes).toBeGreaterThan(20 * MIB);
+    expect(traffic(vpatch).bytes).toBeLessThan(LARGE_BYTES);
+    expect((await running).status).toBe(0);
+    expect(await digestOf(join(folder, 'survivor'))).toBe(large.digest);
+  });
+
+  test('fail open, killed under load: connections go on, and the next start cleans up', async () => {
+    const vpatch = await VpatchProcess.start(testbed);
+    const running = download('killed', '--limit-rate', '60M');
+    await pause(1000);
+    vpatch.signal('SIGKILL');
+    await vpatch.exited;
+    expect(savedRules()).toContain('--queue-bypass');
+    expect((await page()).output).toBe(PAGE);
+    expect((await running).status).toBe(0);
+    expect(await digestOf(join(folder, 'killed'))).toBe(large.digest);
+
+    const next = await VpatchProcess.start(testbed);
+    expect(next.log).toContain('ended without cleaning up');
+    expect(savedRules().match(/-A INPUT -j VPATCH-IN/g)).toHaveLength(2);
+    expect((await page()).output).toBe(PAGE);
+    expect(await next.stop()).toBe(0);
+    expectNothingLeft();
+  });
+
+  test('fail closed, killed: nothing passes but the management port, until it runs again', async () => {
+    const args = ['--fail', 'closed', '--management-port', String(SECOND_HTTP_PORT)];
+    const vpatch = await VpatchProcess.start(testbed, { args });
+    expect((await page()).output).toBe(PAGE);
+    vpatch.signal('SIGKILL');
+    await vpatch.exited;
+    expect((await page()).status).toBe(CURL_TIMEOUT);
+    expect((await page(SECOND_HTTP_PORT)).output).toBe(PAGE);
+
+    const next = await VpatchProcess.start(testbed, { args });
+    expect((await page()).output).toBe(PAGE);
+    expect(await next.stop()).toBe(0);
+    expectNothingLeft();
+    expect((await page()).output).toBe(PAGE);
+  });
+
+  test('rules that somebody else flushed come back, and a warning tells', async () => {
+    const vpatch = await VpatchProcess.start(testbed);
+    testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+    expect(savedRules()).not.toContain('-A INPUT -j VPATCH-IN\n-A VPATCH-IN');
+    await until('the rules are back', () => savedRules().match(/-A INPUT -j VPATCH-IN/g)?.length === 2);
+    expect(vpatch.log).toContain('somebody else');
+    expect((await page()).output).toBe(PAGE);
+    expect(await vpatch.stop()).toBe(0);
+    expectNothingLeft();
+  });
+
+  test("the user's own rules stay as they are", async () => {
+    for (const table of ['mangle', 'filter']) {
+      testbed.run('server', 'iptables', ['-t', table, '-A', 'INPUT', '-p', 'udp', '--dport', '9', '-j', 'DROP']);
+    }
+    const before = withoutCounters(savedRules());
+    const vpatch = await VpatchProcess.start(testbed);
+    expect(withoutCounters(savedRules())).not.toBe(before);
+    expect(await vpatch.stop()).toBe(0);
+    expect(withoutCounters(savedRules())).toBe(before);
+    for (const table of ['mangle', 'filter']) testbed.run('server', 'iptables', ['-t', table, '-F']);
+  });
+
+  describe('refusals: exit code 3, and one line that says what to do', () => {
+    const refused = async (...command: string[]): Promise<string[]> => {
+      const { status, error } = await testbed.finish('server', command[0]!, command.slice(1));
+      expect({ status, error }).toMatchObject({ status: 3 });
+      const lines = error.split('\n').filter((line) => line !== '' && !line.startsWith('{"level":"warn"'));
+      expect(lines).toHaveLength(1);
+      return lines;
+    };
+
+    test('without the capability', async () => {
+      const [line] = await refused('setpriv', '--bounding-set=-net_admin', process.execPath, PROGRAM, 'run');
+      expect(line).toContain('CAP_NET_ADMIN');
+      expect(line).toContain('sudo');
+    });
+
+    test('while another vpatch runs, which is left alone', async () => {
+      const vpatch = await VpatchProcess.start(testbed);
+      const rules = withoutCounters(savedRules());
+      const [line] = await refused(process.execPath, PROGRAM, 'run');
+      expect(line).toContain(`process ${vpatch.pid} `);
+      expect(withoutCounters(savedRules())).toBe(rules);
+      expect((await page()).output).toBe(PAGE);
+      expect(await vpatch.stop()).toBe(0);
+    });
+
+    test('a queue that another program holds: it is named, and no rule is installed', async () => {
+      const script = `
+        const { NfqueueSource } = await import(${JSON.stringify(join(dirname(PROGRAM), 'capture/nfqueue.js'))});
+        globalThis.held = new NfqueueSource({ queue: 4, lengthPackets: 16, isFailOpen: true, whenUndecided: 1 });
+        console.log('bound');
+        setInterval(() => {}, 1000);`;
+      const holder = testbed.start('server', process.execPath, ['--input-type=module', '-e', script]);
+      await new Promise((bound) => holder.stdout?.once('data', bound));
+      const [line] = await refused(process.execPath, PROGRAM, 'run', '--queue-start', '3', '--queues', '3');
+      expect(line).toContain('NFQUEUE 4');
+      expect(line).toContain(`process ${holder.pid} `);
+      expect(savedRules()).not.toContain('VPATCH');
+      holder.kill('SIGKILL');
+      await until('the queue is free', () => queues() === '');
+    });
+  });
+
+  test('a few rules need at most 120 MB', async () => {
+    const vpatch = await VpatchProcess.start(testbed, { args: ['--queues', '2'] });
+    expect((await download('memory')).status).toBe(0);
+    expect(vpatch.residentBytes).toBeLessThan(120e6);
+    expect(await vpatch.stop()).toBe(0);
+  });
+
+  test('doctor finds the leftovers of a crash, and touches nothing', async () => {
+    const vpatch = await VpatchProcess.start(testbed);
+    const findings = async (): Promise<{ check: string; status: string; detail: string }[]> => {
+      const { status, output } = await testbed.finish('server', process.execPath, [PROGRAM, 'doctor', '--json']);
+      expect(status).toBe(0);
+      return (JSON.parse(output) as { findings: { check: string; status: string; detail: string }[] }).findings;
+    };
+    expect((await findings()).find(({ check }) => check === 'rules')).toMatchObject({ status: 'ok' });
+    expect((await findings()).find(({ check }) => check === 'queue')?.detail).toContain(`process ${vpatch.pid} `);
+    vpatch.signal('SIGKILL');
+    await vpatch.exited;
+    const before = withoutCounters(savedRules());
+    expect((await findings()).find(({ check }) => check === 'rules')).toMatchObject({ status: 'warning' });
+    expect(withoutCounters(savedRules())).toBe(before);
+    const next = await VpatchProcess.start(testbed);
+    expect(await next.stop()).toBe(0);
+  });
+});
+
+const CURL_TIMEOUT = 28;
+
+const pause = (durationMs: number): Promise<void> => new Promise((done) => setTimeout(done, durationMs));
+
+/** From the last `stats` event, which is written at the end. */
+function traffic(vpatch: VpatchProcess): { packets: number; bytes: number } {
+  const decoder = vpatch.events('stats').at(-1)?.stats?.decoder as { pkts: number; bytes: number };
+  return { packets: decoder.pkts, bytes: decoder.bytes };
+}
+
+const withoutCounters = (saved: string): string => saved.replaceAll(/^#.*\n/gm, '').replaceAll(/\[\d+:\d+\]/g, '');
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import type { CommandResult, RunCommand } from '../../src/service/command.ts';
+import { chooseFirewall, FirewallError } from '../../src/service/firewall.ts';
+import type { Interception } from '../../src/service/interception.ts';
+
+const host: Interception = {
+  firstQueue: 0,
+  queueCount: 1,
+  hooks: ['input'],
+  interfaces: [],
+  managementPorts: [],
+  failure: 'open',
+};
+
+const OK: CommandResult = { status: 0, output: '', error: '' };
+const MISSING: CommandResult = { status: null, output: '', error: 'spawnSync nft ENOENT' };
+const NO_QUEUE_EXPRESSION: CommandResult = {
+  status: 1,
+  output: '',
+  error: '/dev/stdin:3:34-38: Error: Could not process rule: No such file or directory\nadd rule ...',
+};
+
+/** A machine: what each program answers; programs that are not named do not exist. */
+const machine =
+  (programs: Record<string, CommandResult | ((args: readonly string[], input: string) => CommandResult)>): RunCommand =>
+  (program, args, input = '') => {
+    const answer = programs[program] ?? MISSING;
+    return typeof answer === 'function' ? answer(args, input) : answer;
+  };
+
+describe('which firewall is taken', () => {
+  test('nftables, where the kernel has its queue expression', () => {
+    const { firewall, remarks } = chooseFirewall(machine({ nft: OK, iptables: OK, 'iptables-restore': OK }));
+    expect(firewall?.name).toBe('nftables');
+    expect(firewall?.families).toEqual([4, 6]);
+    expect(remarks).toEqual([]);
+  });
+
+  test('iptables, where it has not; the remark says what nft said', () => {
+    const run = machine({
+      nft: NO_QUEUE_EXPRESSION,
+      iptables: { ...OK, output: 'iptables v1.8.9 (nf_tables)\n' },
+      'iptables-restore': OK,
+      'ip6tables-restore': OK,
+    });
+    const { firewall, remarks } = chooseFirewall(run);
+    expect(firewall?.name).toBe('iptables v1.8.9 (nf_tables)');
+    expect(firewall?.families).toEqual([4, 6]);
+    expect(remarks).toEqual([expect.stringContaining('No such file or directory')]);
+  });
+
+  test('a machine without ip6tables: IPv6 is not inspected, and that is said', () => {
+    const { firewall, remarks } = chooseFirewall(machine({ iptables: OK, 'iptables-restore': OK }));
+    expect(firewall?.families).toEqual([4]);
+    expect(remarks.at(-1)).toContain('IPv6 is not inspected');
+  });
+
+  test('the other kind of iptables, where the first has no NFQUEUE', () => {
+    const run = machine({
+      'iptables-restore': { status: 2, output: '', error: '# Warning: tables present\nNFQUEUE: unknown target' },
+      'iptables-legacy': { ...OK, output: 'iptables v1.8.9 (legacy)\n' },
+      'iptables-legacy-restore': OK,
+      'ip6tables-legacy-restore': OK,
+    });
+    const { firewall, remarks } = chooseFirewall(run);
+    expect(firewall?.name).toBe('iptables v1.8.9 (legacy)');
+    expect(remarks).toContain('iptables cannot queue here: NFQUEUE: unknown target');
+  });
+
+  test('none: null, with a remark for each', () => {
+    const { firewall, remarks } = chooseFirewall(machine({}));
+    expect(firewall).toBeNull();
+    expect(remarks).toHaveLength(4);
+  });
+});
+
+describe('iptables', () => {
+  /** Keeps what was restored last and shows it as saved, as far as the lines are in iptables-save's own form. */
+  function fakeTables(): { run: RunCommand; saved: { lines: string[] } } {
+    const saved = { lines: [] as string[] };
+    const run = machine({
+      iptables: OK,
+      'iptables-restore': (_args, input) => {
+        if (!input.includes('VPATCH-PROBE')) saved.lines = input.split('\n').filter((line) => !/^-[DFX] /.test(line));
+        return OK;
+      },
+      'iptables-save': () => ({ ...OK, output: saved.lines.join('\n') }),
+    });
+    return { run, saved };
+  }
+
+  test('notices when somebody else takes the rules away, or changes them', () => {
+    const { run, saved } = fakeTables();
+    const { firewall } = chooseFirewall(run);
+    firewall!.install(host);
+    expect(firewall!.isInPlace()).toBe(true);
+
+    const whole = saved.lines;
+    saved.lines = whole.filter((line) => !line.startsWith('-A INPUT'));
+    expect(firewall!.isInPlace()).toBe(false);
+    saved.lines = [];
+    expect(firewall!.isInPlace()).toBe(false);
+    saved.lines = whole;
+    expect(firewall!.isInPlace()).toBe(true);
+  });
+
+  test('names the queues of rules that are there', () => {
+    const { run } = fakeTables();
+    const { firewall } = chooseFirewall(run);
+    expect(firewall!.installedQueues()).toBeNull();
+    firewall!.install({ ...host, firstQueue: 4, queueCount: 2 });
+    expect(firewall!.installedQueues()).toEqual([4, 5]);
+  });
+
+  test('a refusal names the tool and what it said', () => {
+    const run = machine({
+      iptables: OK,
+      'iptables-save': OK,
+      'iptables-restore': (_args, input) =>
+        input.includes('VPATCH-PROBE') ? OK : { status: 1, output: '', error: 'line 5 failed\n' },
+    });
+    const { firewall } = chooseFirewall(run);
+    expect(() => firewall!.install(host)).toThrow(new FirewallError("iptables refuses vpatch's rules: line 5 failed"));
+  });
+
+  test('a bad argument never reaches the tool', () => {
+    const { run, saved } = fakeTables();
+    const { firewall } = chooseFirewall(run);
+    expect(() => firewall!.install({ ...host, interfaces: ['x -j ACCEPT'] })).toThrow(RangeError);
+    expect(saved.lines).toEqual([]);
+  });
+});

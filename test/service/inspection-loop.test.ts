@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { VERDICT, type Verdict } from '../../src/capture/source.ts';
+import { drain, inspect, type LiveSource, type LoopHooks } from '../../src/service/inspection-loop.ts';
+import type { Packet } from '../../src/wire/packet.ts';
+
+/** Gives the batches one after the other, then nothing; a packet is its number. */
+class ScriptedSource implements LiveSource {
+  timeMs = 1_000_000;
+  readonly answers = new Map<number, Verdict>();
+  flushes = 0;
+  readonly #batches: number[][];
+  readonly #whenUndecided: Verdict;
+  #batch: number[] = [];
+
+  constructor(batches: number[][], whenUndecided: Verdict) {
+    this.#batches = batches;
+    this.#whenUndecided = whenUndecided;
+  }
+
+  receive(timeoutMs: number): number {
+    this.#batch = this.#batches.shift() ?? [];
+    if (this.#batch.length === 0) this.timeMs += timeoutMs;
+    for (const number of this.#batch) this.answers.set(number, this.#whenUndecided);
+    return this.#batch.length;
+  }
+  read(row: number, packet: Packet): void {
+    packet.number = this.#batch[row]!;
+  }
+  decide(row: number, verdict: Verdict): void {
+    this.answers.set(this.#batch[row]!, verdict);
+  }
+  flush(): void {
+    this.flushes++;
+  }
+  close(): void {}
+}
+
+/** Drops even packets, throws at multiples of 5. */
+const inspector = {
+  expiries: 0,
+  process(packet: Packet): Verdict {
+    if (packet.number % 5 === 0) throw new Error(`at ${packet.number}`);
+    return packet.number % 2 === 0 ? VERDICT.drop : VERDICT.accept;
+  },
+  expire(): void {
+    this.expiries++;
+  },
+};
+
+function hooks(turns: number): LoopHooks & { failures: string[] } {
+  const failures: string[] = [];
+  let left = turns;
+  return { failures, onTurn: () => --left > 0, onFailure: (error) => failures.push((error as Error).message) };
+}
+
+describe.each([
+  ['open', VERDICT.accept],
+  ['closed', VERDICT.drop],
+] as const)('fail %s', (_name, whenUndecided) => {
+  test('a packet at which the inspection throws gets the failure verdict, the others their own', () => {
+    const source = new ScriptedSource([[1, 2, 5, 6, 7], [10], [11]], whenUndecided);
+    const given = hooks(3);
+    inspect(source, inspector, given);
+    expect(Object.fromEntries(source.answers)).toEqual({
+      1: VERDICT.accept,
+      2: VERDICT.drop,
+      5: whenUndecided,
+      6: VERDICT.drop,
+      7: VERDICT.accept,
+      10: whenUndecided,
+      11: VERDICT.accept,
+    });
+    expect(source.flushes).toBe(3);
+    expect(given.failures).toEqual(['at 5', 'at 10']);
+  });
+});
+
+test('an empty wait sends nothing, and the loop ends when told', () => {
+  const source = new ScriptedSource([], VERDICT.accept);
+  inspect(source, inspector, hooks(4));
+  expect(source.flushes).toBe(0);
+  expect(source.timeMs).toBe(1_000_400);
+});
+
+test('silent flows are looked for a few times a second, not at every batch', () => {
+  const source = new ScriptedSource([[1], [1], [1], [1]], VERDICT.accept);
+  inspector.expiries = 0;
+  inspect(source, inspector, hooks(10));
+  // Four batches at one instant, then six waits of 100 ms.
+  expect(inspector.expiries).toBe(3);
+});
+
+test('draining answers what waits and ends with the first silence', () => {
+  const source = new ScriptedSource([[1, 2], [3], [], [4]], VERDICT.accept);
+  drain(source, inspector, hooks(0));
+  expect([...source.answers.keys()]).toEqual([1, 2, 3]);
+});
+
+test('draining ends although a queue never falls silent', () => {
+  const source = new ScriptedSource([], VERDICT.accept);
+  source.receive = () => {
+    source.timeMs += 500;
+    return 1;
+  };
+  source.read = () => {};
+  source.decide = () => {};
+  drain(source, { process: () => VERDICT.accept, expire() {} }, hooks(0));
+  expect(source.flushes).toBe(7);
+});

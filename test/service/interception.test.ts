@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { checkInterception, type Interception } from '../../src/service/interception.ts';
+
+const valid: Interception = {
+  firstQueue: 0,
+  queueCount: 1,
+  hooks: ['input'],
+  interfaces: [],
+  managementPorts: [],
+  failure: 'open',
+};
+
+describe('what becomes part of a firewall command is checked', () => {
+  test.each(['eth0', 'lo', 'br-1a2b', 'eth0.100', 'wg_vpn', 'enp0s31f6', 'a23456789012345'])('%j is a name', (name) => {
+    expect(() => checkInterception({ ...valid, interfaces: [name] })).not.toThrow();
+  });
+
+  test.each([
+    '',
+    '-j',
+    'eth0 -j ACCEPT',
+    'eth0\n-A INPUT',
+    'eth+',
+    'eth*',
+    'a"b',
+    'a;b',
+    '$(x)',
+    '../x',
+    '!lo',
+    'a234567890123456',
+  ])('%j is no name', (name) => {
+    expect(() => checkInterception({ ...valid, interfaces: [name] })).toThrow(RangeError);
+  });
+
+  test.each([0, -1, 65536, 1.5, Number.NaN])('%d is no port', (port) => {
+    expect(() => checkInterception({ ...valid, managementPorts: [port] })).toThrow(RangeError);
+  });
+
+  test('queue numbers have 16 bits, the last one too', () => {
+    expect(() => checkInterception({ ...valid, firstQueue: 65534, queueCount: 2 })).not.toThrow();
+    expect(() => checkInterception({ ...valid, firstQueue: 65534, queueCount: 3 })).toThrow(RangeError);
+    expect(() => checkInterception({ ...valid, queueCount: 0 })).toThrow(RangeError);
+  });
+
+  test('without a hook nothing would be inspected', () => {
+    expect(() => checkInterception({ ...valid, hooks: [] })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import type { Interception } from '../../src/service/interception.ts';
+import { hooksListed, nftInstallText, queuesListed } from '../../src/service/nftables.ts';
+
+const host: Interception = {
+  firstQueue: 0,
+  queueCount: 2,
+  hooks: ['input', 'output'],
+  interfaces: [],
+  managementPorts: [22],
+  failure: 'open',
+};
+
+test('a host, fail open', () => {
+  expect(nftInstallText(host, [])).toBe(`add table inet vpatch
+add chain inet vpatch input { type filter hook input priority -150; policy accept; }
+add chain inet vpatch output { type filter hook output priority -150; policy accept; }
+flush chain inet vpatch input
+flush chain inet vpatch output
+add rule inet vpatch input iifname "lo" return
+add rule inet vpatch input tcp dport 22 return
+add rule inet vpatch input meta nfproto ipv4 udp sport 67-68 udp dport 67-68 return
+add rule inet vpatch input meta nfproto ipv6 udp dport 546-547 return
+add rule inet vpatch input icmp type 3 icmp code 4 return
+add rule inet vpatch input icmpv6 type 2 return
+add rule inet vpatch input icmpv6 type 133 return
+add rule inet vpatch input icmpv6 type 134 return
+add rule inet vpatch input icmpv6 type 135 return
+add rule inet vpatch input icmpv6 type 136 return
+add rule inet vpatch input queue num 0-1 bypass
+add rule inet vpatch output oifname "lo" return
+add rule inet vpatch output tcp sport 22 return
+add rule inet vpatch output meta nfproto ipv4 udp sport 67-68 udp dport 67-68 return
+add rule inet vpatch output meta nfproto ipv6 udp dport 546-547 return
+add rule inet vpatch output icmp type 3 icmp code 4 return
+add rule inet vpatch output icmpv6 type 2 return
+add rule inet vpatch output icmpv6 type 133 return
+add rule inet vpatch output icmpv6 type 134 return
+add rule inet vpatch output icmpv6 type 135 return
+add rule inet vpatch output icmpv6 type 136 return
+add rule inet vpatch output queue num 0-1 bypass
+`);
+});
+
+test('fail closed: without a listener the kernel drops', () => {
+  const text = nftInstallText({ ...host, failure: 'closed', queueCount: 1, firstQueue: 5, interfaces: ['eth0'] }, []);
+  expect(text).toContain('add rule inet vpatch input iifname "eth0" queue num 5\n');
+  expect(text).not.toContain('bypass');
+});
+
+test('base chains of an earlier run are emptied and never deleted: that would drop what waits in any queue', () => {
+  const text = nftInstallText({ ...host, hooks: ['input'] }, ['input', 'forward']);
+  expect(text).toContain('flush chain inet vpatch forward\n');
+  expect(text).not.toContain('delete');
+  expect(text.match(/flush chain inet vpatch input\n/g)).toHaveLength(1);
+});
+
+const LISTED = `table inet vpatch {
+	chain input {
+		type filter hook input priority mangle; policy accept;
+		iifname "lo" return
+		queue flags bypass to 2-3
+	}
+
+	chain forward {
+		type filter hook forward priority mangle; policy accept;
+		queue num 7 bypass
+	}
+}
+`;
+
+test('what nft lists: base chains, and queue numbers in the old and the new notation', () => {
+  expect(hooksListed(LISTED)).toEqual(['input', 'forward']);
+  expect(queuesListed(LISTED)).toEqual([2, 3, 7]);
+  expect(
+    queuesListed('table inet vpatch {\n\tchain input {\n\t\ttype filter hook input priority -150;\n\t}\n}'),
+  ).toEqual([]);
+});

@@ -1,0 +1,227 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DEFAULTS, type Failure } from '../../src/config/config.ts';
+import type { Firewall } from '../../src/service/firewall.ts';
+import { Supervisor } from '../../src/service/supervisor.ts';
+import type { WorkerCommand } from '../../src/service/worker-messages.ts';
+import type { Thread, ThreadEnd } from '../../src/service/worker-thread.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+class FakeThread implements Thread {
+  readonly ready: Promise<void>;
+  readonly ended: Promise<ThreadEnd>;
+  readonly commands: WorkerCommand[] = [];
+  lostLines = 0;
+  failedPackets = 0;
+  hangs = false;
+  #heartbeat = 0;
+  #end: (end: ThreadEnd) => void = () => {};
+
+  constructor(readyError: Error | null) {
+    this.ready = readyError === null ? Promise.resolve() : Promise.reject(readyError);
+    this.ready.catch(() => {});
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  get heartbeat(): number {
+    if (!this.hangs) this.#heartbeat++;
+    return this.#heartbeat;
+  }
+  command(command: WorkerCommand): void {
+    this.commands.push(command);
+    if (command.type === 'stop') this.#end({ isOrderly: true });
+  }
+  async kill(): Promise<void> {
+    this.die('killed');
+  }
+  die(reason: string): void {
+    this.#end({ isOrderly: false, reason });
+  }
+}
+
+function setUp(failure: Failure, queueCount = 2) {
+  const threads: FakeThread[] = [];
+  /** What happened to the firewall and to threads, in order. */
+  const story: string[] = [];
+  const firewall: Firewall & { inPlace: boolean } = {
+    name: 'fake',
+    families: [4, 6],
+    inPlace: false,
+    install() {
+      story.push('install');
+      this.inPlace = true;
+    },
+    remove() {
+      story.push('remove');
+      this.inPlace = false;
+    },
+    dispose: () => void story.push('dispose'),
+    isInPlace() {
+      return this.inPlace;
+    },
+    installedQueues: () => null,
+  };
+  const startErrors: Error[] = [];
+  const supervisor = new Supervisor({
+    config: DEFAULTS,
+    rules: { files: [], classification: null, reference: null },
+    firewall,
+    interception: { firstQueue: 0, queueCount, hooks: ['input'], interfaces: [], managementPorts: [], failure },
+    counterBytes: 8,
+    log: pino({ level: 'silent' }),
+    onEvents() {},
+    startThread: ({ queue }) => {
+      story.push(`start ${queue}`);
+      const thread = new FakeThread(startErrors.shift() ?? null);
+      threads.push(thread);
+      return thread;
+    },
+  });
+  return { supervisor, threads, firewall, story, startErrors };
+}
+
+test('queues first, then the rules; the rules go first at the end', async () => {
+  const { supervisor, threads, story } = setUp('open');
+  await supervisor.start();
+  expect(story).toEqual(['start 0', 'start 1', 'install']);
+  await supervisor.stop();
+  expect(story.slice(3)).toEqual(['remove', 'dispose']);
+  expect(threads.map(({ commands }) => commands)).toEqual([[{ type: 'stop' }], [{ type: 'stop' }]]);
+});
+
+test('a queue that cannot be had: no rule is installed, and no thread is left', async () => {
+  const { supervisor, threads, startErrors, story } = setUp('closed');
+  startErrors.push(new Error('NFQUEUE 0 is taken'));
+  await expect(supervisor.start()).rejects.toThrow('NFQUEUE 0 is taken');
+  expect(story).toEqual(['start 0', 'start 1']);
+  await expect(threads[1]!.ended).resolves.toEqual({ isOrderly: false, reason: 'killed' });
+});
+
+test('a firewall that refuses leaves no half of its rules', async () => {
+  const { supervisor, firewall, story } = setUp('open');
+  firewall.install = () => {
+    throw new Error('no');
+  };
+  await expect(supervisor.start()).rejects.toThrow('no');
+  expect(story).toEqual(['start 0', 'start 1', 'remove']);
+});
+
+describe('a worker that dies', () => {
+  test('fail open: no rules until every queue has a worker again', async () => {
+    const { supervisor, threads, story } = setUp('open');
+    await supervisor.start();
+    story.length = 0;
+    threads[0]!.die('out of memory');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(story).toEqual(['remove', 'start 0', 'install']);
+    expect(supervisor.incidents.restarts).toBe(1);
+    await supervisor.stop();
+  });
+
+  test('fail closed: the rules stay, so that its traffic is dropped meanwhile', async () => {
+    const { supervisor, threads, story } = setUp('closed');
+    await supervisor.start();
+    story.length = 0;
+    threads[1]!.die('out of memory');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(story).toEqual(['start 1', 'install']);
+    await supervisor.stop();
+  });
+
+  test('again and again: it is started less and less often', async () => {
+    const { supervisor, threads, story, startErrors } = setUp('open', 1);
+    await supervisor.start();
+    for (let i = 0; i < 20; i++) startErrors.push(new Error('still no'));
+    story.length = 0;
+    const starts = (): number => story.filter((entry) => entry === 'start 0').length;
+    const dieForAMinute = async (): Promise<void> => {
+      for (let second = 0; second < 60; second++) {
+        threads.at(-1)!.die('still no');
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+    };
+    await dieForAMinute();
+    expect(starts()).toBeGreaterThan(4);
+    expect(starts()).toBeLessThan(9);
+    expect(story).not.toContain('install');
+    await supervisor.stop();
+  });
+
+  test('counts of threads that are gone are kept', async () => {
+    const { supervisor, threads } = setUp('open', 1);
+    await supervisor.start();
+    threads[0]!.lostLines = 3;
+    threads[0]!.failedPackets = 2;
+    threads[0]!.die('gone');
+    await vi.advanceTimersByTimeAsync(10);
+    threads[1]!.failedPackets = 1;
+    expect(supervisor.incidents).toEqual({ restarts: 1, lostRules: 0, lostLines: 3, failedPackets: 3 });
+    await supervisor.stop();
+  });
+});
+
+describe('a worker that hangs', () => {
+  test('fail open: the rules go, it is killed and started anew', async () => {
+    const { supervisor, threads, story } = setUp('open');
+    await supervisor.start();
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(threads).toHaveLength(2);
+    story.length = 0;
+    threads[1]!.hangs = true;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(story).toEqual(['remove', 'start 1', 'install']);
+    await supervisor.stop();
+  });
+
+  test('fail closed: the rules stay', async () => {
+    const { supervisor, threads, story } = setUp('closed');
+    await supervisor.start();
+    story.length = 0;
+    threads[1]!.hangs = true;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(story).toEqual(['start 1', 'install']);
+    await supervisor.stop();
+  });
+});
+
+test('rules that somebody else removed come back, and it is counted', async () => {
+  const { supervisor, firewall, story } = setUp('open');
+  await supervisor.start();
+  firewall.inPlace = false;
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(story.slice(2)).toEqual(['install', 'install']);
+  expect(supervisor.incidents.lostRules).toBe(1);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(supervisor.incidents.lostRules).toBe(1);
+  await supervisor.stop();
+});
+
+test('the mode reaches every worker, and those that start later', async () => {
+  const { supervisor, threads } = setUp('open');
+  await supervisor.start();
+  supervisor.setMode('prevent');
+  expect(threads.map(({ commands }) => commands)).toEqual([
+    [{ type: 'mode', mode: 'prevent' }],
+    [{ type: 'mode', mode: 'prevent' }],
+  ]);
+  expect(supervisor.mode).toBe('prevent');
+  await supervisor.stop();
+});
+
+test('a worker that does not stop is killed after a while', async () => {
+  const { supervisor, threads } = setUp('open', 1);
+  await supervisor.start();
+  threads[0]!.command = () => {};
+  const stopped = supervisor.stop();
+  await vi.advanceTimersByTimeAsync(6000);
+  await stopped;
+  await expect(threads[0]!.ended).resolves.toEqual({ isOrderly: false, reason: 'killed' });
+});

@@ -1,0 +1,180 @@
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+
+export type Side = 'client' | 'server';
+
+export interface Finished {
+  readonly status: number | null;
+  readonly output: string;
+  readonly error: string;
+}
+
+const COMMAND_TIMEOUT_MS = 60_000;
+
+let made = 0;
+
+/**
+ * Two network namespaces with a cable between them. Nothing in them reaches the machine's own network, and `close`
+ * removes them with everything that runs there. Names carry the process id, so that several tests run side by side.
+ */
+export class Testbed {
+  readonly addresses = {
+    client: { 4: '10.77.0.1', 6: 'fd77::1' },
+    server: { 4: '10.77.0.2', 6: 'fd77::2' },
+  } as const;
+  readonly interfaces: Readonly<Record<Side, string>>;
+  readonly #names: Readonly<Record<Side, string>>;
+  readonly #onExit = (): void => this.close();
+  #isOpen = true;
+
+  constructor() {
+    const id = `${process.pid}${String.fromCharCode('a'.charCodeAt(0) + (made++ % 26))}`;
+    this.#names = { client: `vp-${id}-client`, server: `vp-${id}-server` };
+    this.interfaces = { client: `vpc${id}`, server: `vps${id}` };
+    process.on('exit', this.#onExit);
+    const { client, server } = this.#names;
+    try {
+      ip('netns', 'add', client);
+      ip('netns', 'add', server);
+      ip(
+        'link',
+        'add',
+        this.interfaces.client,
+        'netns',
+        client,
+        'type',
+        'veth',
+        'peer',
+        'name',
+        this.interfaces.server,
+        'netns',
+        server,
+      );
+      for (const side of ['client', 'server'] as const) {
+        const device = this.interfaces[side];
+        ip('-n', this.#names[side], 'link', 'set', 'lo', 'up');
+        ip('-n', this.#names[side], 'addr', 'add', `${this.addresses[side][4]}/24`, 'dev', device);
+        // Without duplicate address detection the address can be used at once.
+        ip('-n', this.#names[side], 'addr', 'add', `${this.addresses[side][6]}/64`, 'dev', device, 'nodad');
+        ip('-n', this.#names[side], 'link', 'set', device, 'up');
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The kernel takes up to a second to notice that a cable with two ends that are up carries traffic. */
+  async ready(): Promise<void> {
+    for (const side of ['client', 'server'] as const) {
+      const state = `/sys/class/net/${this.interfaces[side]}/operstate`;
+      await until(`the ${side}'s interface is up`, () => this.run(side, 'cat', [state]).output.trim() === 'up');
+    }
+  }
+
+  /** Runs a program to its end. */
+  run(side: Side, program: string, args: readonly string[], input = ''): Finished {
+    const [command, inside] = this.#inside(side, program, args);
+    const options = { encoding: 'utf8', input, timeout: COMMAND_TIMEOUT_MS, maxBuffer: 2 ** 28 } as const;
+    const { status, stdout, stderr, error } = spawnSync(command, inside, options);
+    return { status, output: stdout ?? '', error: error?.message ?? stderr ?? '' };
+  }
+
+  /** Starts a program, which `close` ends at the latest. */
+  start(side: Side, program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const [command, inside] = this.#inside(side, program, args);
+    return spawn(command, inside, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  }
+
+  /** Like `run`, while the caller's event loop goes on. */
+  async finish(side: Side, program: string, args: readonly string[]): Promise<Finished> {
+    const child = this.start(side, program, args);
+    let output = '';
+    let error = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      output += chunk.toString('latin1');
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      error += chunk.toString('latin1');
+    });
+    const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { status, output, error };
+  }
+
+  /** Puts whole Ethernet frames on the client's end of the cable, as no honest network stack would send them. */
+  sendFrames(frames: readonly Uint8Array[]): void {
+    const script = `
+      const { Cap } = require('cap');
+      const cap = new Cap();
+      cap.open(process.argv[1], '', 65536, Buffer.alloc(65536));
+      for (const frame of process.argv.slice(2)) cap.send(Buffer.from(frame, 'hex'));
+      cap.close();`;
+    const args = ['-e', script, this.interfaces.client, ...frames.map((frame) => Buffer.from(frame).toString('hex'))];
+    const { status, error } = this.run('client', process.execPath, args);
+    if (status !== 0) throw new Error(`frames were not sent: ${error}`);
+  }
+
+  /** The hardware address of one end, for frames that are to arrive. */
+  hardwareAddress(side: Side): Uint8Array {
+    const { output } = this.run(side, 'cat', [`/sys/class/net/${this.interfaces[side]}/address`]);
+    return Uint8Array.from(output.trim().split(':'), (byte) => Number.parseInt(byte, 16));
+  }
+
+  /** Harmless when closed. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    process.off('exit', this.#onExit);
+    for (const name of Object.values(this.#names)) {
+      const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+      for (const pid of (stdout ?? '').split('\n').filter((line) => line !== '')) kill(Number(pid));
+      spawnSync('ip', ['netns', 'del', name]);
+    }
+  }
+
+  #inside(side: Side, program: string, args: readonly string[]): [string, string[]] {
+    return ['ip', ['netns', 'exec', this.#names[side], program, ...args]];
+  }
+}
+
+/** Why namespaces with queues cannot be made here; null when they can. */
+export function whyNoTestbed(): string | null {
+  if (process.getuid?.() !== 0) return 'not root';
+  const name = `vp-${process.pid}-probe`;
+  try {
+    ip('netns', 'add', name);
+    const rule = ['-t', 'mangle', '-A', 'INPUT', '-j', 'NFQUEUE', '--queue-num', '0', '--queue-bypass'];
+    execFileSync('ip', ['netns', 'exec', name, 'iptables', ...rule], { stdio: 'pipe' });
+    return null;
+  } catch (error) {
+    return `no network namespace with NFQUEUE: ${(error as Error).message.split('\n')[0]}`;
+  } finally {
+    spawnSync('ip', ['netns', 'del', name]);
+  }
+}
+
+/** Without it, Ctrl-C would leave the namespaces behind. Vitest brings its own handlers; other programs call this. */
+export function endOnSignals(): void {
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
+}
+
+/** Asks again and again, since nothing says when a program in a namespace is ready. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function ip(...args: string[]): void {
+  execFileSync('ip', args, { stdio: 'pipe' });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}

@@ -1,0 +1,135 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Side, Testbed } from './netns.ts';
+
+/** What `make build` makes, or an installed program. */
+export const PROGRAM = resolve(process.env.VPATCH_PROGRAM ?? 'dist/main.js');
+/** Starting compiles rules and asks several firewall tools. */
+const READY_LIMIT_MS = 20_000;
+
+export interface VpatchOptions {
+  /** Rule text; without it there are none. */
+  readonly rules?: string;
+  /** Instead of it: files, or patterns of files. */
+  readonly ruleFiles?: readonly string[];
+  readonly args?: readonly string[];
+  readonly side?: Side;
+}
+
+/** `vpatch run` in a namespace, with its events in a file of its own. */
+export class VpatchProcess {
+  static readonly #alive = new Set<VpatchProcess>();
+  /** Everything that it said on standard error so far. */
+  log = '';
+  readonly exited: Promise<number | null>;
+  readonly #process: ChildProcess;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'vpatch-run-'));
+  readonly #eveFile: string;
+  /** Its events, once it has ended and its folder is gone. */
+  #pastEvents: string | null = null;
+
+  constructor(testbed: Testbed, { rules = '', ruleFiles, args = [], side = 'server' }: VpatchOptions = {}) {
+    this.#eveFile = join(this.#folder, 'eve.json');
+    const rulesFile = join(this.#folder, 'test.rules');
+    const configFile = join(this.#folder, 'vpatch.yaml');
+    writeFileSync(rulesFile, rules);
+    // A configuration of this machine must not play along.
+    writeFileSync(configFile, '');
+    const loaded = (ruleFiles ?? [rulesFile]).flatMap((file) => ['-S', file]);
+    const all = [PROGRAM, 'run', '-c', configFile, ...loaded, '--eve', this.#eveFile, ...args];
+    this.#process = testbed.start(side, process.execPath, all);
+    this.#process.stderr?.on('data', (chunk: Buffer) => {
+      this.log += chunk.toString();
+    });
+    VpatchProcess.#alive.add(this);
+    this.exited = new Promise((resolveExit) => {
+      this.#process.once('close', (status) => {
+        VpatchProcess.#alive.delete(this);
+        this.#pastEvents = this.#readEvents();
+        rmSync(this.#folder, { recursive: true, force: true });
+        resolveExit(status);
+      });
+    });
+  }
+
+  /** After a test that failed half-way, so that the next one can start. */
+  static async killAll(): Promise<void> {
+    const left = [...VpatchProcess.#alive];
+    for (const vpatch of left) vpatch.signal('SIGKILL');
+    await Promise.all(left.map(({ exited }) => exited));
+  }
+
+  /** Starts it and waits until it inspects, which takes longer the more rules there are. */
+  static async start(testbed: Testbed, options: VpatchOptions = {}): Promise<VpatchProcess> {
+    if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run "make build" first`);
+    const vpatch = new VpatchProcess(testbed, options);
+    await vpatch.#untilReady();
+    return vpatch;
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** Resident memory. `ip netns exec` becomes the program that it starts, so the process is the engine itself. */
+  get residentBytes(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+  }
+
+  /** Complete EVE lines written so far; once it has ended, all of them. */
+  events(type?: string): EveEvent[] {
+    const text = this.#pastEvents ?? this.#readEvents();
+    const events = text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as EveEvent);
+    return type === undefined ? events : events.filter(({ event_type }) => event_type === type);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Ends it as an administrator would; returns its exit code. */
+  async stop(): Promise<number | null> {
+    this.signal('SIGTERM');
+    return this.exited;
+  }
+
+  #readEvents(): string {
+    return existsSync(this.#eveFile) ? readFileSync(this.#eveFile, 'utf8') : '';
+  }
+
+  async #untilReady(): Promise<void> {
+    const limit = new Promise<'late'>((done) => setTimeout(done, READY_LIMIT_MS, 'late').unref());
+    const ready = new Promise<'ready'>((done) => {
+      this.#process.stderr?.on('data', () => {
+        if (/\bready\b/.test(this.log)) done('ready');
+      });
+    });
+    const first = await Promise.race([ready, this.exited, limit]);
+    if (first !== 'ready') throw new Error(`vpatch is not ready (${first}): ${this.log}`);
+  }
+}
+
+/** Of an EVE line, what the tests look at. */
+export interface EveEvent {
+  readonly event_type: string;
+  readonly src_ip?: string;
+  readonly dest_ip?: string;
+  readonly alert?: { readonly action: string; readonly signature_id: number; readonly signature: string };
+  readonly anomaly?: { readonly type: string; readonly event: string };
+  readonly drop?: { readonly reason: string };
+  readonly vpatch?: {
+    readonly cve?: readonly string[];
+    readonly check?: string;
+    readonly action?: string;
+    readonly mode?: string;
+    readonly would_block?: boolean;
+  };
+  readonly stats?: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,72 @@
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Testbed, until } from './netns.ts';
+
+export const HTTP_PORT = 8080;
+/** The same pages. */
+export const SECOND_HTTP_PORT = 8081;
+/** Every page says this, whatever its path: an attack that arrives gets it too. */
+export const PAGE = 'an ordinary page\n';
+
+/** nginx in the server's namespace: pages at every path, files in `files`, uploads by PUT below /upload. */
+export class WebServer {
+  /** What is put there is served at /files/NAME. */
+  readonly files: string;
+  readonly uploads: string;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+
+  private constructor(testbed: Testbed) {
+    this.#folder = mkdtempSync(join(tmpdir(), 'vpatch-nginx-'));
+    chmodSync(this.#folder, 0o755);
+    this.files = join(this.#folder, 'files');
+    this.uploads = join(this.#folder, 'upload');
+    for (const folder of [this.files, this.uploads, join(this.#folder, 'temporary')]) mkdirSync(folder);
+    const configuration = join(this.#folder, 'nginx.conf');
+    writeFileSync(configuration, configurationText(this.#folder));
+    this.#process = testbed.start('server', 'nginx', ['-c', configuration, '-p', this.#folder], { stdio: 'ignore' });
+  }
+
+  static async start(testbed: Testbed): Promise<WebServer> {
+    await testbed.ready();
+    const server = new WebServer(testbed);
+    const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/`;
+    await until('nginx answers', async () => (await testbed.finish('client', 'curl', ['-sf', url])).status === 0);
+    return server;
+  }
+
+  close(): void {
+    this.#process.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const configurationText = (folder: string): string => `
+user root;
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_max_body_size 0;
+  client_body_temp_path ${folder}/temporary;
+  proxy_temp_path ${folder}/temporary/proxy;
+  fastcgi_temp_path ${folder}/temporary/fastcgi;
+  scgi_temp_path ${folder}/temporary/scgi;
+  uwsgi_temp_path ${folder}/temporary/uwsgi;
+  keepalive_requests 1000000;
+  server {
+    listen ${HTTP_PORT};
+    listen [::]:${HTTP_PORT};
+    listen ${SECOND_HTTP_PORT};
+    root ${folder};
+    location / { return 200 "${PAGE.replace('\n', '\\n')}"; }
+    location /files/ { }
+    location /upload/ { dav_methods PUT; }
+  }
+}
+`;
