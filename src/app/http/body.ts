@@ -1,0 +1,150 @@
+import { ByteBuffer } from './byte-buffer.ts';
+import type { HttpEvent } from './events.ts';
+import { Inflater } from './inflate.ts';
+
+/** Above this the content of a body was made to be big: deflate of text seldom reaches 20, its most is 1,032. */
+const BOMB_RATIO = 200;
+/** Less output than this is not worth calling a bomb. */
+const BOMB_MIN_BYTES = 64 * 1024;
+
+/** The content of one message: chunk framing removed, content codings undone, cut at the limit. */
+export class Body {
+  /** Bytes of content as they were sent, also behind the limit. */
+  sentBytes = 0;
+  /** Behind this nothing is kept; the rest of the message is only counted. */
+  isFull = false;
+  readonly #limitBytes: number;
+  #content: ByteBuffer;
+  /** Content that lies in one piece in somebody else's bytes, instead of `#content`. */
+  #borrowed: Uint8Array | null = null;
+  /** What came before the first decoded byte: if it can't be decoded, it is the content. */
+  #undecoded: ByteBuffer | null = null;
+  readonly #layers: Inflater[];
+
+  /** `codings`: how many layers of gzip or deflate the content is packed in. */
+  constructor(limitBytes: number, codings: number) {
+    this.#limitBytes = limitBytes;
+    this.#content = new ByteBuffer(limitBytes);
+    this.#layers = codings === 0 ? NO_LAYERS : [];
+    for (let i = 0; i < codings; i++) {
+      this.#layers.push(new Inflater(i === codings - 1 ? this.#content : new ByteBuffer(limitBytes)));
+    }
+    if (codings > 0) this.#undecoded = new ByteBuffer(limitBytes);
+  }
+
+  get length(): number {
+    return this.#borrowed?.length ?? this.#content.length;
+  }
+
+  /** The content so far. Borrowed. */
+  view(): Uint8Array {
+    return this.#borrowed ?? this.#content.view();
+  }
+
+  /**
+   * Takes all of the content in one piece, without copying it: most bodies come like this. The bytes must stay as they
+   * are until `giveBack`. False where it can't, since something came before or must be decoded.
+   */
+  borrow(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.sentBytes > 0 || this.#layers.length > 0) return false;
+    this.sentBytes = end - start;
+    this.#borrowed = bytes.subarray(start, Math.min(end, start + this.#limitBytes));
+    this.isFull = this.#borrowed.length >= this.#limitBytes;
+    return true;
+  }
+
+  /** The message is complete and was looked at: what was borrowed is not its content any more. */
+  giveBack(): void {
+    this.#borrowed = null;
+  }
+
+  /** Takes bytes of content. Says what was wrong with its coding. */
+  append(bytes: Uint8Array, start: number, end: number): HttpEvent | null {
+    this.sentBytes += end - start;
+    if (this.isFull) return null;
+    if (this.#layers.length === 0) {
+      this.#content.append(bytes, start, end);
+      this.isFull = this.#content.isFull;
+      return null;
+    }
+    this.#undecoded?.append(bytes, start, end);
+    const event = this.#decode(0, bytes, start, end);
+    if (this.#content.length > 0) this.#undecoded = null;
+    return event;
+  }
+
+  /** The message is complete: what was to be decoded and gave nothing is shown as it is. */
+  finish(): HttpEvent | null {
+    if (this.#undecoded === null || this.#undecoded.length === 0) return null;
+    this.#giveUpLayer(0);
+    return 'http.gzip_decompression_failed';
+  }
+
+  /** Bytes that nobody saw: packed content can't be read on, and plain content goes on behind them. */
+  gap(missingBytes: number): void {
+    this.sentBytes += missingBytes;
+    if (this.#layers.length > 0) this.isFull = true;
+  }
+
+  #decode(index: number, bytes: Uint8Array, start: number, end: number): HttpEvent | null {
+    const layer = this.#layers[index];
+    if (layer === undefined) {
+      // The layers outside were decoded and this one turned out not to be packed.
+      this.isFull = this.#content.isFull;
+      return null;
+    }
+    const { output } = layer;
+    const before = output.length;
+    layer.write(bytes, start, end);
+    let event: HttpEvent | null = null;
+    if (index < this.#layers.length - 1 && output.length > before) {
+      event = this.#decode(index + 1, output.bytes, before, output.length);
+    }
+    if (layer.isCorrupt) {
+      if (this.#content.length === 0) this.#giveUpLayer(index);
+      else this.isFull = true;
+      return 'http.gzip_decompression_failed';
+    }
+    if (output.isFull) {
+      this.isFull = true;
+      if (output.length >= BOMB_MIN_BYTES && output.length > layer.inputBytes * BOMB_RATIO) {
+        return 'http.compression_bomb';
+      }
+    }
+    return event;
+  }
+
+  /** A wrong label: browsers show such a body as it is. */
+  #giveUpLayer(index: number): void {
+    this.#layers.length = index;
+    this.#content = index > 0 ? this.#layers[index - 1]!.output : (this.#undecoded ?? new ByteBuffer(this.#limitBytes));
+    this.#undecoded = null;
+    this.isFull = this.#content.isFull;
+  }
+}
+
+const NO_LAYERS: Inflater[] = [];
+
+/** What a Content-Encoding asks for. `event` says why a part of it is not decoded. */
+export interface ContentCoding {
+  readonly layers: number;
+  readonly event: HttpEvent | null;
+}
+
+/**
+ * RFC 9110 §8.4. gzip and deflate are told apart by their content, since servers mix them up, and found within odd
+ * values, as browsers and libhtp do.
+ */
+export function contentCoding(value: string, maxLayers: number): ContentCoding {
+  let layers = 0;
+  let event: HttpEvent | null = null;
+  for (const part of value.replaceAll('\0', '').toLowerCase().split(/[, ]/)) {
+    if (part === '' || part === 'identity') continue;
+    if (!KNOWN_CODINGS.has(part)) event = 'http.abnormal_ce_header';
+    if (part.includes('gzip') || part.includes('deflate')) layers++;
+  }
+  if (layers > maxLayers) return { layers: maxLayers, event: 'http.too_many_encoding_layers' };
+  return { layers, event };
+}
+
+const KNOWN_CODINGS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'x-deflate']);

@@ -1,0 +1,132 @@
+import { CR, isBlank, LF } from './chars.ts';
+import type { Head } from './head.ts';
+
+/** What a scan of a head ran into. */
+export const SCAN = { more: 0, startLine: 1, complete: 2, tooLong: 3 } as const;
+export type Scan = (typeof SCAN)[keyof typeof SCAN];
+
+/**
+ * Finds the end of a head, an empty line, in bytes that come in any pieces, and copies them into the head. Each byte is
+ * looked at once: a scan goes on where the last one stopped.
+ */
+export class HeadScanner {
+  /** Where the last scan stopped, an offset into its input. */
+  at = 0;
+  #lineBytes = 0;
+  /** Bytes of the current line that are no CR. */
+  #others = 0;
+  #last = 0;
+  /** The line before this one ended in LF without CR. */
+  #endedInLf = false;
+  /** A line of one blank was seen, which ends a head unless an empty line comes behind it. */
+  #isBlankLine = false;
+  readonly #isLenient: boolean;
+  #hasStartLine = false;
+
+  /** `isLenient`: also LF CR CR LF and a line of one blank end a head, as browsers and libhtp have it. */
+  constructor(isLenient: boolean) {
+    this.#isLenient = isLenient;
+  }
+
+  get hasStartLine(): boolean {
+    return this.#hasStartLine;
+  }
+
+  /** For a new head, or (`hasStartLine`) for the fields of a trailer. */
+  reset(hasStartLine: boolean): void {
+    this.#lineBytes = 0;
+    this.#others = 0;
+    this.#last = 0;
+    this.#endedInLf = false;
+    this.#isBlankLine = false;
+    this.#hasStartLine = hasStartLine;
+  }
+
+  /** So many bytes of the current line are in the head already. */
+  resume(hasStartLine: boolean, lineBytes: number): void {
+    this.reset(hasStartLine);
+    this.#lineBytes = lineBytes;
+    this.#others = lineBytes;
+  }
+
+  /**
+   * `startLine` is told, with the line copied, only if `tellsStartLine` and the line does not end in a version. Empty
+   * lines before the start line are left out.
+   */
+  scan(bytes: Uint8Array, start: number, end: number, head: Head, maxBytes: number, tellsStartLine: boolean): Scan {
+    let copyFrom = start;
+    let lineBytes = this.#lineBytes;
+    let others = this.#others;
+    let last = this.#last;
+    if (this.#isBlankLine && start < end) {
+      this.#isBlankLine = false;
+      this.at = bytes[start] === LF ? start + 1 : start;
+      head.append(bytes, start, this.at);
+      return SCAN.complete;
+    }
+    const stop = Math.min(end, start + Math.max(0, maxBytes - head.length));
+    for (let at = start; at < stop; at++) {
+      const byte = bytes[at]!;
+      if (byte !== LF) {
+        lineBytes++;
+        if (byte !== CR) others++;
+        last = byte;
+        continue;
+      }
+      const isEmpty = others === 0 && (lineBytes <= 1 || (this.#isLenient && lineBytes === 2 && this.#endedInLf));
+      const isBlankLine = this.#isLenient && others === 1 && lineBytes === 1 && isBlank(last);
+      this.#endedInLf = last !== CR;
+      lineBytes = 0;
+      others = 0;
+      if (this.#hasStartLine) {
+        if (isBlankLine) {
+          head.append(bytes, copyFrom, at + 1);
+          this.#isBlankLine = true;
+          this.#lineBytes = 0;
+          this.#others = 0;
+          return this.scan(bytes, at + 1, end, head, maxBytes, tellsStartLine);
+        }
+        if (!isEmpty) continue;
+        head.append(bytes, copyFrom, at + 1);
+        this.at = at + 1;
+        return SCAN.complete;
+      }
+      if (isEmpty) {
+        head.length = 0;
+        copyFrom = at + 1;
+        continue;
+      }
+      this.#hasStartLine = true;
+      if (tellsStartLine && !endsInVersion(bytes, copyFrom, at)) {
+        head.append(bytes, copyFrom, at + 1);
+        copyFrom = at + 1;
+        if (endsInVersion(head.bytes, 0, head.length - 1)) continue;
+        this.at = at + 1;
+        this.#lineBytes = 0;
+        this.#others = 0;
+        return SCAN.startLine;
+      }
+    }
+    head.append(bytes, copyFrom, stop);
+    this.#lineBytes = lineBytes;
+    this.#others = others;
+    this.#last = last;
+    this.at = stop;
+    return stop < end ? SCAN.tooLong : SCAN.more;
+  }
+}
+
+/** " HTTP/1.x" before a line end at `lf`, all of it behind `start`. False where it is not sure. */
+function endsInVersion(bytes: Uint8Array, start: number, lf: number): boolean {
+  const end = bytes[lf - 1] === CR ? lf - 1 : lf;
+  const at = end - 9;
+  return (
+    at > start &&
+    bytes[at] === 0x20 &&
+    bytes[at + 1] === 0x48 &&
+    bytes[at + 2] === 0x54 &&
+    bytes[at + 3] === 0x54 &&
+    bytes[at + 4] === 0x50 &&
+    bytes[at + 5] === 0x2f
+  );
+}

@@ -1,0 +1,72 @@
+import { LOWER_CASE } from '../../base/bytes.ts';
+import type { HttpEvent } from './events.ts';
+import { HOST } from './framing.ts';
+import type { Head } from './head.ts';
+import type { HttpTransaction } from './transaction.ts';
+import { hostNameEnd, type TargetParts } from './uri.ts';
+
+/** RFC 9112 §3.2 and §3.3: who the request is for must be said, once, and alike in target and Host field. */
+export function checkHost(
+  head: Head,
+  tx: HttpTransaction,
+  parts: TargetParts,
+  field: number,
+  raise: (event: HttpEvent) => void,
+): void {
+  const { version } = tx.request;
+  if (parts.hostStart >= 0 && !isAuthority(head.bytes, parts.hostStart, parts.hostEnd)) {
+    raise('http.request_uri_host_invalid');
+  }
+  if (field < 0) {
+    if (version !== null && version >= 11) raise('http.missing_host_header');
+    return;
+  }
+  const value = head.value(field);
+  for (let other = head.find(HOST, field + 1); other >= 0; other = head.find(HOST, other + 1)) {
+    const again = head.value(other);
+    if (isSameName(value, 0, value.length, again, 0, again.length)) raise('http.host_header_ambiguous');
+    else raise('http.request_host_repeated');
+  }
+  if (!isAuthority(value, 0, value.length)) raise('http.request_header_host_invalid');
+  if (parts.hostStart < 0) return;
+  const targetEnd = hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd);
+  const valueEnd = hostNameEnd(value, 0, value.length);
+  if (!isSameName(head.bytes, parts.hostStart, targetEnd, value, 0, valueEnd)) raise('http.host_header_ambiguous');
+}
+
+/** A host name, an address or a bracketed IPv6 address, and perhaps a port. An empty one is allowed. */
+function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end) return true;
+  const nameEnd = hostNameEnd(bytes, start, end);
+  const isBracketed = bytes[start] === 0x5b;
+  if (nameEnd === start) return false;
+  for (let at = start; at < nameEnd; at++) {
+    const allowed = isBracketed ? IS_IPV6_CHARACTER : IS_HOST_CHARACTER;
+    if (allowed[bytes[at]!] === 0) return false;
+  }
+  if (nameEnd === end) return !isBracketed || bytes[end - 1] === 0x5d;
+  if (bytes[nameEnd] !== 0x3a || end - nameEnd > 6) return false;
+  let port = 0;
+  for (let at = nameEnd + 1; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
+  }
+  return port < 65_536;
+}
+
+function isSameName(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false;
+  for (let i = 0; i < aEnd - aStart; i++) {
+    if (LOWER_CASE[a[aStart + i]!] !== LOWER_CASE[b[bStart + i]!]) return false;
+  }
+  return true;
+}
+
+/** RFC 3986 §3.2.2, and the underscore and raw UTF-8 that names in use have. */
+const IS_HOST_CHARACTER = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x80 || /[A-Za-z0-9\-._~%!$&'()*+;=]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+const IS_IPV6_CHARACTER = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[0-9A-Fa-f:.[\]v%]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);

@@ -1,0 +1,411 @@
+import type { ByteBuffer } from './byte-buffer.ts';
+import { Huffman, MAX_CODE_BITS, SHORT_MASK } from './huffman.ts';
+
+/**
+ * A decoder for gzip (RFC 1952), zlib (RFC 1950) and raw deflate (RFC 1951) that takes its input in any pieces and
+ * stops when its output buffer is full. The output is also the window, so that its state is a few kilobytes: node:zlib
+ * holds 40 KiB outside the heap for each stream, has no synchronous incremental interface, and throws its output away
+ * at a limit. Checksums are not verified: a browser shows the content before it reads them.
+ */
+export class Inflater {
+  /** The input broke the format. What was put out before stays. */
+  isCorrupt = false;
+  /** The end of the compressed data was seen; what follows is ignored. */
+  isDone = false;
+  readonly output: ByteBuffer;
+  #writtenBytes = 0;
+
+  #state: number = STATE.magic;
+  #container: 'gzip' | 'zlib' | 'raw' = 'raw';
+  #bits = 0;
+  #bitCount = 0;
+  #flags = 0;
+  #skip = 0;
+  #isFinal = false;
+  #lengths = EMPTY_LENGTHS;
+  #lengthCount = 0;
+  #literalCount = 0;
+  #distanceCount = 0;
+  #codeCount = 0;
+  #literals: Huffman = FIXED_LITERALS;
+  #distances: Huffman = FIXED_DISTANCES;
+  #codes: Huffman = FIXED_DISTANCES;
+  #symbol = 0;
+  #copyBytes = 0;
+
+  #input: Uint8Array = this.#lengths;
+  #at = 0;
+  #end = 0;
+
+  constructor(output: ByteBuffer) {
+    this.output = output;
+  }
+
+  /** Whole bytes of input that the output so far needed. */
+  get inputBytes(): number {
+    return this.#writtenBytes - (this.#bitCount >> 3);
+  }
+
+  write(input: Uint8Array, start: number, end: number): void {
+    this.#input = input;
+    this.#at = start;
+    this.#end = end;
+    while (!this.isCorrupt && !this.isDone && !this.output.isFull && this.#step()) {
+      // Each step does one part of the format and says whether there was enough input for it.
+    }
+    this.#writtenBytes += this.#at - start;
+    this.#input = EMPTY_LENGTHS;
+  }
+
+  #step(): boolean {
+    switch (this.#state) {
+      case STATE.magic:
+        return this.#readMagic();
+      case STATE.gzipHeader:
+        if (!this.#has(16)) return false;
+        if (this.#take(8) !== 8) return this.#fail();
+        this.#flags = this.#take(8);
+        return this.#skipThen(6, STATE.gzipExtra);
+      case STATE.gzipExtra:
+        if ((this.#flags & 4) === 0) return this.#to(STATE.gzipName);
+        if (!this.#has(16)) return false;
+        return this.#skipThen(this.#take(16), STATE.gzipName);
+      case STATE.gzipName:
+        if ((this.#flags & 8) !== 0 && !this.#skipText()) return false;
+        return this.#to(STATE.gzipComment);
+      case STATE.gzipComment:
+        if ((this.#flags & 16) !== 0 && !this.#skipText()) return false;
+        return this.#skipThen((this.#flags & 2) !== 0 ? 2 : 0, STATE.block);
+      case STATE.skip:
+        for (; this.#skip > 0; this.#skip--) {
+          if (!this.#has(8)) return false;
+          this.#take(8);
+        }
+        return this.#to(this.#symbol);
+      case STATE.block:
+        return this.#readBlockHeader();
+      case STATE.storedLength:
+        if (!this.#has(16)) return false;
+        this.#copyBytes = this.#take(16);
+        return this.#to(STATE.storedCheck);
+      case STATE.storedCheck:
+        if (!this.#has(16)) return false;
+        if (this.#take(16) !== (~this.#copyBytes & 0xffff)) return this.#fail();
+        return this.#to(STATE.stored);
+      case STATE.stored:
+        return this.#copyStored();
+      case STATE.tableSizes:
+        return this.#readTableSizes();
+      case STATE.codeLengths:
+        return this.#readCodeLengths();
+      case STATE.lengths:
+        return this.#readLengths();
+      case STATE.data:
+        return this.#readData();
+      case STATE.distance:
+        return this.#readDistance();
+      case STATE.trailer:
+        // Another member may follow (RFC 1952 §2.2); browsers and servers join them.
+        return this.#skipThen(this.#container === 'gzip' ? 8 : 4, STATE.nextMember);
+      default:
+        return this.#readNextMember();
+    }
+  }
+
+  #readMagic(): boolean {
+    if (!this.#has(16)) return false;
+    const first = this.#bits & 0xff;
+    const second = (this.#bits >>> 8) & 0xff;
+    if (first === 0x1f && second === 0x8b) {
+      this.#container = 'gzip';
+      this.#take(16);
+      return this.#to(STATE.gzipHeader);
+    }
+    // RFC 1950 §2.2. "deflate" means zlib, but servers send raw deflate under that name too.
+    if ((first & 0x0f) === 8 && (first * 256 + second) % 31 === 0) {
+      if ((second & 0x20) !== 0) return this.#fail();
+      this.#container = 'zlib';
+      this.#take(16);
+    }
+    return this.#to(STATE.block);
+  }
+
+  #readNextMember(): boolean {
+    if (this.#container !== 'gzip') {
+      this.isDone = true;
+      return false;
+    }
+    if (!this.#has(16)) return false;
+    if ((this.#bits & 0xffff) === 0x8b1f) {
+      this.#take(16);
+      return this.#to(STATE.gzipHeader);
+    }
+    this.isDone = true;
+    return false;
+  }
+
+  #readBlockHeader(): boolean {
+    if (this.#isFinal) {
+      this.#isFinal = false;
+      this.#take(this.#bitCount & 7);
+      return this.#to(this.#container === 'raw' ? STATE.nextMember : STATE.trailer);
+    }
+    if (!this.#has(3)) return false;
+    this.#isFinal = this.#take(1) === 1;
+    switch (this.#take(2)) {
+      case 0:
+        this.#take(this.#bitCount & 7);
+        return this.#to(STATE.storedLength);
+      case 1:
+        this.#literals = FIXED_LITERALS;
+        this.#distances = FIXED_DISTANCES;
+        return this.#to(STATE.data);
+      case 2:
+        return this.#to(STATE.tableSizes);
+      default:
+        return this.#fail();
+    }
+  }
+
+  #copyStored(): boolean {
+    const { output } = this;
+    while (this.#copyBytes > 0) {
+      if (output.isFull) return false;
+      if (this.#bitCount >= 8) {
+        output.reserve(1);
+        output.bytes[output.length++] = this.#take(8);
+        this.#copyBytes--;
+        continue;
+      }
+      const count = Math.min(this.#copyBytes, this.#end - this.#at);
+      if (count === 0) return false;
+      output.append(this.#input, this.#at, this.#at + count);
+      this.#at += count;
+      this.#copyBytes -= count;
+    }
+    return this.#to(STATE.block);
+  }
+
+  #readTableSizes(): boolean {
+    if (!this.#has(14)) return false;
+    this.#literalCount = this.#take(5) + 257;
+    this.#distanceCount = this.#take(5) + 1;
+    this.#codeCount = this.#take(4) + 4;
+    if (this.#literalCount > 286 || this.#distanceCount > 30) return this.#fail();
+    if (this.#lengths.length === 0) this.#lengths = new Uint8Array(MAX_LENGTHS);
+    this.#lengths.fill(0);
+    this.#lengthCount = 0;
+    return this.#to(STATE.codeLengths);
+  }
+
+  #readCodeLengths(): boolean {
+    while (this.#lengthCount < this.#codeCount) {
+      if (!this.#has(3)) return false;
+      this.#lengths[CODE_LENGTH_ORDER[this.#lengthCount++]!] = this.#take(3);
+    }
+    const codes = new Huffman(this.#lengths, 0, 19);
+    if (!codes.isUsable) return this.#fail();
+    this.#codes = codes;
+    this.#lengths.fill(0);
+    this.#lengthCount = 0;
+    this.#symbol = -1;
+    return this.#to(STATE.lengths);
+  }
+
+  #readLengths(): boolean {
+    const total = this.#literalCount + this.#distanceCount;
+    while (this.#lengthCount < total) {
+      if (this.#symbol < 0) {
+        const symbol = this.#decode(this.#codes);
+        if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
+        if (symbol < 16) {
+          this.#lengths[this.#lengthCount++] = symbol;
+          continue;
+        }
+        this.#symbol = symbol;
+      }
+      const extraBits = this.#symbol === 16 ? 2 : this.#symbol === 17 ? 3 : 7;
+      if (!this.#has(extraBits)) return false;
+      const repeats = this.#take(extraBits) + (this.#symbol === 18 ? 11 : 3);
+      if (this.#symbol === 16 && this.#lengthCount === 0) return this.#fail();
+      if (this.#lengthCount + repeats > total) return this.#fail();
+      const value = this.#symbol === 16 ? this.#lengths[this.#lengthCount - 1]! : 0;
+      this.#lengths.fill(value, this.#lengthCount, this.#lengthCount + repeats);
+      this.#lengthCount += repeats;
+      this.#symbol = -1;
+    }
+    this.#literals = new Huffman(this.#lengths, 0, this.#literalCount);
+    this.#distances = new Huffman(this.#lengths, this.#literalCount, total);
+    if (!this.#literals.isUsable || !this.#distances.isUsable) return this.#fail();
+    return this.#to(STATE.data);
+  }
+
+  #readData(): boolean {
+    const { output } = this;
+    for (;;) {
+      if (output.length >= output.limitBytes) return false;
+      const symbol = this.#decode(this.#literals);
+      if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
+      if (symbol < 256) {
+        if (output.length === output.bytes.length) output.reserve(1);
+        output.bytes[output.length++] = symbol;
+        continue;
+      }
+      if (symbol === 256) return this.#to(STATE.block);
+      if (symbol > 285) return this.#fail();
+      this.#copyBytes = symbol;
+      this.#symbol = -1;
+      return this.#to(STATE.distance);
+    }
+  }
+
+  /** In `#copyBytes` is the length symbol until its extra bits are read, in `#symbol` the distance symbol. */
+  #readDistance(): boolean {
+    if (this.#copyBytes >= 257 && this.#symbol === -1) {
+      const row = this.#copyBytes - 257;
+      if (!this.#has(LENGTH_EXTRA_BITS[row]!)) return false;
+      this.#skip = LENGTH_BASE[row]! + this.#take(LENGTH_EXTRA_BITS[row]!);
+      this.#symbol = -2;
+    }
+    if (this.#symbol === -2) {
+      const symbol = this.#decode(this.#distances);
+      if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
+      if (symbol > 29) return this.#fail();
+      this.#symbol = symbol;
+    }
+    const extraBits = DISTANCE_EXTRA_BITS[this.#symbol]!;
+    if (!this.#has(extraBits)) return false;
+    const distance = DISTANCE_BASE[this.#symbol]! + this.#take(extraBits);
+    const { output } = this;
+    if (distance > output.length) return this.#fail();
+    const count = Math.min(this.#skip, output.limitBytes - output.length);
+    output.reserve(count);
+    const { bytes } = output;
+    let at = output.length;
+    for (let i = 0; i < count; i++, at++) bytes[at] = bytes[at - distance]!;
+    output.length = at;
+    return this.#to(STATE.data);
+  }
+
+  #to(state: number): true {
+    this.#state = state;
+    return true;
+  }
+
+  #fail(): false {
+    this.isCorrupt = true;
+    return false;
+  }
+
+  #skipThen(count: number, state: number): true {
+    this.#skip = count;
+    this.#symbol = state;
+    return this.#to(STATE.skip);
+  }
+
+  #skipText(): boolean {
+    for (;;) {
+      if (!this.#has(8)) return false;
+      if (this.#take(8) === 0) return true;
+    }
+  }
+
+  /** Whether `count` (at most 16) bits are there. */
+  #has(count: number): boolean {
+    while (this.#bitCount < count) {
+      if (this.#at >= this.#end) return false;
+      this.#bits |= this.#input[this.#at++]! << this.#bitCount;
+      this.#bitCount += 8;
+    }
+    return true;
+  }
+
+  #take(count: number): number {
+    const value = this.#bits & ((1 << count) - 1);
+    this.#bits >>>= count;
+    this.#bitCount -= count;
+    return value;
+  }
+
+  /** The next symbol, `MORE` or `CORRUPT`. Nothing is taken for `MORE`. */
+  #decode(table: Huffman): number {
+    while (this.#bitCount < MAX_CODE_BITS && this.#at < this.#end) {
+      this.#bits |= this.#input[this.#at++]! << this.#bitCount;
+      this.#bitCount += 8;
+    }
+    const entry = table.short[this.#bits & SHORT_MASK]!;
+    if (entry !== 0) {
+      const bits = entry & 15;
+      if (bits > this.#bitCount) return MORE;
+      this.#bits >>>= bits;
+      this.#bitCount -= bits;
+      return entry >> 4;
+    }
+    // RFC 1951 §3.2.2: codes of one length are consecutive numbers, so counting finds the long ones.
+    let code = 0;
+    let first = 0;
+    let index = 0;
+    for (let bits = 1; bits <= MAX_CODE_BITS; bits++) {
+      if (bits > this.#bitCount) return MORE;
+      code |= (this.#bits >>> (bits - 1)) & 1;
+      const count = table.counts[bits]!;
+      if (code - first < count) {
+        this.#bits >>>= bits;
+        this.#bitCount -= bits;
+        return table.symbols[index + code - first]!;
+      }
+      index += count;
+      first = (first + count) << 1;
+      code <<= 1;
+    }
+    return CORRUPT;
+  }
+}
+
+const STATE = {
+  magic: 0,
+  gzipHeader: 1,
+  gzipExtra: 2,
+  gzipName: 3,
+  gzipComment: 4,
+  skip: 5,
+  block: 6,
+  storedLength: 7,
+  storedCheck: 8,
+  stored: 9,
+  tableSizes: 10,
+  codeLengths: 11,
+  lengths: 12,
+  data: 13,
+  distance: 14,
+  trailer: 15,
+  nextMember: 16,
+} as const;
+
+const MORE = -1;
+const CORRUPT = -2;
+
+// RFC 1951 §3.2.5 to §3.2.7.
+const MAX_LENGTHS = 286 + 30;
+const EMPTY_LENGTHS = new Uint8Array(0);
+const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+const LENGTH_EXTRA_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+const LENGTH_BASE = [...runs(3, LENGTH_EXTRA_BITS.slice(0, 28)), 258];
+const DISTANCE_EXTRA_BITS = Array.from({ length: 30 }, (_, symbol) => Math.max(0, (symbol >> 1) - 1));
+const DISTANCE_BASE = runs(1, DISTANCE_EXTRA_BITS);
+const FIXED_LITERALS = new Huffman(
+  Uint8Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8)),
+  0,
+  288,
+);
+const FIXED_DISTANCES = new Huffman(new Uint8Array(30).fill(5), 0, 30);
+
+/** The first value of each symbol when a symbol with n extra bits covers 2^n values. */
+function runs(start: number, extraBits: readonly number[]): number[] {
+  let next = start;
+  return extraBits.map((bits) => {
+    const base = next;
+    next += 1 << bits;
+    return base;
+  });
+}

@@ -1,0 +1,368 @@
+import { latin1 } from '../../base/bytes.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { STAGE, type Stage } from '../protocol.ts';
+import { Body, contentCoding } from './body.ts';
+import { CHUNK_FAULT, CHUNK_STATE, ChunkReader } from './chunks.ts';
+import type { HttpEvent } from './events.ts';
+import { CONTENT_ENCODING, FRAMING, type Framing, hasFramingField } from './framing.ts';
+import { giveHead, type Head, LINE_FAULT, takeHead } from './head.ts';
+import { HeadScanner, SCAN } from './head-scanner.ts';
+import { type HttpOptions, MAX_RESYNC_BYTES } from './options.ts';
+import type { HttpMessage, HttpTransaction } from './transaction.ts';
+
+/** What the reader of one direction asks of the connection. */
+export interface Exchange {
+  readonly options: HttpOptions;
+  /** A request begins. */
+  openRequest(): HttpTransaction;
+  /** A response begins: to which request? */
+  nextToAnswer(): HttpTransaction;
+  report(tx: HttpTransaction, direction: Direction, stage: Stage): void;
+  complete(tx: HttpTransaction, direction: Direction): void;
+  raise(tx: HttpTransaction | null, direction: Direction, event: HttpEvent): void;
+  /** The rest of the connection is another protocol. */
+  tunnel(tx: HttpTransaction, event: HttpEvent): void;
+}
+
+export const READ = {
+  /** Between two messages. */
+  start: 0,
+  head: 1,
+  length: 2,
+  chunks: 3,
+  trailer: 4,
+  untilClose: 5,
+  /** Looking for the next message behind a gap or broken framing. */
+  resync: 6,
+  /** Nothing more is read. */
+  ignore: 7,
+  /** Behind a request line without version: do fields follow? */
+  oldStyle: 8,
+  /** Behind a response that has no body by its status and one by its fields. */
+  perhapsBody: 10,
+  /** Behind a CONNECT that was not answered yet: bytes that are no request. */
+  tunnelWait: 9,
+} as const;
+
+/** Follows the messages of one direction, whatever the pieces. What both directions share. */
+export abstract class MessageReader {
+  state: number = READ.start;
+  /** The message that is being read. */
+  tx: HttpTransaction | null = null;
+  protected readonly exchange: Exchange;
+  protected readonly direction: Direction;
+  protected readonly raise: (event: HttpEvent) => void;
+  protected readonly scanner: HeadScanner;
+  protected readonly framing: Framing = { kind: FRAMING.none, lengthBytes: 0 };
+  protected head: Head | null = null;
+  #remainingBytes = 0;
+  #chunks: ChunkReader | null = null;
+  #trailerStart = 0;
+  #hasGrown = false;
+  #line: Head | null = null;
+  #resyncBytes = 0;
+  #isLineTooLong = false;
+
+  constructor(exchange: Exchange, direction: Direction) {
+    this.exchange = exchange;
+    this.direction = direction;
+    this.scanner = new HeadScanner(direction === TO_CLIENT);
+    this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
+  }
+
+  consume(bytes: Uint8Array, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      switch (this.state) {
+        case READ.length:
+          at = this.#readLength(bytes, at, end);
+          break;
+        case READ.chunks:
+          at = this.#readChunks(bytes, at, end);
+          break;
+        case READ.trailer:
+          at = this.#readTrailer(bytes, at, end);
+          break;
+        case READ.untilClose:
+          this.addContent(bytes, at, end);
+          at = end;
+          break;
+        case READ.resync:
+          at = this.#findMessage(bytes, at, end);
+          break;
+        case READ.ignore:
+        case READ.tunnelWait:
+          return;
+        default:
+          at = this.readHead(bytes, at, end);
+      }
+    }
+    this.#reportGrowth();
+  }
+
+  /** Bytes that nobody saw. Within a body of known length they are counted; else the next message is looked for. */
+  gap(missingBytes: number): void {
+    if (this.state === READ.ignore || this.state === READ.tunnelWait) return;
+    if (this.tx !== null) this.raise('http.gap');
+    else this.exchange.raise(null, this.direction, 'http.gap');
+    const { state } = this;
+    if (state === READ.untilClose) {
+      this.message.body?.gap(missingBytes);
+      return;
+    }
+    if (state === READ.length) {
+      const seen = Math.min(missingBytes, this.#remainingBytes);
+      this.message.body?.gap(seen);
+      this.#remainingBytes -= seen;
+      if (this.#remainingBytes === 0) this.finishMessage();
+      if (seen === missingBytes) return;
+    } else if (state === READ.chunks) {
+      const chunks = this.#chunks!;
+      if (chunks.state === CHUNK_STATE.data && missingBytes <= chunks.remainingBytes) {
+        this.message.body?.gap(missingBytes);
+        chunks.take(missingBytes);
+        return;
+      }
+    }
+    this.loseFraming();
+  }
+
+  /** No more bytes: what was begun is shown as far as it came. */
+  end(): void {
+    const { state } = this;
+    if (state === READ.head || state === READ.start) this.endHead();
+    if (this.tx !== null) this.finishMessage();
+    this.stop();
+  }
+
+  /** Nothing more is read, and no memory kept. */
+  stop(): void {
+    this.state = READ.ignore;
+    this.tx = null;
+    if (this.#line !== null) giveHead(this.#line);
+    this.#line = null;
+    this.#chunks = null;
+  }
+
+  /** In the states between and within heads. Returns where it stopped. */
+  protected abstract readHead(bytes: Uint8Array, at: number, end: number): number;
+  /** The connection ends within a head, or between two. */
+  protected abstract endHead(): void;
+  /** Whether a line in the middle of nowhere looks like the beginning of a message. */
+  protected abstract isStartLine(line: Uint8Array, end: number): boolean;
+  /** A new message begins. Sets `tx` and `head`. */
+  protected abstract begin(): void;
+
+  protected get message(): HttpMessage {
+    return this.tx!.message(this.direction);
+  }
+
+  protected beginWith(tx: HttpTransaction): Head {
+    const head = takeHead(0);
+    this.tx = tx;
+    this.head = head;
+    this.message.head = head;
+    this.scanner.reset(false);
+    return head;
+  }
+
+  /** The head is told; goes on as `framing` says. */
+  protected startBody(): void {
+    const tx = this.tx!;
+    const { kind, lengthBytes } = this.framing;
+    if (kind === FRAMING.none || (kind === FRAMING.length && lengthBytes === 0)) {
+      this.finishMessage();
+      return;
+    }
+    const { options } = this.exchange;
+    const codingField = this.head!.find(CONTENT_ENCODING);
+    let layers = 0;
+    if (codingField >= 0) {
+      const coding = contentCoding(latin1(this.head!.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
+      layers = coding.layers;
+      if (coding.event !== null) this.raise(coding.event);
+    }
+    const limit = this.direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
+    tx.message(this.direction).body = new Body(limit, layers);
+    if (kind === FRAMING.length) {
+      this.#remainingBytes = lengthBytes;
+      this.state = READ.length;
+    } else if (kind === FRAMING.chunked) {
+      this.#chunks ??= new ChunkReader();
+      this.#chunks.reset();
+      this.state = READ.chunks;
+    } else this.state = READ.untilClose;
+  }
+
+  protected addContent(bytes: Uint8Array, start: number, end: number): void {
+    const body = this.message.body!;
+    const before = body.length;
+    if (this.direction === TO_CLIENT) this.tx!.responseBytes += end - start;
+    const isWhole = this.state === READ.length && end - start === this.#remainingBytes;
+    const event = isWhole && body.borrow(bytes, start, end) ? null : body.append(bytes, start, end);
+    if (body.length > before) this.#hasGrown = true;
+    if (event !== null) this.raise(event);
+  }
+
+  protected finishMessage(): void {
+    const tx = this.tx!;
+    const { body } = this.message;
+    const event = body?.finish() ?? null;
+    if (event !== null) {
+      this.raise(event);
+      this.#hasGrown = true;
+    }
+    this.#reportGrowth();
+    this.tx = null;
+    this.head = null;
+    this.state = READ.start;
+    this.exchange.complete(tx, this.direction);
+    body?.giveBack();
+  }
+
+  /** Where the next message begins is unknown. */
+  protected loseFraming(): void {
+    if (this.tx !== null) this.finishMessage();
+    this.state = READ.resync;
+    this.#line ??= takeHead(0);
+    this.#line.length = 0;
+    this.#isLineTooLong = false;
+    this.#resyncBytes = 0;
+  }
+
+  #reportGrowth(): void {
+    if (!this.#hasGrown) return;
+    this.#hasGrown = false;
+    if (this.tx !== null) this.exchange.report(this.tx, this.direction, STAGE.body);
+  }
+
+  #readLength(bytes: Uint8Array, at: number, end: number): number {
+    const count = Math.min(this.#remainingBytes, end - at);
+    this.addContent(bytes, at, at + count);
+    this.#remainingBytes -= count;
+    if (this.#remainingBytes === 0) this.finishMessage();
+    return at + count;
+  }
+
+  #readChunks(bytes: Uint8Array, start: number, end: number): number {
+    const chunks = this.#chunks!;
+    const at = chunks.advance(bytes, start, end);
+    if (chunks.faults !== 0) this.#raiseChunkFaults(chunks);
+    switch (chunks.state) {
+      case CHUNK_STATE.data: {
+        const count = Math.min(chunks.remainingBytes, end - at);
+        if (count === 0) return at;
+        this.addContent(bytes, at, at + count);
+        chunks.take(count);
+        return at + count;
+      }
+      case CHUNK_STATE.trailer:
+        this.#trailerStart = this.head!.length;
+        this.scanner.reset(true);
+        this.state = READ.trailer;
+        return at;
+      case CHUNK_STATE.broken:
+        if (this.direction === TO_SERVER) this.loseFraming();
+        else {
+          // Browsers and libhtp take the rest for content.
+          this.addContent(chunks.brokenLine, 0, chunks.brokenLine.length);
+          this.state = READ.untilClose;
+        }
+        return at;
+      default:
+        return at;
+    }
+  }
+
+  #raiseChunkFaults(chunks: ChunkReader): void {
+    const { faults } = chunks;
+    chunks.faults = 0;
+    if (this.direction === TO_SERVER) {
+      if ((faults & (CHUNK_FAULT.size | CHUNK_FAULT.sizeJunk)) !== 0) this.raise('http.invalid_request_chunk_len');
+      if ((faults & CHUNK_FAULT.line) !== 0) this.raise('http.request_chunk_line_invalid');
+      if ((faults & CHUNK_FAULT.dataEnd) !== 0) this.raise('http.request_chunk_data_end_invalid');
+      if ((faults & CHUNK_FAULT.extension) !== 0) this.raise('http.request_chunk_extension');
+      return;
+    }
+    if ((faults & CHUNK_FAULT.size) !== 0) this.raise('http.invalid_response_chunk_len');
+    if ((faults & CHUNK_FAULT.dataEnd) !== 0) this.raise('http.response_chunk_data_end_invalid');
+  }
+
+  #readTrailer(bytes: Uint8Array, start: number, end: number): number {
+    const head = this.head!;
+    const { maxHeadBytes, maxFields } = this.exchange.options;
+    const isRequest = this.direction === TO_SERVER;
+    const scan = this.scanner.scan(bytes, start, end, head, this.#trailerStart + maxHeadBytes, false);
+    if (scan === SCAN.more) return end;
+    if (scan === SCAN.tooLong) {
+      this.raise(isRequest ? 'http.request_field_too_long' : 'http.response_field_too_long');
+      this.loseFraming();
+      return this.scanner.at;
+    }
+    const firstField = head.fieldCount;
+    const faults = head.parseFields(this.#trailerStart, isRequest, maxFields);
+    if (faults !== 0) this.raiseLineFaults(faults);
+    if (head.fieldCount > firstField) {
+      if (isRequest && hasFramingField(head, firstField)) this.raise('http.request_trailer_framing_field');
+      this.message.forgetFields();
+    }
+    this.finishMessage();
+    return this.scanner.at;
+  }
+
+  protected raiseLineFaults(faults: number): void {
+    const events = this.direction === TO_SERVER ? REQUEST_LINE_EVENTS : RESPONSE_LINE_EVENTS;
+    for (const [fault, event] of events) if ((faults & fault) !== 0) this.raise(event);
+  }
+
+  #findMessage(bytes: Uint8Array, start: number, end: number): number {
+    const line = this.#line!;
+    for (let at = start; at < end; at++) {
+      if (++this.#resyncBytes > MAX_RESYNC_BYTES) {
+        this.exchange.raise(null, this.direction, 'http.not_followed');
+        this.stop();
+        return end;
+      }
+      if (bytes[at] !== 0x0a) continue;
+      line.append(bytes, start, at + 1);
+      if (!this.#isLineTooLong && this.isStartLine(line.bytes, line.length)) {
+        this.begin();
+        this.head!.append(line.bytes, 0, line.length);
+        this.scanner.reset(true);
+        this.state = READ.head;
+        line.length = 0;
+        return at + 1;
+      }
+      line.length = 0;
+      this.#isLineTooLong = false;
+      return at + 1;
+    }
+    if (line.length + (end - start) > this.exchange.options.maxHeadBytes) {
+      this.#isLineTooLong = true;
+      line.length = 0;
+    } else if (!this.#isLineTooLong) line.append(bytes, start, end);
+    return end;
+  }
+}
+
+const REQUEST_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [
+  [LINE_FAULT.missingColon, 'http.request_field_missing_colon'],
+  [LINE_FAULT.invalidName, 'http.request_header_invalid'],
+  [LINE_FAULT.spaceBeforeColon, 'http.request_field_space_before_colon'],
+  [LINE_FAULT.folded, 'http.request_field_folding'],
+  [LINE_FAULT.foldedFirst, 'http.invalid_request_field_folding'],
+  [LINE_FAULT.bareCr, 'http.request_bare_cr'],
+  [LINE_FAULT.nul, 'http.request_nul'],
+  [LINE_FAULT.lfAlone, 'http.request_lf_line_end'],
+  [LINE_FAULT.tooManyFields, 'http.request_too_many_fields'],
+];
+
+const RESPONSE_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [
+  [LINE_FAULT.missingColon, 'http.response_field_missing_colon'],
+  [LINE_FAULT.invalidName | LINE_FAULT.spaceBeforeColon, 'http.response_header_invalid'],
+  [LINE_FAULT.folded, 'http.response_field_folding'],
+  [LINE_FAULT.foldedFirst, 'http.invalid_response_field_folding'],
+  [LINE_FAULT.bareCr, 'http.response_bare_cr'],
+  [LINE_FAULT.nul, 'http.response_nul'],
+  [LINE_FAULT.tooManyFields, 'http.response_too_many_fields'],
+];

@@ -1,0 +1,87 @@
+import { fromLatin1 } from '../../base/bytes.ts';
+import type { Body } from './body.ts';
+import { fieldName } from './field-name.ts';
+import type { HttpTransaction } from './transaction.ts';
+
+/** The n-th uploaded file of a request: those of a multipart form, else the whole body of a POST or PUT. */
+export function requestFile(tx: HttpTransaction, nth: number): Uint8Array | null {
+  const { head, body } = tx.request;
+  if (head === null || body === null || body.length === 0) return null;
+  if (tx.request.form === undefined) {
+    const field = head.find(CONTENT_TYPE);
+    const boundary = field < 0 ? null : boundaryOf(head.valueText(field));
+    tx.request.form = boundary === null ? null : new MultipartForm(boundary);
+  }
+  const { form } = tx.request;
+  if (form === null) return nth === 0 && (tx.hasMethod('POST') || tx.hasMethod('PUT')) ? body.view() : null;
+  form.advance(body, tx.request.isComplete);
+  return form.file(body, nth);
+}
+
+/** The boundary of a multipart/form-data type (RFC 7578), null for other types. */
+export function boundaryOf(contentType: string): string | null {
+  if (!/^multipart\/form-data\b/i.test(contentType)) return null;
+  const match = /;\s{0,8}boundary=(?:"([^"]{1,200})"|([^\s;,"]{1,200}))/i.exec(contentType);
+  return match === null ? null : (match[1] ?? match[2] ?? null);
+}
+
+/** Finds the parts of a form that have a file name while the body grows; every byte is searched once. */
+export class MultipartForm {
+  readonly #delimiter: Uint8Array;
+  /** Start and end of each file found; the end of the last may be open (-1). */
+  readonly #files: number[] = [];
+  #searchedBytes = 0;
+  /** Where the fields of the current part begin, -1 outside of them. */
+  #fieldsAt = -1;
+  #knownBytes = 0;
+
+  constructor(boundary: string) {
+    this.#delimiter = fromLatin1(`--${boundary}`);
+  }
+
+  advance(body: Body, isComplete: boolean): void {
+    const content = body.view();
+    const { length } = content;
+    const buffer = Buffer.from(content.buffer, content.byteOffset, length);
+    while (this.#files.length < 2 * MAX_FILES) {
+      if (this.#fieldsAt < 0) {
+        const at = buffer.indexOf(this.#delimiter, this.#searchedBytes);
+        if (at < 0) {
+          this.#searchedBytes = Math.max(this.#searchedBytes, length - this.#delimiter.length + 1);
+          break;
+        }
+        this.#close(at >= 2 && content[at - 2] === 0x0d ? at - 2 : at);
+        this.#fieldsAt = at + this.#delimiter.length;
+        this.#searchedBytes = this.#fieldsAt;
+      }
+      const end = buffer.indexOf('\r\n\r\n', this.#searchedBytes);
+      if (end < 0) {
+        this.#searchedBytes = Math.max(this.#searchedBytes, length - 3);
+        break;
+      }
+      if (/filename/i.test(buffer.toString('latin1', this.#fieldsAt, end))) this.#files.push(end + 4, -1);
+      this.#fieldsAt = -1;
+      this.#searchedBytes = end + 4;
+    }
+    // The last bytes may be the beginning of a delimiter.
+    this.#knownBytes = isComplete || body.isFull ? length : Math.max(0, length - this.#delimiter.length - 2);
+  }
+
+  file(body: Body, nth: number): Uint8Array | null {
+    const start = this.#files[2 * nth];
+    const end = this.#files[2 * nth + 1];
+    if (start === undefined || end === undefined) return null;
+    const last = end < 0 ? this.#knownBytes : end;
+    return last > start ? body.view().subarray(start, last) : null;
+  }
+
+  #close(end: number): void {
+    const last = this.#files.length - 1;
+    if (last > 0 && this.#files[last] === -1) this.#files[last] = Math.max(end, this.#files[last - 1]!);
+  }
+}
+
+const CONTENT_TYPE = fieldName('content-type');
+
+/** Suricata has no such limit; a form with more files is not one that a person filled in. */
+const MAX_FILES = 64;

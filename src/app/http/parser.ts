@@ -1,0 +1,171 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { type AppParser, type AppSink, STAGE, type Stage } from '../protocol.ts';
+import type { HttpEvent } from './events.ts';
+import { type Exchange, READ } from './message-reader.ts';
+import type { HttpOptions } from './options.ts';
+import { RequestReader } from './request-reader.ts';
+import { ResponseReader } from './response-reader.ts';
+import { type HttpMessage, HttpTransaction } from './transaction.ts';
+
+/** One connection: follows the framing of both directions to its end and pairs requests with responses in order. */
+export class HttpParser implements AppParser, Exchange {
+  readonly options: HttpOptions;
+  readonly #sink: AppSink;
+  readonly #requests: RequestReader;
+  readonly #responses: ResponseReader;
+  /** Not complete in both directions; oldest first. */
+  readonly #open: HttpTransaction[] = [];
+  /** The first of them without a response. */
+  #unanswered = 0;
+  #openHeadBytes = 0;
+  /** Responses whose transactions were closed at the limit: they are paired with nothing. */
+  #lostResponses = 0;
+  /** Complete; their memory is reused when the next bytes come. */
+  readonly #finished: HttpTransaction[] = [];
+  /** Complete messages with a body: rules have seen it, and it is not kept while the response is waited for. */
+  readonly #spent: HttpMessage[] = [];
+  #nextId = 0;
+  #areResponsesOver = false;
+
+  constructor(sink: AppSink, options: HttpOptions) {
+    this.#sink = sink;
+    this.options = options;
+    this.#requests = new RequestReader(this);
+    this.#responses = new ResponseReader(this);
+  }
+
+  /** True when the rest of the connection is not HTTP: the caller may stop. */
+  get isDone(): boolean {
+    return this.#requests.state === READ.ignore && this.#responses.state === READ.ignore;
+  }
+
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    this.#releaseFinished();
+    if (direction === TO_SERVER) this.#requests.consume(bytes, start, end);
+    else this.#responses.consume(bytes, start, end);
+  }
+
+  gap(direction: Direction, missingBytes: number): void {
+    this.#releaseFinished();
+    if (direction === TO_SERVER) this.#requests.gap(missingBytes);
+    else this.#responses.gap(missingBytes);
+  }
+
+  end(direction: Direction): void {
+    this.#releaseFinished();
+    if (direction === TO_SERVER) {
+      this.#requests.end();
+      return;
+    }
+    this.#responses.end();
+    this.#areResponsesOver = true;
+    for (const tx of [...this.#open]) {
+      if (tx.request.isComplete && !tx.response.isComplete) this.complete(tx, TO_CLIENT);
+    }
+  }
+
+  close(): void {
+    this.#releaseFinished();
+    for (const tx of this.#open) tx.release();
+    this.#requests.stop();
+    this.#responses.stop();
+  }
+
+  openRequest(): HttpTransaction {
+    const { maxOpenTransactions, maxOpenHeadBytes } = this.options;
+    while (
+      this.#unanswered < this.#open.length &&
+      (this.#open.length >= maxOpenTransactions || this.#openHeadBytes > maxOpenHeadBytes)
+    ) {
+      this.#closeOldest();
+    }
+    const tx = new HttpTransaction(this.#nextId++);
+    this.#open.push(tx);
+    return tx;
+  }
+
+  nextToAnswer(): HttpTransaction {
+    const tx = this.#open[this.#unanswered];
+    if (tx !== undefined && this.#lostResponses === 0) {
+      this.#unanswered++;
+      return tx;
+    }
+    const orphan = new HttpTransaction(this.#nextId++);
+    this.#open.splice(this.#unanswered, 0, orphan);
+    this.#unanswered++;
+    if (this.#lostResponses > 0) this.#lostResponses--;
+    else this.raise(orphan, TO_CLIENT, 'http.unable_to_match_response_to_request');
+    this.complete(orphan, TO_SERVER);
+    return orphan;
+  }
+
+  report(tx: HttpTransaction, direction: Direction, stage: Stage): void {
+    this.#sink.onProgress(tx, direction, stage);
+  }
+
+  complete(tx: HttpTransaction, direction: Direction): void {
+    const message = tx.message(direction);
+    if (message.isComplete) return;
+    message.isComplete = true;
+    if (message.body !== null) this.#spent.push(message);
+    this.#sink.onProgress(tx, direction, STAGE.complete);
+    if (direction === TO_SERVER) {
+      this.#openHeadBytes += message.head === null ? 0 : message.head.length;
+      if (this.#areResponsesOver) {
+        this.complete(tx, TO_CLIENT);
+        return;
+      }
+    } else if (tx.isConnect) this.#requestsGoOn(tx);
+    if (tx.request.isComplete && tx.response.isComplete) this.#finish(tx);
+  }
+
+  raise(tx: HttpTransaction | null, direction: Direction, event: HttpEvent): void {
+    if (tx !== null && !tx.addEvent(event)) return;
+    this.#sink.onEvent(tx, direction, event);
+  }
+
+  tunnel(tx: HttpTransaction, event: HttpEvent): void {
+    this.raise(tx, TO_CLIENT, event);
+    this.#requests.stop();
+    this.#responses.stop();
+    for (const open of [...this.#open]) {
+      this.complete(open, TO_SERVER);
+      this.complete(open, TO_CLIENT);
+    }
+  }
+
+  /** A CONNECT was refused: what was taken for the tunnel's first bytes was something else. */
+  #requestsGoOn(tx: HttpTransaction): void {
+    this.#requests.isConnectPending = false;
+    if (this.#requests.state !== READ.tunnelWait) return;
+    this.raise(tx, TO_SERVER, 'http.not_followed');
+    this.#requests.stop();
+  }
+
+  #closeOldest(): void {
+    const tx = this.#open[this.#unanswered]!;
+    this.raise(tx, TO_SERVER, 'http.too_many_open_transactions');
+    this.#lostResponses++;
+    this.complete(tx, TO_CLIENT);
+  }
+
+  #finish(tx: HttpTransaction): void {
+    const index = this.#open.indexOf(tx);
+    if (index < 0) return;
+    if (index === 0) this.#open.shift();
+    else this.#open.splice(index, 1);
+    if (index < this.#unanswered) this.#unanswered--;
+    this.#openHeadBytes -= tx.request.head === null ? 0 : tx.request.head.length;
+    this.#finished.push(tx);
+  }
+
+  #releaseFinished(): void {
+    if (this.#spent.length > 0) {
+      for (const message of this.#spent) message.body = null;
+      this.#spent.length = 0;
+    }
+    if (this.#finished.length === 0) return;
+    for (const tx of this.#finished) tx.release();
+    this.#finished.length = 0;
+  }
+}

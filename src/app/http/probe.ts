@@ -1,0 +1,58 @@
+import { LOWER_CASE } from '../../base/bytes.ts';
+import { type Direction, TO_CLIENT } from '../../base/direction.ts';
+import { CR, IS_TOKEN, LF, SPACE, TAB } from './chars.ts';
+
+/** No method in use is longer (RFC 9110 §16.1, WebDAV: UPDATEREDIRECTREF). */
+const MAX_METHOD_BYTES = 24;
+
+/**
+ * A client that speaks HTTP begins with a method and a space. Known methods are enough; any other token needs a version
+ * at the end of its line, since servers answer such requests too. A server begins with "HTTP/" and a digit.
+ */
+export function probeHttp(direction: Direction, bytes: Uint8Array, start: number, end: number): 'yes' | 'no' | 'more' {
+  let at = start;
+  while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++;
+  if (direction === TO_CLIENT) return probeStatusLine(bytes, at, end);
+
+  while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
+  const methodStart = at;
+  while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;
+  if (at - methodStart > MAX_METHOD_BYTES) return 'no';
+  if (at === end) return 'more';
+  if (at === methodStart || (bytes[at] !== SPACE && bytes[at] !== TAB)) return 'no';
+  let method = '';
+  for (let i = methodStart; i < at; i++) method += String.fromCharCode(LOWER_CASE[bytes[i]!]!);
+  if (METHODS.has(method)) return 'yes';
+  while (at < end && bytes[at] !== LF) at++;
+  if (at === end) return 'more';
+  for (let i = methodStart; i + 5 <= at; i++) if (isHttpAt(bytes, i) && bytes[i + 4] === 0x2f) return 'yes';
+  return 'no';
+}
+
+function probeStatusLine(bytes: Uint8Array, start: number, end: number): 'yes' | 'no' | 'more' {
+  for (let i = 0; i < HTTP.length; i++) {
+    if (start + i >= end) return 'more';
+    if (LOWER_CASE[bytes[start + i]!] !== HTTP[i]) return 'no';
+  }
+  if (start + HTTP.length >= end) return 'more';
+  const digit = bytes[start + HTTP.length]!;
+  return digit >= 0x30 && digit <= 0x39 ? 'yes' : 'no';
+}
+
+const HTTP = [0x68, 0x74, 0x74, 0x70, 0x2f];
+
+const isHttpAt = (bytes: Uint8Array, at: number): boolean =>
+  LOWER_CASE[bytes[at]!] === 0x68 &&
+  LOWER_CASE[bytes[at + 1]!] === 0x74 &&
+  LOWER_CASE[bytes[at + 2]!] === 0x74 &&
+  LOWER_CASE[bytes[at + 3]!] === 0x70;
+
+/** Lower case. SIP and RTSP use OPTIONS too: their version tells, but only at the end of the line. */
+const METHODS: ReadonlySet<string> = new Set(
+  [
+    'get post head put delete connect trace patch propfind proppatch mkcol copy move lock unlock checkout uncheckout',
+    'checkin update label report mkworkspace mkactivity merge invalid version-control baseline-control search purge',
+  ]
+    .join(' ')
+    .split(' '),
+);

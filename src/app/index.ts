@@ -1,0 +1,58 @@
+import { HTTP_EVENTS } from './http/events.ts';
+import { createHttp } from './http/http.ts';
+import type { HttpOptions } from './http/options.ts';
+import type { AppProtocol, BufferDefinition } from './protocol.ts';
+
+/** Whether an event of a protocol drops by default, and what it means. */
+export interface AppEventInfo {
+  readonly summary: string;
+  readonly drops: boolean;
+}
+
+/** Limits by protocol; what is not named has its default. */
+export interface AppOptions {
+  readonly http?: Partial<HttpOptions>;
+}
+
+/** Every application protocol, in the order in which a flow's first bytes are tried. Their buffers are always the same. */
+export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] => [
+  createHttp(options.http) as AppProtocol,
+];
+
+/** With default limits. */
+export const APP_PROTOCOLS: readonly AppProtocol[] = appProtocols();
+
+/** What their parsers may report. */
+export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([HTTP_EVENTS]);
+
+const BUFFERS: ReadonlyMap<string, BufferDefinition> = indexBuffers(APP_PROTOCOLS);
+
+/** The buffer of this name or alias; undefined without one. */
+export const findBuffer = (name: string): BufferDefinition | undefined => BUFFERS.get(name);
+
+/** By name and alias. Two buffers of the same name are a mistake of ours. */
+export function indexBuffers(protocols: readonly AppProtocol[]): ReadonlyMap<string, BufferDefinition> {
+  const byName = new Map<string, BufferDefinition>();
+  for (const protocol of protocols) {
+    for (const buffer of protocol.buffers) {
+      for (const name of [buffer.name, ...(buffer.aliases ?? [])]) {
+        if (byName.has(name)) throw new Error(`buffer "${name}" is defined twice`);
+        byName.set(name, buffer);
+      }
+    }
+  }
+  return byName;
+}
+
+export function indexEvents(
+  tables: readonly Readonly<Record<string, AppEventInfo>>[],
+): ReadonlyMap<string, AppEventInfo> {
+  const byName = new Map<string, AppEventInfo>();
+  for (const table of tables) {
+    for (const [name, info] of Object.entries(table)) {
+      if (byName.has(name)) throw new Error(`event "${name}" is defined twice`);
+      byName.set(name, info);
+    }
+  }
+  return byName;
+}

@@ -1,0 +1,64 @@
+import type { Direction } from '../base/direction.ts';
+
+/** How far one direction of a transaction has got. Buffers belong to a stage. */
+export const STAGE = { head: 1, body: 2, complete: 3 } as const;
+export type Stage = (typeof STAGE)[keyof typeof STAGE];
+
+/** One exchange of an application protocol, for instance a request and its answer. */
+export interface Transaction {
+  /** 0, 1, 2 ... within the flow. */
+  readonly id: number;
+}
+
+/**
+ * Something of a transaction that rules can look into. The rule keyword of the same name selects it.
+ * `T` is the protocol's own transaction class.
+ */
+export interface BufferDefinition<T extends Transaction = Transaction> {
+  /** Suricata's name, for instance `http.uri`. */
+  readonly name: string;
+  /** Other names that rules may use, for instance `http_uri`. */
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  /** Null: both. */
+  readonly direction: Direction | null;
+  /** The stage in which it is there. A buffer of the stage `body` grows until the message is complete. */
+  readonly stage: Stage;
+  /**
+   * The n-th such buffer in this direction, null behind the last one or where there is none.
+   * Borrowed until the parser's next call. A growing buffer keeps its beginning: it only gets longer.
+   */
+  read(transaction: T, direction: Direction, nth: number): Uint8Array | null;
+}
+
+/** Who is told of what a parser found. Called from within `consume`, `gap` and `end`. */
+export interface AppSink {
+  /** The stage was reached, or (`body`) its buffers have grown. `complete` comes once for each direction. */
+  onProgress(transaction: Transaction, direction: Direction, stage: Stage): void;
+  /** A deviation, by Suricata's name where one exists. */
+  onEvent(transaction: Transaction | null, direction: Direction, event: string): void;
+}
+
+/** The state of one flow's protocol. Bytes go in as they become contiguous; nothing throws because of them. */
+export interface AppParser {
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void;
+  /** Bytes that nobody saw: they are lost in the capture, or a limit was reached. */
+  gap(direction: Direction, missingBytes: number): void;
+  /** No more bytes in this direction. */
+  end(direction: Direction): void;
+  /** True when nothing that is still to come will be parsed, for instance behind an upgrade: feeding may stop. */
+  readonly isDone?: boolean;
+  /** The flow is gone: gives back what it holds and tells nobody. */
+  close?(): void;
+}
+
+export interface AppProtocol<T extends Transaction = Transaction> {
+  /** As EVE's app_proto and rule headers spell it. */
+  readonly name: string;
+  readonly buffers: readonly BufferDefinition<T>[];
+  /** Does a flow whose first bytes in this direction are these speak this protocol? Bytes are all since its start. */
+  probe(direction: Direction, bytes: Uint8Array, start: number, end: number): 'yes' | 'no' | 'more';
+  open(sink: AppSink): AppParser;
+  /** Context for events: the value of EVE's key `name`. */
+  describe(transaction: T): Record<string, unknown>;
+}
