@@ -13,7 +13,7 @@ export class HeadScanner {
   /** Where the last scan stopped, an offset into its input. */
   at = 0;
   #lineBytes = 0;
-  /** Bytes of the current line that are no CR. */
+  /** Bytes of the current line that are no CR; of a line of more than two bytes, just some. */
   #others = 0;
   #last = 0;
   /** The line before this one ended in LF without CR. */
@@ -55,9 +55,6 @@ export class HeadScanner {
    */
   scan(bytes: Uint8Array, start: number, end: number, head: Head, maxBytes: number, tellsStartLine: boolean): Scan {
     let copyFrom = start;
-    let lineBytes = this.#lineBytes;
-    let others = this.#others;
-    let last = this.#last;
     if (this.#isBlankLine && start < end) {
       this.#isBlankLine = false;
       this.at = bytes[start] === LF ? start + 1 : start;
@@ -65,25 +62,22 @@ export class HeadScanner {
       return SCAN.complete;
     }
     const stop = Math.min(end, start + Math.max(0, maxBytes - head.length));
+    let lineStart = start;
     for (let at = start; at < stop; at++) {
-      const byte = bytes[at]!;
-      if (byte !== LF) {
-        lineBytes++;
-        if (byte !== CR) others++;
-        last = byte;
-        continue;
-      }
+      if (bytes[at] !== LF) continue;
+      this.#addToLine(bytes, lineStart, at);
+      lineStart = at + 1;
+      const lineBytes = this.#lineBytes;
+      const others = this.#others;
       const isEmpty = others === 0 && (lineBytes <= 1 || (this.#isLenient && lineBytes === 2 && this.#endedInLf));
-      const isBlankLine = this.#isLenient && others === 1 && lineBytes === 1 && isBlank(last);
-      this.#endedInLf = last !== CR;
-      lineBytes = 0;
-      others = 0;
+      const isBlankLine = this.#isLenient && others === 1 && lineBytes === 1 && isBlank(this.#last);
+      this.#endedInLf = this.#last !== CR;
+      this.#lineBytes = 0;
+      this.#others = 0;
       if (this.#hasStartLine) {
         if (isBlankLine) {
           head.append(bytes, copyFrom, at + 1);
           this.#isBlankLine = true;
-          this.#lineBytes = 0;
-          this.#others = 0;
           return this.scan(bytes, at + 1, end, head, maxBytes, tellsStartLine);
         }
         if (!isEmpty) continue;
@@ -102,17 +96,22 @@ export class HeadScanner {
         copyFrom = at + 1;
         if (endsInVersion(head.bytes, 0, head.length - 1)) continue;
         this.at = at + 1;
-        this.#lineBytes = 0;
-        this.#others = 0;
         return SCAN.startLine;
       }
     }
     head.append(bytes, copyFrom, stop);
-    this.#lineBytes = lineBytes;
-    this.#others = others;
-    this.#last = last;
+    this.#addToLine(bytes, lineStart, stop);
     this.at = stop;
     return stop < end ? SCAN.tooLong : SCAN.more;
+  }
+
+  /** Only of lines of one or two bytes matters what is in them, so that of longer ones only the last is looked at. */
+  #addToLine(bytes: Uint8Array, start: number, end: number): void {
+    if (start >= end) return;
+    if (this.#lineBytes + (end - start) > 2) this.#others = 2;
+    else for (let at = start; at < end; at++) if (bytes[at] !== CR) this.#others++;
+    this.#lineBytes += end - start;
+    this.#last = bytes[end - 1]!;
   }
 }
 
