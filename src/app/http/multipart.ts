@@ -67,12 +67,12 @@ export class MultipartForm {
     this.#knownBytes = isComplete || body.isFull ? length : Math.max(0, length - this.#delimiter.length - 2);
   }
 
+  /** An empty file is empty, not absent: others may come behind it. */
   file(body: Body, nth: number): Uint8Array | null {
     const start = this.#files[2 * nth];
     const end = this.#files[2 * nth + 1];
     if (start === undefined || end === undefined) return null;
-    const last = end < 0 ? this.#knownBytes : end;
-    return last > start ? body.view().subarray(start, last) : null;
+    return body.view().subarray(start, Math.max(start, end < 0 ? this.#knownBytes : end));
   }
 
   #close(end: number): void {

@@ -1,0 +1,34 @@
+/** Marks are compared as small integers, and started anew behind this many rounds. */
+const MAX_ROUND = 2 ** 30;
+
+/** A set of rule indexes that is emptied in constant time: filled by pattern searches, read by the evaluation. */
+export class Candidates {
+  readonly indexes: Int32Array;
+  count = 0;
+  readonly #seen: Int32Array;
+  #round = 1;
+
+  constructor(ruleCount: number) {
+    this.indexes = new Int32Array(ruleCount);
+    this.#seen = new Int32Array(ruleCount);
+  }
+
+  clear(): void {
+    this.count = 0;
+    if (this.#round === MAX_ROUND) {
+      this.#seen.fill(0);
+      this.#round = 0;
+    }
+    this.#round++;
+  }
+
+  add(index: number): void {
+    if (this.#seen[index] === this.#round) return;
+    this.#seen[index] = this.#round;
+    this.indexes[this.count++] = index;
+  }
+
+  addAll(indexes: Int32Array): void {
+    for (let i = 0; i < indexes.length; i++) this.add(indexes[i]!);
+  }
+}

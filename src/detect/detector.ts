@@ -1,0 +1,398 @@
+import { STAGE, type Stage, type Transaction } from '../app/protocol.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
+import type { Direction } from '../base/direction.ts';
+import type { FlowSlot } from '../flow/slot.ts';
+import type { Inspected, Rule, Step } from '../rules/rule.ts';
+import { NO_FLOW, type Packet } from '../wire/packet.ts';
+import { Candidates } from './candidates.ts';
+import { Evaluator, OUTCOME, type RawBytes } from './evaluator.ts';
+import { FlowBits } from './flow-bits.ts';
+import { FlowDetection, PendingTransaction, type StreamDetection } from './flow-state.ts';
+import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
+import type { PortTable } from './port-table.ts';
+import { type BufferSearch, inspectsStream, type Ruleset } from './ruleset.ts';
+import { WindowMemory } from './stream-window.ts';
+
+export interface DetectionLimits {
+  /** How far into one direction of a stream raw-stream rules look. */
+  readonly streamDepthBytes: number;
+  /** All stream windows together. */
+  readonly windowMemoryBytes: number;
+}
+
+/** A rule matched, in a transaction or (null) in a packet or stream. */
+export interface Match {
+  readonly rule: Rule;
+  /** Its place in the order in which rules are judged. */
+  readonly order: number;
+  readonly transaction: Transaction | null;
+}
+
+/** Unfinished transactions with waiting rules that one flow may hold. Reaching it drops the oldest; our choice. */
+const MAX_PENDING_TRANSACTIONS = 64;
+/** Of forgotten ones so many are kept for reuse. */
+const MAX_SPARE_TRANSACTIONS = 256;
+
+/** Per flow slot: address-only rules were judged in this direction (bits 0 and 1), protocol-only rules (2 and 3). */
+const JUDGED = { addresses: 1, protocol: 4 } as const;
+
+/**
+ * Finds the rules that match: candidates by one pattern search per buffer, then each candidate exactly. Called while
+ * one packet is judged: `begin`; then, for each piece of the stream, `keepStream`, what the protocols find in it
+ * (`onProgress`), `judgeStream`; then `onPacket`. Pieces of the stream and transactions are of either direction: a packet can
+ * bring to an end what the other side has sent.
+ */
+export class Detector implements RawBytes {
+  /** Of the current packet, in the order found. */
+  readonly matches: Match[] = [];
+  readonly windowMemory: WindowMemory;
+  #ruleset: Ruleset;
+  #candidates: Candidates;
+  readonly #limits: DetectionLimits;
+  readonly #evaluator = new Evaluator();
+  readonly #flows: (FlowDetection | null)[] = [];
+  readonly #judgedOnce = new FlowBits();
+  readonly #spare: PendingTransaction[] = [];
+  #packet!: Packet;
+  #context!: FlowContext;
+  /** For bytes that a stream delivered: its receiver reads them, whatever the handshake looks like. */
+  readonly #delivered: FlowContext = { isEstablished: true, app: null, isInStream: true };
+
+  // The piece of the stream in hand. Without a stream no rule wants it.
+  #stream: StreamDetection | null = null;
+  #streamDirection: Direction = 0;
+  readonly #view: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
+  #pieceBytes = 0;
+  /** The packet's payload is so far in its stream that rules on the stream look no more. */
+  #isBeyondDepth = false;
+
+  constructor(ruleset: Ruleset, limits: DetectionLimits) {
+    this.#ruleset = ruleset;
+    this.#candidates = new Candidates(ruleset.rules.length);
+    this.#limits = limits;
+    this.windowMemory = new WindowMemory(limits.windowMemoryBytes);
+  }
+
+  /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
+  replace(ruleset: Ruleset): void {
+    const orderOf = new Map(ruleset.rules.map(({ gid, sid }, order) => [`${gid}:${sid}`, order]));
+    const orders = Int32Array.from(this.#ruleset.rules, ({ gid, sid }) => orderOf.get(`${gid}:${sid}`) ?? -1);
+    for (const state of this.#flows) {
+      if (state === null) continue;
+      for (const stream of state.streams) stream?.renumber(orders);
+      for (const pending of state.pending) pending.renumber(orders);
+    }
+    this.#ruleset = ruleset;
+    this.#candidates = new Candidates(ruleset.rules.length);
+    this.#judgedOnce.clearAll();
+  }
+
+  /** Starts judging a packet. Both arguments are read until the next call. */
+  begin(packet: Packet, context: FlowContext): void {
+    this.#packet = packet;
+    this.#context = context;
+    this.#stream = null;
+    this.#isBeyondDepth = false;
+    if (this.matches.length > 0) this.matches.length = 0;
+  }
+
+  release(flow: FlowSlot): void {
+    this.#judgedOnce.clear(flow);
+    this.forgetStreams(flow);
+  }
+
+  /** No more bytes will come: a flow that is over need not hold windows and candidates until it is forgotten. */
+  forgetStreams(flow: FlowSlot): void {
+    const state = flow < this.#flows.length ? this.#flows[flow]! : null;
+    if (state === null) return;
+    for (const stream of state.streams) stream?.release();
+    while (state.pending.length > 0) this.#forget(state, state.pending.at(-1)!);
+    this.#flows[flow] = null;
+  }
+
+  /**
+   * New contiguous bytes of the packet's flow, before the protocols see them: they must stay in place until
+   * `judgeStream`. Returns false where the memory limit leaves no room for what later bytes would need of them.
+   */
+  keepStream(direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number): boolean {
+    this.#stream = null;
+    const packet = this.#packet;
+    if (offset >= this.#limits.streamDepthBytes) {
+      if (direction === packet.direction) this.#isBeyondDepth = true;
+      return true;
+    }
+    if (!this.#concerns(this.#ruleset.packetGroup(packet.protocol, direction).streamReaders, direction)) return true;
+    const stream = this.#state(packet.flow).stream(direction, this.windowMemory);
+    this.#stream = stream;
+    this.#streamDirection = direction;
+    this.#pieceBytes = end - start;
+    return stream.window.append(bytes, start, end, offset, this.#view);
+  }
+
+  /**
+   * Raw-stream rules on the piece that was kept, once its protocol is known. Returns false where too many rules wait
+   * for more bytes of it to look at all of them.
+   */
+  judgeStream(): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
+    this.#stream = null;
+    const direction = this.#streamDirection;
+    const view = this.#view;
+    const group = this.#ruleset.packetGroup(this.#packet.protocol, direction);
+    const candidates = this.#candidates;
+    candidates.clear();
+    let newAt = view.end - this.#pieceBytes;
+    // Where the window has moved, rules wait no longer for what their fast pattern began.
+    if (stream.pendingSince !== view.skippedBytes) {
+      if (stream.pending.size > 0 || stream.pendingSince < 0) newAt = 0;
+      stream.pendingSince = view.skippedBytes;
+      stream.pending.clear();
+    }
+    if (group.stream !== null && this.#concerns(group.streamPorts, direction)) {
+      group.stream.search(view.bytes, Math.max(0, newAt - group.stream.longestBytes + 1), view.end, candidates);
+    }
+    const { budget } = stream;
+    budget.earn(this.#pieceBytes);
+    const isJudgedWhole = !budget.isSpent;
+    if (isJudgedWhole) {
+      if (stream.pending.size > 0) for (const order of stream.pending) candidates.add(order);
+      candidates.addAll(this.#rulesOn(group.streamUnpatterned, direction));
+    }
+    if (candidates.count > 0) {
+      this.#evaluator.lookedBytes = 0;
+      this.#delivered.app = this.#context.app;
+      for (let i = 0; i < candidates.count; i++) this.#judgeInStream(candidates.indexes[i]!, stream, direction);
+      budget.spend(this.#evaluator.lookedBytes);
+    }
+    if (view.skippedBytes + view.end >= this.#limits.streamDepthBytes) {
+      stream.release();
+    }
+    return isJudgedWhole;
+  }
+
+  /** Rules on headers, on the packet's own payload, on addresses and on protocols. After all other calls. */
+  onPacket(): void {
+    const packet = this.#packet;
+    const context = this.#context;
+    const { direction } = packet;
+    const group = this.#ruleset.packetGroup(packet.protocol, direction);
+    if (group.isEmpty) return;
+    if (group.addressOnly.length > 0) this.#judgeOnce(group.addressOnly, JUDGED.addresses);
+    if (group.protocolOnly.length > 0 && context.app !== null) this.#judgeOnce(group.protocolOnly, JUDGED.protocol);
+
+    const candidates = this.#candidates;
+    candidates.clear();
+    candidates.addAll(this.#rulesOn(group.packetUnpatterned, direction));
+    const { bytes, payloadStart, payloadEnd } = packet;
+    const hasPayload = payloadEnd > payloadStart;
+    if (hasPayload && group.packet !== null && this.#concerns(group.packetPorts, direction)) {
+      group.packet.search(bytes, payloadStart, payloadEnd, candidates);
+    }
+    if (hasPayload && !this.#isBeyondDepth && group.placed !== null && this.#concerns(group.placedPorts, direction)) {
+      group.placed.search(bytes, payloadStart, payloadEnd, candidates);
+    }
+    // Payload that no stream took is all that raw-stream rules will ever see of it.
+    if (hasPayload && !context.isInStream) {
+      candidates.addAll(this.#rulesOn(group.streamUnpatterned, direction));
+      if (group.stream !== null && this.#concerns(group.streamPorts, direction)) {
+        group.stream.search(bytes, payloadStart, payloadEnd, candidates);
+      }
+    }
+    for (let i = 0; i < candidates.count; i++) {
+      const order = candidates.indexes[i]!;
+      const rule = this.#ruleset.rules[order]!;
+      if (rule.inspections.length > 0 && !hasPayload) continue;
+      if (rule.protocol.scope === 'stream' || rule.flow.stream === 'only_stream') continue;
+      if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, context)) continue;
+      if (!this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) continue;
+      if (context.isInStream && inspectsStream(rule) && this.#isMatched(order)) continue;
+      this.#add(order, null);
+    }
+  }
+
+  /** A transaction of the packet's flow got further in this direction, or its growing buffers grew. */
+  onProgress(protocol: string, flow: FlowSlot, transaction: Transaction, direction: Direction, stage: Stage): void {
+    const group = this.#ruleset.appGroup(protocol, direction);
+    if (group === null) return;
+    const state = flow < this.#flows.length ? this.#flows[flow]! : null;
+    let pending = state === null ? null : state.pendingFor(transaction, direction);
+    const candidates = this.#candidates;
+    candidates.clear();
+
+    const { searches } = group;
+    for (let i = 0; i < searches.length; i++) {
+      const { buffer, patterns } = searches[i]!;
+      if (buffer.stage === STAGE.body) {
+        if (stage >= STAGE.body) pending = this.#searchGrowing(searches, i, flow, transaction, direction, pending);
+        continue;
+      }
+      if (buffer.stage !== stage) continue;
+      for (let nth = 0; ; nth++) {
+        const bytes = buffer.read(transaction, direction, nth);
+        if (bytes === null) break;
+        patterns.search(bytes, 0, bytes.length, candidates);
+      }
+    }
+    if (stage === STAGE.head) candidates.addAll(group.unpatterned);
+    if (pending !== null && pending.rules.size > 0) {
+      pending.budget.earn(this.#packet.payloadBytes);
+      if (stage === STAGE.complete || !pending.budget.isSpent) for (const order of pending.rules) candidates.add(order);
+    }
+    if (candidates.count > 0) {
+      this.#evaluator.lookedBytes = 0;
+      this.#delivered.app = protocol;
+      for (let i = 0; i < candidates.count; i++) {
+        const order = candidates.indexes[i]!;
+        pending = this.#judgeInTransaction(order, flow, transaction, direction, stage, pending);
+      }
+      pending?.budget.spend(this.#evaluator.lookedBytes);
+    }
+    if (stage === STAGE.complete && pending !== null) this.#forget(this.#flows[flow]!, pending);
+  }
+
+  /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */
+  rawMatches(steps: readonly Step[], direction: Direction): boolean {
+    const evaluator = this.#evaluator;
+    if (this.#stream !== null && this.#streamDirection === direction) {
+      const { bytes, start, end, skippedBytes } = this.#view;
+      return evaluator.matches(steps, bytes, start, end, skippedBytes);
+    }
+    const { flow, bytes, payloadStart, payloadEnd } = this.#packet;
+    const window = this.#flows[flow]?.streams[direction]?.window ?? null;
+    if (window !== null && evaluator.matches(steps, window.bytes, 0, window.end, window.skippedBytes)) return true;
+    if (direction !== this.#packet.direction || payloadEnd === payloadStart) return false;
+    return evaluator.matches(steps, bytes, payloadStart, payloadEnd, 0);
+  }
+
+  #judgeInStream(order: number, stream: StreamDetection, direction: Direction): void {
+    const packet = this.#packet;
+    const rule = this.#ruleset.rules[order]!;
+    if (!fitsEndpoints(rule, packet, direction)) return;
+    const { bytes, end, skippedBytes } = this.#view;
+    // What made a rule match does not make it match again. Without a fast pattern, nothing says that there is more.
+    const seenUntil = stream.matched.get(order) ?? 0;
+    if (seenUntil > 0 && rule.fastPattern === null) return;
+    const start = Math.max(0, seenUntil - skippedBytes);
+    if (
+      fitsState(rule, packet, direction, this.#delivered) &&
+      this.#evaluator.payloadMatches(rule, bytes, start, end, skippedBytes + start)
+    ) {
+      stream.matched.set(order, skippedBytes + end);
+      stream.pending.delete(order);
+      this.#add(order, null);
+    } else if (rule.fastPattern !== null) stream.pending.add(order);
+  }
+
+  /** Returns what is remembered of the transaction, which may have begun just now. */
+  #judgeInTransaction(
+    order: number,
+    flow: FlowSlot,
+    transaction: Transaction,
+    direction: Direction,
+    stage: Stage,
+    known: PendingTransaction | null,
+  ): PendingTransaction | null {
+    if (known?.matched.has(order)) return known;
+    const packet = this.#packet;
+    const rule = this.#ruleset.rules[order]!;
+    const fits = fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, this.#delivered);
+    const outcome = fits ? this.#evaluator.transactionMatches(rule, transaction, direction, stage, this) : OUTCOME.no;
+    if (outcome === OUTCOME.no || (outcome === OUTCOME.notYet && stage === STAGE.complete)) {
+      known?.rules.delete(order);
+      return known;
+    }
+    const pending = known ?? this.#remember(flow, transaction, direction);
+    if (outcome === OUTCOME.notYet) pending.rules.add(order);
+    else {
+      pending.rules.delete(order);
+      pending.matched.add(order);
+      this.#add(order, transaction);
+    }
+    return pending;
+  }
+
+  /** Instances come one after the other, and the last one grows: what was searched of it is not searched again. */
+  #searchGrowing(
+    searches: readonly BufferSearch[],
+    search: number,
+    flow: FlowSlot,
+    transaction: Transaction,
+    direction: Direction,
+    known: PendingTransaction | null,
+  ): PendingTransaction | null {
+    const { buffer, patterns } = searches[search]!;
+    let pending = known;
+    for (let nth = pending?.searchedInstance[search] ?? 0; ; nth++) {
+      const bytes = buffer.read(transaction, direction, nth);
+      if (bytes === null) return pending;
+      pending ??= this.#remember(flow, transaction, direction);
+      const searchedBytes = nth === pending.searchedInstance[search] ? (pending.searchedBytes[search] ?? 0) : 0;
+      if (bytes.length === searchedBytes) continue;
+      const from = Math.max(0, searchedBytes - patterns.longestBytes + 1);
+      patterns.search(bytes, from, bytes.length, this.#candidates);
+      pending.searchedInstance[search] = nth;
+      pending.searchedBytes[search] = bytes.length;
+    }
+  }
+
+  #judgeOnce(rules: Int32Array, what: number): void {
+    const packet = this.#packet;
+    const { direction, flow } = packet;
+    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, what << direction)) return;
+    for (let i = 0; i < rules.length; i++) {
+      const order = rules[i]!;
+      const rule = this.#ruleset.rules[order]!;
+      if (fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, this.#context)) {
+        this.#add(order, null);
+      }
+    }
+  }
+
+  /** The ports of the packet, seen in this direction. */
+  #rulesOn(ports: PortTable, direction: Direction): Int32Array {
+    const { sourcePort, destinationPort } = this.#packet;
+    return direction === this.#packet.direction
+      ? ports.rulesFor(sourcePort, destinationPort)
+      : ports.rulesFor(destinationPort, sourcePort);
+  }
+
+  #concerns(ports: PortTable, direction: Direction): boolean {
+    return this.#rulesOn(ports, direction).length > 0;
+  }
+
+  #add(order: number, transaction: Transaction | null): void {
+    this.matches.push({ rule: this.#ruleset.rules[order]!, order, transaction });
+  }
+
+  #isMatched(order: number): boolean {
+    return this.matches.some((match) => match.order === order && match.transaction === null);
+  }
+
+  #state(flow: FlowSlot): FlowDetection {
+    // Without holes, so that the engine keeps it an array.
+    while (this.#flows.length <= flow) this.#flows.push(null);
+    let state = this.#flows[flow]!;
+    if (state === null) {
+      state = new FlowDetection();
+      this.#flows[flow] = state;
+    }
+    return state;
+  }
+
+  #remember(flow: FlowSlot, transaction: Transaction, direction: Direction): PendingTransaction {
+    const state = this.#state(flow);
+    if (state.pending.length >= MAX_PENDING_TRANSACTIONS) this.#forget(state, state.pending[0]!);
+    const entry = this.#spare.pop() ?? new PendingTransaction();
+    entry.begin(transaction, direction);
+    state.pending.push(entry);
+    return entry;
+  }
+
+  #forget(state: FlowDetection, entry: PendingTransaction): void {
+    const at = state.pending.indexOf(entry);
+    if (at >= 0) state.pending.splice(at, 1);
+    entry.transaction = null;
+    if (this.#spare.length < MAX_SPARE_TRANSACTIONS) this.#spare.push(entry);
+  }
+}

@@ -1,0 +1,72 @@
+import { STAGE, type Stage, type Transaction } from '../app/protocol.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
+import type { Direction } from '../base/direction.ts';
+import { evaluateSteps } from '../rules/evaluate.ts';
+import type { Inspected, Rule, Step } from '../rules/rule.ts';
+
+/** `notYet`: something is missing that may still come. */
+export const OUTCOME = { no: 0, notYet: 1, yes: 2 } as const;
+export type RuleOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
+
+/** What a rule on transactions that also has contents of no buffer looks into for them. */
+export interface RawBytes {
+  rawMatches(steps: readonly Step[], direction: Direction): boolean;
+}
+
+/** Holds rules against bytes, exactly. */
+export class Evaluator {
+  /** Bytes that rules were given since somebody set it to 0. */
+  lookedBytes = 0;
+  readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
+
+  matches(steps: readonly Step[], bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
+    const input = this.#input;
+    input.bytes = bytes;
+    input.start = start;
+    input.end = end;
+    input.skippedBytes = skippedBytes;
+    this.lookedBytes += end - start;
+    return evaluateSteps(steps, input);
+  }
+
+  /** All inspections of a rule that looks into no transactions. */
+  payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
+    const { inspections } = rule;
+    for (let i = 0; i < inspections.length; i++) {
+      if (!this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes)) return false;
+    }
+    return true;
+  }
+
+  transactionMatches(rule: Rule, transaction: Transaction, direction: Direction, stage: Stage, raw: RawBytes) {
+    const { inspections } = rule;
+    let outcome: RuleOutcome = OUTCOME.yes;
+    for (let i = 0; i < inspections.length; i++) {
+      const { buffer, steps } = inspections[i]!;
+      if (buffer === null) {
+        if (!raw.rawMatches(steps, direction)) outcome = OUTCOME.notYet;
+        continue;
+      }
+      const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage >= STAGE.head);
+      if (buffer.stage > stage || (!isFinal && needEnd(steps))) {
+        outcome = OUTCOME.notYet;
+        continue;
+      }
+      let found = false;
+      for (let nth = 0; !found; nth++) {
+        const bytes = buffer.read(transaction, direction, nth);
+        if (bytes === null) break;
+        found = this.matches(steps, bytes, 0, bytes.length, 0);
+      }
+      if (found) continue;
+      if (isFinal) return OUTCOME.no;
+      outcome = OUTCOME.notYet;
+    }
+    return outcome;
+  }
+}
+
+function needEnd(steps: readonly Step[]): boolean {
+  for (let i = 0; i < steps.length; i++) if (steps[i]!.needsEnd) return true;
+  return false;
+}

@@ -1,0 +1,127 @@
+import type { Transaction } from '../app/protocol.ts';
+import type { Direction } from '../base/direction.ts';
+import { StreamWindow, type WindowMemory } from './stream-window.ts';
+
+/**
+ * Rules that wait for more bytes are judged again with every packet that brings some. Looking at the same bytes again
+ * and again is paid from a store: so much at the start, and so much for each byte that comes. Bytes that come singly
+ * then cost linear time. Both ours: forty rules that look at 30 kB with each full segment never empty it.
+ */
+const RETRY_STORE_BYTES = 64 * 2 ** 20;
+const RETRY_BYTES_PER_BYTE = 4096;
+
+/** How much may be looked at again. */
+export class RetryBudget {
+  #bytes = RETRY_STORE_BYTES;
+
+  get isSpent(): boolean {
+    return this.#bytes <= 0;
+  }
+
+  earn(arrivedBytes: number): void {
+    this.#bytes = Math.min(RETRY_STORE_BYTES, this.#bytes + arrivedBytes * RETRY_BYTES_PER_BYTE);
+  }
+
+  spend(lookedBytes: number): void {
+    this.#bytes -= lookedBytes;
+  }
+
+  refill(): void {
+    this.#bytes = RETRY_STORE_BYTES;
+  }
+}
+
+/** Candidates of one transaction and direction that must be judged again: what they look into is not all there. */
+export class PendingTransaction {
+  transaction: Transaction | null = null;
+  direction: Direction = 0;
+  readonly rules = new Set<number>();
+  /** Rules that matched: each does so once in a transaction. */
+  readonly matched = new Set<number>();
+  /** How far the growing buffers were searched, by their place in the group: which instance, and how much of it. */
+  readonly searchedInstance: number[] = [];
+  readonly searchedBytes: number[] = [];
+  readonly budget = new RetryBudget();
+
+  begin(transaction: Transaction, direction: Direction): void {
+    this.transaction = transaction;
+    this.direction = direction;
+    // Emptying a set costs an allocation even where nothing is in it.
+    if (this.rules.size > 0) this.rules.clear();
+    if (this.matched.size > 0) this.matched.clear();
+    this.budget.refill();
+    this.searchedInstance.fill(0);
+    this.searchedBytes.fill(0);
+  }
+
+  /** Other rules: what is in the buffers must be searched for their patterns. */
+  renumber(orders: Int32Array): void {
+    renumber(this.rules, orders);
+    renumber(this.matched, orders);
+    this.searchedInstance.fill(0);
+    this.searchedBytes.fill(0);
+  }
+}
+
+/** What raw-stream rules remember of one direction of a flow. */
+export class StreamDetection {
+  readonly window: StreamWindow;
+  /** Rules whose fast pattern is in the window, and that did not match yet. */
+  readonly pending = new Set<number>();
+  /** `window.skippedBytes` when `pending` was true of the whole window; -1: the window must be searched. */
+  pendingSince = 0;
+  /** Rules that matched, with the offset in the stream behind what they have seen. */
+  readonly matched = new Map<number, number>();
+  readonly budget = new RetryBudget();
+
+  constructor(memory: WindowMemory) {
+    this.window = new StreamWindow(memory);
+  }
+
+  /** Other rules: the window is kept, and must be searched for their patterns. */
+  renumber(orders: Int32Array): void {
+    const matched = [...this.matched];
+    this.matched.clear();
+    for (const [old, seenUntil] of matched) if (orders[old]! >= 0) this.matched.set(orders[old]!, seenUntil);
+    this.pending.clear();
+    this.pendingSince = -1;
+  }
+
+  release(): void {
+    this.window.release();
+    this.pending.clear();
+    this.matched.clear();
+  }
+}
+
+/** What detection remembers of a flow. Made when there is something to remember. */
+export class FlowDetection {
+  /** Per direction; null until a raw-stream rule wants it. */
+  readonly streams: [StreamDetection | null, StreamDetection | null] = [null, null];
+  readonly pending: PendingTransaction[] = [];
+
+  stream(direction: Direction, memory: WindowMemory): StreamDetection {
+    let stream = this.streams[direction];
+    if (stream === null) {
+      stream = new StreamDetection(memory);
+      this.streams[direction] = stream;
+    }
+    return stream;
+  }
+
+  pendingFor(transaction: Transaction, direction: Direction): PendingTransaction | null {
+    const { pending } = this;
+    for (let i = 0; i < pending.length; i++) {
+      const entry = pending[i]!;
+      if (entry.transaction === transaction && entry.direction === direction) return entry;
+    }
+    return null;
+  }
+}
+
+/** `orders`: the new number of each rule, -1 where it is gone. */
+function renumber(rules: Set<number>, orders: Int32Array): void {
+  const old = [...rules];
+  rules.clear();
+  for (const order of old) if (orders[order]! >= 0) rules.add(orders[order]!);
+}

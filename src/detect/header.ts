@@ -1,0 +1,58 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { Rule } from '../rules/rule.ts';
+import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
+
+/** What detection must know of the packet's flow. Reused by the pipeline: set anew for each packet. */
+export interface FlowContext {
+  /** TCP: the handshake is complete. Else: both sides have sent. */
+  isEstablished: boolean;
+  /** Application protocol, null while or where it is not recognised. */
+  app: string | null;
+  /** The payload of this packet went into the reassembled stream. */
+  isInStream: boolean;
+}
+
+/**
+ * Do the protocol, addresses and ports of the rule's header fit bytes that travel in `direction`? That may be the other
+ * one than the packet's: an acknowledgement can show that earlier bytes are all that will come.
+ */
+export function fitsEndpoints(rule: Rule, packet: Packet, direction: Direction): boolean {
+  const { ipProtocols } = rule.protocol;
+  if (ipProtocols !== null && !ipProtocols.includes(packet.protocol)) return false;
+  const isTurned = direction !== packet.direction;
+  return fitsWay(rule, packet, isTurned) || (rule.isBidirectional && fitsWay(rule, packet, !isTurned));
+}
+
+/** Do its `flow`, its application protocol and its tests of packet fields fit now? They may fit a later packet. */
+export function fitsState(rule: Rule, packet: Packet, direction: Direction, flow: FlowContext): boolean {
+  if (rule.protocol.app !== null && rule.protocol.app !== flow.app) return false;
+  if (!fitsFlow(rule, packet, direction, flow)) return false;
+  const tests = rule.packetTests;
+  for (let i = 0; i < tests.length; i++) if (!tests[i]!(packet)) return false;
+  return true;
+}
+
+function fitsFlow(rule: Rule, packet: Packet, actual: Direction, flow: FlowContext): boolean {
+  const { direction, state } = rule.flow;
+  if (direction === null && state === null) return true;
+  if (packet.flow === NO_FLOW) return false;
+  if (direction === 'toserver' && actual !== TO_SERVER) return false;
+  if (direction === 'toclient' && actual !== TO_CLIENT) return false;
+  if (state === 'established') return flow.isEstablished;
+  if (state === 'not_established') return !flow.isEstablished;
+  return true;
+}
+
+/** `isTurned`: from the packet's destination to its source. */
+function fitsWay(rule: Rule, packet: Packet, isTurned: boolean): boolean {
+  const { ipVersion, protocol } = packet;
+  if (ipVersion === 0) return false;
+  if (protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp) {
+    if (!rule.sourcePorts.contains(isTurned ? packet.destinationPort : packet.sourcePort)) return false;
+    if (!rule.destinationPorts.contains(isTurned ? packet.sourcePort : packet.destinationPort)) return false;
+  }
+  return (
+    rule.source.contains(ipVersion, isTurned ? packet.destination : packet.source) &&
+    rule.destination.contains(ipVersion, isTurned ? packet.source : packet.destination)
+  );
+}

@@ -1,0 +1,224 @@
+import type { AppProtocol, BufferDefinition } from '../app/protocol.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { FastPattern, Rule } from '../rules/rule.ts';
+import { IP_PROTOCOL } from '../wire/packet.ts';
+import { PatternIndex } from './pattern-index.ts';
+import { PortTable } from './port-table.ts';
+
+/**
+ * All rules, in the order in which they are judged (by action, then by priority), arranged so that a
+ * packet meets only those that could concern it. Built once, changed by nobody, replaced as a whole on reload.
+ */
+export class Ruleset {
+  readonly rules: readonly Rule[];
+  readonly #packetGroups = new Map<number, readonly [PacketGroup, PacketGroup]>();
+  readonly #otherGroups: readonly [PacketGroup, PacketGroup];
+  readonly #appGroups = new Map<string, readonly [AppGroup, AppGroup]>();
+
+  /** `actionOrder`: of several matching rules, the one whose action comes first decides. */
+  constructor(
+    rules: readonly Rule[],
+    protocols: readonly AppProtocol[],
+    actionOrder: readonly string[] = ['pass', 'drop', 'reject', 'alert'],
+  ) {
+    const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
+    this.rules = [...rules].sort((a, b) => rank(a) - rank(b) || a.priority - b.priority);
+    const owners = ownersOf(protocols);
+    const app = this.rules.map((rule) => appProtocolOf(rule, owners));
+    const numbered = this.rules.map((rule, index) => ({ rule, index }));
+    const groupsFor = (protocol: number | null): readonly [PacketGroup, PacketGroup] => {
+      const concerned = numbered.filter(({ rule }) => {
+        const wanted = rule.protocol.ipProtocols;
+        return wanted === null || (protocol !== null && wanted.includes(protocol));
+      });
+      const hasStreams = protocol === IP_PROTOCOL.tcp;
+      return [new PacketGroup(concerned, TO_SERVER, hasStreams), new PacketGroup(concerned, TO_CLIENT, hasStreams)];
+    };
+    const named = new Set<number>(Object.values(IP_PROTOCOL));
+    for (const rule of this.rules) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
+    for (const number of named) this.#packetGroups.set(number, groupsFor(number));
+    this.#otherGroups = groupsFor(null);
+
+    for (const { name } of protocols) {
+      const concerned = numbered.filter(({ rule, index }) => inspectsTransactions(rule) && app[index] === name);
+      if (concerned.length === 0) continue;
+      this.#appGroups.set(name, [new AppGroup(concerned, TO_SERVER), new AppGroup(concerned, TO_CLIENT)]);
+    }
+  }
+
+  packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
+    return (this.#packetGroups.get(ipProtocol) ?? this.#otherGroups)[direction];
+  }
+
+  /** Null: no rule looks into transactions of this protocol. */
+  appGroup(protocol: string, direction: Direction): AppGroup | null {
+    return this.#appGroups.get(protocol)?.[direction] ?? null;
+  }
+
+  /** Bytes of all pattern databases. */
+  get databaseBytes(): number {
+    let bytes = 0;
+    for (const pair of [...this.#packetGroups.values(), this.#otherGroups]) {
+      for (const { stream, packet, placed } of pair) {
+        for (const index of [stream, packet, placed]) bytes += index?.databaseBytes ?? 0;
+      }
+    }
+    for (const pair of this.#appGroups.values()) {
+      for (const group of pair) for (const { patterns } of group.searches) bytes += patterns.databaseBytes;
+    }
+    return bytes;
+  }
+}
+
+type IndexedRule = { readonly rule: Rule; readonly index: number };
+type Patterned = { readonly index: number; readonly rule: Rule; readonly pattern: FastPattern };
+
+/** Rules of one IP protocol and direction that look at packets, payloads and streams. */
+export class PacketGroup {
+  /** Fast patterns of rules that look into the reassembled stream; null where there are none. */
+  readonly stream: PatternIndex | null;
+  /** Ports for which `stream` has rules. */
+  readonly streamPorts: PortTable;
+  /** Rules without a usable pattern that look into the stream. */
+  readonly streamUnpatterned: PortTable;
+  /** All rules that look into the stream, those on transactions that have a content of no buffer included. */
+  readonly streamReaders: PortTable;
+  /** Fast patterns of rules that look into each packet's own payload alone. */
+  readonly packet: PatternIndex | null;
+  readonly packetPorts: PortTable;
+  /** Fast patterns of rules in `stream` that are tried on packets as well: as far as they look into the stream. */
+  readonly placed: PatternIndex | null;
+  readonly placedPorts: PortTable;
+  /** Rules without a usable pattern that look at packets. */
+  readonly packetUnpatterned: PortTable;
+  /** Rules that name only addresses: judged at a flow's first packet in each direction. */
+  readonly addressOnly: Int32Array;
+  /** Rules that name only an application protocol: judged once in each direction when it is known. */
+  readonly protocolOnly: Int32Array;
+  /** No rule looks at packets, nor at the stream. */
+  readonly isEmpty: boolean;
+
+  constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean) {
+    const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
+    const rules = all.filter(({ rule }) => !inspectsTransactions(rule));
+    const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isProtocolOnly(rule));
+    const inStream = rest.filter(({ rule }) => hasStreams && inspectsStream(rule));
+    const inPackets = rest.filter(({ rule }) =>
+      hasStreams ? inspectsPackets(rule) : rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream',
+    );
+    const readers = all.filter(({ rule }) => hasStreams && inspectsTransactions(rule) && inspectsPayload(rule));
+    this.isEmpty = rules.length === 0;
+    this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
+    this.protocolOnly = indexesOf(rules.filter(({ rule }) => isProtocolOnly(rule)));
+    this.stream = patternsOf(inStream);
+    this.streamPorts = new PortTable(inStream.filter(hasPattern));
+    this.streamUnpatterned = new PortTable(inStream.filter((entry) => !hasPattern(entry)));
+    this.streamReaders = new PortTable([...inStream, ...readers]);
+    const alone = inPackets.filter(({ rule }) => !hasStreams || !inspectsStream(rule));
+    const placed = inPackets.filter(({ rule }) => hasStreams && inspectsStream(rule));
+    this.packet = patternsOf(alone);
+    this.packetPorts = new PortTable(alone.filter(hasPattern));
+    this.placed = patternsOf(placed);
+    this.placedPorts = new PortTable(placed.filter(hasPattern));
+    this.packetUnpatterned = new PortTable(inPackets.filter((entry) => !hasPattern(entry)));
+  }
+}
+
+/** One buffer that has to be searched, with its patterns. */
+export interface BufferSearch {
+  readonly buffer: BufferDefinition;
+  readonly patterns: PatternIndex;
+}
+
+/** Rules of one application protocol and direction that look into transactions. */
+export class AppGroup {
+  readonly searches: readonly BufferSearch[];
+  /** Candidates of every transaction, since they have no usable pattern. */
+  readonly unpatterned: Int32Array;
+
+  constructor(all: readonly IndexedRule[], direction: Direction) {
+    const rules = all.filter(({ rule }) => mayTravel(rule, direction));
+    const byBuffer = new Map<BufferDefinition, Patterned[]>();
+    const unpatterned: number[] = [];
+    for (const { rule, index } of rules) {
+      const pattern = rule.fastPattern;
+      if (pattern === null || pattern.buffer === null) {
+        unpatterned.push(index);
+        continue;
+      }
+      const { buffer } = pattern;
+      if (buffer.direction !== null && buffer.direction !== direction) continue;
+      const entries = byBuffer.get(buffer) ?? [];
+      entries.push({ rule, index, pattern });
+      byBuffer.set(buffer, entries);
+    }
+    this.searches = [...byBuffer].map(([buffer, entries]) => ({ buffer, patterns: new PatternIndex(entries) }));
+    this.unpatterned = Int32Array.from(unpatterned);
+  }
+}
+
+/** Does it look into the buffers of transactions, and not only at packets and streams? */
+const inspectsTransactions = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer !== null);
+
+const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer === null);
+
+const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null;
+
+const hasNoContent = (rule: Rule): boolean => rule.inspections.length === 0 && rule.packetTests.length === 0;
+
+const isAddressOnly = (rule: Rule): boolean =>
+  hasNoContent(rule) &&
+  rule.protocol.app === null &&
+  rule.flow.direction === null &&
+  rule.flow.state === null &&
+  rule.sourcePorts.isAny &&
+  rule.destinationPorts.isAny;
+
+const isProtocolOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.protocol.app !== null;
+
+/**
+ * As in Suricata, a TCP rule on content looks into the stream, unless a keyword ties it to packets; one with `depth`
+ * or `offset` is tried on each packet as well.
+ */
+export function inspectsStream(rule: Rule): boolean {
+  if (rule.inspections.length === 0 || rule.protocol.scope === 'packet') return false;
+  const protocols = rule.protocol.ipProtocols;
+  if (protocols !== null && !protocols.includes(IP_PROTOCOL.tcp)) return false;
+  return rule.packetTests.length === 0 && rule.flow.stream !== 'no_stream';
+}
+
+/** See `inspectsStream`. Packets of TCP that did not become part of a stream are looked at in any case. */
+export function inspectsPackets(rule: Rule): boolean {
+  if (!inspectsStream(rule)) return rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream';
+  if (rule.protocol.scope === 'stream' || rule.flow.stream === 'only_stream') return false;
+  const protocols = rule.protocol.ipProtocols;
+  const isTcpOnly = protocols?.length === 1 && protocols[0] === IP_PROTOCOL.tcp;
+  return !isTcpOnly || rule.inspections.some(({ hasFixedPlace }) => hasFixedPlace);
+}
+
+function mayTravel(rule: Rule, direction: Direction): boolean {
+  if (rule.flow.direction === 'toserver') return direction === TO_SERVER;
+  if (rule.flow.direction === 'toclient') return direction === TO_CLIENT;
+  return rule.inspections.every(({ buffer }) => buffer === null || (buffer.direction ?? direction) === direction);
+}
+
+const indexesOf = (rules: readonly IndexedRule[]): Int32Array => Int32Array.from(rules, ({ index }) => index);
+
+function patternsOf(rules: readonly IndexedRule[]): PatternIndex | null {
+  const patterned = rules.flatMap(({ rule, index }) =>
+    rule.fastPattern === null ? [] : [{ index, pattern: rule.fastPattern }],
+  );
+  return patterned.length === 0 ? null : new PatternIndex(patterned);
+}
+
+function ownersOf(protocols: readonly AppProtocol[]): ReadonlyMap<BufferDefinition, string> {
+  const owners = new Map<BufferDefinition, string>();
+  for (const { name, buffers } of protocols) for (const buffer of buffers) owners.set(buffer, name);
+  return owners;
+}
+
+function appProtocolOf(rule: Rule, owners: ReadonlyMap<BufferDefinition, string>): string | null {
+  if (rule.protocol.app !== null) return rule.protocol.app;
+  for (const { buffer } of rule.inspections) if (buffer !== null) return owners.get(buffer) ?? null;
+  return null;
+}

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { mergeConfig } from '../../src/config/config.ts';
+import { compileRuleset } from '../../src/service/rule-set.ts';
+import { buildIcmp, buildTcp, buildUdp } from '../support/packets.ts';
+import { conversation, datagrams, Player, playPackets } from '../support/play.ts';
+import { alertsOf, down, up } from './support.ts';
+
+describe('rules without content', () => {
+  test('on addresses alone alert once for each direction of a flow', () => {
+    const rules = 'alert ip any any -> any any (sid:1;)';
+    expect(alertsOf(rules, [up('a'), down('b'), up('c')])).toEqual([1, 1]);
+    expect(alertsOf('alert ip 192.0.2.1 any -> any any (sid:1;)', [up('a'), down('b'), up('c')])).toEqual([1]);
+    const flows = [40_000, 40_001].flatMap((clientPort) => datagrams([up('a'), up('b')], { clientPort }));
+    expect(playPackets(flows, { rules }).alerts).toEqual([1, 1]);
+  });
+
+  test('on ports alert for each packet, as in Suricata', () => {
+    expect(
+      playPackets(datagrams([up('a'), down('b'), up('c')]), { rules: 'alert udp any any -> any 53 (sid:1;)' }).alerts,
+    ).toEqual([1, 1]);
+  });
+
+  test('in both directions match either way', () => {
+    const packets = datagrams([up('a'), down('b')]);
+    const both = 'alert udp 192.0.2.2 53 <> any any (dsize:1; sid:1;)';
+    expect(playPackets(packets, { rules: both }).alerts).toEqual([1, 1]);
+    expect(playPackets(packets, { rules: both.replace('<>', '->') }).alerts).toEqual([1]);
+    expect(playPackets(packets, { rules: both.replace(' 53 ', ' 54 ') }).alerts).toEqual([]);
+  });
+});
+
+describe('packets without flow', () => {
+  test('fragments meet rules on packets', () => {
+    const rules = [
+      'alert ip any any -> any any (fragbits:M; sid:1;)',
+      'alert ip any any -> any any (flow:to_server; dsize:>0; sid:2;)',
+    ].join('\n');
+    const fragment = buildUdp({ payload: 'x'.repeat(200), moreFragments: true });
+    expect(playPackets([fragment], { rules, config: { checks: { policy: 'off' } } }).alerts).toEqual([1]);
+  });
+
+  test('ICMP meets its rules', () => {
+    const rules = 'alert icmp any any -> any any (itype:8; content:"ping"; sid:1;)';
+    expect(
+      playPackets([buildIcmp({ payload: 'a ping' }), buildIcmp({ type: 0, payload: 'a ping' })], { rules }).alerts,
+    ).toEqual([1]);
+  });
+});
+
+describe('the state of the flow', () => {
+  const turns = [up('a'), down('b')];
+  const rule = (state: string): string => `alert tcp any any -> any any (flow:${state}; flags:+A; sid:1;)`;
+  const packets = conversation(turns);
+  const numbersOf = (state: string): number[] => {
+    const player = new Player({ rules: rule(state) });
+    return packets.flatMap((packet, i) => {
+      const before = player.played.alerts.length;
+      player.send(packet);
+      return player.played.alerts.length > before ? [i + 1] : [];
+    });
+  };
+
+  test('established begins with the packet that completes the handshake', () => {
+    expect(numbersOf('established')).toEqual(packets.map((_, i) => i + 1).filter((number) => number >= 3));
+  });
+
+  test('not_established ends there', () => {
+    expect(numbersOf('not_established')).toEqual([2]);
+  });
+
+  test('stateless does not ask', () => {
+    expect(numbersOf('stateless')).toEqual(packets.map((_, i) => i + 1).filter((number) => number >= 2));
+  });
+
+  test('of UDP is established when both have sent', () => {
+    const rules = 'alert udp any any -> any any (flow:established; content:"x"; sid:1;)';
+    expect(playPackets(datagrams([up('x'), up('x'), down('x'), up('x')]), { rules }).alerts).toEqual([1, 1]);
+  });
+});
+
+describe('data of a SYN', () => {
+  test('is judged as data of the connection: its receiver may read it at once', () => {
+    const syn = buildTcp({ flags: 'S', sequence: 1000, payload: 'GET /attack HTTP/1.1\r\nHost: a\r\n\r\n' });
+    const rules = [
+      'drop http any any -> any any (flow:established,to_server; http.uri; content:"/attack"; sid:1;)',
+      'drop tcp any any -> any any (flow:established,to_server; content:"/attack"; sid:2;)',
+    ].join('\n');
+    const { alerts, dropped } = playPackets([syn], { rules, mode: 'prevent' });
+    expect({ alerts: alerts.sort(), dropped }).toEqual({ alerts: [1, 2], dropped: [1] });
+  });
+});
+
+describe('actions', () => {
+  test('a pass rule exempts the flow from then on', () => {
+    const rules = [
+      'alert tcp any any -> any any (content:"attack"; sid:1;)',
+      'pass tcp any any -> any any (content:"trusted"; sid:2;)',
+    ].join('\n');
+    expect(alertsOf(rules, [up('attack'), up('trusted'), up('attack')])).toEqual([1]);
+    expect(alertsOf(rules, [up('trusted attack'), up('attack')])).toEqual([]);
+  });
+
+  test('noalert says nothing and blocks all the same', () => {
+    const rules = 'drop tcp any any -> any any (content:"attack"; noalert; sid:1;)';
+    const { alerts, dropped } = playPackets(conversation([up('attack')]), { rules, mode: 'prevent' });
+    expect({ alerts, first: dropped[0] }).toEqual({ alerts: [], first: 4 });
+  });
+
+  test('are told in the order in which they are judged', () => {
+    const rules = [
+      'alert udp any any -> any any (content:"x"; priority:1; sid:1;)',
+      'drop udp any any -> any any (content:"x"; sid:2;)',
+      'alert udp any any -> any any (content:"x"; priority:2; sid:3;)',
+      'reject udp any any -> any any (content:"x"; sid:4;)',
+    ].join('\n');
+    expect(playPackets(datagrams([up('x')]), { rules }).alerts).toEqual([2, 4, 1, 3]);
+  });
+});
+
+describe('rules that are replaced while flows live', () => {
+  const compile = (text: string) =>
+    compileRuleset({ files: [{ file: 'test.rules', text }], classification: null, reference: null }, mergeConfig({}))
+      .ruleset;
+  const replaced = (first: string, second: string, turns: Parameters<typeof conversation>[0], at: number): number[] => {
+    const player = new Player({ rules: first });
+    conversation(turns).forEach((packet, i) => {
+      if (i === at) player.played.pipeline.replaceRules(compile(second));
+      player.send(packet);
+    });
+    return player.finish().alerts;
+  };
+  const other = 'alert tcp any any -> any any (content:"other"; priority:1; sid:9;)';
+  const attack = 'alert tcp any any -> any any (content:"one"; content:"two"; sid:1;)';
+  // SYN, SYN-ACK, ACK, first data, ACK: the change comes before the second data.
+  const AT = 5;
+
+  test('find what straddles the change', () => {
+    expect(replaced(attack, `${other}\n${attack}`, [up('on'), up('e two')], AT)).toEqual([1]);
+    expect(replaced(attack, `${other}\n${attack}`, [up('one'), up('two')], AT)).toEqual([1]);
+    expect(replaced(other, attack, [up('one'), up('two')], AT)).toEqual([1]);
+  });
+
+  test('do not find again what the same rule has found', () => {
+    expect(replaced(attack, `${other}\n${attack}`, [up('one two'), up('x')], AT)).toEqual([1]);
+    const http = 'alert http any any -> any any (http.request_body; content:"abc"; sid:1;)';
+    const request = [up('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc'), up('def')];
+    expect(replaced(http, `${other}\n${http}`, request, AT)).toEqual([1]);
+  });
+
+  test('that are gone are not judged', () => {
+    expect(replaced(attack, other, [up('one'), up('two')], AT)).toEqual([]);
+    expect(replaced(`${other}\n${attack}`, attack, [up('one'), up('two other')], AT)).toEqual([1]);
+  });
+
+  test('go on with transactions under way', () => {
+    const http = 'alert http any any -> any any (http.uri; content:"/form"; http.request_body; content:"def"; sid:1;)';
+    const request = [up('POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc'), up('def')];
+    expect(replaced(http, `${other}\n${http}`, request, AT)).toEqual([1]);
+  });
+});

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PortTable } from '../../src/detect/port-table.ts';
+import type { Rule } from '../../src/rules/rule.ts';
+import { rulesOf } from '../support/rules.ts';
+
+const indexed = (rules: readonly Rule[]) => rules.map((rule, index) => ({ rule, index }));
+const sorted = (answer: Int32Array): number[] => [...answer].sort((a, b) => a - b);
+
+/** Every rule, asked one by one. */
+function naive(rules: readonly Rule[], source: number, destination: number): number[] {
+  const fits = (rule: Rule, from: number, to: number): boolean =>
+    rule.sourcePorts.contains(from) && rule.destinationPorts.contains(to);
+  return rules.flatMap((rule, index) =>
+    fits(rule, source, destination) || (rule.isBidirectional && fits(rule, destination, source)) ? [index] : [],
+  );
+}
+
+test('without rules, nothing fits', () => {
+  expect(new PortTable([]).hasRules(1, 2)).toBe(false);
+});
+
+test('rules of any ports fit at once', () => {
+  const table = new PortTable(indexed(rulesOf('alert tcp any any -> any any (sid:1;)')));
+  expect(sorted(table.rulesFor(0, 65_535))).toEqual([0]);
+});
+
+test('answers as every rule asked one by one', () => {
+  const number = fc.oneof(fc.constantFrom(0, 1, 79, 80, 81, 443, 1023, 1024, 65_534, 65_535), fc.nat(65_535));
+  const range = fc.tuple(number, number).map(([a, b]) => `${Math.min(a, b)}:${Math.max(a, b)}`);
+  const item = fc.oneof(number.map(String), range);
+  const ports = fc.oneof(
+    fc.constant('any'),
+    item,
+    item.filter((text) => text !== '0:65535').map((text) => `!${text}`),
+    fc.array(item, { minLength: 1, maxLength: 4 }).map((items) => `[${items.join()}]`),
+  );
+  const rule = fc.tuple(ports, fc.constantFrom('->', '<>'), ports);
+  fc.assert(
+    fc.property(
+      fc.array(rule, { maxLength: 8 }),
+      fc.array(fc.tuple(number, number), { minLength: 1, maxLength: 20 }),
+      (specs, pairs) => {
+        const text = specs.map(([from, arrow, to], i) => `alert tcp any ${from} ${arrow} any ${to} (sid:${i + 1};)`);
+        const rules = rulesOf(text.join('\n'));
+        const table = new PortTable(indexed(rules));
+        for (const [source, destination] of [...pairs, ...pairs]) {
+          const expected = naive(rules, source, destination);
+          expect(sorted(table.rulesFor(source, destination))).toEqual(expected);
+          expect(table.hasRules(source, destination)).toBe(expected.length > 0);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('who scans all ports does not fill the memory', () => {
+  // A thousand classes on each side: a million pairs, of which most have an answer of their own.
+  const rules = rulesOf(
+    Array.from({ length: 500 }, (_, i) => `alert tcp any ${i * 64}: -> any ${i * 60}: (sid:${i + 1};)`).join('\n'),
+  );
+  const table = new PortTable(indexed(rules));
+  const before = process.memoryUsage().arrayBuffers;
+  for (let source = 0; source < 65_536; source += 500) {
+    for (let destination = 0; destination < 65_536; destination += 211) table.rulesFor(source, destination);
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 2 ** 20);
+  expect(sorted(table.rulesFor(6400, 6000))).toEqual(naive(rules, 6400, 6000));
+});

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EMPTY_BYTES } from '../../src/base/bytes.ts';
+import { StreamWindow, TAIL_BYTES, WHOLE_BYTES, WindowMemory } from '../../src/detect/stream-window.ts';
+import type { Inspected } from '../../src/rules/rule.ts';
+
+/** Byte at every offset of the stream, so that a wrong place is a wrong byte. */
+const byteAt = (offset: number): number => (offset * 31 + (offset >> 8)) & 0xff;
+const chunkAt = (offset: number, length: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => byteAt(offset + i));
+const emptyView = (): Inspected => ({ bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 });
+
+function expectStream({ bytes, start, end, skippedBytes }: Inspected): void {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] !== byteAt(skippedBytes + at)) throw new Error(`wrong byte at ${skippedBytes + at}`);
+  }
+}
+
+test('shows the newest bytes with as much before them as is promised, whatever the pieces', () => {
+  const piece = fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3000 }), fc.constant(65_000));
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 60 }), (lengths) => {
+      const memory = new WindowMemory(2 ** 20);
+      const window = new StreamWindow(memory);
+      const view = emptyView();
+      let offset = 0;
+      for (const length of lengths) {
+        // The chunk lies somewhere in a larger buffer.
+        const chunk = new Uint8Array(length + 7);
+        chunk.set(chunkAt(offset, length), 5);
+        expect(window.append(chunk, 5, 5 + length, offset, view)).toBe(true);
+        expectStream(view);
+        const before = view.end - length;
+        expect(view.skippedBytes + view.end).toBe(offset + length);
+        expect(before).toBeGreaterThanOrEqual(offset <= WHOLE_BYTES - 65_000 ? offset : Math.min(offset, TAIL_BYTES));
+        if (offset + length <= WHOLE_BYTES) expect(view.skippedBytes).toBe(0);
+        offset += length;
+        expect(memory.usedBytes).toBe(window.bytes.length);
+        expect(memory.usedBytes).toBeLessThanOrEqual(offset <= WHOLE_BYTES ? WHOLE_BYTES : 2 * TAIL_BYTES);
+      }
+      window.release();
+      expect(memory.usedBytes).toBe(0);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('behind a gap it begins anew', () => {
+  const window = new StreamWindow(new WindowMemory(2 ** 20));
+  const view = emptyView();
+  window.append(chunkAt(0, 100), 0, 100, 0, view);
+  window.append(chunkAt(150, 10), 0, 10, 150, view);
+  expect(view).toMatchObject({ start: 0, end: 10, skippedBytes: 150 });
+  expectStream(view);
+});
+
+describe('at the memory limit', () => {
+  test('the piece in hand is still shown behind what is kept, and the caller is told', () => {
+    const memory = new WindowMemory(1024);
+    const window = new StreamWindow(memory);
+    const view = emptyView();
+    expect(window.append(chunkAt(0, 1000), 0, 1000, 0, view)).toBe(true);
+    expect(window.append(chunkAt(1000, 1000), 0, 1000, 1000, view)).toBe(false);
+    expect(view).toMatchObject({ start: 0, end: 2000, skippedBytes: 0 });
+    expectStream(view);
+    expect(memory.usedBytes).toBeLessThanOrEqual(1024);
+    window.append(chunkAt(2000, 10), 0, 10, 2000, view);
+    expect(view.end).toBeGreaterThan(10);
+    expectStream(view);
+  });
+
+  test('others go on when somebody gives memory back', () => {
+    const memory = new WindowMemory(1024);
+    const [first, second] = [new StreamWindow(memory), new StreamWindow(memory)];
+    const view = emptyView();
+    expect(first.append(chunkAt(0, 1000), 0, 1000, 0, view)).toBe(true);
+    expect(second.append(chunkAt(0, 1000), 0, 1000, 0, view)).toBe(false);
+    expectStream(view);
+    first.release();
+    expect(second.append(chunkAt(1000, 1000), 0, 1000, 1000, view)).toBe(true);
+    expect(view).toMatchObject({ end: 1000, skippedBytes: 1000 });
+    expectStream(view);
+  });
+});
