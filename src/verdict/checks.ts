@@ -1,4 +1,4 @@
-import { HTTP_EVENTS } from '../app/http/events.ts';
+import { APP_EVENTS } from '../app/index.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
 import { FLOW_EVENTS } from '../flow/table.ts';
 import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
@@ -35,7 +35,7 @@ export const CHECKS: readonly Check[] = [
   ...checksOf(WIRE_EVENTS, 'decode', (name) => !REMARKABLE_WIRE_EVENTS.has(name)),
   ...checksOf(FLOW_EVENTS, 'stream', () => true),
   ...checksOf(STREAM_EVENTS, 'stream', (name) => DROPPING_STREAM_EVENTS.has(name)),
-  ...Object.entries(HTTP_EVENTS).map(([name, { summary, drops }]): Check => {
+  ...[...APP_EVENTS].map(([name, { summary, drops }]): Check => {
     return { name, type: 'applayer', summary, byDefault: drops ? 'drop' : 'report' };
   }),
 ];
