@@ -3,7 +3,7 @@ import { appProtocols } from './app/index.ts';
 import type { AppSink, Stage, Transaction } from './app/protocol.ts';
 import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
-import { type Direction, TO_CLIENT } from './base/direction.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import type { Config } from './config/config.ts';
 import { Detector } from './detect/detector.ts';
@@ -28,6 +28,7 @@ import {
 } from './verdict/judge.ts';
 import { Decoder } from './wire/decode.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from './wire/packet.ts';
+import { TCP_FLAG } from './wire/tcp.ts';
 
 export interface PipelineOptions {
   readonly config: Config;
@@ -67,8 +68,9 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   ...CHECKS.map(({ name }) => `check.${name.replace('.', '_')}`),
 ];
 
-/** Idle flows are looked for this often, in packets' time. */
-const EXPIRE_INTERVAL_MS = 250;
+/** Idle flows are looked for this often, in packets' time: 50,000 can end in a second. */
+const EXPIRE_INTERVAL_MS = 20;
+const DNS_PORT = 53;
 /** Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". */
 const EXPIRE_MAX_FLOWS = 1_000;
 
@@ -93,7 +95,11 @@ export class Pipeline implements StreamConsumer, AppSink {
   #packet!: Packet;
   readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
   readonly #findings: Findings;
+  /** Of bytes that it delivers, rules on the stream could not see all that they would need. */
+  #reachesLimit = false;
   readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
+  /** With this packet, a direction of its flow came to its end. */
+  #hasEnded = false;
   #nextExpiryMs = Number.NEGATIVE_INFINITY;
 
   readonly #at: Record<
@@ -132,7 +138,9 @@ export class Pipeline implements StreamConsumer, AppSink {
       windowMemoryBytes: config.stream.memoryBytes,
     });
     this.#findings = {
-      isCondemned: false,
+      condemnedBy: null,
+      isBareReset: false,
+      isVital: false,
       failedCheck: null,
       hasBrokenProtocol: false,
       outcome: 'inspected',
@@ -195,12 +203,13 @@ export class Pipeline implements StreamConsumer, AppSink {
   // --- StreamConsumer: contiguous bytes of the packet in hand ---
 
   onData(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number): void {
-    this.#context.isEstablished = this.#streams.isEstablished(flow);
-    this.#context.isInStream = true;
+    const meetsRules = this.#meetsRules(flow);
+    const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);
     this.#context.app = this.#apps.protocol(flow)?.name ?? null;
-    if (!this.#meetsRules(flow) || direction !== this.#packet.direction) return;
-    if (!this.#detector.onStream(bytes, start, end, offset)) this.counters.increment('detect.stream_window_memcap');
+    if (!meetsRules || (this.#detector.judgeStream() && isKept)) return;
+    this.#reachesLimit = true;
+    this.counters.increment('detect.stream_window_memcap');
   }
 
   onGap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
@@ -208,6 +217,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   onEnd(flow: FlowSlot, direction: Direction): void {
+    this.#context.isEstablished = this.#streams.isEstablished(flow);
+    this.#hasEnded = true;
     this.#apps.end(flow, direction);
   }
 
@@ -230,7 +241,9 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   #begin(packet: Packet): Findings {
     const findings = this.#findings;
-    findings.isCondemned = false;
+    findings.condemnedBy = null;
+    findings.isBareReset = false;
+    findings.isVital = false;
     findings.failedCheck = null;
     findings.hasBrokenProtocol = false;
     findings.outcome = 'inspected';
@@ -244,9 +257,14 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   #inspectFlow(packet: Packet): void {
-    if ((this.#flows.flags[packet.flow]! & FLOW_FLAG.condemned) !== 0) {
-      this.#findings.isCondemned = true;
-      return;
+    const flags = this.#flows.flags[packet.flow]!;
+    const isVital = (flags & FLOW_FLAG.ownQuery) !== 0 && isAnswer(packet, this.#flows);
+    this.#findings.isVital = isVital;
+    if ((flags & FLOW_FLAG.condemned) !== 0) {
+      this.#findings.condemnedBy = condemnedBy(flags);
+      this.#findings.isBareReset = isBareReset(packet);
+      // One that passes nevertheless is inspected like any other, and told of.
+      if (!isVital || (flags & FLOW_FLAG.broken) !== 0) return;
     }
     if (packet.protocol === IP_PROTOCOL.tcp) {
       // Its receiver drops a segment with a bad checksum: the bytes of the stream are those of another one.
@@ -256,13 +274,17 @@ export class Pipeline implements StreamConsumer, AppSink {
     } else {
       this.#context.isEstablished = this.#flows.packets[packet.flow * 2 + TO_CLIENT]! > 0;
     }
+    if (packet.destinationPort === DNS_PORT && opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
     this.#context.app = this.#apps.protocol(packet.flow)?.name ?? null;
     this.#inspectPacket();
   }
 
   #trackTcp(packet: Packet): void {
     const known = packet.events.length;
-    this.#findings.outcome = outcomeOf(this.#streams.packet(packet), packet);
+    this.#reachesLimit = false;
+    const outcome = this.#streams.packet(packet);
+    this.#context.isInStream = belongsToStream(outcome);
+    this.#findings.outcome = this.#reachesLimit ? 'memory-limit' : outcomeOf(outcome, packet);
     // The capture cut its end off, or it was too large for the queue.
     if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';
     if (packet.events.length > known) this.#weighEvents(known);
@@ -284,11 +306,12 @@ export class Pipeline implements StreamConsumer, AppSink {
     const counter = isDropped ? this.#at.blocked : this.#at.accepted;
     this.counters.values[counter] = this.counters.values[counter]! + 1;
     if (packet.flow !== NO_FLOW) {
-      if (judgement.condemnsFlow) this.#mark(packet.flow, FLOW_FLAG.condemned);
+      if (judgement.condemnsFlow) this.#condemn(packet.flow);
       if (judgement.exemptsFlow) this.#mark(packet.flow, FLOW_FLAG.passed);
     }
     if (judgement.reportedMatches > 0) this.#reportAlerts(packet);
     if (isDropped) this.#reportDrop(packet);
+    if (this.#hasEnded) this.#letGo(packet.flow);
     return judgement.verdict;
   }
 
@@ -310,6 +333,21 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   #mark(flow: FlowSlot, flag: number): void {
     this.#flows.flags[flow] = this.#flows.flags[flow]! | flag;
+  }
+
+  #condemn(flow: FlowSlot): void {
+    const { check, rejects } = this.judgement;
+    this.#mark(flow, FLOW_FLAG.condemned);
+    if (check !== null) this.#mark(flow, FLOW_FLAG.broken);
+    else if (rejects) this.#mark(flow, FLOW_FLAG.rejected);
+  }
+
+  /** A connection that is over is remembered for its last packets, but needs nothing of its content any more. */
+  #letGo(flow: FlowSlot): void {
+    this.#hasEnded = false;
+    if (flow === NO_FLOW || !this.#streams.isOver(flow)) return;
+    this.#apps.release(flow);
+    this.#detector.forgetStreams(flow);
   }
 
   #forget(flow: FlowSlot): void {
@@ -352,7 +390,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       const { rule, transaction } = this.#detector.matches[i]!;
       if (rule.isSilent) continue;
       this.counters.increment('detect.alert');
-      const isBlocked = this.#settings.mode === 'prevent' && blocks(rule);
+      const isBlocked = this.#settings.mode === 'prevent' && blocks(rule) && !this.#findings.isVital;
       const facts: AlertFacts = {
         rule,
         isBlocked,
@@ -387,6 +425,32 @@ const httpOptions = ({ http }: Config): Partial<HttpOptions> => ({
   maxResponseBodyBytes: http.responseBodyBytes,
   maxPathSlashes: http.maxSlashes,
 });
+
+/** Flags of `FlowTable.flags`, of a flow that is condemned. */
+function condemnedBy(flags: number): 'drop' | 'reject' | 'check' {
+  if ((flags & FLOW_FLAG.broken) !== 0) return 'check';
+  return (flags & FLOW_FLAG.rejected) !== 0 ? 'reject' : 'drop';
+}
+
+const isBareReset = (packet: Packet): boolean =>
+  packet.protocol === IP_PROTOCOL.tcp && (packet.tcpFlags & TCP_FLAG.rst) !== 0 && packet.payloadBytes === 0;
+
+/**
+ * A query of this host itself: it came in by no interface. Who begins a UDP flow is known; of TCP only a SYN shows it,
+ * or anybody could send from port 53 and be taken for a DNS server.
+ */
+function opensQuery(packet: Packet): boolean {
+  if (packet.inInterface !== 0 || packet.direction !== TO_SERVER) return false;
+  if (packet.protocol === IP_PROTOCOL.udp) return true;
+  return packet.protocol === IP_PROTOCOL.tcp && (packet.tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn;
+}
+
+const isAnswer = (packet: Packet, flows: FlowTable): boolean =>
+  packet.direction === TO_CLIENT && flows.serverPort(packet.flow) === DNS_PORT;
+
+/** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
+const belongsToStream = (outcome: StreamOutcome): boolean =>
+  outcome === 'inspected' || outcome === 'kept' || outcome === 'resent' || outcome === 'gap' || outcome === 'bypassed';
 
 /** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
 function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {

@@ -5,7 +5,7 @@ import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import { LINK } from '../src/wire/packet.ts';
 import { buildTcp, buildUdp } from './support/packets.ts';
-import { conversation, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
+import { conversation, datagrams, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
 
 const RULE =
   'drop http any any -> any any (msg:"attack"; flow:established,to_server; http.uri; content:"/attack"; sid:1;)';
@@ -63,6 +63,106 @@ describe('rules', () => {
     expect(playPackets(withoutHandshake, { rules: RULE, midstreamUntilMs: Number.POSITIVE_INFINITY }).alerts).toEqual([
       1,
     ]);
+  });
+});
+
+describe('reject rules', () => {
+  const rules = RULE.replace('drop', 'reject');
+  const packets = conversation([request('/attack'), RESPONSE]);
+  const reset = (direction: 0 | 1): Uint8Array =>
+    buildTcp({
+      source: direction === 0 ? '192.0.2.1' : '192.0.2.2',
+      destination: direction === 0 ? '192.0.2.2' : '192.0.2.1',
+      sourcePort: direction === 0 ? 40_000 : 80,
+      destinationPort: direction === 0 ? 80 : 40_000,
+      flags: 'RA',
+    });
+
+  test('whoever sends on the connection is told, and the resets that tell it pass', () => {
+    const player = new Player({ rules, mode: 'prevent' });
+    const { judgement } = player.played.pipeline;
+    const outcomes = packets.map((packet) => [player.send(packet), judgement.rejects]);
+    expect(outcomes.slice(0, 3)).toEqual([
+      [true, false],
+      [true, false],
+      [true, false],
+    ]);
+    expect(outcomes.slice(3)).toEqual(outcomes.slice(3).map(() => [false, true]));
+    expect([player.send(reset(TO_CLIENT)), judgement.rejects]).toEqual([true, false]);
+    expect(player.send(reset(TO_SERVER))).toBe(true);
+  });
+
+  test('a reset with data does not pass', () => {
+    const player = new Player({ rules, mode: 'prevent' });
+    for (const packet of packets) player.send(packet);
+    const withData = buildTcp({
+      source: '192.0.2.1',
+      destination: '192.0.2.2',
+      sourcePort: 40_000,
+      destinationPort: 80,
+      flags: 'R',
+      payload: 'x',
+    });
+    expect(player.send(withData)).toBe(false);
+  });
+
+  test('detect mode rejects nothing', () => {
+    const player = new Player({ rules });
+    for (const packet of packets) {
+      expect(player.send(packet)).toBe(true);
+      expect(player.played.pipeline.judgement.rejects).toBe(false);
+    }
+    expect(player.played.alerts).toEqual([1]);
+  });
+});
+
+describe('answers to DNS queries of this host', () => {
+  const ANSWER_RULE = 'drop ip any any -> any any (msg:"answer"; content:"answer"; sid:1;)';
+  const ask: Turn = { direction: TO_SERVER, bytes: fromLatin1('a question') };
+  const answer: Turn = { direction: TO_CLIENT, bytes: fromLatin1('an answer') };
+  const prevent = { mode: 'prevent', rules: ANSWER_RULE } as const;
+  const ETH0 = 2;
+
+  test('are reported and never blocked by a rule, over UDP and TCP', () => {
+    for (const packets of [datagrams([ask, answer, answer]), conversation([ask, answer], { serverPort: 53 })]) {
+      const { alerts, blockedAlerts, dropped } = playPackets(packets, prevent);
+      expect(alerts.length).toBeGreaterThan(0);
+      expect({ blockedAlerts, dropped }).toEqual({ blockedAlerts: [], dropped: [] });
+    }
+  });
+
+  test('arrive although a rule dropped a query', () => {
+    const rules = 'drop udp any any -> any 53 (msg:"query"; content:"bad"; sid:1;)';
+    const bad: Turn = { direction: TO_SERVER, bytes: fromLatin1('a bad question') };
+    expect(playPackets(datagrams([ask, bad, ask, answer]), { mode: 'prevent', rules }).dropped).toEqual([2, 3]);
+  });
+
+  test.each([
+    ['the same from another port', datagrams([ask, answer], { serverPort: 54 })],
+    ['somebody who sends from port 53 unasked', datagrams([answer])],
+    ['questions', datagrams([{ direction: TO_SERVER, bytes: answer.bytes }])],
+    ['a TCP connection whose beginning was not seen', conversation([ask, answer], { serverPort: 53 }).slice(2)],
+  ])('are nothing else: %s', (_name, packets) => {
+    const { blockedAlerts } = playPackets(packets, { ...prevent, midstreamUntilMs: Number.POSITIVE_INFINITY });
+    expect(blockedAlerts).toEqual([1]);
+  });
+
+  test('are not those of a DNS server on this host', () => {
+    const player = new Player(prevent);
+    const [query, reply] = datagrams([ask, answer]);
+    expect([player.send(query!, ETH0), player.send(reply!)]).toEqual([true, false]);
+  });
+
+  test('are dropped when they are malformed', () => {
+    const [query] = datagrams([ask]);
+    const broken = buildUdp({
+      source: '192.0.2.2',
+      destination: '192.0.2.1',
+      sourcePort: 53,
+      destinationPort: 40_000,
+      lengthBytes: 100,
+    });
+    expect(playPackets([query!, broken], prevent).dropReasons).toEqual(['udp.pkt_too_small']);
   });
 });
 

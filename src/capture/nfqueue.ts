@@ -12,7 +12,7 @@ import { CHECKSUM, type ChecksumState, LINK, type Packet } from '../wire/packet.
 import type { PacketSource, Verdict } from './source.ts';
 import { WallClock } from './wall-clock.ts';
 
-const { START, BYTES, WIRE_BYTES, SKB_INFO: INFO, IN_INTERFACE, OUT_INTERFACE } = QUEUE_COLUMN;
+const { START, BYTES, WIRE_BYTES, SKB_INFO: INFO, MARK, IN_INTERFACE, OUT_INTERFACE } = QUEUE_COLUMN;
 
 /**
  * Packets of one system call. More of them save calls under load but touch more memory: with GSO a batch of bulk
@@ -108,6 +108,11 @@ export class NfqueueSource implements PacketSource {
     packet.inInterface = rows[at + IN_INTERFACE]!;
     packet.outInterface = rows[at + OUT_INTERFACE]!;
     packet.isLoopback = packet.inInterface === LOOPBACK_INTERFACE || packet.outInterface === LOOPBACK_INTERFACE;
+  }
+
+  /** The mark with which the packet came. */
+  mark(row: number): number {
+    return this.#rows[row * QUEUE_COLUMNS + MARK]!;
   }
 
   decide(row: number, verdict: Verdict, mark: number): void {

@@ -1,13 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import {
-  type Config,
-  FAILURES,
-  type Failure as FailureMode,
-  HOOKS,
-  type Hook,
-  type Overrides,
-} from '../config/config.ts';
-import { hostVariables } from '../service/host-variables.ts';
+import { FAILURES, type Failure as FailureMode, HOOKS, type Hook, type Overrides } from '../config/config.ts';
+import { HostAddresses } from '../service/host-variables.ts';
 import { MachineError } from '../service/machine-error.ts';
 import { runInline } from '../service/run.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
@@ -28,7 +21,7 @@ export function registerRun(program: Command): void {
     program.command('run').description('inspect the traffic of this host as it passes, and block (needs root)'),
   )
     .option('--queue-start <number>', 'number of the first queue (default: 0)', integer(0, 0xffff))
-    .option('--queues <number>', 'queues, each with a thread (default: one for each processor)', integer(1, 256))
+    .option('--queues <number>', 'queues, each with a thread (default: one for each processor but one)', integer(1, 256))
     .option('--hooks <list>', `what to inspect, of ${HOOKS.join(',')} (default: input,output)`, hooks)
     .option('--interface <name>', 'only this interface; repeatable. Loopback is left alone unless named', collect)
     .addOption(
@@ -42,15 +35,22 @@ export function registerRun(program: Command): void {
 }
 
 async function run(options: RunOptions): Promise<void> {
-  const host = hostVariables();
-  const { config, log } = settingsFrom(options, overridesOf(options), host);
-  if (config.queue.hooks.includes('forward') && isHostAlone(config, host)) {
+  const addresses = new HostAddresses();
+  const { config, log } = settingsFrom(options, overridesOf(options), addresses.variables);
+  const isHostAlone = config.variables.addresses.HOME_NET === addresses.homeNet;
+  if (config.queue.hooks.includes('forward') && isHostAlone) {
     log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
   }
   const { texts, ruleset, errors } = loadRules(config);
   if (errors > 0) log.warn(`${errors} rules were refused: "vpatch rules check" says why`);
   try {
-    await runInline({ config, rules: texts, ruleCount: ruleset.rules.length, log });
+    await runInline({
+      config,
+      rules: texts,
+      ruleCount: ruleset.rules.length,
+      log,
+      addresses: isHostAlone ? addresses : null,
+    });
   } catch (error) {
     if (error instanceof MachineError) throw new Failure(EXIT.machine, error.message);
     if (error instanceof RangeError || isFileError(error)) throw new Failure(EXIT.usage, error.message);
@@ -70,9 +70,6 @@ function overridesOf({ queueStart, queues, hooks: wanted, fail, managementPort, 
     ...(fail !== undefined && { failure: { engine: fail } }),
   };
 }
-
-const isHostAlone = ({ variables }: Config, host: Overrides): boolean =>
-  variables.addresses.HOME_NET === host.variables?.addresses?.HOME_NET;
 
 /** Of the event file; its message names it. */
 const isFileError = (error: unknown): error is Error => error instanceof Error && 'code' in error && 'path' in error;

@@ -73,7 +73,7 @@ export interface Config {
   readonly queue: {
     /** Number of the first queue. */
     readonly start: number;
-    /** Null: one for each processor. */
+    /** Null: one for each processor but one, which is left to the services. */
     readonly count: number | null;
     readonly lengthPackets: number;
     readonly hooks: readonly Hook[];
@@ -81,6 +81,8 @@ export interface Config {
     readonly interfaces: readonly string[];
     /** TCP ports of this host whose traffic is never inspected nor dropped. */
     readonly managementPorts: readonly number[];
+    /** The bit of the packet mark that tells our firewall rules to reject a packet. Null: `reject` rules only drop. */
+    readonly rejectMark: number | null;
   };
   readonly outputs: {
     readonly eve: {
@@ -129,6 +131,7 @@ export const DEFAULTS: Config = freeze({
     hooks: ['input', 'output'],
     interfaces: [],
     managementPorts: [],
+    rejectMark: 0x20000000,
   },
   outputs: { eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS } },
   log: { level: 'info' },

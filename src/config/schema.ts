@@ -27,6 +27,7 @@ const MAX_FLOWS = 4_000_000;
 const MAX_QUEUES = 256;
 /** What libpcre and Vectorscan take as one buffer, with room to spare. */
 const MAX_MESSAGE_BYTES = 256 * MIB;
+const MARK_BITS = Array.from({ length: 32 }, (_, bit) => 2 ** bit);
 const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 const INTERFACE_NAME = /^[^\s/]{1,15}$/;
 
@@ -146,6 +147,12 @@ const checkException = section({
 
 const managementPort = whole(1, MAX_U16);
 
+/** A packet mark has 32 bits. */
+const markBit = expecting<number | null>('one bit such as 0x20000000, or none', (value) => {
+  if (value === 'none') return null;
+  return typeof value === 'number' && MARK_BITS.includes(value) ? value : undefined;
+});
+
 /** The configuration file: which keys there are, what each may be, which field each sets. */
 export const configSchema: z.ZodType<Overrides> = section({
   mode: key('mode', oneOf(MODES)),
@@ -237,6 +244,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       hooks: key('hooks', list(alternatives(HOOKS), oneOf(HOOKS))),
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
       'management-ports': key('managementPorts', list('TCP ports', managementPort)),
+      'reject-mark': key('rejectMark', markBit),
     }),
   ),
   outputs: key(

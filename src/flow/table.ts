@@ -18,7 +18,18 @@ export const LOOKUP = {
 export type Lookup = (typeof LOOKUP)[keyof typeof LOOKUP];
 
 /** Bits of `FlowTable.flags`. The table clears them when a flow begins; who sets them is not its business. */
-export const FLOW_FLAG = { condemned: 0x01, passed: 0x02, bypassed: 0x04, alerted: 0x08 } as const;
+export const FLOW_FLAG = {
+  condemned: 0x01,
+  passed: 0x02,
+  bypassed: 0x04,
+  alerted: 0x08,
+  /** Condemned by a rule that rejects. */
+  rejected: 0x10,
+  /** Condemned by an always-on check. */
+  broken: 0x20,
+  /** This host opened it, to ask a DNS server. */
+  ownQuery: 0x40,
+} as const;
 
 /**
  * `timeout`: idle for too long. `evicted`: it was over and made room for another. `reused`: a new connection took its

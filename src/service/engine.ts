@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Verdict } from '../capture/source.ts';
-import type { Mode } from '../config/config.ts';
+import type { Config, Mode } from '../config/config.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
+import type { RuleVariables } from '../rules/header-sets.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
-import { compileRuleset } from './rule-set.ts';
+import { compileRuleset, type RuleTexts } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** Connections from before the start are followed from where they are, for as long: Deep Security's cold start. */
@@ -18,10 +19,16 @@ const COLD_START_MS = 5 * 60_000;
 export class Engine implements Inspector {
   readonly #pipeline: Pipeline;
   readonly #eve: EveWriter;
+  readonly #rules: RuleTexts;
+  readonly #config: Config;
+  readonly #rejectMark: number;
 
   /** Compiles the rules, which takes its time: not while a queue is waiting. */
   constructor(settings: WorkerSettings, events: LineOutput, nowMs: number) {
     const { config, mode, worker } = settings;
+    this.#rules = settings.rules;
+    this.#config = config;
+    this.#rejectMark = settings.rejectMark;
     const interfaces = new InterfaceNames();
     this.#eve = new EveWriter(events, {
       mode,
@@ -46,6 +53,10 @@ export class Engine implements Inspector {
     return this.#pipeline.process(packet);
   }
 
+  get rejectMark(): number {
+    return this.#pipeline.judgement.rejects ? this.#rejectMark : 0;
+  }
+
   expire(nowMs: number): void {
     this.#pipeline.expire(nowMs);
     this.#pipeline.updateGauges();
@@ -59,5 +70,10 @@ export class Engine implements Inspector {
   setMode(mode: Mode): void {
     this.#eve.mode = mode;
     this.#pipeline.setMode(mode);
+  }
+
+  /** Compiles the rules again: between batches only. Flows go on. */
+  setVariables(variables: RuleVariables): void {
+    this.#pipeline.replaceRules(compileRuleset(this.#rules, { ...this.#config, variables }).ruleset);
   }
 }

@@ -3,19 +3,23 @@ import { firstLine, isMissing, type RunCommand, runCommand } from './command.ts'
 import { checkInterception, type Interception } from './interception.ts';
 import {
   IPTABLES_PROBE_TEXT,
-  IPTABLES_TABLE,
+  IPTABLES_REJECT_PROBE_TEXT,
   iptablesInstallText,
+  iptablesRejectText,
   iptablesRemoveText,
   ownLines,
+  QUEUE_TABLE,
   queuesNamedIn,
+  REJECT_TABLES,
 } from './iptables.ts';
 import {
-  hooksListed,
+  chainsListed,
   NFT_DISPOSE_TEXT,
   NFT_PROBE_TEXT,
-  NFT_REMOVE_TEXT,
+  NFT_REJECT_PROBE_TEXT,
   NFT_TABLE,
   nftInstallText,
+  nftRemoveText,
   queuesListed,
 } from './nftables.ts';
 
@@ -25,9 +29,11 @@ export interface Firewall {
   readonly name: string;
   /** IP versions that it can intercept. */
   readonly families: readonly (4 | 6)[];
-  /** Puts the rules in place, whatever is left of earlier ones. Throws FirewallError, RangeError for a bad argument. */
+  /** Whether it can reject packets that come back from a queue with a mark, in all its families. */
+  readonly canReject: boolean;
+  /** Puts the rules in place, those that reject first, whatever is left of earlier ones. Throws FirewallError, RangeError for a bad argument. */
   install(interception: Interception): void;
-  /** Afterwards nothing is handed to a queue any more; what waits in one can still be answered. */
+  /** Afterwards nothing is handed to a queue any more; what waits in one can still be answered, or rejected. */
   remove(): void;
   /** Removes what `remove` leaves. Only when no queue of this network namespace matters any more. */
   dispose(): void;
@@ -56,7 +62,11 @@ export interface FirewallChoice {
 export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
   const remarks: string[] = [];
   const nft = run('nft', ['-c', '-f', '-'], NFT_PROBE_TEXT);
-  if (nft.status === 0) return { firewall: new NftFirewall(run), remarks };
+  if (nft.status === 0) {
+    const probe = run('nft', ['-c', '-f', '-'], NFT_REJECT_PROBE_TEXT);
+    if (probe.status !== 0) remarks.push(cannotReject('nftables', firstLine(probe.error)));
+    return { firewall: new NftFirewall(run, probe.status === 0), remarks };
+  }
   remarks.push(isMissing(nft) ? 'nft is not installed' : `nftables cannot queue here: ${firstLine(nft.error)}`);
 
   for (const kind of IPTABLES_KINDS) {
@@ -66,13 +76,22 @@ export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
       continue;
     }
     const families: (4 | 6)[] = [4];
-    const probe6 = probeIptables(kind.replace('ip', 'ip6'), run);
+    const probe6 = probeIptables(toolOf(kind, 6), run);
     if (probe6 === null) families.push(6);
-    else remarks.push(`IPv6 is not inspected: ${kind.replace('ip', 'ip6')} cannot queue here: ${probe6}`);
-    return { firewall: new IptablesFirewall(kind, families, run), remarks };
+    else remarks.push(`IPv6 is not inspected: ${toolOf(kind, 6)} cannot queue here: ${probe6}`);
+    const obstacles = families.flatMap((family) => {
+      const tool = toolOf(kind, family);
+      const obstacle = probeIptables(tool, run, IPTABLES_REJECT_PROBE_TEXT);
+      return obstacle === null ? [] : [cannotReject(tool, obstacle)];
+    });
+    remarks.push(...obstacles);
+    return { firewall: new IptablesFirewall(kind, families, run, obstacles.length === 0), remarks };
   }
   return { firewall: null, remarks };
 }
+
+const cannotReject = (tool: string, obstacle: string): string =>
+  `rules that reject only drop: ${tool} cannot reject here: ${obstacle}`;
 
 /** Rules of a vpatch that is gone, or of one that runs, in every firewall there is. */
 export function installedFirewalls(run: RunCommand = runCommand): Firewall[] {
@@ -87,18 +106,18 @@ export function installedFirewalls(run: RunCommand = runCommand): Firewall[] {
   return nft.installedQueues() === null ? [...found.values()] : [nft, ...found.values()];
 }
 
-const hasLegacyTable = (): boolean =>
+const hasLegacyTable = (table = QUEUE_TABLE): boolean =>
   ['ip_tables_names', 'ip6_tables_names'].some((list) => {
     try {
-      return readFileSync(`/proc/thread-self/net/${list}`, 'utf8').split('\n').includes(IPTABLES_TABLE);
+      return readFileSync(`/proc/thread-self/net/${list}`, 'utf8').split('\n').includes(table);
     } catch {
       return false;
     }
   });
 
 /** Null when the tool works and the kernel has the target, else the reason. */
-function probeIptables(tool: string, run: RunCommand): string | null {
-  const result = run(`${tool}-restore`, ['-w', '5', '--noflush'], IPTABLES_PROBE_TEXT);
+function probeIptables(tool: string, run: RunCommand, probe = IPTABLES_PROBE_TEXT): string | null {
+  const result = run(`${tool}-restore`, ['-w', '5', '--noflush'], probe);
   if (result.status === 0) return null;
   return isMissing(result) ? 'not installed' : firstLine(result.error);
 }
@@ -106,22 +125,25 @@ function probeIptables(tool: string, run: RunCommand): string | null {
 class NftFirewall implements Firewall {
   readonly name = 'nftables';
   readonly families = [4, 6] as const;
+  readonly canReject: boolean;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(run: RunCommand) {
+  constructor(run: RunCommand, canReject = false) {
     this.#run = run;
+    this.canReject = canReject;
   }
 
   install(interception: Interception): void {
     checkInterception(interception);
-    this.#apply(nftInstallText(interception, hooksListed(this.#list() ?? '')));
+    this.#apply(nftInstallText(withinMeans(interception, this), chainsListed(this.#list() ?? '')));
     this.#installed = this.#list();
   }
 
   remove(): void {
     this.#installed = null;
-    if (this.#list() !== null) this.#apply(NFT_REMOVE_TEXT);
+    const listed = this.#list();
+    if (listed !== null) this.#apply(nftRemoveText(chainsListed(listed)));
   }
 
   dispose(): void {
@@ -152,12 +174,14 @@ class NftFirewall implements Firewall {
 class IptablesFirewall implements Firewall {
   readonly name: string;
   readonly families: readonly (4 | 6)[];
+  readonly canReject: boolean;
   readonly #kind: string;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand) {
+  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand, canReject = false) {
     this.#kind = kind;
+    this.canReject = canReject;
     this.families = families;
     this.#run = run;
     const version = firstLine(run(kind, ['--version']).output);
@@ -166,48 +190,63 @@ class IptablesFirewall implements Firewall {
 
   install(interception: Interception): void {
     checkInterception(interception);
+    const wanted = withinMeans(interception, this);
     for (const family of this.families) {
-      this.#restore(family, iptablesInstallText(family, interception, this.#save(family)));
+      for (const table of REJECT_TABLES) {
+        this.#restore(family, iptablesRejectText(table, wanted, this.#save(family, table)));
+      }
+      this.#restore(family, iptablesInstallText(family, wanted, this.#save(family, QUEUE_TABLE)));
     }
     this.#installed = this.#ownLines();
   }
 
   remove(): void {
     this.#installed = null;
-    for (const family of this.families) {
-      const text = iptablesRemoveText(this.#save(family));
-      if (text !== null) this.#restore(family, text);
-    }
+    for (const family of this.families) this.#empty(family, QUEUE_TABLE);
   }
 
-  /** Chains of our own are not base chains: `remove` could delete them. */
-  dispose(): void {}
+  dispose(): void {
+    for (const family of this.families) for (const table of REJECT_TABLES) this.#empty(family, table);
+  }
 
   isInPlace(): boolean {
     return this.#installed !== null && this.#ownLines() === this.#installed;
   }
 
   installedQueues(): readonly number[] | null {
-    const hasOwn = this.families.some((family) => iptablesRemoveText(this.#save(family)) !== null);
+    const hasOwn = this.families.some((family) =>
+      TABLES.some((table) => iptablesRemoveText(table, this.#save(family, table)) !== null),
+    );
     return hasOwn ? queuesNamedIn(this.#ownLines().split('\n')) : null;
   }
 
   #ownLines(): string {
-    return this.families.flatMap((family) => ownLines(this.#save(family))).join('\n');
+    return this.families.flatMap((family) => TABLES.flatMap((table) => ownLines(this.#save(family, table)))).join('\n');
   }
 
   /** Empty where the tool is missing or the kernel has no such table: then nothing of ours is in it. */
-  #save(family: 4 | 6): string {
-    return this.#run(`${this.#tool(family)}-save`, ['-t', IPTABLES_TABLE]).output;
+  #save(family: 4 | 6, table: string): string {
+    // To look into a legacy table would create it.
+    if (this.name.includes('(legacy)') && table !== QUEUE_TABLE && !hasLegacyTable(table)) return '';
+    return this.#run(`${toolOf(this.#kind, family)}-save`, ['-t', table]).output;
   }
 
-  #restore(family: 4 | 6, text: string): void {
-    const tool = this.#tool(family);
+  #empty(family: 4 | 6, table: string): void {
+    this.#restore(family, iptablesRemoveText(table, this.#save(family, table)));
+  }
+
+  #restore(family: 4 | 6, text: string | null): void {
+    if (text === null) return;
+    const tool = toolOf(this.#kind, family);
     const result = this.#run(`${tool}-restore`, ['-w', '5', '--noflush'], text);
     if (result.status !== 0) throw new FirewallError(`${tool} refuses vpatch's rules: ${firstLine(result.error)}`);
   }
-
-  #tool(family: 4 | 6): string {
-    return family === 4 ? this.#kind : this.#kind.replace('ip', 'ip6');
-  }
 }
+
+const TABLES = [QUEUE_TABLE, ...REJECT_TABLES];
+
+const toolOf = (kind: string, family: 4 | 6): string => (family === 4 ? kind : kind.replace('ip', 'ip6'));
+
+/** A firewall that cannot reject gets no rules for it. */
+const withinMeans = (interception: Interception, { canReject }: Firewall): Interception =>
+  canReject ? interception : { ...interception, rejectMark: 0 };

@@ -1,9 +1,11 @@
-import type { PacketSource, Verdict } from '../capture/source.ts';
+import { type PacketSource, VERDICT, type Verdict } from '../capture/source.ts';
 import { Packet } from '../wire/packet.ts';
 
 /** What the loop needs of a pipeline. */
 export interface Inspector {
   process(packet: Packet): Verdict;
+  /** Of the packet just processed: 0, or the bit by which the firewall is to reject it instead of a silent drop. */
+  readonly rejectMark: number;
   /** Forgets flows that have been silent for too long. */
   expire(nowMs: number): void;
 }
@@ -12,6 +14,8 @@ export interface Inspector {
 export interface LiveSource extends PacketSource {
   /** When the last `receive` returned. */
   readonly timeMs: number;
+  /** The mark with which a packet of the batch came. */
+  mark(row: number): number;
 }
 
 export interface LoopHooks {
@@ -65,7 +69,10 @@ function judgeBatch(source: LiveSource, count: number, inspector: Inspector, pac
     try {
       for (; row < count; row++) {
         source.read(row, packet);
-        source.decide(row, inspector.process(packet), 0);
+        const verdict = inspector.process(packet);
+        const { rejectMark } = inspector;
+        if (rejectMark === 0) source.decide(row, verdict, 0);
+        else source.decide(row, VERDICT.accept, (source.mark(row) | rejectMark) >>> 0);
       }
     } catch (error) {
       row++;

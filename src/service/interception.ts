@@ -11,6 +11,8 @@ export interface Interception {
   readonly managementPorts: readonly number[];
   /** What happens while nobody listens to a queue. */
   readonly failure: Failure;
+  /** One bit: packets that come back from a queue with it are rejected by the firewall. 0: it rejects none. */
+  readonly rejectMark: number;
 }
 
 /** First and last. */
@@ -34,6 +36,7 @@ export const LOOPBACK = 'lo';
 /** A name becomes part of a command: only characters that have no meaning there. A last `+` or `*` would match many. */
 const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/;
 const MAX_U16 = 0xffff;
+const MAX_MARK = 2 ** 31;
 
 /** RFC 2131 §4.1: server 67, client 68. */
 const DHCP_PORTS: PortRange = [67, 68];
@@ -48,7 +51,7 @@ const NEIGHBOUR_DISCOVERY = [133, 134, 135, 136];
 
 /** Throws RangeError: what is wrong here would become part of a firewall command. */
 export function checkInterception(interception: Interception): void {
-  const { firstQueue, queueCount, hooks, interfaces, managementPorts } = interception;
+  const { firstQueue, queueCount, hooks, interfaces, managementPorts, rejectMark } = interception;
   if (hooks.length === 0) throw new RangeError('no hook to intercept at');
   if (!isWithin(queueCount, 1) || !isWithin(firstQueue, 0) || !isWithin(firstQueue + queueCount - 1, 0)) {
     throw new RangeError(`queues ${firstQueue} to ${firstQueue + queueCount - 1} are not within 0 to ${MAX_U16}`);
@@ -59,7 +62,13 @@ export function checkInterception(interception: Interception): void {
   for (const port of managementPorts) {
     if (!isWithin(port, 1)) throw new RangeError(`${port} is not a port`);
   }
+  if (rejectMark !== 0 && !(isWithin(Math.log2(rejectMark), 0) && rejectMark <= MAX_MARK)) {
+    throw new RangeError(`${rejectMark} is not one bit of a packet mark`);
+  }
 }
+
+/** Value and mask, as every firewall tool writes a mark. */
+export const markText = (bit: number): string => `0x${bit.toString(16)}`;
 
 const isWithin = (value: number, min: number): boolean => Number.isInteger(value) && value >= min && value <= MAX_U16;
 

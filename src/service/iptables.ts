@@ -1,11 +1,18 @@
 import type { Hook } from '../config/config.ts';
-import { type Exemption, exemptionsAt, type Interception, LOOPBACK, type PortRange } from './interception.ts';
+import { type Exemption, exemptionsAt, type Interception, LOOPBACK, markText, type PortRange } from './interception.ts';
 
 /**
  * The mangle table is passed before the filter table: a packet that the queue accepts leaves the table's chain, and
  * from `filter` it would skip the rules of the user's own firewall.
  */
-export const IPTABLES_TABLE = 'mangle';
+export const QUEUE_TABLE = 'mangle';
+
+/**
+ * Tables of the rules about packets that come back from a queue with our mark: `filter` rejects them, since it is the
+ * only one that can, and `security`, which comes later and which no firewall tool touches, drops what got past it.
+ */
+export const REJECT_TABLES = ['security', 'filter'] as const;
+export type RejectTable = (typeof REJECT_TABLES)[number];
 
 /** Every chain of ours starts like this, and nobody else's does. */
 const OWN_PREFIX = 'VPATCH-';
@@ -15,37 +22,49 @@ const CHAINS: Readonly<Record<Hook, { readonly own: string; readonly builtIn: st
   forward: { own: 'VPATCH-FWD', builtIn: 'FORWARD' },
 };
 
+const REJECT_CHAINS: Readonly<Record<RejectTable, string>> = { filter: 'VPATCH-REJECT', security: 'VPATCH-GUARD' };
+
 /**
  * Input for `iptables-restore --noflush`: puts our rules in place in one transaction, whatever is left of earlier ones.
  * `saved` is what `iptables-save -t mangle` says now.
  */
 export function iptablesInstallText(family: 4 | 6, interception: Interception, saved: string): string {
-  const wanted = interception.hooks.map((hook) => CHAINS[hook].own);
-  const stale = ownChains(saved).filter((chain) => !wanted.includes(chain));
-  return restoreText([
-    // Without --flush, declaring a chain that exists empties it.
-    ...wanted.map((chain) => `:${chain} - [0:0]`),
-    ...removedJumps(saved),
-    ...removedChains(stale),
-    ...interception.hooks.flatMap((hook) => chainRules(family, hook, interception)),
+  const { hooks } = interception;
+  return replacedText(QUEUE_TABLE, saved, {
+    chains: hooks.map((hook) => CHAINS[hook].own),
+    rules: hooks.flatMap((hook) => chainRules(family, hook, interception)),
     // Behind what is there: a packet that comes back from the queue skips the rest of the built-in chain.
-    ...interception.hooks.map((hook) => `-A ${CHAINS[hook].builtIn} -j ${CHAINS[hook].own}`),
-  ]);
+    jumps: hooks.map((hook) => `-A ${CHAINS[hook].builtIn} -j ${CHAINS[hook].own}`),
+  });
+}
+
+/** The same for a table that deals with marked packets. Null: no mark is wanted, and nothing of ours is there. */
+export function iptablesRejectText(table: RejectTable, interception: Interception, saved: string): string | null {
+  const { hooks, rejectMark } = interception;
+  if (rejectMark === 0) return iptablesRemoveText(table, saved);
+  const chain = REJECT_CHAINS[table];
+  const bit = markText(rejectMark);
+  return replacedText(table, saved, {
+    chains: [chain],
+    rules: rejectRules(table),
+    // Before what is there: the user's rules would accept the packet, which our queue has accepted too.
+    jumps: hooks.map((hook) => `-I ${CHAINS[hook].builtIn} -m mark --mark ${bit}/${bit} -j ${chain}`),
+  });
 }
 
 /** Removes all that is ours; null when nothing is. */
-export function iptablesRemoveText(saved: string): string | null {
+export function iptablesRemoveText(table: string, saved: string): string | null {
   const lines = [...removedJumps(saved), ...removedChains(ownChains(saved))];
-  return lines.length === 0 ? null : restoreText(lines);
+  return lines.length === 0 ? null : restoreText(table, lines);
 }
 
 /** A transaction that leaves nothing behind, to see whether the kernel has the target. */
-export const IPTABLES_PROBE_TEXT = restoreText([
-  ':VPATCH-PROBE - [0:0]',
-  '-A VPATCH-PROBE -j NFQUEUE --queue-num 0 --queue-bypass',
-  '-F VPATCH-PROBE',
-  '-X VPATCH-PROBE',
-]);
+export const IPTABLES_PROBE_TEXT = probeText(QUEUE_TABLE, ['-j NFQUEUE --queue-num 0 --queue-bypass']);
+
+/** The same for what `reject` rules need; without it they only drop. */
+export const IPTABLES_REJECT_PROBE_TEXT = REJECT_TABLES.map((table) =>
+  probeText(table, ['-m mark --mark 0x1/0x1', ...rejectTargets(table)]),
+).join('');
 
 /** Our part of a saved table, in its order: what two of them must have in common to be the same. */
 export const ownLines = (saved: string): string[] =>
@@ -60,6 +79,39 @@ export function queuesNamedIn(lines: readonly string[]): number[] {
     for (let queue = Number(match[1]); queue <= Number(match[2] ?? match[1]); queue++) queues.add(queue);
   }
   return [...queues];
+}
+
+function replacedText(
+  table: string,
+  saved: string,
+  own: { readonly chains: readonly string[]; readonly rules: readonly string[]; readonly jumps: readonly string[] },
+): string {
+  return restoreText(table, [
+    // Without --flush, declaring a chain that exists empties it.
+    ...own.chains.map((chain) => `:${chain} - [0:0]`),
+    ...removedJumps(saved),
+    ...removedChains(ownChains(saved).filter((chain) => !own.chains.includes(chain))),
+    ...own.rules,
+    ...own.jumps,
+  ]);
+}
+
+const rejectRules = (table: RejectTable): string[] =>
+  rejectTargets(table).map((target) => `-A ${REJECT_CHAINS[table]} ${target}`);
+
+/** A plain REJECT answers that the port is unreachable, in each family's own ICMP. A function: the probes use it. */
+function rejectTargets(table: RejectTable): string[] {
+  return table === 'filter' ? ['-p tcp -j REJECT --reject-with tcp-reset', '-j REJECT'] : ['-j DROP'];
+}
+
+function probeText(table: string, rules: readonly string[]): string {
+  const chain = 'VPATCH-PROBE';
+  return restoreText(table, [
+    `:${chain} - [0:0]`,
+    ...rules.map((rule) => `-A ${chain} ${rule}`),
+    `-F ${chain}`,
+    `-X ${chain}`,
+  ]);
 }
 
 function chainRules(family: 4 | 6, hook: Hook, interception: Interception): string[] {
@@ -122,6 +174,6 @@ const removedChains = (chains: readonly string[]): string[] => [
   ...chains.map((chain) => `-X ${chain}`),
 ];
 
-function restoreText(lines: readonly string[]): string {
-  return `*${IPTABLES_TABLE}\n${lines.join('\n')}\nCOMMIT\n`;
+function restoreText(table: string, lines: readonly string[]): string {
+  return `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
 }

@@ -1,30 +1,38 @@
 import type { Hook } from '../config/config.ts';
-import { type Exemption, exemptionsAt, type Interception, LOOPBACK, type PortRange } from './interception.ts';
+import { type Exemption, exemptionsAt, type Interception, LOOPBACK, markText, type PortRange } from './interception.ts';
 
 export const NFT_TABLE = 'vpatch';
 
 /** NF_IP_PRI_MANGLE: after conntrack, before the user's own filter rules, as with iptables. */
 const PRIORITY = -150;
+/** NF_IP_PRI_FILTER. What comes back from the queue goes on behind the chain that sent it there. */
+const REJECT_PRIORITY = 0;
+
+/** Chains that reject what came back from the queue with our mark. */
+const REJECT_SUFFIX = '_reject';
 
 /**
  * Input for `nft -f -`: puts our rules in place in one transaction. Base chains that exist stay: when one goes, the
  * kernel drops all packets that wait in any queue of this network namespace.
  */
-export function nftInstallText(interception: Interception, existingHooks: readonly Hook[]): string {
-  const { hooks } = interception;
+export function nftInstallText(interception: Interception, existingChains: readonly string[]): string {
+  const { hooks, rejectMark } = interception;
+  const rejectHooks = rejectMark === 0 ? [] : hooks;
+  const chains = [...hooks, ...rejectHooks.map((hook) => hook + REJECT_SUFFIX)];
   return [
     `add table inet ${NFT_TABLE}`,
-    ...hooks.map(
-      (hook) => `add chain inet ${NFT_TABLE} ${hook} { type filter hook ${hook} priority ${PRIORITY}; policy accept; }`,
-    ),
-    ...new Set([...hooks, ...existingHooks].map((hook) => `flush chain inet ${NFT_TABLE} ${hook}`)),
+    ...hooks.map((hook) => baseChain(hook, hook, PRIORITY)),
+    ...rejectHooks.map((hook) => baseChain(hook + REJECT_SUFFIX, hook, REJECT_PRIORITY)),
+    ...flushed([...chains, ...existingChains]),
+    ...rejectHooks.flatMap((hook) => rejectRules(hook + REJECT_SUFFIX, rejectMark)),
     ...hooks.flatMap((hook) => chainRules(hook, interception)),
     '',
   ].join('\n');
 }
 
-/** Empties the chains: traffic passes, and what waits in the queues can still be answered. */
-export const NFT_REMOVE_TEXT = `flush table inet ${NFT_TABLE}\n`;
+/** Empties the chains that queue: traffic passes, and what waits in the queues can still be answered or rejected. */
+export const nftRemoveText = (existingChains: readonly string[]): string =>
+  [...flushed(existingChains.filter((chain) => !chain.endsWith(REJECT_SUFFIX))), ''].join('\n');
 
 /** Drops whatever waits in any queue of this network namespace. */
 export const NFT_DISPOSE_TEXT = `delete table inet ${NFT_TABLE}\n`;
@@ -37,9 +45,17 @@ export const NFT_PROBE_TEXT = [
   '',
 ].join('\n');
 
-/** Hooks that have a base chain in the text of `nft list table`. */
-export const hooksListed = (listed: string): Hook[] =>
-  [...listed.matchAll(/\bhook (input|output|forward)\b/g)].map((match) => match[1] as Hook);
+/** The same for `reject`, without which its rules only drop. */
+export const NFT_REJECT_PROBE_TEXT = [
+  'add table inet vpatch_probe',
+  'add chain inet vpatch_probe probe',
+  ...rejectRules('probe', 1, 'vpatch_probe'),
+  '',
+].join('\n');
+
+/** Chains in the text of `nft list table`. */
+export const chainsListed = (listed: string): string[] =>
+  [...listed.matchAll(/^\s*chain (\w+) \{/gm)].map((match) => match[1]!);
 
 /** Queue numbers that the rules name: `queue num 4`, `queue flags bypass to 4-5`. */
 export function queuesListed(listed: string): number[] {
@@ -48,6 +64,19 @@ export function queuesListed(listed: string): number[] {
     for (let queue = Number(match[1]); queue <= Number(match[2] ?? match[1]); queue++) queues.add(queue);
   }
   return [...queues];
+}
+
+const baseChain = (chain: string, hook: Hook, priority: number): string =>
+  `add chain inet ${NFT_TABLE} ${chain} { type filter hook ${hook} priority ${priority}; policy accept; }`;
+
+const flushed = (chains: readonly string[]): string[] =>
+  [...new Set(chains)].map((chain) => `flush chain inet ${NFT_TABLE} ${chain}`);
+
+/** Each of the two ends the packet: none with the mark gets past them. */
+function rejectRules(chain: string, mark: number, table = NFT_TABLE): string[] {
+  const bit = markText(mark);
+  const marked = `add rule inet ${table} ${chain} meta mark & ${bit} == ${bit}`;
+  return [`${marked} meta l4proto tcp reject with tcp reset`, `${marked} reject with icmpx type port-unreachable`];
 }
 
 function chainRules(hook: Hook, interception: Interception): string[] {

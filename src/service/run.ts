@@ -10,6 +10,7 @@ import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../pipeline.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
+import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import { MachineError } from './machine-error.ts';
 import type { RuleTexts } from './rule-set.ts';
@@ -22,6 +23,8 @@ export interface RunSettings {
   /** Rules in them that can be loaded. */
   readonly ruleCount: number;
   readonly log: Logger;
+  /** HOME_NET follows them. Null: it is what the configuration says. */
+  readonly addresses: HostAddresses | null;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface RunSettings {
  * not fit for it, RangeError for a setting that makes no firewall rule, and what the system says of an event file that
  * cannot be opened.
  */
-export async function runInline({ config, rules, ruleCount, log }: RunSettings): Promise<void> {
+export async function runInline({ config, rules, ruleCount, log, addresses }: RunSettings): Promise<void> {
   const interception = interceptionOf(config);
   checkInterception(interception);
   if (!hasNetAdmin()) {
@@ -51,6 +54,7 @@ export async function runInline({ config, rules, ruleCount, log }: RunSettings):
       interception,
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
       log,
+      addresses,
       onEvents: (text) => output?.write(text),
     });
     // Whatever ends the process, `open` never leaves rules behind that point to nobody.
@@ -122,11 +126,12 @@ function summary(supervisor: Supervisor): Record<string, number> {
 function interceptionOf({ queue, failure }: Config): Interception {
   return {
     firstQueue: queue.start,
-    queueCount: queue.count ?? availableParallelism(),
+    queueCount: queue.count ?? Math.max(1, availableParallelism() - 1),
     hooks: queue.hooks,
     interfaces: queue.interfaces,
     managementPorts: queue.managementPorts,
     failure: failure.engine,
+    rejectMark: queue.rejectMark ?? 0,
   };
 }
 
@@ -149,7 +154,7 @@ function usableFirewall(log: Logger): Firewall {
       `no firewall here can hand packets to NFQUEUE (${remarks.join('; ')}): install nftables or iptables, and load the kernel module nfnetlink_queue`,
     );
   }
-  for (const remark of remarks) log[firewall.families.length < 2 ? 'warn' : 'debug'](remark);
+  for (const remark of remarks) log[firewall.families.length < 2 || !firewall.canReject ? 'warn' : 'debug'](remark);
   return firewall;
 }
 

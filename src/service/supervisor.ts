@@ -1,7 +1,8 @@
-import type { Config, Mode } from '../config/config.ts';
+import { type Config, type Mode, mergeConfig } from '../config/config.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { Firewall } from './firewall.ts';
+import type { HostAddresses } from './host-variables.ts';
 import type { Interception } from './interception.ts';
 import type { RuleTexts } from './rule-set.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
@@ -10,8 +11,15 @@ import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from
 const WATCH_INTERVAL_MS = 500;
 /** A worker turns at least every 100 ms. Ticks and not time, so that a suspended machine does not look like a hang. */
 const STALLED_TICKS = 4;
-/** How often the firewall is asked whether our rules are still there. Each time starts two programs. */
-const FIREWALL_CHECK_INTERVAL_MS = 5_000;
+/** The same while it compiles rules: a minute, of which the largest rule sets need seconds. */
+const COMPILING_TICKS = 120;
+/** How often we look whether our firewall rules are still there, and whether the host has new addresses: by programs. */
+const HOST_CHECK_INTERVAL_MS = 5_000;
+/**
+ * After new addresses, so many checks pass before the next look: each time the rules are compiled again, and a neighbour
+ * can give an IPv6 host new addresses as often as it likes.
+ */
+const ADDRESS_PAUSE_CHECKS = 6;
 /** Pauses before a worker that died is started again: the first at once, later ones ever longer. */
 const RESTART_DELAYS_MS = [0, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** A worker that lived for a minute has recovered: the next restart is immediate again. */
@@ -30,6 +38,8 @@ export interface SupervisorOptions {
   /** Event lines, whole ones. */
   onEvents(text: string): void;
   readonly startThread?: StartThread;
+  /** Null: HOME_NET is what the configuration says. */
+  readonly addresses?: HostAddresses | null;
 }
 
 /** What went wrong since the start; none of it in a good run. */
@@ -57,6 +67,10 @@ interface Slot {
   stalledTicks: number;
   /** In a row. */
   failures: number;
+  /** Its rules are compiled with variables that have changed since. */
+  isOutdated: boolean;
+  /** It was told to compile them, and has not done so yet. */
+  isCompiling: boolean;
 }
 
 /**
@@ -69,6 +83,9 @@ export class Supervisor {
   readonly #flowCells: Int32Array<SharedArrayBuffer>;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
+  /** With the variables of now. */
+  #config: Config;
+  #addressPause = 0;
   #hasRules = false;
   #isStopping = false;
   #restarts = 0;
@@ -80,6 +97,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#mode = options.config.mode;
+    this.#config = options.config;
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
     this.#slots = Array.from({ length: queueCount }, (_, i) => ({
@@ -92,6 +110,8 @@ export class Supervisor {
       liveTicks: 0,
       stalledTicks: 0,
       failures: 0,
+      isOutdated: false,
+      isCompiling: false,
     }));
   }
 
@@ -123,12 +143,14 @@ export class Supervisor {
       this.#options.firewall.install(this.#options.interception);
     } catch (error) {
       // Half of them may be in place.
-      if (this.#hasRules) this.#uninstall();
+      const hadRules = this.#hasRules;
+      if (hadRules) this.#uninstall();
       await this.kill();
+      if (hadRules) this.#dispose();
       throw error;
     }
     this.#timers.push(setInterval(() => this.#watchWorkers(), WATCH_INTERVAL_MS));
-    this.#timers.push(setInterval(() => this.#watchFirewall(), FIREWALL_CHECK_INTERVAL_MS));
+    this.#timers.push(setInterval(() => this.#watchHost(), HOST_CHECK_INTERVAL_MS));
   }
 
   setMode(mode: Mode): void {
@@ -142,7 +164,7 @@ export class Supervisor {
     for (const timer of this.#timers) clearInterval(timer);
     this.#uninstall();
     await Promise.all(this.#slots.map((slot) => this.#stopThread(slot)));
-    this.#options.firewall.dispose();
+    this.#dispose();
   }
 
   /** Without waiting: what waits in the queues is dropped. */
@@ -153,7 +175,9 @@ export class Supervisor {
 
   /** The process ends without `stop`: fail open takes the rules away, fail closed leaves them. Waits for the tool. */
   abandon(): void {
-    this.#uninstallIfOpen();
+    if (this.#options.interception.failure === 'closed' || !this.#hasRules) return;
+    this.#uninstall();
+    this.#dispose();
   }
 
   async #stopThread({ queue, thread }: Slot): Promise<void> {
@@ -166,17 +190,18 @@ export class Supervisor {
   }
 
   async #startThread(slot: Slot): Promise<void> {
-    const { config, rules, log, onEvents, startThread = startWorkerThread } = this.#options;
+    const { rules, firewall, interception, log, onEvents, startThread = startWorkerThread } = this.#options;
     const thread = startThread(
       {
         queue: slot.queue,
         worker: slot.worker,
-        config,
+        config: this.#config,
         mode: this.#mode,
         rules,
+        rejectMark: firewall.canReject ? interception.rejectMark : 0,
         counters: slot.counters,
         flowCells: this.#flowCells,
-        maxPendingCharacters: config.outputs.eve.bufferBytes,
+        maxPendingCharacters: this.#config.outputs.eve.bufferBytes,
       },
       { onEvents, onLog: (level, message) => log[level]({ queue: slot.queue }, message) },
     );
@@ -184,6 +209,8 @@ export class Supervisor {
     slot.isReady = false;
     slot.liveTicks = 0;
     slot.stalledTicks = 0;
+    slot.isOutdated = false;
+    slot.isCompiling = false;
     thread.ended.then((end) => this.#onEnd(slot, thread, end));
     await thread.ready;
     slot.isReady = true;
@@ -192,7 +219,11 @@ export class Supervisor {
   #onEnd(slot: Slot, thread: Thread, end: ThreadEnd): void {
     this.#pastLostLines += thread.lostLines;
     this.#pastFailedPackets += thread.failedPackets;
-    if (slot.thread === thread) slot.thread = null;
+    if (slot.thread === thread) {
+      slot.thread = null;
+      slot.isReady = false;
+      slot.isCompiling = false;
+    }
     // Its flows are gone with it, and must not count against the caps of the others.
     new FlowCounts(this.#flowCells).forget(slot.worker);
     if (this.#isStopping || this.#timers.length === 0) return;
@@ -227,13 +258,44 @@ export class Supervisor {
       slot.heartbeat = thread.heartbeat;
       slot.liveTicks++;
       slot.stalledTicks = isAlive ? 0 : slot.stalledTicks + 1;
-      if (slot.stalledTicks !== STALLED_TICKS) continue;
-      const stalledMs = STALLED_TICKS * WATCH_INTERVAL_MS;
+      slot.isCompiling &&= thread.isObeying;
+      if (slot.stalledTicks < (slot.isCompiling ? COMPILING_TICKS : STALLED_TICKS)) continue;
+      const stalledMs = slot.stalledTicks * WATCH_INTERVAL_MS;
+      slot.isReady = false;
       this.#options.log.error({ queue: slot.queue }, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
       // Its queue would fill up: the bypass of the rules only helps when nobody holds the queue.
       this.#uninstallIfOpen();
       thread.kill();
     }
+    this.#updateWorkers();
+  }
+
+  /** One after the other: while one compiles, its queue waits. */
+  #updateWorkers(): void {
+    if (this.#slots.some(({ isCompiling }) => isCompiling)) return;
+    const outdated = this.#slots.find((slot) => slot.isOutdated && slot.isReady && slot.stalledTicks === 0);
+    if (outdated === undefined) return;
+    outdated.isOutdated = false;
+    outdated.isCompiling = true;
+    outdated.thread?.command({ type: 'variables', variables: this.#config.variables });
+  }
+
+  #watchHost(): void {
+    this.#watchFirewall();
+    const { addresses } = this.#options;
+    if (addresses == null) return;
+    if (this.#addressPause > 0) {
+      this.#addressPause--;
+      return;
+    }
+    const added = addresses.refresh();
+    if (added.length === 0) return;
+    this.#addressPause = ADDRESS_PAUSE_CHECKS;
+    this.#config = mergeConfig(this.#config, { variables: { addresses: { HOME_NET: addresses.homeNet } } });
+    for (const slot of this.#slots) slot.isOutdated = true;
+    this.#options.log.info(
+      `this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`,
+    );
   }
 
   #watchFirewall(): void {
@@ -255,6 +317,14 @@ export class Supervisor {
 
   #uninstallIfOpen(): void {
     if (this.#options.interception.failure === 'open' && this.#hasRules) this.#uninstall();
+  }
+
+  #dispose(): void {
+    try {
+      this.#options.firewall.dispose();
+    } catch (error) {
+      this.#options.log.error((error as Error).message);
+    }
   }
 
   #uninstall(): void {

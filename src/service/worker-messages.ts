@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config, Mode } from '../config/config.ts';
+import type { RuleVariables } from '../rules/header-sets.ts';
 import type { RuleTexts } from './rule-set.ts';
 
 /** What a worker is started with. */
@@ -11,6 +12,8 @@ export interface WorkerSettings {
   /** The mode of now, which may differ from the configuration's. */
   readonly mode: Mode;
   readonly rules: RuleTexts;
+  /** With this bit in its mark, the firewall rejects a packet that is accepted. 0: there is no such firewall rule. */
+  readonly rejectMark: number;
   /** Memory of the pipeline's counters. The worker counts, the main thread reads. */
   readonly counters: SharedArrayBuffer;
   /** The caps on concurrent flows hold for all workers together. */
@@ -22,7 +25,7 @@ export interface WorkerSettings {
   readonly port: MessagePort;
 }
 
-/** Int32 columns of `WorkerSettings.control`. All but COMMANDS belong to the worker. */
+/** Int32 columns of `WorkerSettings.control`. All but COMMANDS and PENDING_CHARACTERS belong to the worker. */
 export const CONTROL = {
   /** Changes while the worker lives: at least ten times a second. */
   HEARTBEAT: 0,
@@ -34,12 +37,17 @@ export const CONTROL = {
   LOST_LINES: 3,
   /** Packets whose inspection threw. */
   FAILED_PACKETS: 4,
+  /** Commands that the worker has obeyed. */
+  OBEYED: 5,
 } as const;
 export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
 
 export type WorkerCommand =
   /** The firewall rules are gone: answer what waits, then end. */
-  { readonly type: 'stop' } | { readonly type: 'mode'; readonly mode: Mode };
+  | { readonly type: 'stop' }
+  | { readonly type: 'mode'; readonly mode: Mode }
+  /** Compile the rules again, with these. The queue waits meanwhile: up to seconds with many rules. */
+  | { readonly type: 'variables'; readonly variables: RuleVariables };
 
 export type WorkerReport =
   /** The queue is bound, configured and tested. */

@@ -38,6 +38,8 @@ export interface Thread {
   readonly lostLines: number;
   /** Packets whose inspection threw. */
   readonly failedPackets: number;
+  /** A command is under way. One that compiles rules may take seconds, without signs of life. */
+  readonly isObeying: boolean;
   command(command: WorkerCommand): void;
   /** Without answering what waits. Resolves when the thread is gone and its queue with it. */
   kill(): Promise<void>;
@@ -107,6 +109,10 @@ class WorkerThread implements Thread {
 
   get failedPackets(): number {
     return Atomics.load(this.#control, CONTROL.FAILED_PACKETS);
+  }
+
+  get isObeying(): boolean {
+    return Atomics.load(this.#control, CONTROL.COMMANDS) !== Atomics.load(this.#control, CONTROL.OBEYED);
   }
 
   command(command: WorkerCommand): void {

@@ -4,6 +4,7 @@ import { NativeError, readQueueStatistics } from '../base/native.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
+import type { RuleVariables } from '../rules/header-sets.ts';
 import { Engine } from './engine.ts';
 import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
@@ -60,13 +61,23 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
   let seenCommands = 0;
   let isRunning = true;
 
+  const recompile = (variables: RuleVariables): void => {
+    try {
+      engine.setVariables(variables);
+    } catch (error) {
+      report({ type: 'log', level: 'error', message: `rules stay as they were: ${describe(error)}` });
+    }
+  };
+
   const obey = (): void => {
     for (;;) {
       const received = receiveMessageOnPort(settings.port) as { message: WorkerCommand } | undefined;
       if (received === undefined) return;
       const command = received.message;
       if (command.type === 'stop') isRunning = false;
-      else engine.setMode(command.mode);
+      else if (command.type === 'mode') engine.setMode(command.mode);
+      else recompile(command.variables);
+      Atomics.add(control, CONTROL.OBEYED, 1);
     }
   };
 

@@ -114,6 +114,13 @@ export class TcpTracker {
     return this.#sessions.at(slot)?.isEstablished ?? false;
   }
 
+  /** Both directions have ended: no more bytes will be delivered. */
+  isOver(slot: FlowSlot): boolean {
+    const session = this.#sessions.at(slot);
+    if (session === null) return false;
+    return session.toServer.isEnded && session.toClient.isEnded;
+  }
+
   /** Its beginning was not seen. */
   isMidstream(slot: FlowSlot): boolean {
     return this.#sessions.at(slot)?.isMidstream ?? false;

@@ -1,6 +1,7 @@
 import { VERDICT, type Verdict } from '../capture/source.ts';
 import type { Match } from '../detect/detector.ts';
 import type { Rule } from '../rules/rule.ts';
+import { IP_PROTOCOL } from '../wire/packet.ts';
 
 /** detect: rules report. prevent: `drop` and `reject` rules block. Always-on checks drop in both. */
 export type Mode = 'detect' | 'prevent';
@@ -33,7 +34,7 @@ export class Judgement {
   /** The rule that decided, to drop or to pass. */
   rule: Rule | null = null;
   check: string | null = null;
-  /** The sender is told: TCP reset, or ICMP port unreachable. */
+  /** The sender is to be told: TCP reset, or ICMP port unreachable. Only where the verdict is to drop. */
   rejects = false;
   /** No later packet of the flow arrives. */
   condemnsFlow = false;
@@ -45,8 +46,12 @@ export class Judgement {
 
 /** What is known when a packet has gone through all stages. Reused by the pipeline. */
 export interface Findings {
-  /** An earlier packet condemned the flow. */
-  isCondemned: boolean;
+  /** What condemned the flow, at an earlier packet. */
+  condemnedBy: 'drop' | 'reject' | 'check' | null;
+  /** A TCP reset without data: all that it can do is to end the connection. */
+  isBareReset: boolean;
+  /** Without it the host is cut off: no rule drops it. */
+  isVital: boolean;
   /** The first always-on check that is set to drop and that the packet fails. */
   failedCheck: string | null;
   /** It is one of an application protocol: what its server would make of later bytes is unknown. */
@@ -67,11 +72,14 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   into.exemptsFlow = false;
   into.reportedMatches = 0;
 
-  if (findings.isCondemned) {
+  if (findings.condemnedBy !== null && (!findings.isVital || findings.condemnedBy === 'check')) {
+    // The firewall answers what is rejected with a reset, which passes here on its way to the sender.
+    if (findings.condemnedBy === 'reject' && findings.isBareReset) return;
+    into.rejects = findings.condemnedBy === 'reject';
     drop('flow drop', into);
     return;
   }
-  if (findings.matches.length > 0) judgeMatches(findings.matches, settings, into);
+  if (findings.matches.length > 0) judgeMatches(findings, settings, into);
   if (findings.failedCheck !== null) {
     into.rule = null;
     into.rejects = false;
@@ -85,25 +93,35 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   if (reason !== null) drop(reason, into);
 }
 
-function judgeMatches(matches: Match[], { mode }: VerdictSettings, into: Judgement): void {
+function judgeMatches({ matches, isVital }: Findings, { mode }: VerdictSettings, into: Judgement): void {
   if (matches.length > 1) matches.sort((a, b) => a.order - b.order);
   let alerts = 0;
-  for (let i = 0; i < matches.length && alerts < MAX_ALERTS_PER_PACKET; i++) {
+  for (let i = 0; i < matches.length; i++) {
     const { rule } = matches[i]!;
     if (rule.action === 'pass') {
-      into.exemptsFlow = true;
+      into.exemptsFlow = concernsFlow(rule);
       into.rule ??= rule;
       return;
     }
-    into.reportedMatches = i + 1;
-    if (!rule.isSilent) alerts++;
-    if (mode === 'prevent' && blocks(rule) && into.reason === null) {
+    // What is not reported any more still blocks.
+    if (alerts < MAX_ALERTS_PER_PACKET) {
+      into.reportedMatches = i + 1;
+      if (!rule.isSilent) alerts++;
+    }
+    if (mode === 'prevent' && blocks(rule) && !isVital && into.reason === null) {
       into.rule = rule;
       into.condemnsFlow = true;
       into.rejects = rule.action !== 'drop';
       drop('rules', into);
     }
   }
+}
+
+/** As in Suricata, a `pass` that looks at single packets exempts those, and any other one its flow. */
+function concernsFlow({ protocol, packetTests, inspections }: Rule): boolean {
+  if (inspections.some(({ buffer }) => buffer !== null)) return true;
+  if (packetTests.length > 0) return false;
+  return inspections.length === 0 || (protocol.ipProtocols?.includes(IP_PROTOCOL.tcp) ?? false);
 }
 
 function limitOf(outcome: Outcome): DropReason | null {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Interception } from '../../src/service/interception.ts';
-import { hooksListed, NFT_DISPOSE_TEXT, NFT_REMOVE_TEXT, nftInstallText } from '../../src/service/nftables.ts';
+import { chainsListed, NFT_DISPOSE_TEXT, nftInstallText, nftRemoveText } from '../../src/service/nftables.ts';
 import { Testbed, whyNoTestbed } from '../support/netns.ts';
 
 const reason = whyNoTestbed();
@@ -13,7 +13,10 @@ const host: Interception = {
   interfaces: ['eth0', 'lo'],
   managementPorts: [22, 8443],
   failure: 'open',
+  rejectMark: 0x20000000,
 };
+
+const CHAINS = ['forward', 'forward_reject', 'input', 'input_reject', 'output', 'output_reject'];
 
 /** Kernels without the queue expression take everything else: there, `accept` stands for it. */
 describe.skipIf(reason !== null)('nft takes what we write', () => {
@@ -26,7 +29,7 @@ describe.skipIf(reason !== null)('nft takes what we write', () => {
   afterAll(() => testbed?.close());
 
   const apply = (text: string): string => testbed.run('server', 'nft', ['-f', '-'], text).error;
-  const install = (interception: Interception, existing: ReturnType<typeof hooksListed>): string => {
+  const install = (interception: Interception, existing: ReturnType<typeof chainsListed>): string => {
     const text = nftInstallText(interception, existing);
     return apply(canQueue ? text : text.replaceAll(/queue num .*/g, 'accept'));
   };
@@ -35,19 +38,21 @@ describe.skipIf(reason !== null)('nft takes what we write', () => {
   test('install, install again with other hooks, remove, dispose', () => {
     expect(install(host, [])).toBe('');
     const first = listed();
-    expect(hooksListed(first).sort()).toEqual(['forward', 'input', 'output']);
+    expect(chainsListed(first).sort()).toEqual(CHAINS);
+    expect(first.match(/reject with tcp reset/g)).toHaveLength(3);
     expect(first.match(/tcp dport 8443 return/g)).toHaveLength(1);
 
-    expect(install(host, hooksListed(first))).toBe('');
+    expect(install(host, chainsListed(first))).toBe('');
     expect(listed()).toBe(first);
 
-    expect(install({ ...host, hooks: ['input'] }, hooksListed(first))).toBe('');
-    expect(hooksListed(listed()).sort()).toEqual(['forward', 'input', 'output']);
+    expect(install({ ...host, hooks: ['input'] }, chainsListed(first))).toBe('');
+    expect(chainsListed(listed()).sort()).toEqual(CHAINS);
     expect(listed()).not.toContain('oifname');
 
-    expect(apply(NFT_REMOVE_TEXT)).toBe('');
-    expect(hooksListed(listed()).sort()).toEqual(['forward', 'input', 'output']);
+    expect(apply(nftRemoveText(chainsListed(listed())))).toBe('');
+    expect(chainsListed(listed()).sort()).toEqual(CHAINS);
     expect(listed()).not.toContain('return');
+    expect(listed()).toContain('reject with tcp reset');
 
     expect(apply(NFT_DISPOSE_TEXT)).toBe('');
     expect(listed()).toBe('');

@@ -19,6 +19,7 @@ const script = (body: string): string => `
   const thread = startWorkerThread({
     queue: 9, worker: 0, config: DEFAULTS, mode: 'detect',
     rules: { files: [], classification: null, reference: null },
+    rejectMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     flowCells: FlowCounts.sharedCells(1),
     maxPendingCharacters: 1000,

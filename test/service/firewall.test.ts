@@ -10,6 +10,7 @@ const host: Interception = {
   interfaces: [],
   managementPorts: [],
   failure: 'open',
+  rejectMark: 0,
 };
 
 const OK: CommandResult = { status: 0, output: '', error: '' };
@@ -75,16 +76,22 @@ describe('which firewall is taken', () => {
 });
 
 describe('iptables', () => {
-  /** Keeps what was restored last and shows it as saved, as far as the lines are in iptables-save's own form. */
-  function fakeTables(): { run: RunCommand; saved: { lines: string[] } } {
-    const saved = { lines: [] as string[] };
+  /** Keeps what was restored last in each table and shows it as saved, as far as it is in iptables-save's own form. */
+  function fakeTables(): { run: RunCommand; saved: Map<string, string[]> } {
+    const saved = new Map<string, string[]>();
     const run = machine({
       iptables: OK,
       'iptables-restore': (_args, input) => {
-        if (!input.includes('VPATCH-PROBE')) saved.lines = input.split('\n').filter((line) => !/^-[DFX] /.test(line));
+        if (input.includes('VPATCH-PROBE')) return OK;
+        const table = /^\*(\w+)/.exec(input)![1]!;
+        const lines = input.split('\n').filter((line) => !/^-[DFX] /.test(line));
+        saved.set(
+          table,
+          lines.map((line) => line.replace(/^-I /, '-A ')),
+        );
         return OK;
       },
-      'iptables-save': () => ({ ...OK, output: saved.lines.join('\n') }),
+      'iptables-save': ([, table]) => ({ ...OK, output: (saved.get(table!) ?? []).join('\n') }),
     });
     return { run, saved };
   }
@@ -92,16 +99,44 @@ describe('iptables', () => {
   test('notices when somebody else takes the rules away, or changes them', () => {
     const { run, saved } = fakeTables();
     const { firewall } = chooseFirewall(run);
-    firewall!.install(host);
+    firewall!.install({ ...host, rejectMark: 0x10 });
+    expect([...saved.keys()].at(-1)).toBe('mangle');
     expect(firewall!.isInPlace()).toBe(true);
 
-    const whole = saved.lines;
-    saved.lines = whole.filter((line) => !line.startsWith('-A INPUT'));
-    expect(firewall!.isInPlace()).toBe(false);
-    saved.lines = [];
-    expect(firewall!.isInPlace()).toBe(false);
-    saved.lines = whole;
-    expect(firewall!.isInPlace()).toBe(true);
+    for (const table of ['mangle', 'filter', 'security']) {
+      const whole = saved.get(table)!;
+      const jumpless = whole.filter((line) => !line.startsWith('-A INPUT'));
+      saved.set(table, jumpless);
+      expect(firewall!.isInPlace(), table).toBe(false);
+      saved.set(table, []);
+      expect(firewall!.isInPlace(), table).toBe(false);
+      saved.set(table, whole);
+      expect(firewall!.isInPlace(), table).toBe(true);
+    }
+  });
+
+  test('what rejects stays while packets may wait, and goes at the end', () => {
+    const { run, saved } = fakeTables();
+    const { firewall } = chooseFirewall(run);
+    firewall!.install({ ...host, rejectMark: 0x10 });
+    const own = (table: string): boolean => saved.get(table)!.join().includes('VPATCH');
+    firewall!.remove();
+    expect(['mangle', 'filter', 'security'].map(own)).toEqual([false, true, true]);
+    expect(firewall!.installedQueues()).toEqual([]);
+    firewall!.dispose();
+    expect(['mangle', 'filter', 'security'].map(own)).toEqual([false, false, false]);
+    expect(firewall!.installedQueues()).toBeNull();
+  });
+
+  test('without a target that rejects, marked packets are nowhere expected', () => {
+    const { run, saved } = fakeTables();
+    const { firewall, remarks } = chooseFirewall((program, args, input) =>
+      input?.includes('REJECT') === true ? { status: 2, output: '', error: 'no REJECT' } : run(program, args, input),
+    );
+    expect(firewall!.canReject).toBe(false);
+    expect(remarks.at(-1)).toContain('no REJECT');
+    firewall!.install({ ...host, rejectMark: 0x10 });
+    expect([...saved.keys()]).toEqual(['mangle']);
   });
 
   test('names the queues of rules that are there', () => {
@@ -127,6 +162,6 @@ describe('iptables', () => {
     const { run, saved } = fakeTables();
     const { firewall } = chooseFirewall(run);
     expect(() => firewall!.install({ ...host, interfaces: ['x -j ACCEPT'] })).toThrow(RangeError);
-    expect(saved.lines).toEqual([]);
+    expect(saved.size).toBe(0);
   });
 });

@@ -7,6 +7,7 @@ import type { Packet } from '../../src/wire/packet.ts';
 class ScriptedSource implements LiveSource {
   timeMs = 1_000_000;
   readonly answers = new Map<number, Verdict>();
+  readonly marks = new Map<number, number>();
   flushes = 0;
   readonly #batches: number[][];
   readonly #whenUndecided: Verdict;
@@ -26,7 +27,11 @@ class ScriptedSource implements LiveSource {
   read(row: number, packet: Packet): void {
     packet.number = this.#batch[row]!;
   }
-  decide(row: number, verdict: Verdict): void {
+  mark(row: number): number {
+    return this.#batch[row]!;
+  }
+  decide(row: number, verdict: Verdict, mark: number): void {
+    if (mark !== 0) this.marks.set(this.#batch[row]!, mark);
     this.answers.set(this.#batch[row]!, verdict);
   }
   flush(): void {
@@ -38,6 +43,7 @@ class ScriptedSource implements LiveSource {
 /** Drops even packets, throws at multiples of 5. */
 const inspector = {
   expiries: 0,
+  rejectMark: 0,
   process(packet: Packet): Verdict {
     if (packet.number % 5 === 0) throw new Error(`at ${packet.number}`);
     return packet.number % 2 === 0 ? VERDICT.drop : VERDICT.accept;
@@ -75,6 +81,24 @@ describe.each([
   });
 });
 
+test('what is to be rejected is accepted with the mark, which is added to the one that it has', () => {
+  const source = new ScriptedSource([[1, 2, 3, 4]], VERDICT.accept);
+  let number = 0;
+  const rejecting = {
+    process(packet: Packet): Verdict {
+      number = packet.number;
+      return number <= 2 ? VERDICT.drop : VERDICT.accept;
+    },
+    get rejectMark(): number {
+      return number === 2 ? 2 ** 31 : 0;
+    },
+    expire(): void {},
+  };
+  inspect(source, rejecting, hooks(1));
+  expect([...source.answers.values()]).toEqual([VERDICT.drop, VERDICT.accept, VERDICT.accept, VERDICT.accept]);
+  expect([...source.marks]).toEqual([[2, 2 ** 31 + 2]]);
+});
+
 test('an empty wait sends nothing, and the loop ends when told', () => {
   const source = new ScriptedSource([], VERDICT.accept);
   inspect(source, inspector, hooks(4));
@@ -104,6 +128,6 @@ test('draining ends although a queue never falls silent', () => {
   };
   source.read = () => {};
   source.decide = () => {};
-  drain(source, { process: () => VERDICT.accept, expire() {} }, hooks(0));
+  drain(source, { process: () => VERDICT.accept, rejectMark: 0, expire() {} }, hooks(0));
   expect(source.flushes).toBe(7);
 });

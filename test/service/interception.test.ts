@@ -8,6 +8,7 @@ const valid: Interception = {
   interfaces: [],
   managementPorts: [],
   failure: 'open',
+  rejectMark: 0,
 };
 
 describe('what becomes part of a firewall command is checked', () => {
@@ -40,6 +41,14 @@ describe('what becomes part of a firewall command is checked', () => {
     expect(() => checkInterception({ ...valid, firstQueue: 65534, queueCount: 2 })).not.toThrow();
     expect(() => checkInterception({ ...valid, firstQueue: 65534, queueCount: 3 })).toThrow(RangeError);
     expect(() => checkInterception({ ...valid, queueCount: 0 })).toThrow(RangeError);
+  });
+
+  test.each([0, 1, 0x20000000, 2 ** 31])('%d is a mark', (rejectMark) => {
+    expect(() => checkInterception({ ...valid, rejectMark })).not.toThrow();
+  });
+
+  test.each([3, -1, 0.5, 2 ** 32, Number.NaN])('%d is not one bit of a mark', (rejectMark) => {
+    expect(() => checkInterception({ ...valid, rejectMark })).toThrow(RangeError);
   });
 
   test('without a hook nothing would be inspected', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Interception } from '../../src/service/interception.ts';
-import { hooksListed, nftInstallText, queuesListed } from '../../src/service/nftables.ts';
+import { chainsListed, nftInstallText, nftRemoveText, queuesListed } from '../../src/service/nftables.ts';
 
 const host: Interception = {
   firstQueue: 0,
@@ -9,6 +9,7 @@ const host: Interception = {
   interfaces: [],
   managementPorts: [22],
   failure: 'open',
+  rejectMark: 0,
 };
 
 test('a host, fail open', () => {
@@ -55,6 +56,26 @@ test('base chains of an earlier run are emptied and never deleted: that would dr
   expect(text.match(/flush chain inet vpatch input\n/g)).toHaveLength(1);
 });
 
+test('what comes back with the mark is rejected, by chains that come after the queue', () => {
+  const text = nftInstallText({ ...host, hooks: ['forward'], rejectMark: 0x20000000 }, []);
+  expect(text.split('\n').slice(0, 7)).toEqual([
+    'add table inet vpatch',
+    'add chain inet vpatch forward { type filter hook forward priority -150; policy accept; }',
+    'add chain inet vpatch forward_reject { type filter hook forward priority 0; policy accept; }',
+    'flush chain inet vpatch forward',
+    'flush chain inet vpatch forward_reject',
+    'add rule inet vpatch forward_reject meta mark & 0x20000000 == 0x20000000 meta l4proto tcp reject with tcp reset',
+    'add rule inet vpatch forward_reject meta mark & 0x20000000 == 0x20000000 reject with icmpx type port-unreachable',
+  ]);
+});
+
+test('what waits in a queue while the rules go can still be rejected', () => {
+  expect(nftRemoveText(['input', 'input_reject', 'forward'])).toBe(
+    'flush chain inet vpatch input\nflush chain inet vpatch forward\n',
+  );
+  expect(nftRemoveText([])).toBe('');
+});
+
 const LISTED = `table inet vpatch {
 	chain input {
 		type filter hook input priority mangle; policy accept;
@@ -70,7 +91,7 @@ const LISTED = `table inet vpatch {
 `;
 
 test('what nft lists: base chains, and queue numbers in the old and the new notation', () => {
-  expect(hooksListed(LISTED)).toEqual(['input', 'forward']);
+  expect(chainsListed(LISTED)).toEqual(['input', 'forward']);
   expect(queuesListed(LISTED)).toEqual([2, 3, 7]);
   expect(
     queuesListed('table inet vpatch {\n\tchain input {\n\t\ttype filter hook input priority -150;\n\t}\n}'),

@@ -2,9 +2,10 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULTS, type Failure } from '../../src/config/config.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
+import { HostAddresses } from '../../src/service/host-variables.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
 import type { WorkerCommand } from '../../src/service/worker-messages.ts';
-import type { Thread, ThreadEnd } from '../../src/service/worker-thread.ts';
+import type { Thread, ThreadEnd, ThreadSettings } from '../../src/service/worker-thread.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -20,6 +21,7 @@ class FakeThread implements Thread {
   lostLines = 0;
   failedPackets = 0;
   hangs = false;
+  isObeying = false;
   #heartbeat = 0;
   #end: (end: ThreadEnd) => void = () => {};
 
@@ -47,13 +49,14 @@ class FakeThread implements Thread {
   }
 }
 
-function setUp(failure: Failure, queueCount = 2) {
+function setUp(failure: Failure, queueCount = 2, addresses: HostAddresses | null = null) {
   const threads: FakeThread[] = [];
   /** What happened to the firewall and to threads, in order. */
   const story: string[] = [];
   const firewall: Firewall & { inPlace: boolean } = {
     name: 'fake',
     families: [4, 6],
+    canReject: true,
     inPlace: false,
     install() {
       story.push('install');
@@ -70,22 +73,33 @@ function setUp(failure: Failure, queueCount = 2) {
     installedQueues: () => null,
   };
   const startErrors: Error[] = [];
+  const started: ThreadSettings[] = [];
   const supervisor = new Supervisor({
     config: DEFAULTS,
     rules: { files: [], classification: null, reference: null },
     firewall,
-    interception: { firstQueue: 0, queueCount, hooks: ['input'], interfaces: [], managementPorts: [], failure },
+    interception: {
+      firstQueue: 0,
+      queueCount,
+      hooks: ['input'],
+      interfaces: [],
+      managementPorts: [],
+      failure,
+      rejectMark: 4,
+    },
     counterBytes: 8,
     log: pino({ level: 'silent' }),
     onEvents() {},
-    startThread: ({ queue }) => {
-      story.push(`start ${queue}`);
+    addresses,
+    startThread: (settings) => {
+      story.push(`start ${settings.queue}`);
+      started.push(settings);
       const thread = new FakeThread(startErrors.shift() ?? null);
       threads.push(thread);
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors };
+  return { supervisor, threads, firewall, story, startErrors, started };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -111,7 +125,7 @@ test('a firewall that refuses leaves no half of its rules', async () => {
     throw new Error('no');
   };
   await expect(supervisor.start()).rejects.toThrow('no');
-  expect(story).toEqual(['start 0', 'start 1', 'remove']);
+  expect(story).toEqual(['start 0', 'start 1', 'remove', 'dispose']);
 });
 
 describe('a worker that dies', () => {
@@ -214,6 +228,104 @@ test('the mode reaches every worker, and those that start later', async () => {
   ]);
   expect(supervisor.mode).toBe('prevent');
   await supervisor.stop();
+});
+
+test('workers reject only by a firewall that can', async () => {
+  const able = setUp('open', 1);
+  await able.supervisor.start();
+  expect(able.started[0]?.rejectMark).toBe(4);
+  await able.supervisor.stop();
+
+  const unable = setUp('open', 1);
+  Object.assign(unable.firewall, { canReject: false });
+  await unable.supervisor.start();
+  expect(unable.started[0]?.rejectMark).toBe(0);
+  await unable.supervisor.stop();
+});
+
+test.each([
+  ['open', ['remove', 'dispose']],
+  ['closed', []],
+] as const)('fail %s: a process that ends without stopping', async (failure, expected) => {
+  const { supervisor, story } = setUp(failure, 1);
+  await supervisor.start();
+  story.length = 0;
+  supervisor.abandon();
+  expect(story).toEqual(expected);
+  await supervisor.stop();
+});
+
+describe('a new address of this host', () => {
+  const ADDED = '192.0.2.9';
+  function withAddresses(queueCount: number) {
+    const listed = ['192.0.2.1'];
+    const addresses = new HostAddresses(() => {
+      const output = JSON.stringify([{ addr_info: listed.map((local) => ({ local })) }]);
+      return { status: 0, output, error: '' };
+    });
+    return { listed, ...setUp('open', queueCount, addresses) };
+  }
+  const homes = (thread: FakeThread): (string | undefined)[] =>
+    thread.commands.map((command) => (command.type === 'variables' ? command.variables.addresses.HOME_NET : undefined));
+
+  test('reaches the workers one after the other, and those that start later', async () => {
+    const { supervisor, threads, listed, started } = withAddresses(2);
+    await supervisor.start();
+    listed.push(ADDED);
+    threads[0]!.isObeying = true;
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect(homes(threads[0]!)).toEqual([expect.stringContaining(ADDED)]);
+    expect(threads[1]!.commands).toEqual([]);
+    threads[0]!.isObeying = false;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(homes(threads[1]!)).toEqual([expect.stringContaining(ADDED)]);
+
+    threads[0]!.die('gone');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(started.at(-1)?.config.variables.addresses.HOME_NET).toContain(ADDED);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(threads[2]!.commands).toEqual([]);
+    await supervisor.stop();
+  });
+
+  test('that goes and comes changes nothing', async () => {
+    const { supervisor, threads, listed } = withAddresses(1);
+    await supervisor.start();
+    for (let i = 0; i < 20; i++) {
+      if (listed.length === 0) listed.push('192.0.2.1');
+      else listed.pop();
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    expect(threads[0]!.commands).toEqual([]);
+    await supervisor.stop();
+  });
+
+  test('does not compile the rules all the time, however often there is one', async () => {
+    const { supervisor, threads, listed } = withAddresses(1);
+    await supervisor.start();
+    for (let i = 0; i < 60; i++) {
+      listed.push(`198.51.100.${i}`);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(threads[0]!.commands).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(homes(threads[0]!).at(-1)).toContain('198.51.100.59');
+    await supervisor.stop();
+  });
+
+  test('a worker that compiles is given time, one that hangs in it is not given forever', async () => {
+    const { supervisor, threads, listed } = withAddresses(1);
+    await supervisor.start();
+    listed.push(ADDED);
+    await vi.advanceTimersByTimeAsync(5_500);
+    threads[0]!.isObeying = true;
+    threads[0]!.hangs = true;
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(threads).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(threads).toHaveLength(2);
+    await supervisor.stop();
+  });
 });
 
 test('a worker that does not stop is killed after a while', async () => {

@@ -71,9 +71,10 @@ export class Player {
     });
   }
 
-  /** Did the packet arrive? */
-  send(bytes: Uint8Array): boolean {
+  /** Did the packet arrive? `inInterface` is where it was received; 0: nobody knows, or this host sent it. */
+  send(bytes: Uint8Array, inInterface = 0): boolean {
     const packet = this.#packet;
+    packet.inInterface = inInterface;
     packet.bytes = bytes;
     packet.start = 0;
     packet.end = bytes.length;

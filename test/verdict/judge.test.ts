@@ -24,7 +24,9 @@ function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgeme
   const judgement = new Judgement();
   judge(
     {
-      isCondemned: false,
+      condemnedBy: null,
+      isBareReset: false,
+      isVital: false,
       failedCheck: null,
       hasBrokenProtocol: false,
       outcome: 'inspected',
@@ -84,9 +86,34 @@ test('a failed check wins over pass', () => {
   expect(judged(PREVENT, { failedCheck: 'ipv4.same_src_dst', matches: [match('pass')] }).verdict).toBe(VERDICT.drop);
 });
 
-test('a condemned flow drops without another word', () => {
-  const judgement = judged(PREVENT, { isCondemned: true, matches: [match('alert')] });
+test.each(['drop', 'check'] as const)('a flow condemned by a %s drops without another word', (condemnedBy) => {
+  const judgement = judged(PREVENT, { condemnedBy, isBareReset: true, matches: [match('alert')] });
   expect(judgement).toMatchObject({ verdict: VERDICT.drop, reason: 'flow drop', reportedMatches: 0 });
+  expect(judgement.rejects).toBe(false);
+});
+
+test('a rejected flow is rejected whenever it sends again, and the reset that says so passes', () => {
+  expect(judged(PREVENT, { condemnedBy: 'reject' })).toMatchObject({ verdict: VERDICT.drop, rejects: true });
+  expect(judged(PREVENT, { condemnedBy: 'reject', isBareReset: true })).toMatchObject({
+    verdict: VERDICT.accept,
+    rejects: false,
+  });
+});
+
+test.each(['drop', 'reject'] as const)('no %s rule drops what the host cannot do without', (action) => {
+  const judgement = judged(PREVENT, { isVital: true, matches: [match(action)] });
+  expect(judgement).toMatchObject({
+    verdict: VERDICT.accept,
+    condemnsFlow: false,
+    rejects: false,
+    reportedMatches: 1,
+  });
+  expect(judged(PREVENT, { isVital: true, condemnedBy: action }).verdict).toBe(VERDICT.accept);
+});
+
+test('a check drops even what the host cannot do without', () => {
+  expect(judged(PREVENT, { isVital: true, failedCheck: 'udp.pkt_too_small' }).verdict).toBe(VERDICT.drop);
+  expect(judged(PREVENT, { isVital: true, condemnedBy: 'check' }).verdict).toBe(VERDICT.drop);
 });
 
 test.each([
@@ -105,9 +132,34 @@ test('at most fifteen alerts are reported, the first in order, and silent rules 
   expect(judged(DETECT, { matches: [...silent, match('alert', 20)] }).reportedMatches).toBe(21);
 });
 
+test('a rule that blocks does so behind more alerts than are reported', () => {
+  const alerts = Array.from({ length: 20 }, (_, i) => match('alert', i));
+  expect(judged(PREVENT, { matches: [...alerts, match('drop', 20)] })).toMatchObject({
+    verdict: VERDICT.drop,
+    reportedMatches: MAX_ALERTS_PER_PACKET,
+  });
+});
+
+test.each([
+  ['', true],
+  ['content:"x";', true],
+  ['flags:S;', false],
+  ['content:"x"; dsize:1;', false],
+])('pass with %j exempts the flow: %s', (options, exemptsFlow) => {
+  const judgement = judged(PREVENT, { matches: [match('pass', 0, options), match('drop', 1)] });
+  expect(judgement).toMatchObject({ verdict: VERDICT.accept, exemptsFlow });
+});
+
 test('a judgement is emptied before it is used again', () => {
   const judgement = new Judgement();
-  const findings = { isCondemned: false, failedCheck: null, hasBrokenProtocol: false, outcome: 'inspected' } as const;
+  const findings = {
+    condemnedBy: null,
+    isBareReset: false,
+    isVital: false,
+    failedCheck: null,
+    hasBrokenProtocol: false,
+    outcome: 'inspected',
+  } as const;
   judge({ ...findings, matches: [match('reject')] }, PREVENT, judgement);
   judge({ ...findings, matches: [] }, PREVENT, judgement);
   expect(judgement).toEqual(new Judgement());
