@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Testbed, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT, WebServer } from '../support/web-server.ts';
@@ -28,6 +30,9 @@ export interface Engine {
 
 const SECONDS = 3;
 const HTTP_CONNECTIONS = 32;
+/** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
+const PAGE_NAME = 'page.html';
+const PAGE_BYTES = 1024;
 
 /**
  * Client and server in two namespaces with a cable between them. Engines take turns within each round, since the
@@ -44,6 +49,7 @@ export async function measure(
     // A new connection for each request needs more ports than the default range has.
     testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
     server = await WebServer.start(testbed);
+    writeFileSync(join(server.files, PAGE_NAME), 'x'.repeat(PAGE_BYTES));
     const sink = testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' });
     const listens = (): boolean => testbed.run('server', 'ss', ['-Hltn', 'sport = :5201']).output !== '';
     await until('iperf3 listens', listens);
@@ -81,7 +87,7 @@ async function bulk(testbed: Testbed, args: readonly string[]): Promise<number> 
 }
 
 async function requests(testbed: Testbed, args: readonly string[]): Promise<number> {
-  const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/`;
+  const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/files/${PAGE_NAME}`;
   const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${SECONDS}s`, ...args, url];
   const { output, error } = await testbed.finish('client', 'wrk', all);
   const perSecond = /^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1];

@@ -10,7 +10,10 @@ export const SECOND_HTTP_PORT = 8081;
 /** Every page says this, whatever its path: an attack that arrives gets it too. */
 export const PAGE = 'an ordinary page\n';
 
-/** nginx in the server's namespace: pages at every path, files in `files`, uploads by PUT below /upload. */
+/**
+ * nginx in the server's namespace: pages at every path, files in `files` (with an access log, as distributions set it
+ * up), uploads by PUT below /upload.
+ */
 export class WebServer {
   /** What is put there is served at /files/NAME. */
   readonly files: string;
@@ -65,7 +68,7 @@ http {
     listen ${SECOND_HTTP_PORT};
     root ${folder};
     location / { return 200 "${PAGE.replace('\n', '\\n')}"; }
-    location /files/ { }
+    location /files/ { access_log ${folder}/access.log; }
     location /upload/ { dav_methods PUT; }
   }
 }
