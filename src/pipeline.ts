@@ -3,7 +3,7 @@ import { appProtocols } from './app/index.ts';
 import type { AppSink, Stage, Transaction } from './app/protocol.ts';
 import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
-import { type Direction, TO_CLIENT, TO_SERVER } from './base/direction.ts';
+import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import type { Config } from './config/config.ts';
 import { Detector } from './detect/detector.ts';
@@ -12,23 +12,16 @@ import type { Ruleset } from './detect/ruleset.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
 import { FLOW_FLAG, FlowTable, LOOKUP } from './flow/table.ts';
-import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts } from './output/event.ts';
+import type { EventSink, FlowFacts } from './output/event.ts';
+import { REPORT_COUNTERS, Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
-import type { StreamOutcome } from './stream/outcome.ts';
 import { TcpTracker } from './stream/tracker.ts';
-import { CHECKS, CheckPolicy, checkNamed } from './verdict/checks.ts';
-import {
-  blocks,
-  type Findings,
-  Judgement,
-  judge,
-  type Mode,
-  type Outcome,
-  type VerdictSettings,
-} from './verdict/judge.ts';
+import { CheckPolicy, checkNamed } from './verdict/checks.ts';
+import { type Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
+import { belongsToStream, outcomeOf } from './verdict/outcome.ts';
+import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
-import { IP_PROTOCOL, NO_FLOW, type Packet } from './wire/packet.ts';
-import { TCP_FLAG } from './wire/tcp.ts';
+import { IP_PROTOCOL, NO_FLOW, Packet } from './wire/packet.ts';
 
 export interface PipelineOptions {
   readonly config: Config;
@@ -56,21 +49,16 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'decoder.udp',
   'flow.total',
   'flow.active',
-  'detect.alert',
-  'detect.pass',
   'tcp.reassembly_memuse',
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',
   'ips.accepted',
   'ips.blocked',
-  'ips.rejected',
-  ...['rules', 'flow_drop', 'check', 'stream_memcap', 'stream_error'].map((reason) => `ips.drop_reason.${reason}`),
-  ...CHECKS.map(({ name }) => `check.${name.replace('.', '_')}`),
+  ...REPORT_COUNTERS,
 ];
 
 /** Idle flows are looked for this often, in packets' time: 50,000 can end in a second. */
 const EXPIRE_INTERVAL_MS = 20;
-const DNS_PORT = 53;
 /** Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". */
 const EXPIRE_MAX_FLOWS = 1_000;
 
@@ -88,11 +76,11 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #apps: AppLayer;
   readonly #detector: Detector;
   readonly #checks: CheckPolicy;
-  readonly #sink: EventSink;
+  readonly #reporter: Reporter;
   #settings: VerdictSettings;
 
   // What the stages say about the packet in hand.
-  #packet!: Packet;
+  #packet = new Packet();
   readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
   readonly #findings: Findings;
   /** Of bytes that it delivers, rules on the stream could not see all that they would need. */
@@ -147,7 +135,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       matches: this.#detector.matches,
     };
     this.#checks = new CheckPolicy(config.checks);
-    this.#sink = options.sink;
+    this.#reporter = new Reporter(options.sink, this.counters);
     this.#settings = { mode, onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop };
   }
 
@@ -217,8 +205,11 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   onEnd(flow: FlowSlot, direction: Direction): void {
-    this.#context.isEstablished = this.#streams.isEstablished(flow);
-    this.#hasEnded = true;
+    // A flow that expires ends too, while another one's packet is in hand.
+    if (flow === this.#packet.flow) {
+      this.#context.isEstablished = this.#streams.isEstablished(flow);
+      this.#hasEnded = true;
+    }
     this.#apps.end(flow, direction);
   }
 
@@ -274,7 +265,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     } else {
       this.#context.isEstablished = this.#flows.packets[packet.flow * 2 + TO_CLIENT]! > 0;
     }
-    if (packet.destinationPort === DNS_PORT && opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
+    if (opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
     this.#context.app = this.#apps.protocol(packet.flow)?.name ?? null;
     this.#inspectPacket();
   }
@@ -309,8 +300,11 @@ export class Pipeline implements StreamConsumer, AppSink {
       if (judgement.condemnsFlow) this.#condemn(packet.flow);
       if (judgement.exemptsFlow) this.#mark(packet.flow, FLOW_FLAG.passed);
     }
-    if (judgement.reportedMatches > 0) this.#reportAlerts(packet);
-    if (isDropped) this.#reportDrop(packet);
+    if (judgement.reportedMatches > 0) {
+      const mayBlock = this.#settings.mode === 'prevent' && !this.#findings.isVital;
+      this.#reporter.alerts(packet, this.#facts(packet), this.#detector.matches, judgement, mayBlock);
+    }
+    if (isDropped) this.#reporter.drop(packet, this.#facts(packet), judgement);
     if (this.#hasEnded) this.#letGo(packet.flow);
     return judgement.verdict;
   }
@@ -368,47 +362,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (check === null) throw new Error(`no check is called "${event}"`);
     const action = this.#checks.action(event, packet);
     if (action === 'ignore') return;
-    this.counters.increment(`check.${event.replace('.', '_')}`);
     if (action === 'drop') {
       this.#findings.failedCheck ??= event;
       if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
     }
-    const facts: AnomalyFacts = {
-      type: check.type,
-      event,
-      isCheck: check.byDefault === 'drop',
-      isBlocked: action === 'drop',
-      transaction,
-    };
-    this.#sink.anomaly(packet, this.#facts(packet), facts);
-  }
-
-  #reportAlerts(packet: Packet): void {
-    const { judgement } = this;
-    const flow = this.#facts(packet);
-    for (let i = 0; i < judgement.reportedMatches; i++) {
-      const { rule, transaction } = this.#detector.matches[i]!;
-      if (rule.isSilent) continue;
-      this.counters.increment('detect.alert');
-      const isBlocked = this.#settings.mode === 'prevent' && blocks(rule) && !this.#findings.isVital;
-      const facts: AlertFacts = {
-        rule,
-        isBlocked,
-        wouldBlock: blocks(rule) && !isBlocked,
-        verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
-        transaction,
-      };
-      this.#sink.alert(packet, flow, facts);
-    }
-  }
-
-  #reportDrop(packet: Packet): void {
-    const { reason, check, rule, rejects } = this.judgement;
-    if (reason === null) return;
-    this.counters.increment(`ips.drop_reason.${reason.replace(' ', '_')}`);
-    if (rejects) this.counters.increment('ips.rejected');
-    const facts: DropFacts = { reason, check, rule };
-    this.#sink.drop(packet, this.#facts(packet), facts);
+    this.#reporter.anomaly(packet, this.#facts(packet), check, action === 'drop', transaction);
   }
 
   #facts(packet: Packet): FlowFacts | null {
@@ -426,49 +384,8 @@ const httpOptions = ({ http }: Config): Partial<HttpOptions> => ({
   maxPathSlashes: http.maxSlashes,
 });
 
-/** Flags of `FlowTable.flags`, of a flow that is condemned. */
+/** From the bits of a flow that is condemned. */
 function condemnedBy(flags: number): 'drop' | 'reject' | 'check' {
   if ((flags & FLOW_FLAG.broken) !== 0) return 'check';
   return (flags & FLOW_FLAG.rejected) !== 0 ? 'reject' : 'drop';
-}
-
-const isBareReset = (packet: Packet): boolean =>
-  packet.protocol === IP_PROTOCOL.tcp && (packet.tcpFlags & TCP_FLAG.rst) !== 0 && packet.payloadBytes === 0;
-
-/**
- * A query of this host itself: it came in by no interface. Who begins a UDP flow is known; of TCP only a SYN shows it,
- * or anybody could send from port 53 and be taken for a DNS server.
- */
-function opensQuery(packet: Packet): boolean {
-  if (packet.inInterface !== 0 || packet.direction !== TO_SERVER) return false;
-  if (packet.protocol === IP_PROTOCOL.udp) return true;
-  return packet.protocol === IP_PROTOCOL.tcp && (packet.tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn;
-}
-
-const isAnswer = (packet: Packet, flows: FlowTable): boolean =>
-  packet.direction === TO_CLIENT && flows.serverPort(packet.flow) === DNS_PORT;
-
-/** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
-const belongsToStream = (outcome: StreamOutcome): boolean =>
-  outcome === 'inspected' || outcome === 'kept' || outcome === 'resent' || outcome === 'gap' || outcome === 'bypassed';
-
-/** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
-function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
-  switch (outcome) {
-    case 'inspected':
-    case 'kept':
-    case 'resent':
-    case 'bypassed':
-    case 'gap':
-    case 'not-tracked':
-      return 'inspected';
-    case 'memory-cap':
-      return 'memory-limit';
-    case 'differs':
-    case 'invalid':
-    case 'closed':
-      return packet.payloadBytes > 0 ? 'outside-stream' : 'inspected';
-    default:
-      return outcome satisfies never;
-  }
 }

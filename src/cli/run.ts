@@ -21,7 +21,11 @@ export function registerRun(program: Command): void {
     program.command('run').description('inspect the traffic of this host as it passes, and block (needs root)'),
   )
     .option('--queue-start <number>', 'number of the first queue (default: 0)', integer(0, 0xffff))
-    .option('--queues <number>', 'queues, each with a thread (default: one for each processor but one)', integer(1, 256))
+    .option(
+      '--queues <number>',
+      'queues, each with a thread (default: one for each processor but one)',
+      integer(1, 256),
+    )
     .option('--hooks <list>', `what to inspect, of ${HOOKS.join(',')} (default: input,output)`, hooks)
     .option('--interface <name>', 'only this interface; repeatable. Loopback is left alone unless named', collect)
     .addOption(

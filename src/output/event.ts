@@ -1,6 +1,7 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { CounterTree } from '../base/counters.ts';
 import type { Rule } from '../rules/rule.ts';
+import type { DropReason } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
 
 /** What an event says about the packet's flow. Reused by the pipeline: read during the call only. */
@@ -40,28 +41,6 @@ export interface AnomalyFacts {
   isBlocked: boolean;
   transaction: Transaction | null;
 }
-
-/**
- * Why packets are dropped: Suricata's words where it has some, so that tools which count drops by reason go on
- * working. `check` is ours: an always-on check; which one stands beside it.
- */
-export const DROP_REASONS = [
-  'rules',
-  'flow drop',
-  'check',
-  'decode error',
-  'defrag error',
-  'defrag memcap',
-  'flow memcap',
-  'stream error',
-  'stream memcap',
-  'stream midstream',
-  'stream reassembly',
-  'applayer error',
-  'applayer memcap',
-  'engine error',
-] as const;
-export type DropReason = (typeof DROP_REASONS)[number];
 
 /** One packet that did not arrive. */
 export interface DropFacts {

@@ -2,18 +2,14 @@ import { VERDICT, type Verdict } from '../capture/source.ts';
 import type { Match } from '../detect/detector.ts';
 import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
+import type { Outcome } from './outcome.ts';
 
 /** detect: rules report. prevent: `drop` and `reject` rules block. Always-on checks drop in both. */
 export type Mode = 'detect' | 'prevent';
 
-/**
- * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
- * or a gap was there that the receiver has too. The others are decided by the configuration.
- */
-export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream';
-
-/** Suricata's words for why a packet was dropped; `check` is ours, for the named always-on checks. */
-export type DropReason = 'rules' | 'flow drop' | 'check' | 'stream memcap' | 'stream error';
+/** Why a packet was dropped, in Suricata's words; `check` is ours, for the named always-on checks. */
+export const DROP_REASONS = ['rules', 'flow drop', 'check', 'stream memcap', 'stream error'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
 
 export interface VerdictSettings {
   readonly mode: Mode;

@@ -1,0 +1,73 @@
+import type { Transaction } from '../app/protocol.ts';
+import type { Counters } from '../base/counters.ts';
+import type { Match } from '../detect/detector.ts';
+import { CHECKS, type Check } from '../verdict/checks.ts';
+import { blocks, DROP_REASONS, type Judgement } from '../verdict/judge.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { EventSink, FlowFacts } from './event.ts';
+
+const counterOf = {
+  reason: (reason: string): string => `ips.drop_reason.${reason.replace(' ', '_')}`,
+  check: (name: string): string => `check.${name.replace('.', '_')}`,
+};
+
+/** What is counted as it is told; each always-on check has a counter of its own. */
+export const REPORT_COUNTERS: readonly string[] = [
+  'detect.alert',
+  'ips.rejected',
+  ...DROP_REASONS.map(counterOf.reason),
+  ...CHECKS.map(({ name }) => counterOf.check(name)),
+];
+
+/** Counts what happened to a packet and tells it. Allocates, since it only works when something happened. */
+export class Reporter {
+  readonly #sink: EventSink;
+  readonly #counters: Counters;
+
+  constructor(sink: EventSink, counters: Counters) {
+    this.#sink = sink;
+    this.#counters = counters;
+  }
+
+  /** An always-on check found something; `isBlocked`: the packet fails because of it. */
+  anomaly(
+    packet: Packet,
+    flow: FlowFacts | null,
+    { name, type, byDefault }: Check,
+    isBlocked: boolean,
+    transaction: Transaction | null,
+  ): void {
+    this.#counters.increment(counterOf.check(name));
+    this.#sink.anomaly(packet, flow, { type, event: name, isCheck: byDefault === 'drop', isBlocked, transaction });
+  }
+
+  /** The matches that a judgement reports. `mayBlock`: rules decide about this packet. */
+  alerts(
+    packet: Packet,
+    flow: FlowFacts | null,
+    matches: readonly Match[],
+    judgement: Judgement,
+    mayBlock: boolean,
+  ): void {
+    for (let i = 0; i < judgement.reportedMatches; i++) {
+      const { rule, transaction } = matches[i]!;
+      if (rule.isSilent) continue;
+      this.#counters.increment('detect.alert');
+      const isBlocked = mayBlock && blocks(rule);
+      this.#sink.alert(packet, flow, {
+        rule,
+        isBlocked,
+        wouldBlock: blocks(rule) && !isBlocked,
+        verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
+        transaction,
+      });
+    }
+  }
+
+  drop(packet: Packet, flow: FlowFacts | null, { reason, check, rule, rejects }: Judgement): void {
+    if (reason === null) return;
+    this.#counters.increment(counterOf.reason(reason));
+    if (rejects) this.#counters.increment('ips.rejected');
+    this.#sink.drop(packet, flow, { reason, check, rule });
+  }
+}

@@ -1,0 +1,33 @@
+import type { StreamOutcome } from '../stream/outcome.ts';
+import type { Packet } from '../wire/packet.ts';
+
+/**
+ * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
+ * or a gap was there that the receiver has too. The others are decided by the configuration.
+ */
+export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream';
+
+/** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
+export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
+  switch (outcome) {
+    case 'inspected':
+    case 'kept':
+    case 'resent':
+    case 'bypassed':
+    case 'gap':
+    case 'not-tracked':
+      return 'inspected';
+    case 'memory-cap':
+      return 'memory-limit';
+    case 'differs':
+    case 'invalid':
+    case 'closed':
+      return packet.payloadBytes > 0 ? 'outside-stream' : 'inspected';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
+export const belongsToStream = (outcome: StreamOutcome): boolean =>
+  outcome === 'inspected' || outcome === 'kept' || outcome === 'resent' || outcome === 'gap' || outcome === 'bypassed';
