@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/node-headers
 root=$PWD/native/build/sanitizers
-# The layout of the repository, so that src/base/native.ts finds the addon that is under test.
+# The layout of the repository, so that src/base/native/addon.ts finds the addon that is under test.
 rm -rf "$root"
 mkdir -p "$root/native"
 cp native/binding.gyp native/*.cc native/*.h "$root/native/"

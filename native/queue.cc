@@ -20,7 +20,7 @@
 namespace vpatch {
 namespace {
 
-// Columns of a row. src/base/native.ts names the same ones in the same order; its test compares the two lists.
+// Columns of a row. src/base/native/queue.ts names the same ones in the same order; its test compares the two lists.
 enum Column : uint32_t {
   kId,
   kStart,
@@ -138,7 +138,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
  public:
   /**
    * NfQueue(queue, maxLength, copyBytes, receiveBufferBytes, flags, capacity, slotBytes, bytes, rows, verdicts, marks).
-   * src/base/native.ts has checked the numbers; what is checked again here keeps memory safe.
+   * src/base/native/queue.ts has checked the numbers; what is checked again here keeps memory safe.
    */
   explicit NfQueue(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NfQueue>(info) {
     Napi::Env env = info.Env();

@@ -1,13 +1,13 @@
+import type { QueueErrors } from '../base/native/addon.ts';
 import {
   MAX_COPY_BYTES,
   NfQueue,
   QUEUE_COLUMN,
   QUEUE_COLUMNS,
   QUEUE_FLAG,
-  type QueueErrors,
   SKB_INFO,
   SLOT_OVERHEAD_BYTES,
-} from '../base/native.ts';
+} from '../base/native/queue.ts';
 import { CHECKSUM, type ChecksumState, LINK, type Packet } from '../wire/packet.ts';
 import type { PacketSource, Verdict } from './source.ts';
 import { WallClock } from './wall-clock.ts';

@@ -1,5 +1,5 @@
 import { latin1 } from '../base/bytes.ts';
-import { MATCH_CASELESS, Matcher } from '../base/native.ts';
+import { MATCH_CASELESS, Matcher } from '../base/native/matcher.ts';
 import type { FastPattern } from '../rules/rule.ts';
 import type { Candidates } from './candidates.ts';
 

@@ -1,4 +1,4 @@
-import { Regex, RegexError } from '../base/native.ts';
+import { Regex, RegexError } from '../base/native/regex.ts';
 import type { BufferChoice } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { HeaderSets } from './header-sets.ts';

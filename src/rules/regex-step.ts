@@ -1,4 +1,4 @@
-import type { Regex } from '../base/native.ts';
+import type { Regex } from '../base/native/regex.ts';
 import { evaluationCounters, mayScan } from './evaluate.ts';
 import type { Inspected, Step } from './rule.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { findQueueOwner, readQueueStatistics } from '../base/native.ts';
+import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities.ts';
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
 import { chooseFirewall, installedFirewalls } from './firewall.ts';

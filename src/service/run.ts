@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Counters, counterTree } from '../base/counters.ts';
-import { findQueueOwner, readQueueStatistics } from '../base/native.ts';
+import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';

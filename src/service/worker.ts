@@ -1,7 +1,8 @@
 /** The thread of one queue: builds its own pipeline, binds the queue, then inspects until it is told to stop. */
 import { setPriority } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { NativeError, readQueueStatistics } from '../base/native.ts';
+import { NativeError } from '../base/native/addon.ts';
+import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';

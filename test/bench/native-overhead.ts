@@ -1,5 +1,6 @@
 // What one call into the addon costs. Build, then: node dist/tools/test/bench/native-overhead.js
-import { Matcher, Regex } from '../../src/base/native.ts';
+import { Matcher } from '../../src/base/native/matcher.ts';
+import { Regex } from '../../src/base/native/regex.ts';
 
 const ROUNDS = 5;
 const CALLS_PER_ROUND = 500_000;

@@ -10,7 +10,7 @@ export interface CompiledSources {
 }
 
 /**
- * Compiles src/base/native.ts and the programs of this folder for a plain Node: threads and processes of a test do not
+ * Compiles src/base/native/ and the programs of this folder for a plain Node: threads and processes of a test do not
  * pass through vitest, and Node 20 does not read TypeScript.
  */
 export function compileForNode(): CompiledSources {

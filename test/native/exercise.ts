@@ -2,15 +2,10 @@
  * Drives every native function, with good and with bad arguments, for native/check-sanitizers.sh. Ends with an error
  * when a native object survives its JavaScript owner, or when making and collecting them takes ever more memory.
  */
-import {
-  liveNativeObjects,
-  MATCH_CASELESS,
-  Matcher,
-  NfQueue,
-  QUEUE_COLUMNS,
-  QUEUE_FLAG,
-  Regex,
-} from '../../src/base/native.ts';
+import { liveNativeObjects } from '../../src/base/native/addon.ts';
+import { MATCH_CASELESS, Matcher } from '../../src/base/native/matcher.ts';
+import { NfQueue, QUEUE_COLUMNS, QUEUE_FLAG } from '../../src/base/native/queue.ts';
+import { Regex } from '../../src/base/native/regex.ts';
 
 const ROUNDS = 40;
 const WARM_UP_ROUNDS = 20;

@@ -16,9 +16,9 @@ import {
   QUEUE_COLUMNS,
   QueueError,
   type QueueOptions,
-  readQueueStatistics,
   SLOT_OVERHEAD_BYTES,
-} from '../../src/base/native.ts';
+} from '../../src/base/native/queue.ts';
+import { readQueueStatistics } from '../../src/base/native/queue-statistics.ts';
 
 const PORT = 7777;
 /** What the packets of a datagram that begins with "mark" are marked with. */

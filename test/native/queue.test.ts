@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { QUEUE_COLUMN, QUEUE_FLAG, type QueueOptions, SKB_INFO } from '../../src/base/native.ts';
+import { QUEUE_COLUMN, QUEUE_FLAG, type QueueOptions, SKB_INFO } from '../../src/base/native/queue.ts';
 import { type CompiledSources, compileForNode } from './compile.ts';
 import { FLUSH, MARK, type Role } from './queue-process.ts';
 

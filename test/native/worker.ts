@@ -1,6 +1,7 @@
 /** Loads the serialized matcher that it is given, and answers with what it finds. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Matcher, Regex } from '../../src/base/native.ts';
+import { Matcher } from '../../src/base/native/matcher.ts';
+import { Regex } from '../../src/base/native/regex.ts';
 
 const subject = Buffer.from('abc\0x', 'latin1');
 

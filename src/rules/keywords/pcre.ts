@@ -1,4 +1,4 @@
-import { REGEX_FLAG, RegexError } from '../../base/native.ts';
+import { REGEX_FLAG, RegexError } from '../../base/native/regex.ts';
 import type { BufferChoice } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
 import { RegexStep } from '../regex-step.ts';

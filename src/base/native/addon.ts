@@ -1,0 +1,121 @@
+/**
+ * The native addon: NFQUEUE, literal search by libhs and regular expressions by PCRE2. Its memory rules in short:
+ * what is passed to a call is borrowed for that call; what a class exposes (`results`, `groups`) is overwritten by
+ * its next call. Nothing here may be used from two threads: each worker makes its own.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** A native part refused. Subclasses say which; `cause` is what the addon threw. */
+export class NativeError extends Error {
+  override name = 'NativeError';
+}
+
+/** Since the queue was opened. */
+export interface QueueErrors {
+  /** Error answers of the kernel, such as ENOENT for a verdict on a packet that it has flushed meanwhile. */
+  kernelErrors: number;
+  /** ENOBUFS: the socket buffer was full. The kernel counts the lost packets as `userDropped`. */
+  overruns: number;
+  /** Messages or attributes that make no sense, or do not come from the kernel. */
+  malformed: number;
+}
+
+export interface NativeQueue {
+  /**
+   * Blocks for at most `timeoutMs` (rounded up to the kernel's tick; 0 only polls) and returns the packets received,
+   * 0 after the timeout or a signal. Must not be called again before `decide`.
+   */
+  receive(timeoutMs: number): number;
+  /** Answers the `count` packets that `receive` returned, in their order. Throws when the kernel takes no answers. */
+  decide(count: number): void;
+  /** Gives the queue up; the kernel drops what waits in it. Harmless when closed. */
+  close(): void;
+  /** The netlink port id, under which the kernel lists the queue's owner. */
+  readonly portId: number;
+  /** What the kernel granted, by its own count: twice the bytes asked for. 0 when closed. */
+  readonly receiveBufferBytes: number;
+  readonly statistics: QueueErrors;
+}
+
+export interface NativeMatcher {
+  /** Goes first into `scan`; see Registry in native/addon.h. */
+  readonly id: number;
+  scan(id: number, bytes: Uint8Array, start: number, end: number): number;
+  serialize(): Uint8Array;
+  readonly results: Uint32Array;
+  readonly databaseBytes: number;
+}
+
+export interface NativeRegex {
+  readonly id: number;
+  match(id: number, bytes: Uint8Array, start: number, end: number, from: number): number;
+  readonly groups: Uint32Array;
+  readonly isJit: boolean;
+}
+
+type RegexFlag = 'CASELESS' | 'DOTALL' | 'MULTILINE' | 'EXTENDED' | 'ANCHORED' | 'DOLLAR_ENDONLY' | 'UNGREEDY';
+type RegexErrorCode = 'MATCH_LIMIT' | 'DEPTH_LIMIT' | 'HEAP_LIMIT' | 'OTHER';
+
+interface Addon {
+  NfQueue: new (
+    queue: number,
+    maxLength: number,
+    copyBytes: number,
+    receiveBufferBytes: number,
+    flags: number,
+    capacity: number,
+    slotBytes: number,
+    bytes: Uint8Array,
+    rows: Uint32Array,
+    verdicts: Uint8Array,
+    marks: Uint32Array,
+  ) => NativeQueue;
+  queueColumns: readonly string[];
+  Matcher: new (serialized: Uint8Array) => NativeMatcher;
+  /** Pattern i is bytes[ends[i - 1], ends[i]). */
+  compileLiterals(bytes: Uint8Array, ends: Uint32Array, flags: Uint32Array): Uint8Array;
+  MATCH_CASELESS: number;
+  Regex: new (pattern: Uint8Array, flags: number, matchLimit: number, depthLimit: number) => NativeRegex;
+  regexFlags: Readonly<Record<RegexFlag, number>>;
+  regexErrors: Readonly<Record<RegexErrorCode, number>>;
+  liveObjects(): number;
+}
+
+const ADDON = join(packageRoot(), 'native/build/Release/vpatch.node');
+
+export const addon = loadAddon();
+
+/** Natives that are alive in this process, for leak checks. */
+export const liveNativeObjects = (): number => addon.liveObjects();
+
+export function checkInteger(name: string, value: number, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
+  }
+}
+
+export function checkLength(name: string, array: { length: number }, least: number): void {
+  if (array.length < least) throw new RangeError(`${name} has ${array.length} elements and needs ${least}`);
+}
+
+/** This file runs from src/, dist/ and dist/tools/src/; without package.json above it, Node would not take it for ESM. */
+function packageRoot(): string {
+  let directory = import.meta.dirname;
+  while (!existsSync(join(directory, 'package.json')) && directory !== '/') directory = dirname(directory);
+  return directory;
+}
+
+function loadAddon(): Addon {
+  try {
+    return createRequire(import.meta.url)(ADDON) as Addon;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const advice =
+      code === 'MODULE_NOT_FOUND'
+        ? 'is missing: run "make build"'
+        : `cannot be loaded: run "make build" again, and check that libhs and libpcre2-8 are installed (${cause})`;
+    throw new NativeError(`the native addon ${ADDON} ${advice}`, { cause });
+  }
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { fromLatin1 } from '../../../src/base/bytes.ts';
+import { REGEX_ERROR, REGEX_FLAG, REGEX_UNSET, Regex, RegexError } from '../../../src/base/native/regex.ts';
+
+describe('Regex', () => {
+  const limits = { matchLimit: 3500, depthLimit: 1500 };
+  const match = (regex: Regex, text: string, from = 0) => regex.match(fromLatin1(text), 0, text.length, from);
+
+  test('reports groups as offsets in the bytes, not in the range', () => {
+    const regex = new Regex('(\\d+)-(x)?(\\w)', 0, limits);
+    const bytes = fromLatin1('....12-z....');
+    expect(regex.match(bytes, 4, 8, 4)).toBe(4);
+    expect([...regex.groups]).toEqual([4, 8, 4, 6, REGEX_UNSET, REGEX_UNSET, 7, 8]);
+    expect(regex.match(bytes, 5, 8, 5)).toBe(4);
+    expect([...regex.groups.subarray(0, 4)]).toEqual([5, 8, 5, 6]);
+    expect(regex.match(bytes, 4, 7, 4)).toBe(0);
+  });
+
+  test('groups behind the last one set are unset', () => {
+    const regex = new Regex('(a)|(b)|(c)', 0, limits);
+    expect(match(regex, 'c')).toBe(4);
+    expect(match(regex, 'a')).toBe(2);
+    expect([...regex.groups]).toEqual([0, 1, 0, 1, REGEX_UNSET, REGEX_UNSET, REGEX_UNSET, REGEX_UNSET]);
+  });
+
+  test('patterns with different numbers of groups do not disturb each other', () => {
+    const many = new Regex('(.)'.repeat(50), 0, limits);
+    const few = new Regex('b', 0, limits);
+    expect(match(few, 'ab')).toBe(1);
+    expect(match(many, 'x'.repeat(50))).toBe(51);
+    expect(match(few, 'aab')).toBe(1);
+    expect([...few.groups]).toEqual([2, 3]);
+    expect(many.groups[101]).toBe(50);
+  });
+
+  test('a search from the middle still sees what is before it', () => {
+    expect(match(new Regex('(?<=ab)c', 0, limits), 'abc', 2)).toBe(1);
+    expect(match(new Regex('^c', 0, limits), 'abc', 2)).toBe(0);
+    expect(match(new Regex('\\Gc', 0, limits), 'abc', 2)).toBe(1);
+    // But not what is before the range.
+    expect(new Regex('(?<=ab)c', 0, limits).match(fromLatin1('abc'), 2, 3, 2)).toBe(0);
+    expect(new Regex('^c', 0, limits).match(fromLatin1('abc'), 2, 3, 2)).toBe(1);
+    expect(match(new Regex('$', 0, limits), 'abc', 3)).toBe(1);
+    expect(new Regex('^$', 0, limits).match(new Uint8Array(0), 0, 0, 0)).toBe(1);
+  });
+
+  test.each([
+    ['CASELESS', 'ABC', 'abc', 0, 1],
+    ['DOTALL', 'a.c', 'a\nc', 0, 1],
+    ['MULTILINE', '^b$', 'a\nb\nc', 0, 1],
+    ['EXTENDED', 'a b # c', 'ab', 0, 1],
+    ['ANCHORED', 'b', 'ab', 1, 0],
+    ['DOLLAR_ENDONLY', 'a$', 'a\n', 1, 0],
+  ] as const)('flag %s', (flag, pattern, subject, without, together) => {
+    expect(match(new Regex(pattern, 0, limits), subject)).toBe(without);
+    expect(match(new Regex(pattern, REGEX_FLAG[flag], limits), subject)).toBe(together);
+  });
+
+  test('flag UNGREEDY', () => {
+    const regex = new Regex('a+', REGEX_FLAG.UNGREEDY, limits);
+    match(regex, 'aaa');
+    expect(regex.groups[1]).toBe(1);
+  });
+
+  test('bytes are bytes: NUL, latin1, and no way into UTF-8', () => {
+    expect(match(new Regex(Uint8Array.of(0x61, 0, 0x62), 0, limits), 'a\0b')).toBe(1);
+    expect(match(new Regex('^.\xff$', 0, limits), '\xc3\xff')).toBe(1);
+    expect(match(new Regex('\xe9', REGEX_FLAG.CASELESS, limits), '\xc9')).toBe(0);
+    expect(() => new Regex('(*UTF)a', 0, limits)).toThrow(RegexError);
+    expect(() => new Regex('\u0101', 0, limits)).toThrow(RangeError);
+  });
+
+  test.each([
+    ['a(b', 3],
+    ['a)b', 1],
+    ['[z-a]', 3],
+    ['(?<=a+)b', 0],
+  ])('says where %s is wrong', (pattern, offset) => {
+    let thrown: unknown;
+    try {
+      new Regex(pattern, 0, limits);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(RegexError);
+    expect((thrown as RegexError).message).not.toBe('');
+    expect((thrown as RegexError).offset).toBe(offset);
+  });
+
+  test.each([
+    ['too deep', `${'('.repeat(1000)}${')'.repeat(1000)}`],
+    ['too large', '(?:(?:a{1000}){1000}){50}'],
+  ])('refuses a pattern that is %s', (_, pattern) => {
+    expect(() => new Regex(pattern, 0, limits)).toThrow(RegexError);
+  });
+
+  test('refuses flags and limits that PCRE2 would misread', () => {
+    expect(() => new Regex('a', 0x0008_0000, limits)).toThrow(RangeError);
+    expect(() => new Regex('a', -1, limits)).toThrow(RangeError);
+    expect(() => new Regex('a', 0, { matchLimit: 0, depthLimit: 1 })).toThrow(RangeError);
+    expect(() => new Regex('a', 0, { matchLimit: 1, depthLimit: 2 ** 32 })).toThrow(RangeError);
+  });
+
+  test.each([
+    [0, 4, -1],
+    [1, 4, 0],
+    [0, 3, 4],
+    [0, 4, Number.NaN],
+    [0, 5, 0],
+    [-1, 4, 0],
+  ])('refuses the range %d to %d from %d of four bytes', (start, end, from) => {
+    expect(() => new Regex('a', 0, limits).match(new Uint8Array(4), start, end, from)).toThrow(RangeError);
+  });
+
+  describe.each([
+    ['compiled', ''],
+    ['interpreted', '(*NO_JIT)'],
+  ])('%s, a backtracking bomb ends in a limit', (name, verb) => {
+    test.each([
+      ['(a+)+$', `${'a'.repeat(60_000)}!`],
+      ['(a|aa)+$', `${'a'.repeat(60_000)}!`],
+      ['^(([a-z])+.)+[A-Z]([a-z])+$', 'a'.repeat(60_000)],
+      ['(x(?1)?y)', `${'x'.repeat(60_000)}y`],
+      ['(?:(a)|b)*c', `${'ab'.repeat(30_000)}c`],
+    ])('%s', (pattern, subject) => {
+      const regex = new Regex(`${verb}${pattern}`, 0, limits);
+      expect(regex.isJit).toBe(name === 'compiled');
+      const started = performance.now();
+      expect(Object.values(REGEX_ERROR)).toContain(match(regex, subject));
+      expect(performance.now() - started).toBeLessThan(1000);
+    });
+  });
+
+  test('the limit is reported as such, and the next match is not hurt', () => {
+    const regex = new Regex('(a+)+$', 0, limits);
+    expect(match(regex, `${'a'.repeat(40)}!`)).toBe(REGEX_ERROR.MATCH_LIMIT);
+    expect(match(regex, 'aaa')).toBe(2);
+    // A pattern may ask for less, never for more.
+    expect(match(new Regex('(*LIMIT_MATCH=4000000000)(a+)+$', 0, limits), `${'a'.repeat(40)}!`)).toBe(
+      REGEX_ERROR.MATCH_LIMIT,
+    );
+  });
+
+  test('a subject too long for the stack of JIT code is left to the interpreter', () => {
+    const generous = { matchLimit: 10_000_000, depthLimit: 10_000_000 };
+    const subject = `${'ab'.repeat(25_000)}c`;
+    expect(match(new Regex('(?:a|b)*c', 0, generous), subject)).toBe(1);
+  });
+});
