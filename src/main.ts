@@ -2,12 +2,14 @@
 
 /** As shells count a program that SIGPIPE ended. */
 const BROKEN_PIPE = 141;
+const FAILED = 1;
 const MACHINE_LACKS_SOMETHING = 3;
 
 // Whoever reads our output may stop early (`| head`): that is no failure, and nothing to talk about.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
-  throw error;
+  process.stderr.write(`vpatch: standard output cannot be written: ${error.message}\n`);
+  process.exit(FAILED);
 });
 
 try {

@@ -67,8 +67,9 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
       if (!(error instanceof CaptureFileError)) throw error;
       broken.push(error);
     }
+    // The connections of one capture do not go on in the next.
+    inspection.finish();
   }
-  inspection.finish();
   await closeOutput(output);
 
   const unreadable = broken.filter(({ packetNumber }) => packetNumber === 0);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { APP_PROTOCOLS } from '../app/index.ts';
+import { withoutControls } from '../output/log.ts';
 import { keywordIndex } from '../rules/keywords/index.ts';
 import { SURICATA_KEYWORDS } from '../rules/known-names.ts';
 import { nearestName } from '../rules/nearest-name.ts';
@@ -40,7 +41,9 @@ export function registerRules(program: Command): void {
 
 function check(files: readonly string[], options: RulesOptions): void {
   const { ruleset, diagnostics, errors, warnings } = loadChosen(files, options);
-  const lines = diagnostics.map((found) => (options.json === true ? JSON.stringify(found) : formatDiagnostic(found)));
+  const lines = diagnostics.map((found) =>
+    options.json === true ? JSON.stringify(found) : withoutControls(formatDiagnostic(found)),
+  );
   const count = `${ruleset.rules.length} loaded, ${errors} refused, ${warnings} warnings`;
   process.stdout.write([...lines, ...(options.json === true ? [] : [count]), ''].join('\n'));
   if (errors > 0) throw new Failure(EXIT.problem);
@@ -51,7 +54,7 @@ function list(files: readonly string[], options: RulesOptions): void {
     const { action, gid, sid, rev, message, file, line } = rule;
     return options.json === true
       ? JSON.stringify({ action, gid, sid, rev, message, priority: rule.priority, file, line })
-      : `${gid}:${sid}:${rev}\t${action}\t${message}\t${shortPath(file)}:${line}`;
+      : `${gid}:${sid}:${rev}\t${action}\t${withoutControls(message)}\t${shortPath(file)}:${line}`;
   });
   process.stdout.write(lines.map((text) => `${text}\n`).join(''));
 }

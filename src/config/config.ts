@@ -121,7 +121,7 @@ export const DEFAULTS: Config = freeze({
   checks: { policy: 'drop', actions: {}, exceptions: [] },
   flow: { maxTcpFlows, maxUdpFlows, maxOtherFlows, maxHalfOpenFlows },
   timeouts,
-  stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: MIB, depthBytes: MIB, midstream: false },
+  stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: 8 * MIB, depthBytes: MIB, midstream: false },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
   failure: { engine: 'open', limits: 'closed' },
   queue: {

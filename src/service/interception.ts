@@ -49,6 +49,13 @@ const PACKET_TOO_BIG = 2;
 /** RFC 4861 §4: router solicitation, router advertisement, neighbour solicitation, neighbour advertisement. */
 const NEIGHBOUR_DISCOVERY = [133, 134, 135, 136];
 
+/**
+ * The named interfaces whose packets are queued at a hook. A packet of loopback passes both `output` and `input`: it is
+ * judged once, where it arrives.
+ */
+export const interfacesAt = (hook: Hook, { interfaces, hooks }: Interception): readonly string[] =>
+  hook === 'output' && hooks.includes('input') ? interfaces.filter((name) => name !== LOOPBACK) : interfaces;
+
 /** Throws RangeError: what is wrong here would become part of a firewall command. */
 export function checkInterception(interception: Interception): void {
   const { firstQueue, queueCount, hooks, interfaces, managementPorts, rejectMark } = interception;

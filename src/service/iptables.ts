@@ -1,5 +1,13 @@
 import type { Hook } from '../config/config.ts';
-import { type Exemption, exemptionsAt, type Interception, LOOPBACK, markText, type PortRange } from './interception.ts';
+import {
+  type Exemption,
+  exemptionsAt,
+  type Interception,
+  interfacesAt,
+  LOOPBACK,
+  markText,
+  type PortRange,
+} from './interception.ts';
 
 /**
  * The mangle table is passed before the filter table: a packet that the queue accepts leaves the table's chain, and
@@ -126,7 +134,7 @@ function chainRules(family: 4 | 6, hook: Hook, interception: Interception): stri
     const loopback = hook === 'forward' ? [] : [`-A ${chain} ${interfaceOptions(hook)[0]} ${LOOPBACK} -j RETURN`];
     return [...loopback, ...rules, `-A ${chain} ${target}`];
   }
-  const queued = interfaces.flatMap((name) =>
+  const queued = interfacesAt(hook, interception).flatMap((name) =>
     interfaceOptions(hook).map((option) => `-A ${chain} ${option} ${name} ${target}`),
   );
   return [...rules, ...queued];

@@ -1,5 +1,13 @@
 import type { Hook } from '../config/config.ts';
-import { type Exemption, exemptionsAt, type Interception, LOOPBACK, markText, type PortRange } from './interception.ts';
+import {
+  type Exemption,
+  exemptionsAt,
+  type Interception,
+  interfacesAt,
+  LOOPBACK,
+  markText,
+  type PortRange,
+} from './interception.ts';
 
 export const NFT_TABLE = 'vpatch';
 
@@ -89,7 +97,9 @@ function chainRules(hook: Hook, interception: Interception): string[] {
     const loopback = hook === 'forward' ? [] : [rule(`${interfaceKeys(hook)[0]} "${LOOPBACK}" return`)];
     return [...loopback, ...exempted, rule(queue)];
   }
-  const queued = interfaces.flatMap((name) => interfaceKeys(hook).map((key) => rule(`${key} "${name}" ${queue}`)));
+  const queued = interfacesAt(hook, interception).flatMap((name) =>
+    interfaceKeys(hook).map((key) => rule(`${key} "${name}" ${queue}`)),
+  );
   return [...exempted, ...queued];
 }
 

@@ -12,6 +12,7 @@ import { hasNetAdmin } from './capabilities.ts';
 import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
+import { checkInterfaces } from './interface-check.ts';
 import { MachineError } from './machine-error.ts';
 import type { RuleTexts } from './rule-set.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -35,6 +36,7 @@ export interface RunSettings {
 export async function runInline({ config, rules, ruleCount, log, addresses }: RunSettings): Promise<void> {
   const interception = interceptionOf(config);
   checkInterception(interception);
+  for (const remark of checkInterfaces(interception.interfaces)) log.warn(remark);
   if (!hasNetAdmin()) {
     throw new MachineError('vpatch run needs the capability CAP_NET_ADMIN: run it as root, for instance with sudo');
   }

@@ -26,11 +26,14 @@ export interface TcpTrackerOptions extends ReassemblyLimits {
   readonly mayMissPackets: boolean;
 }
 
-/** The bounds are ours: a megabyte is the bandwidth-delay product of 100 Mbit/s over 80 ms. */
+/**
+ * The bounds are ours. Behind one lost packet a sender may put a whole receive window, of which Linux allows 6 MiB
+ * (tcp_rmem); all connections together are bounded by `maxTotalBytes`.
+ */
 export const DEFAULT_TCP_TRACKER_OPTIONS: TcpTrackerOptions = {
-  maxOutOfOrderBytes: 2 ** 20,
-  // A megabyte in the usual segments of 1,448 bytes is 725 of them.
-  maxOutOfOrderSegments: 1024,
+  maxOutOfOrderBytes: 8 * 2 ** 20,
+  // As much in the usual segments of 1,448 bytes is 5,793 of them.
+  maxOutOfOrderSegments: 8192,
   maxTotalBytes: 64 * 2 ** 20,
   midstreamUntilMs: Number.NEGATIVE_INFINITY,
   mayMissPackets: true,

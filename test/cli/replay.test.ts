@@ -47,6 +47,12 @@ async function summaryOf(capture: string, ...args: readonly string[]): Promise<S
 }
 
 describe('replay', () => {
+  test('of the same capture twice finds the same twice: connections end with their capture', async () => {
+    const all = ['-c', path('empty.yaml'), '-S', path('test.rules'), '-m', 'prevent', '--json'];
+    const { stdout } = await vpatch('replay', ...all, path('attack.pcap'), path('attack.pcap'));
+    expect((JSON.parse(stdout) as Summary).alerts).toMatchObject([{ count: 2 }]);
+  });
+
   test('tells a person what it found', async () => {
     const { exitCode, stdout, stderr } = await replay('attack.pcap');
     expect(stdout).toMatch(/attack\.pcap: \d+ packets, \d+ bytes, \d+ flows? in \d+\.\d\d s\n/);

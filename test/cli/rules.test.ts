@@ -41,6 +41,14 @@ describe('rules check', () => {
     ]);
   });
 
+  test('shows no control bytes of a rule file to the terminal', async () => {
+    const file = join(directory, 'escape.rules');
+    writeFileSync(file, 'alert tcp any any -> any any (msg:"x"; f\x1b[2Jo:1; sid:1;)\n');
+    const { stdout } = await vpatch('rules', 'check', file);
+    expect(stdout).toContain('there is no keyword');
+    expect(stdout).not.toContain('\x1b');
+  });
+
   test('tells programs in JSON', async () => {
     const { stdout } = await vpatch('rules', 'check', '--json', bad);
     expect(JSON.parse(stdout)).toMatchObject({

@@ -1,4 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
 import { buildTcp } from '../support/packets.ts';
@@ -259,11 +262,25 @@ describe.skipIf(reason !== null)('what arrives and what does not', () => {
     expect((await testbed.finish('server', 'curl', local)).output).toBe(PAGE);
     expect(await withoutName.stop()).toBe(0);
 
+    testbed.run('server', 'ip', ['link', 'set', 'dev', 'lo', 'mtu', '65000']);
     const named = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent', '--interface', 'lo'] });
     expect((await testbed.finish('server', 'curl', local)).status).toBe(CURL_TIMEOUT);
     // And then only loopback is.
     expect((await request('/attack', 4)).output).toBe(PAGE);
     expect(await named.stop()).toBe(0);
+  });
+
+  test('on loopback bulk arrives whole, and nothing about it is suspicious', async () => {
+    testbed.run('server', 'ip', ['link', 'set', 'dev', 'lo', 'mtu', '65000']);
+    const content = randomBytes(20_000_000);
+    writeFileSync(join(server.files, 'bulk'), content);
+    const vpatch = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent', '--interface', 'lo'] });
+    const copy = join(server.files, 'copy');
+    const args = ['-s', '-m', '20', '-o', copy, `http://127.0.0.1:${HTTP_PORT}/files/bulk`];
+    expect((await testbed.finish('server', 'curl', args)).status).toBe(0);
+    expect(readFileSync(copy).equals(content)).toBe(true);
+    expect(await vpatch.stop()).toBe(0);
+    expect(vpatch.events('anomaly')).toEqual([]);
   });
 
   test('a management port is never inspected', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkInterception, type Interception } from '../../src/service/interception.ts';
+import { checkInterception, type Interception, interfacesAt } from '../../src/service/interception.ts';
 
 const valid: Interception = {
   firstQueue: 0,
@@ -54,4 +54,11 @@ describe('what becomes part of a firewall command is checked', () => {
   test('without a hook nothing would be inspected', () => {
     expect(() => checkInterception({ ...valid, hooks: [] })).toThrow(RangeError);
   });
+});
+
+test('a packet of loopback, which passes two hooks, is queued at one', () => {
+  const both: Interception = { ...valid, hooks: ['input', 'output'], interfaces: ['lo', 'eth0'] };
+  expect(interfacesAt('input', both)).toEqual(['lo', 'eth0']);
+  expect(interfacesAt('output', both)).toEqual(['eth0']);
+  expect(interfacesAt('output', { ...both, hooks: ['output'] })).toEqual(['lo', 'eth0']);
 });
