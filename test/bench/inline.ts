@@ -29,6 +29,8 @@ export interface Engine {
 }
 
 const SECONDS = 3;
+/** A service runs for weeks: what the compiler still has to learn in its first seconds is not what it costs. */
+const WARM_UP_SECONDS = 3;
 const HTTP_CONNECTIONS = 32;
 /** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
 const PAGE_NAME = 'page.html';
@@ -66,6 +68,7 @@ export async function measure(
 
 async function sample(testbed: Testbed, { name, vpatch: options }: Engine, round: number): Promise<Sample> {
   const vpatch = options === null ? null : await VpatchProcess.start(testbed, options);
+  await requests(testbed, [], WARM_UP_SECONDS);
   const values: Record<Measure, number> = {
     bulkUpGbitPerSecond: await bulk(testbed, []),
     bulkDownGbitPerSecond: await bulk(testbed, ['-R']),
@@ -86,9 +89,9 @@ async function bulk(testbed: Testbed, args: readonly string[]): Promise<number> 
   return bitsPerSecond / 1e9;
 }
 
-async function requests(testbed: Testbed, args: readonly string[]): Promise<number> {
+async function requests(testbed: Testbed, args: readonly string[], seconds = SECONDS): Promise<number> {
   const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/files/${PAGE_NAME}`;
-  const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${SECONDS}s`, ...args, url];
+  const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${seconds}s`, ...args, url];
   const { output, error } = await testbed.finish('client', 'wrk', all);
   const perSecond = /^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1];
   if (perSecond === undefined) throw new Error(`wrk: ${output} ${error}`);
