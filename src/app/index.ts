@@ -22,6 +22,10 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
 /** With default limits. */
 export const APP_PROTOCOLS: readonly AppProtocol[] = appProtocols();
 
+/** Every buffer with its protocol: what rules may name. */
+export const APP_BUFFERS: readonly { readonly protocol: string; readonly definition: BufferDefinition }[] =
+  APP_PROTOCOLS.flatMap(({ name, buffers }) => buffers.map((definition) => ({ protocol: name, definition })));
+
 /** What their parsers may report. */
 export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([HTTP_EVENTS]);
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { APP_PROTOCOLS } from '../app/index.ts';
+import { APP_BUFFERS } from '../app/index.ts';
 import { withoutControls } from '../output/log.ts';
 import { keywordIndex } from '../rules/keywords/index.ts';
 import { SURICATA_KEYWORDS } from '../rules/known-names.ts';
@@ -60,15 +60,12 @@ function list(files: readonly string[], options: RulesOptions): void {
 }
 
 function keywords(name: string | undefined): void {
-  const buffers = APP_PROTOCOLS.flatMap((protocol) =>
-    protocol.buffers.map((definition) => ({ protocol: protocol.name, definition })),
-  );
   if (name === undefined) {
-    process.stdout.write(keywordReference(buffers, 'text'));
+    process.stdout.write(keywordReference(APP_BUFFERS, 'text'));
     return;
   }
-  const keyword = keywordIndex(buffers).get(name);
-  if (keyword === undefined) throw new Failure(EXIT.problem, unknownKeyword(name, keywordIndex(buffers).keys()));
+  const keyword = keywordIndex(APP_BUFFERS).get(name);
+  if (keyword === undefined) throw new Failure(EXIT.problem, unknownKeyword(name, keywordIndex(APP_BUFFERS).keys()));
   const { aliases, summary, example } = keyword;
   const also = aliases.length > 0 ? [`also written ${aliases.join(', ')}`] : [];
   process.stdout.write([`${keyword.name}: ${summary}`, ...also, `example: ${example}`, ''].join('\n'));

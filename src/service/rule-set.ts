@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { APP_PROTOCOLS } from '../app/index.ts';
+import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import type { Config } from '../config/config.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
@@ -38,9 +38,7 @@ export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): 
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
-    buffers: APP_PROTOCOLS.flatMap(({ name, buffers }) =>
-      buffers.map((definition) => ({ protocol: name, definition })),
-    ),
+    buffers: APP_BUFFERS,
   });
   const compiled = compileRules(texts.files, environment);
   return {

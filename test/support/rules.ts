@@ -1,4 +1,4 @@
-import { APP_PROTOCOLS } from '../../src/app/index.ts';
+import { APP_BUFFERS } from '../../src/app/index.ts';
 import { compileRules } from '../../src/rules/compiler.ts';
 import { ruleEnvironment } from '../../src/rules/environment.ts';
 import type { Rule } from '../../src/rules/rule.ts';
@@ -8,9 +8,7 @@ export function rulesOf(text: string): readonly Rule[] {
   const { rules, diagnostics } = compileRules(
     [{ file: 'test.rules', text }],
     ruleEnvironment({
-      buffers: APP_PROTOCOLS.flatMap(({ name, buffers }) =>
-        buffers.map((definition) => ({ protocol: name, definition })),
-      ),
+      buffers: APP_BUFFERS,
     }),
   );
   if (diagnostics.length > 0) throw new Error(`rules of the test: ${JSON.stringify(diagnostics, null, 1)}`);
