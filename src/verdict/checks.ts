@@ -14,7 +14,7 @@ export interface Check {
   readonly name: string;
   readonly type: 'decode' | 'stream' | 'applayer';
   readonly summary: string;
-  readonly byDefault: 'drop' | 'report';
+  readonly byDefault: CheckAction;
 }
 
 /** Of what TCP tracking sees, what no ordinary host sends. The others may come from losses, or from a late start. */
@@ -30,11 +30,17 @@ const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
   'stream.timewait_ack_wrong_seq',
 ]);
 
+/** What every network does that loses or delays a packet. An event for each would bury the others. */
+const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
+  'stream.pkt_retransmission',
+  'stream.pkt_spurious_retransmission',
+]);
+
 /** Every check, in the order of the stages. */
 export const CHECKS: readonly Check[] = [
-  ...checksOf(WIRE_EVENTS, 'decode', (name) => !REMARKABLE_WIRE_EVENTS.has(name)),
-  ...checksOf(FLOW_EVENTS, 'stream', () => true),
-  ...checksOf(STREAM_EVENTS, 'stream', (name) => DROPPING_STREAM_EVENTS.has(name)),
+  ...checksOf(WIRE_EVENTS, 'decode', (name) => (REMARKABLE_WIRE_EVENTS.has(name) ? 'report' : 'drop')),
+  ...checksOf(FLOW_EVENTS, 'stream', () => 'drop'),
+  ...checksOf(STREAM_EVENTS, 'stream', streamDefault),
   ...[...APP_EVENTS].map(([name, { summary, drops }]): Check => {
     return { name, type: 'applayer', summary, byDefault: drops ? 'drop' : 'report' };
   }),
@@ -103,12 +109,12 @@ function indexChecks(): Map<string, Check> {
 function checksOf(
   summaries: Readonly<Record<string, string>>,
   type: Check['type'],
-  drops: (name: string) => boolean,
+  byDefault: (name: string) => CheckAction,
 ): Check[] {
-  return Object.entries(summaries).map(([name, summary]) => ({
-    name,
-    type,
-    summary,
-    byDefault: drops(name) ? 'drop' : 'report',
-  }));
+  return Object.entries(summaries).map(([name, summary]) => ({ name, type, summary, byDefault: byDefault(name) }));
+}
+
+function streamDefault(name: string): CheckAction {
+  if (DROPPING_STREAM_EVENTS.has(name)) return 'drop';
+  return ORDINARY_STREAM_EVENTS.has(name) ? 'ignore' : 'report';
 }

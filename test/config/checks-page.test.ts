@@ -4,7 +4,8 @@ import { CHECKS } from '../../src/verdict/checks.ts';
 const INTRODUCTION = `# Always-on checks
 
 What is looked at in all traffic, with or without rules. A check that says *drop* refuses the packet in both modes; one
-that says *report* is an \`anomaly\` event. \`checks\` in the configuration changes them, see
+that says *report* is an \`anomaly\` event; one that says *ignore* is what every network does at times, and is told of
+only where the configuration asks for it. \`checks\` in the configuration changes them, see
 [configuration.md](configuration.md). The same names work in rules (\`decode-event\`, \`stream-event\`, \`app-layer-event\`)
 where those are supported.
 

@@ -53,6 +53,15 @@ test('what ordinary hosts send is never dropped by default', () => {
   }
 });
 
+test.each(['stream.pkt_retransmission', 'stream.pkt_spurious_retransmission'])(
+  '%s is told of only on request',
+  (name) => {
+    expect(new CheckPolicy(ALL).action(name, packetFrom('192.0.2.1'))).toBe('ignore');
+    const asked = new CheckPolicy({ ...ALL, actions: { [name]: 'report' } });
+    expect(asked.action(name, packetFrom('192.0.2.1'))).toBe('report');
+  },
+);
+
 test('the policy is over all actions: report drops nothing, off tells nothing', () => {
   const packet = packetFrom('192.0.2.1');
   const actions = { 'tcp.syn_fin': 'drop', 'udp.trailing_bytes': 'ignore' } as const;
