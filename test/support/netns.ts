@@ -113,6 +113,11 @@ export class Testbed {
     if (status !== 0) throw new Error(`frames were not sent: ${error}`);
   }
 
+  /** Ends every connection on both sides: what an attack that was dropped left behind sends again for minutes. */
+  closeConnections(): void {
+    for (const side of ['client', 'server'] as const) this.run(side, 'ss', ['-tKH', 'state', 'connected']);
+  }
+
   /** The hardware address of one end, for frames that are to arrive. */
   hardwareAddress(side: Side): Uint8Array {
     const { output } = this.run(side, 'cat', [`/sys/class/net/${this.interfaces[side]}/address`]);

@@ -121,7 +121,6 @@ export interface EveEvent {
   readonly event_type: string;
   readonly src_ip?: string;
   readonly dest_ip?: string;
-  readonly dest_port?: number;
   readonly alert?: { readonly action: string; readonly signature_id: number; readonly signature: string };
   readonly anomaly?: { readonly type: string; readonly event: string };
   readonly drop?: { readonly reason: string };
