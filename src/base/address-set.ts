@@ -1,4 +1,5 @@
 import { parseAddress } from './address.ts';
+import { SortedRanges } from './sorted-ranges.ts';
 
 /** A set of addresses of both IP versions. Nobody changes it. */
 export interface AddressSet {
@@ -25,7 +26,9 @@ export const AddressSet = {
     const v4 = without(includes.length === 0 ? [ALL_IPV4] : ofVersion(includes, 4), ofVersion(excludes, 4));
     const v6 = without(includes.length === 0 ? [ALL_IPV6] : ofVersion(includes, 6), ofVersion(excludes, 6));
     const isAny = v4.length === 1 && isSame(v4[0]!, ALL_IPV4) && v6.length === 1 && isSame(v6[0]!, ALL_IPV6);
-    return isAny ? ANY : new SortedRanges(v4, v6);
+    if (isAny) return ANY;
+    const ranges = new SortedRanges(v4, v6);
+    return { isAny, contains: (version, words) => ranges.find(version, words) >= 0 };
   },
 } as const;
 
@@ -56,62 +59,7 @@ export function parseAddressRange(text: string): AddressRange | null {
   return { version, first, last: first + (1n << hostBits) - 1n };
 }
 
-/** Ranges in ascending order with gaps between them, so that one search finds the only one that can hold an address. */
-class SortedRanges implements AddressSet {
-  readonly isAny = false;
-  readonly #firstV4: Uint32Array;
-  readonly #lastV4: Uint32Array;
-  /** Four words for each address. */
-  readonly #firstV6: Uint32Array;
-  readonly #lastV6: Uint32Array;
-
-  constructor(v4: readonly AddressRange[], v6: readonly AddressRange[]) {
-    this.#firstV4 = Uint32Array.from(v4, ({ first }) => Number(first));
-    this.#lastV4 = Uint32Array.from(v4, ({ last }) => Number(last));
-    this.#firstV6 = Uint32Array.from(v6.flatMap(({ first }) => toWords(first)));
-    this.#lastV6 = Uint32Array.from(v6.flatMap(({ last }) => toWords(last)));
-  }
-
-  contains(version: 4 | 6, words: Uint32Array): boolean {
-    return version === 4 ? this.#containsV4(words) : this.#containsV6(words);
-  }
-
-  #containsV4(words: Uint32Array): boolean {
-    const address = words[3]!;
-    let low = 0;
-    let high = this.#lastV4.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#lastV4[middle]! < address) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.#firstV4.length && this.#firstV4[low]! <= address;
-  }
-
-  #containsV6(words: Uint32Array): boolean {
-    let low = 0;
-    let high = this.#lastV6.length / 4;
-    const count = high;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compare(this.#lastV6, middle * 4, words) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low < count && compare(this.#firstV6, low * 4, words) <= 0;
-  }
-}
-
 const ANY: AddressSet = { isAny: true, contains: () => true };
-
-function compare(addresses: Uint32Array, at: number, words: Uint32Array): number {
-  for (let i = 0; i < 4; i++) {
-    if (addresses[at + i]! !== words[i]!) return addresses[at + i]! < words[i]! ? -1 : 1;
-  }
-  return 0;
-}
-
-const toWords = (value: bigint): number[] =>
-  [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn));
 
 const isSame = (a: AddressRange, b: AddressRange): boolean => a.first === b.first && a.last === b.last;
 
