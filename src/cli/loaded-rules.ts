@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import { parseReferences } from '../rules/reference-config.ts';
+import { readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
 import { type CompiledRuleset, compileRuleset, type RuleTexts, readRuleTexts } from '../service/rule-set.ts';
 import { EXIT, Failure } from './failure.ts';
@@ -43,20 +44,29 @@ function readTexts(config: Config): RuleTexts {
   }
 }
 
-/** Lines of the classification and reference lists that were skipped. */
-function listProblems({ rules }: Config, { classification, reference }: RuleTexts): RuleDiagnostic[] {
-  const inList = (file: string | null, problems: readonly { line: number; message: string }[]): RuleDiagnostic[] =>
-    problems.map(({ line, message }) => ({
-      file: file ?? '',
-      line,
-      column: 1,
-      severity: 'warning',
-      keyword: null,
-      sid: null,
-      message,
-    }));
+/** Lines of the lists beside the rules that were skipped. */
+function listProblems({ rules }: Config, { classification, reference, reputation }: RuleTexts): RuleDiagnostic[] {
+  const inFile = (file: string | null, problems: readonly ListProblem[]): RuleDiagnostic[] =>
+    problems.map((problem) => warning(file ?? '', problem));
+  const { problems } = reputation === null ? { problems: [] } : readReputation(reputation.categories, reputation.lists);
   return [
-    ...(classification === null ? [] : inList(rules.classificationFile, parseClassifications(classification).problems)),
-    ...(reference === null ? [] : inList(rules.referenceFile, parseReferences(reference).problems)),
+    ...(classification === null ? [] : inFile(rules.classificationFile, parseClassifications(classification).problems)),
+    ...(reference === null ? [] : inFile(rules.referenceFile, parseReferences(reference).problems)),
+    ...problems.map((problem) => warning(problem.file, problem)),
   ];
 }
+
+interface ListProblem {
+  readonly line: number;
+  readonly message: string;
+}
+
+const warning = (file: string, { line, message }: ListProblem): RuleDiagnostic => ({
+  file,
+  line,
+  column: 1,
+  severity: 'warning',
+  keyword: null,
+  sid: null,
+  message,
+});

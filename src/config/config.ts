@@ -32,6 +32,10 @@ export interface Config {
     readonly files: readonly string[];
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
+    /** Null: no rule can ask for the reputation of an address. */
+    readonly reputationCategoriesFile: string | null;
+    /** Absolute paths; the later over the earlier. */
+    readonly reputationFiles: readonly string[];
     /** Which of several matching rules decides: the first of these. */
     readonly actionOrder: readonly OrderedAction[];
   };
@@ -115,6 +119,8 @@ export const DEFAULTS: Config = freeze({
     files: [],
     classificationFile: null,
     referenceFile: null,
+    reputationCategoriesFile: null,
+    reputationFiles: [],
     actionOrder: ORDERED_ACTIONS,
   },
   variables: DEFAULT_VARIABLES,

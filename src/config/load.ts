@@ -104,7 +104,8 @@ function withAbsolutePaths(
   skipRules: boolean,
   problems: ConfigProblem[],
 ): Overrides {
-  const { files, classificationFile, referenceFile } = values.rules ?? {};
+  const { files, classificationFile, referenceFile, reputationCategoriesFile, reputationFiles } = values.rules ?? {};
+  const absolute = (path: string): string => resolve(directory, path);
   const eveFile = values.outputs?.eve?.file;
   const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
     const found = expandRuleFiles(pattern, directory);
@@ -115,10 +116,12 @@ function withAbsolutePaths(
   return mergeOverrides(values, {
     rules: {
       ...(expanded !== undefined && { files: expanded }),
-      ...(classificationFile != null && { classificationFile: resolve(directory, classificationFile) }),
-      ...(referenceFile != null && { referenceFile: resolve(directory, referenceFile) }),
+      ...(classificationFile != null && { classificationFile: absolute(classificationFile) }),
+      ...(referenceFile != null && { referenceFile: absolute(referenceFile) }),
+      ...(reputationCategoriesFile != null && { reputationCategoriesFile: absolute(reputationCategoriesFile) }),
+      ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
-    ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: resolve(directory, eveFile) } } }),
+    ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
 }
 

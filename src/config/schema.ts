@@ -162,6 +162,11 @@ export const configSchema: z.ZodType<Overrides> = section({
       files: key('files', list('rule files', text('the path of a rule file; *, ? and [] may stand for several'))),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
+      'reputation-categories-file': key(
+        'reputationCategoriesFile',
+        text('the path of a file with reputation categories'),
+      ),
+      'reputation-files': key('reputationFiles', list('reputation lists', text('the path of a reputation list'))),
       'action-order': key('actionOrder', actionOrder()),
     }),
   ),

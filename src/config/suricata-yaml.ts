@@ -53,6 +53,8 @@ interface Found {
   ruleFiles?: { yaml: YamlFile; folder: string; pattern: string; at: number }[];
   classificationFile?: string;
   referenceFile?: string;
+  reputationCategoriesFile?: string;
+  reputationFiles?: readonly string[];
   actionOrder?: readonly OrderedAction[];
   midstream?: boolean;
   memoryBytes?: number;
@@ -90,6 +92,10 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   }
   set('classificationFile', reader.text(['classification-file'], absolute));
   set('referenceFile', reader.text(['reference-config-file'], absolute));
+  set('reputationCategoriesFile', reader.text(['reputation-categories-file'], absolute));
+  const reputationPath = reader.text(['default-reputation-path'], absolute) ?? folder;
+  const reputationFiles = reader.strings(['reputation-files']);
+  if (reputationFiles.length > 0) found.reputationFiles = reputationFiles.map((file) => resolve(reputationPath, file));
   set('actionOrder', reader.actionOrder(['action-order']));
   set('midstream', reader.flag(['stream', 'midstream']));
   set('memoryBytes', reader.size(['stream', 'reassembly', 'memcap']));
@@ -121,6 +127,8 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(files.length > 0 && { files }),
       ...(found.classificationFile !== undefined && { classificationFile: found.classificationFile }),
       ...(found.referenceFile !== undefined && { referenceFile: found.referenceFile }),
+      ...(found.reputationCategoriesFile !== undefined && { reputationCategoriesFile: found.reputationCategoriesFile }),
+      ...(found.reputationFiles !== undefined && { reputationFiles: found.reputationFiles }),
       ...(found.actionOrder !== undefined && { actionOrder: found.actionOrder }),
     },
     variables: { addresses: found.addresses ?? {}, ports: found.ports ?? {} },

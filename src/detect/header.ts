@@ -51,8 +51,10 @@ function fitsWay(rule: Rule, packet: Packet, isTurned: boolean): boolean {
     if (!rule.sourcePorts.contains(isTurned ? packet.destinationPort : packet.sourcePort)) return false;
     if (!rule.destinationPorts.contains(isTurned ? packet.sourcePort : packet.destinationPort)) return false;
   }
-  return (
-    rule.source.contains(ipVersion, isTurned ? packet.destination : packet.source) &&
-    rule.destination.contains(ipVersion, isTurned ? packet.source : packet.destination)
-  );
+  const source = isTurned ? packet.destination : packet.source;
+  const destination = isTurned ? packet.source : packet.destination;
+  if (!rule.source.contains(ipVersion, source) || !rule.destination.contains(ipVersion, destination)) return false;
+  const tests = rule.addressTests;
+  for (let i = 0; i < tests.length; i++) if (!tests[i]!(ipVersion, source, destination)) return false;
+  return true;
 }

@@ -170,6 +170,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     sourcePorts: headerSets.ports(parsed.sourcePorts),
     destinationPorts: headerSets.ports(parsed.destinationPorts),
     isBidirectional: parsed.isBidirectional,
+    addressTests: draft.addressTests,
     flow,
     packetTests: draft.packetTests,
     inspections: draft.inspections.filter(({ steps }) => steps.length > 0).map(buildInspection),

@@ -5,7 +5,7 @@ import type { ContentDraft } from './content-draft.ts';
 import type { CompileContext } from './context.ts';
 import { RuleFault } from './fault.ts';
 import type { ParsedRule } from './parser.ts';
-import type { FlowRequirement, Step } from './rule.ts';
+import type { AddressTest, FlowRequirement, Step } from './rule.ts';
 
 export type PacketTest = (packet: Packet) => boolean;
 
@@ -51,6 +51,7 @@ export class RuleDraft {
   isSilent = false;
   flow: FlowRequirement | null = null;
   readonly packetTests: PacketTest[] = [];
+  readonly addressTests: AddressTest[] = [];
   /** The protocol whose buffers the rule looks into; from its header, else from the first such buffer. */
   app: string | null;
 
@@ -146,6 +147,11 @@ export class RuleDraft {
   /** Adds a condition on a packet's header or size; the rule is then about single packets, as in Suricata. */
   testPacket(test: PacketTest): void {
     this.packetTests.push(test);
+  }
+
+  /** Adds a condition on addresses, which are the same for all packets of a flow. */
+  testAddresses(test: AddressTest): void {
+    this.addressTests.push(test);
   }
 
   /** The content before a modifier. */

@@ -2,6 +2,7 @@ import { type Classification, DEFAULT_CLASSIFICATIONS } from './classification.t
 import type { BufferChoice } from './draft.ts';
 import type { RuleVariables } from './header-sets.ts';
 import { DEFAULT_REFERENCES } from './reference-config.ts';
+import type { Reputation } from './reputation.ts';
 
 /** What rules may refer to. */
 export interface RuleEnvironment {
@@ -10,6 +11,8 @@ export interface RuleEnvironment {
   readonly classifications: ReadonlyMap<string, Classification>;
   /** Reference type to the prefix that makes its id a URL. */
   readonly references: ReadonlyMap<string, string>;
+  /** Of addresses, by category; empty where none is configured. */
+  readonly reputation: Reputation;
   readonly buffers: readonly BufferChoice[];
   /** Application protocols that are really inspected, as rule headers spell them. */
   readonly knownAppProtocols: readonly string[];
@@ -23,6 +26,7 @@ export interface RuleEnvironmentOptions {
   };
   readonly classifications?: ReadonlyMap<string, Classification>;
   readonly references?: ReadonlyMap<string, string>;
+  readonly reputation?: Reputation;
   readonly buffers?: readonly BufferChoice[];
   /** Left out: the protocols of the buffers. */
   readonly knownAppProtocols?: readonly string[];
@@ -38,6 +42,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     },
     classifications: options.classifications ?? DEFAULT_CLASSIFICATIONS,
     references: options.references ?? DEFAULT_REFERENCES,
+    reputation: options.reputation ?? new Map(),
     buffers,
     knownAppProtocols: options.knownAppProtocols ?? [...new Set(buffers.map((choice) => choice.protocol))],
   };

@@ -75,6 +75,9 @@ export interface RuleProtocol {
   readonly name: string;
 }
 
+/** A condition on the addresses of a packet, or of bytes that travel the other way; words as in `Packet.source`. */
+export type AddressTest = (version: 4 | 6, source: Uint32Array, destination: Uint32Array) => boolean;
+
 /** One compiled rule. Nobody changes it; all workers' rule sets are built from the same text. */
 export interface Rule {
   readonly action: RuleAction;
@@ -99,6 +102,8 @@ export interface Rule {
   readonly sourcePorts: PortSet;
   readonly destinationPorts: PortSet;
   readonly isBidirectional: boolean;
+  /** What the addresses must be beside being in these sets. */
+  readonly addressTests: readonly AddressTest[];
   readonly flow: FlowRequirement;
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];

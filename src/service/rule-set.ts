@@ -6,6 +6,7 @@ import { parseClassifications } from '../rules/classification.ts';
 import { compileRules } from '../rules/compiler.ts';
 import { ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
+import { type ReputationText, readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
 
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
@@ -14,6 +15,8 @@ export interface RuleTexts {
   /** Null: Suricata's defaults. */
   readonly classification: string | null;
   readonly reference: string | null;
+  /** Null: no reputation of addresses is configured. */
+  readonly reputation: { readonly categories: ReputationText; readonly lists: readonly ReputationText[] } | null;
 }
 
 export interface CompiledRuleset {
@@ -28,16 +31,24 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
     files: rules.files.map((file) => ({ file, text: read(file) })),
     classification: rules.classificationFile === null ? null : read(rules.classificationFile),
     reference: rules.referenceFile === null ? null : read(rules.referenceFile),
+    reputation:
+      rules.reputationCategoriesFile === null
+        ? null
+        : {
+            categories: { file: rules.reputationCategoriesFile, text: read(rules.reputationCategoriesFile) },
+            lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
+          },
   };
 }
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
 export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {
-  const { classification, reference } = texts;
+  const { classification, reference, reputation } = texts;
   const environment = ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
+    ...(reputation !== null && { reputation: readReputation(reputation.categories, reputation.lists).reputation }),
     buffers: APP_BUFFERS,
   });
   const compiled = compileRules(texts.files, environment);

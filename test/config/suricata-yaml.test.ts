@@ -81,6 +81,14 @@ describe('an existing suricata.yaml', () => {
     expect(load('exception-policy: auto\n').config.failure).toEqual(DEFAULTS.failure);
   });
 
+  test('gives the files of reputations, relative to their folder', () => {
+    const { rules } = load(
+      'default-reputation-path: iprep\nreputation-categories-file: categories.txt\nreputation-files: [a.list, /b.list]\n',
+    ).config;
+    expect(rules.reputationCategoriesFile).toBe(join(directory, 'categories.txt'));
+    expect(rules.reputationFiles).toEqual([join(directory, 'iprep/a.list'), '/b.list']);
+  });
+
   test('is followed through its includes, the last one wins', () => {
     writeFileSync(
       join(directory, 'extra.yaml'),

@@ -3,12 +3,13 @@
  *
  *   replay-case --settings FILE --checksums all|none -- CAPTURE [options of replay]
  *
- * FILE is JSON: `extra_settings` (dotted key of suricata.yaml to value) and `vars` (as there).
+ * FILE is JSON: `extra_settings` (dotted key of suricata.yaml to value) and `vars` (as there). A value that names a file
+ * beside the capture means that file.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -42,8 +43,15 @@ function readSettings(file: string | undefined): Tree {
     vars?: Tree;
   };
   const tree: Tree = vars === undefined ? {} : { vars };
-  for (const [key, value] of Object.entries(settings)) setAt(tree, key.split('.'), value);
+  for (const [key, value] of Object.entries(settings)) setAt(tree, key.split('.'), located(value));
   return tree;
+}
+
+function located(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(located);
+  if (typeof value !== 'string' || value === '') return value;
+  const file = resolve(dirname(positionals[0] ?? ''), value);
+  return existsSync(file) ? file : value;
 }
 
 function setAt(tree: Tree, path: readonly string[], value: unknown): void {

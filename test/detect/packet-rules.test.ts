@@ -119,8 +119,10 @@ describe('actions', () => {
 
 describe('rules that are replaced while flows live', () => {
   const compile = (text: string) =>
-    compileRuleset({ files: [{ file: 'test.rules', text }], classification: null, reference: null }, mergeConfig({}))
-      .ruleset;
+    compileRuleset(
+      { files: [{ file: 'test.rules', text }], classification: null, reference: null, reputation: null },
+      mergeConfig({}),
+    ).ruleset;
   const replaced = (first: string, second: string, turns: Parameters<typeof conversation>[0], at: number): number[] => {
     const player = new Player({ rules: first });
     conversation(turns).forEach((packet, i) => {

@@ -36,6 +36,12 @@ function ipv4(header: Readonly<Record<number, number>>, headerBytes = 20): Parti
   return { ipVersion: 4, bytes, ipStart: 5, ipEnd: 5 + headerBytes };
 }
 
+/** IPv4 hosts of 192.0.2.0/24; 0 is one elsewhere. */
+function between(sourceHost: number, destinationHost: number): Partial<Packet> {
+  const address = (host: number) => Uint32Array.of(0, 0, 0, host === 0 ? 0x0a000001 : 0xc0000200 + host);
+  return { ipVersion: 4, source: address(sourceHost), destination: address(destinationHost) };
+}
+
 function echo(protocol: number, icmpType: number, fields: readonly number[]): Partial<Packet> {
   const bytes = Uint8Array.of(icmpType, 0, 0, 0, ...fields);
   return { ipVersion: 4, protocol, icmpType, bytes, transportStart: 0, ipEnd: bytes.length };
@@ -298,6 +304,17 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
         ['a\xf1-b'],
         ['a\xf1b'],
       ),
+    ],
+  ],
+  [
+    'iprep',
+    [
+      onPackets('iprep:src,CnC,>,30;', [between(2, 0)], [between(1, 2), between(0, 2)]),
+      onPackets('iprep:dst,CnC,=,10;', [between(0, 1)], [between(1, 0), between(1, 2)]),
+      onPackets('iprep:any,CnC,<,30;', [between(0, 1), between(1, 2)], [between(2, 2), between(0, 0)]),
+      onPackets('iprep:both,CnC,!=,10;', [between(2, 3)], [between(2, 1), between(2, 0)]),
+      onPackets('iprep:src,CnC,isset;', [between(1, 0)], [between(0, 1)]),
+      onPackets('iprep:src,CnC,isnotset;', [between(0, 1)], [between(1, 0)]),
     ],
   ],
   [

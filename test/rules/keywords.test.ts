@@ -210,6 +210,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     variables: { addresses: {}, ports: {} },
     classifications: new Map(),
     references: new Map(),
+    reputation: new Map(),
     buffers,
     knownAppProtocols: ['http', 'dns'],
   };

@@ -4,6 +4,7 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.t
 import { compileRules } from '../../src/rules/compiler.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../../src/rules/environment.ts';
 import { evaluateSteps } from '../../src/rules/evaluate.ts';
+import { readReputation } from '../../src/rules/reputation.ts';
 import type { CompiledRules, Inspected, Rule } from '../../src/rules/rule.ts';
 import { Packet } from '../../src/wire/packet.ts';
 
@@ -38,7 +39,15 @@ export const TEST_BUFFERS = [
   { protocol: 'dns', definition: { ...buffer('dns.query', null, ['dns_query']).definition } },
 ];
 
-export const TEST_ENVIRONMENT: RuleEnvironment = ruleEnvironment({ buffers: TEST_BUFFERS });
+/** 192.0.2.1 has 10 in it, its neighbours 90. */
+const TEST_REPUTATION = readReputation({ file: '', text: '1,CnC,Command and control\n' }, [
+  { file: '', text: '192.0.2.0/24,1,90\n192.0.2.1,1,10\n' },
+]).reputation;
+
+export const TEST_ENVIRONMENT: RuleEnvironment = ruleEnvironment({
+  buffers: TEST_BUFFERS,
+  reputation: TEST_REPUTATION,
+});
 
 export const compileText = (text: string, environment = TEST_ENVIRONMENT): CompiledRules =>
   compileRules([{ file: 'test.rules', text }], environment);
@@ -72,10 +81,12 @@ export interface Traffic {
   readonly packet?: Partial<Packet>;
 }
 
-/** Do the rule's packet tests and inspections all hold? Header and flow are not looked at. */
+/** Do the rule's tests and inspections all hold? Header and flow are not looked at. */
 export function isMatch(rule: Rule, traffic: Traffic): boolean {
   const packet = Object.assign(new Packet(), traffic.packet);
+  const { ipVersion, source, destination } = packet;
   return (
+    rule.addressTests.every((test) => ipVersion !== 0 && test(ipVersion, source, destination)) &&
     rule.packetTests.every((test) => test(packet)) &&
     rule.inspections.every(({ buffer, steps }) => {
       const data = buffer === null ? (traffic.payload ?? '') : traffic.buffers?.[buffer.name];

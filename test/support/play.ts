@@ -53,7 +53,10 @@ export class Player {
   constructor(options: PlayOptions = {}) {
     const config = configOf(options.config);
     const files = options.rules === undefined ? [] : [{ file: 'test.rules', text: options.rules }];
-    const { ruleset, diagnostics } = compileRuleset({ files, classification: null, reference: null }, config);
+    const { ruleset, diagnostics } = compileRuleset(
+      { files, classification: null, reference: null, reputation: null },
+      config,
+    );
     const faults = diagnostics.filter(({ severity }) => severity === 'error');
     if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
     this.#linkType = options.linkType ?? LINK.rawIp;

@@ -9,6 +9,7 @@ import { ipKeywords } from './ip.ts';
 import { metaKeywords } from './meta.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
+import { reputationKeywords } from './reputation.ts';
 import { tcpKeywords } from './tcp.ts';
 
 export interface KeywordFamily {
@@ -25,6 +26,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Sizes and places', keywords: payloadKeywords },
   { title: 'Numbers', keywords: byteKeywords },
   { title: 'IP', keywords: ipKeywords },
+  { title: 'Reputation', keywords: reputationKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
