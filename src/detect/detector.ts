@@ -7,7 +7,7 @@ import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
 import { Evaluator, OUTCOME, type RawBytes } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
-import { FlowDetection, PendingTransaction, type StreamDetection } from './flow-state.ts';
+import { FlowDetections, type PendingTransaction, type StreamDetection } from './flow-state.ts';
 import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
 import type { PortTable } from './port-table.ts';
 import { type BufferSearch, inspectsStream, type Ruleset } from './ruleset.ts';
@@ -28,11 +28,6 @@ export interface Match {
   readonly transaction: Transaction | null;
 }
 
-/** Unfinished transactions with waiting rules that one flow may hold. Reaching it drops the oldest; our choice. */
-const MAX_PENDING_TRANSACTIONS = 64;
-/** Of forgotten ones so many are kept for reuse. */
-const MAX_SPARE_TRANSACTIONS = 256;
-
 /** Per flow slot: address-only rules were judged in this direction (bits 0 and 1), protocol-only rules (2 and 3). */
 const JUDGED = { addresses: 1, protocol: 4 } as const;
 
@@ -50,9 +45,8 @@ export class Detector implements RawBytes {
   #candidates: Candidates;
   readonly #limits: DetectionLimits;
   readonly #evaluator = new Evaluator();
-  readonly #flows: (FlowDetection | null)[] = [];
+  readonly #flows = new FlowDetections();
   readonly #judgedOnce = new FlowBits();
-  readonly #spare: PendingTransaction[] = [];
   #packet!: Packet;
   #context!: FlowContext;
   /** For bytes that a stream delivered: its receiver reads them, whatever the handshake looks like. */
@@ -77,11 +71,7 @@ export class Detector implements RawBytes {
   replace(ruleset: Ruleset): void {
     const orderOf = new Map(ruleset.rules.map(({ gid, sid }, order) => [`${gid}:${sid}`, order]));
     const orders = Int32Array.from(this.#ruleset.rules, ({ gid, sid }) => orderOf.get(`${gid}:${sid}`) ?? -1);
-    for (const state of this.#flows) {
-      if (state === null) continue;
-      for (const stream of state.streams) stream?.renumber(orders);
-      for (const pending of state.pending) pending.renumber(orders);
-    }
+    this.#flows.renumber(orders);
     this.#ruleset = ruleset;
     this.#candidates = new Candidates(ruleset.rules.length);
     this.#judgedOnce.clearAll();
@@ -103,11 +93,7 @@ export class Detector implements RawBytes {
 
   /** No more bytes will come: a flow that is over need not hold windows and candidates until it is forgotten. */
   forgetStreams(flow: FlowSlot): void {
-    const state = flow < this.#flows.length ? this.#flows[flow]! : null;
-    if (state === null) return;
-    for (const stream of state.streams) stream?.release();
-    while (state.pending.length > 0) this.#forget(state, state.pending.at(-1)!);
-    this.#flows[flow] = null;
+    this.#flows.release(flow);
   }
 
   /**
@@ -122,7 +108,7 @@ export class Detector implements RawBytes {
       return true;
     }
     if (!this.#concerns(this.#ruleset.packetGroup(packet.protocol, direction).streamReaders, direction)) return true;
-    const stream = this.#state(packet.flow).stream(direction, this.windowMemory);
+    const stream = this.#flows.make(packet.flow).stream(direction, this.windowMemory);
     this.#stream = stream;
     this.#streamDirection = direction;
     this.#pieceBytes = end - start;
@@ -215,7 +201,7 @@ export class Detector implements RawBytes {
   onProgress(protocol: string, flow: FlowSlot, transaction: Transaction, direction: Direction, stage: Stage): void {
     const group = this.#ruleset.appGroup(protocol, direction);
     if (group === null) return;
-    const state = flow < this.#flows.length ? this.#flows[flow]! : null;
+    const state = this.#flows.of(flow);
     let pending = state === null ? null : state.pendingFor(transaction, direction);
     const candidates = this.#candidates;
     candidates.clear();
@@ -248,7 +234,7 @@ export class Detector implements RawBytes {
       }
       pending?.budget.spend(this.#evaluator.lookedBytes);
     }
-    if (stage === STAGE.complete && pending !== null) this.#forget(this.#flows[flow]!, pending);
+    if (stage === STAGE.complete && pending !== null) this.#flows.forget(this.#flows.of(flow)!, pending);
   }
 
   /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */
@@ -259,7 +245,7 @@ export class Detector implements RawBytes {
       return evaluator.matches(steps, bytes, start, end, skippedBytes);
     }
     const { flow, bytes, payloadStart, payloadEnd } = this.#packet;
-    const window = this.#flows[flow]?.streams[direction]?.window ?? null;
+    const window = this.#flows.of(flow)?.streams[direction]?.window ?? null;
     if (window !== null && evaluator.matches(steps, window.bytes, 0, window.end, window.skippedBytes)) return true;
     if (direction !== this.#packet.direction || payloadEnd === payloadStart) return false;
     return evaluator.matches(steps, bytes, payloadStart, payloadEnd, 0);
@@ -302,7 +288,7 @@ export class Detector implements RawBytes {
       known?.rules.delete(order);
       return known;
     }
-    const pending = known ?? this.#remember(flow, transaction, direction);
+    const pending = known ?? this.#flows.remember(flow, transaction, direction);
     if (outcome === OUTCOME.notYet) pending.rules.add(order);
     else {
       pending.rules.delete(order);
@@ -326,7 +312,7 @@ export class Detector implements RawBytes {
     for (let nth = pending?.searchedInstance[search] ?? 0; ; nth++) {
       const bytes = buffer.read(transaction, direction, nth);
       if (bytes === null) return pending;
-      pending ??= this.#remember(flow, transaction, direction);
+      pending ??= this.#flows.remember(flow, transaction, direction);
       const searchedBytes = nth === pending.searchedInstance[search] ? (pending.searchedBytes[search] ?? 0) : 0;
       if (bytes.length === searchedBytes) continue;
       const from = Math.max(0, searchedBytes - patterns.longestBytes + 1);
@@ -367,32 +353,5 @@ export class Detector implements RawBytes {
 
   #isMatched(order: number): boolean {
     return this.matches.some((match) => match.order === order && match.transaction === null);
-  }
-
-  #state(flow: FlowSlot): FlowDetection {
-    // Without holes, so that the engine keeps it an array.
-    while (this.#flows.length <= flow) this.#flows.push(null);
-    let state = this.#flows[flow]!;
-    if (state === null) {
-      state = new FlowDetection();
-      this.#flows[flow] = state;
-    }
-    return state;
-  }
-
-  #remember(flow: FlowSlot, transaction: Transaction, direction: Direction): PendingTransaction {
-    const state = this.#state(flow);
-    if (state.pending.length >= MAX_PENDING_TRANSACTIONS) this.#forget(state, state.pending[0]!);
-    const entry = this.#spare.pop() ?? new PendingTransaction();
-    entry.begin(transaction, direction);
-    state.pending.push(entry);
-    return entry;
-  }
-
-  #forget(state: FlowDetection, entry: PendingTransaction): void {
-    const at = state.pending.indexOf(entry);
-    if (at >= 0) state.pending.splice(at, 1);
-    entry.transaction = null;
-    if (this.#spare.length < MAX_SPARE_TRANSACTIONS) this.#spare.push(entry);
   }
 }

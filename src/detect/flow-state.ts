@@ -1,5 +1,6 @@
 import type { Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
+import type { FlowSlot } from '../flow/slot.ts';
 import { StreamWindow, type WindowMemory } from './stream-window.ts';
 
 /**
@@ -9,6 +10,11 @@ import { StreamWindow, type WindowMemory } from './stream-window.ts';
  */
 const RETRY_STORE_BYTES = 64 * 2 ** 20;
 const RETRY_BYTES_PER_BYTE = 4096;
+
+/** Unfinished transactions with waiting rules that one flow may hold. Reaching it drops the oldest; our choice. */
+const MAX_PENDING_TRANSACTIONS = 64;
+/** Of forgotten ones so many are kept for reuse. */
+const MAX_SPARE_TRANSACTIONS = 256;
 
 /** How much may be looked at again. */
 export class RetryBudget {
@@ -116,6 +122,62 @@ export class FlowDetection {
       if (entry.transaction === transaction && entry.direction === direction) return entry;
     }
     return null;
+  }
+}
+
+/** What detection remembers of all flows. */
+export class FlowDetections {
+  readonly #flows: (FlowDetection | null)[] = [];
+  readonly #spare: PendingTransaction[] = [];
+
+  /** Null: nothing. */
+  of(flow: FlowSlot): FlowDetection | null {
+    return flow < this.#flows.length ? this.#flows[flow]! : null;
+  }
+
+  make(flow: FlowSlot): FlowDetection {
+    // Without holes, so that the engine keeps it an array.
+    while (this.#flows.length <= flow) this.#flows.push(null);
+    let state = this.#flows[flow]!;
+    if (state === null) {
+      state = new FlowDetection();
+      this.#flows[flow] = state;
+    }
+    return state;
+  }
+
+  /** Begins to remember something of a transaction. */
+  remember(flow: FlowSlot, transaction: Transaction, direction: Direction): PendingTransaction {
+    const state = this.make(flow);
+    if (state.pending.length >= MAX_PENDING_TRANSACTIONS) this.forget(state, state.pending[0]!);
+    const entry = this.#spare.pop() ?? new PendingTransaction();
+    entry.begin(transaction, direction);
+    state.pending.push(entry);
+    return entry;
+  }
+
+  forget(state: FlowDetection, entry: PendingTransaction): void {
+    const at = state.pending.indexOf(entry);
+    if (at >= 0) state.pending.splice(at, 1);
+    entry.transaction = null;
+    if (this.#spare.length < MAX_SPARE_TRANSACTIONS) this.#spare.push(entry);
+  }
+
+  release(flow: FlowSlot): void {
+    const state = this.of(flow);
+    if (state === null) return;
+    for (const stream of state.streams) stream?.release();
+    while (state.pending.length > 0) this.forget(state, state.pending.at(-1)!);
+    this.#flows[flow] = null;
+  }
+
+  /** `orders`: the new number of each rule, -1 where it is gone. */
+  renumber(orders: Int32Array): void {
+    for (const state of this.#flows) {
+      if (state === null) continue;
+      for (const stream of state.streams) stream?.renumber(orders);
+      for (const pending of state.pending) pending.renumber(orders);
+    }
   }
 }
 
