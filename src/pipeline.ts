@@ -224,8 +224,12 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.onProgress(name, flow, transaction, direction, stage);
   }
 
-  onEvent(transaction: Transaction | null, _direction: Direction, event: string): void {
-    if (this.#apps.currentFlow === this.#packet.flow) this.#weigh(event, transaction);
+  onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
+    const flow = this.#apps.currentFlow;
+    if (flow !== this.#packet.flow) return;
+    this.#weigh(event, transaction);
+    if (!this.#meetsRules(flow)) return;
+    this.#detector.onAppEvent(this.#apps.protocol(flow)?.name ?? null, flow, transaction, direction, event);
   }
 
   // --- one packet, stage by stage ---
@@ -292,6 +296,7 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   #conclude(packet: Packet): Verdict {
     const { judgement } = this;
+    if (packet.events.length > 0 && this.#meetsRules(packet.flow)) this.#detector.onPacketEvents();
     judge(this.#findings, this.#settings, judgement);
     const isDropped = judgement.verdict === VERDICT.drop;
     const counter = isDropped ? this.#at.blocked : this.#at.accepted;

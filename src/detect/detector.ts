@@ -5,7 +5,7 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Rule, Step } from '../rules/rule.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
-import { Evaluator, OUTCOME, type RawBytes } from './evaluator.ts';
+import { Evaluator, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
 import { FlowDetections, type PendingTransaction, type StreamDetection } from './flow-state.ts';
 import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
@@ -237,6 +237,49 @@ export class Detector implements RawBytes {
     if (stage === STAGE.complete && pending !== null) this.#flows.forget(this.#flows.of(flow)!, pending);
   }
 
+  /** What decoding and TCP tracking found in the packet, whatever became of it then. After all other calls. */
+  onPacketEvents(): void {
+    const packet = this.#packet;
+    const { bytes, payloadStart, payloadEnd, direction, events } = packet;
+    if (events.length === 0 || this.#ruleset.ignoresPacketEvents) return;
+    const candidates = this.#candidates;
+    candidates.clear();
+    for (let i = 0; i < events.length; i++) candidates.addAll(this.#ruleset.packetEventRules(events[i]!));
+    for (let i = 0; i < candidates.count; i++) {
+      const order = candidates.indexes[i]!;
+      const rule = this.#ruleset.rules[order]!;
+      if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#context)) continue;
+      if (this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) this.#add(order, null);
+    }
+  }
+
+  /** A parser, or the detection of protocols (null), reported something of a transaction or (null) of the flow. */
+  onAppEvent(
+    protocol: string | null,
+    flow: FlowSlot,
+    transaction: Transaction | null,
+    direction: Direction,
+    event: string,
+  ): void {
+    const rules = this.#ruleset.appEventRules(event);
+    if (rules.length === 0) return;
+    this.#delivered.app = protocol;
+    if (transaction === null) {
+      const whole = this.#flows.make(flow).ofWhole();
+      if (whole.events.has(event)) return;
+      whole.events.add(event);
+      for (let i = 0; i < rules.length; i++) this.#judgeFlowEvent(rules[i]!, direction, whole);
+      return;
+    }
+    const known = this.#flows.of(flow)?.pendingFor(transaction, direction) ?? null;
+    let pending = known ?? this.#flows.remember(flow, transaction, direction);
+    if (pending.events.has(event)) return;
+    pending.events.add(event);
+    for (let i = 0; i < rules.length; i++) {
+      pending = this.#judgeInTransaction(rules[i]!, flow, transaction, direction, null, pending) ?? pending;
+    }
+  }
+
   /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */
   rawMatches(steps: readonly Step[], direction: Direction): boolean {
     const evaluator = this.#evaluator;
@@ -276,14 +319,16 @@ export class Detector implements RawBytes {
     flow: FlowSlot,
     transaction: Transaction,
     direction: Direction,
-    stage: Stage,
+    stage: Stage | null,
     known: PendingTransaction | null,
   ): PendingTransaction | null {
     if (known?.matched.has(order)) return known;
     const packet = this.#packet;
     const rule = this.#ruleset.rules[order]!;
     const fits = fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, this.#delivered);
-    const outcome = fits ? this.#evaluator.transactionMatches(rule, transaction, direction, stage, this) : OUTCOME.no;
+    let outcome: RuleOutcome = OUTCOME.no;
+    if (fits && !hasEvents(rule, known)) outcome = OUTCOME.notYet;
+    else if (fits) outcome = this.#evaluator.transactionMatches(rule, transaction, direction, stage, this);
     if (outcome === OUTCOME.no || (outcome === OUTCOME.notYet && stage === STAGE.complete)) {
       known?.rules.delete(order);
       return known;
@@ -296,6 +341,16 @@ export class Detector implements RawBytes {
       this.#add(order, transaction);
     }
     return pending;
+  }
+
+  /** A rule matches by the events of a flow once, and has nothing to look into there. */
+  #judgeFlowEvent(order: number, direction: Direction, whole: PendingTransaction): void {
+    const packet = this.#packet;
+    const rule = this.#ruleset.rules[order]!;
+    if (rule.inspections.length > 0 || whole.matched.has(order) || !hasEvents(rule, whole)) return;
+    if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#delivered)) return;
+    whole.matched.add(order);
+    this.#add(order, null);
   }
 
   /** Instances come one after the other, and the last one grows: what was searched of it is not searched again. */
@@ -354,4 +409,10 @@ export class Detector implements RawBytes {
   #isMatched(order: number): boolean {
     return this.matches.some((match) => match.order === order && match.transaction === null);
   }
+}
+
+/** Were all events reported that the rule asks for? */
+function hasEvents({ appEvents }: Rule, known: PendingTransaction | null): boolean {
+  for (let i = 0; i < appEvents.length; i++) if (known === null || !known.events.has(appEvents[i]!)) return false;
+  return true;
 }

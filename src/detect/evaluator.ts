@@ -38,7 +38,14 @@ export class Evaluator {
     return true;
   }
 
-  transactionMatches(rule: Rule, transaction: Transaction, direction: Direction, stage: Stage, raw: RawBytes) {
+  /** `stage` null: it is not known how far the transaction is, and what is there may be incomplete. */
+  transactionMatches(
+    rule: Rule,
+    transaction: Transaction,
+    direction: Direction,
+    stage: Stage | null,
+    raw: RawBytes,
+  ): RuleOutcome {
     const { inspections } = rule;
     let outcome: RuleOutcome = OUTCOME.yes;
     for (let i = 0; i < inspections.length; i++) {
@@ -47,8 +54,8 @@ export class Evaluator {
         if (!raw.rawMatches(steps, direction)) outcome = OUTCOME.notYet;
         continue;
       }
-      const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage >= STAGE.head);
-      if (buffer.stage > stage || (!isFinal && needEnd(steps))) {
+      const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage !== null);
+      if (stage === null || buffer.stage > stage || (!isFinal && needEnd(steps))) {
         outcome = OUTCOME.notYet;
         continue;
       }

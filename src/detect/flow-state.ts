@@ -47,6 +47,8 @@ export class PendingTransaction {
   /** How far the growing buffers were searched, by their place in the group: which instance, and how much of it. */
   readonly searchedInstance: number[] = [];
   readonly searchedBytes: number[] = [];
+  /** What was reported of it, as far as rules ask for it. */
+  readonly events = new Set<string>();
   readonly budget = new RetryBudget();
 
   begin(transaction: Transaction, direction: Direction): void {
@@ -55,6 +57,7 @@ export class PendingTransaction {
     // Emptying a set costs an allocation even where nothing is in it.
     if (this.rules.size > 0) this.rules.clear();
     if (this.matched.size > 0) this.matched.clear();
+    if (this.events.size > 0) this.events.clear();
     this.budget.refill();
     this.searchedInstance.fill(0);
     this.searchedBytes.fill(0);
@@ -105,6 +108,8 @@ export class FlowDetection {
   /** Per direction; null until a raw-stream rule wants it. */
   readonly streams: [StreamDetection | null, StreamDetection | null] = [null, null];
   readonly pending: PendingTransaction[] = [];
+  /** Events that concern no transaction, and the rules that matched by them; null until there is one. */
+  #whole: PendingTransaction | null = null;
 
   stream(direction: Direction, memory: WindowMemory): StreamDetection {
     let stream = this.streams[direction];
@@ -113,6 +118,17 @@ export class FlowDetection {
       this.streams[direction] = stream;
     }
     return stream;
+  }
+
+  ofWhole(): PendingTransaction {
+    this.#whole ??= new PendingTransaction();
+    return this.#whole;
+  }
+
+  renumber(orders: Int32Array): void {
+    for (const stream of this.streams) stream?.renumber(orders);
+    for (const pending of this.pending) pending.renumber(orders);
+    this.#whole?.renumber(orders);
   }
 
   pendingFor(transaction: Transaction, direction: Direction): PendingTransaction | null {
@@ -175,8 +191,7 @@ export class FlowDetections {
   renumber(orders: Int32Array): void {
     for (const state of this.#flows) {
       if (state === null) continue;
-      for (const stream of state.streams) stream?.renumber(orders);
-      for (const pending of state.pending) pending.renumber(orders);
+      state.renumber(orders);
     }
   }
 }

@@ -18,6 +18,8 @@ export interface FlowContext {
  */
 export function fitsEndpoints(rule: Rule, packet: Packet, direction: Direction): boolean {
   const { ipProtocols } = rule.protocol;
+  // Without an IP header there is nothing that could differ from "any".
+  if (packet.ipVersion === 0) return ipProtocols === null && rule.source.isAny && rule.destination.isAny;
   if (ipProtocols !== null && !ipProtocols.includes(packet.protocol)) return false;
   const isTurned = direction !== packet.direction;
   return fitsWay(rule, packet, isTurned) || (rule.isBidirectional && fitsWay(rule, packet, !isTurned));

@@ -14,6 +14,8 @@ export class Ruleset {
   readonly #packetGroups = new Map<number, readonly [PacketGroup, PacketGroup]>();
   readonly #otherGroups: readonly [PacketGroup, PacketGroup];
   readonly #appGroups = new Map<string, readonly [AppGroup, AppGroup]>();
+  readonly #packetEventRules: ReadonlyMap<string, Int32Array>;
+  readonly #appEventRules: ReadonlyMap<string, Int32Array>;
 
   /** `actionOrder`: of several matching rules, the one whose action comes first decides. */
   constructor(
@@ -28,6 +30,7 @@ export class Ruleset {
     const numbered = this.rules.map((rule, index) => ({ rule, index }));
     const groupsFor = (protocol: number | null): readonly [PacketGroup, PacketGroup] => {
       const concerned = numbered.filter(({ rule }) => {
+        if (isOnPacketEvents(rule)) return false;
         const wanted = rule.protocol.ipProtocols;
         return wanted === null || (protocol !== null && wanted.includes(protocol));
       });
@@ -42,8 +45,14 @@ export class Ruleset {
     for (const { name } of protocols) {
       const concerned = numbered.filter(({ rule, index }) => inspectsTransactions(rule) && app[index] === name);
       if (concerned.length === 0) continue;
-      this.#appGroups.set(name, [new AppGroup(concerned, TO_SERVER), new AppGroup(concerned, TO_CLIENT)]);
+      // Those that wait for an event are candidates only behind it.
+      const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
+      this.#appGroups.set(name, [new AppGroup(always, TO_SERVER), new AppGroup(always, TO_CLIENT)]);
     }
+    this.#packetEventRules = indexByEvent(numbered, (rule) =>
+      isOnPacketEvents(rule) ? rule.packetEvents.slice(0, 1) : [],
+    );
+    this.#appEventRules = indexByEvent(numbered, (rule) => rule.appEvents);
   }
 
   packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
@@ -53,6 +62,21 @@ export class Ruleset {
   /** Null: no rule looks into transactions of this protocol. */
   appGroup(protocol: string, direction: Direction): AppGroup | null {
     return this.#appGroups.get(protocol)?.[direction] ?? null;
+  }
+
+  /** No rule asks what decoding and TCP tracking found in packets. */
+  get ignoresPacketEvents(): boolean {
+    return this.#packetEventRules.size === 0;
+  }
+
+  /** Rules for packets with this event. Others that ask for it ask for another one first. */
+  packetEventRules(event: string): Int32Array {
+    return this.#packetEventRules.get(event) ?? NO_RULES;
+  }
+
+  /** Rules that ask for this event of an application protocol. */
+  appEventRules(event: string): Int32Array {
+    return this.#appEventRules.get(event) ?? NO_RULES;
   }
 
   /** Bytes of all pattern databases. */
@@ -157,8 +181,12 @@ export class AppGroup {
   }
 }
 
-/** Does it look into the buffers of transactions, and not only at packets and streams? */
-const inspectsTransactions = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer !== null);
+/** Does it concern transactions, by their buffers or events, and not only packets and streams? */
+const inspectsTransactions = (rule: Rule): boolean =>
+  rule.appEvents.length > 0 || rule.inspections.some(({ buffer }) => buffer !== null);
+
+/** Is it judged only on packets in which something was found? */
+const isOnPacketEvents = (rule: Rule): boolean => rule.packetEvents.length > 0 && !inspectsTransactions(rule);
 
 const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer === null);
 
@@ -203,6 +231,19 @@ function mayTravel(rule: Rule, direction: Direction): boolean {
 }
 
 const indexesOf = (rules: readonly IndexedRule[]): Int32Array => Int32Array.from(rules, ({ index }) => index);
+
+function indexByEvent(
+  rules: readonly IndexedRule[],
+  eventsOf: (rule: Rule) => readonly string[],
+): ReadonlyMap<string, Int32Array> {
+  const byEvent = new Map<string, number[]>();
+  for (const { rule, index } of rules) {
+    for (const event of new Set(eventsOf(rule))) byEvent.set(event, [...(byEvent.get(event) ?? []), index]);
+  }
+  return new Map([...byEvent].map(([event, indexes]) => [event, Int32Array.from(indexes)]));
+}
+
+const NO_RULES = new Int32Array(0);
 
 function patternsOf(rules: readonly IndexedRule[]): PatternIndex | null {
   const patterned = rules.flatMap(({ rule, index }) =>

@@ -53,7 +53,7 @@ export class EveWriter implements EventSink {
         ...(Object.keys(rule.metadata).length > 0 && { metadata: rule.metadata }),
       },
       ...contextOf(flow, transaction),
-      verdict: { action: facts.verdict, ...(isBlocked && rejection(packet, rule)) },
+      verdict: { action: facts.verdict, ...(facts.rejects && rejection(packet, rule)) },
       vpatch: {
         mode: this.mode,
         ...(wouldBlock && { would_block: true }),
@@ -197,7 +197,6 @@ function headerFields(packet: Packet): Record<string, unknown> {
 }
 
 function rejection(packet: Packet, { action }: Rule): Record<string, unknown> {
-  if (!action.startsWith('reject')) return {};
   const isToServer = packet.direction === TO_SERVER;
   // `rejectsrc` tells the sender of this packet, `rejectdst` its receiver.
   const tellsServer = action === 'rejectdst' ? isToServer : !isToServer;

@@ -15,10 +15,12 @@ export interface FlowFacts {
 /** A rule matched. Reused by the pipeline: read during the call only. */
 export interface AlertFacts {
   rule: Rule;
-  /** Because of this rule, the packet does not arrive. False in detect mode, and for rules held at detect-only. */
+  /** The packet does not arrive: because of this rule, or because it fails an always-on check. */
   isBlocked: boolean;
   /** Detect mode, or a rule held at detect-only: in prevent mode the rule would have blocked. */
   wouldBlock: boolean;
+  /** The rule rejects: whoever it names is told. */
+  rejects: boolean;
   /** What becomes of the packet in the end, which another rule or check may have decided. */
   verdict: PacketVerdict;
   /** What the rule matched in, null where that is a packet or a stream. */

@@ -53,11 +53,12 @@ export class Reporter {
       const { rule, transaction } = matches[i]!;
       if (rule.isSilent) continue;
       this.#counters.increment('detect.alert');
-      const isBlocked = mayBlock && blocks(rule);
+      const isBlocked = (mayBlock && blocks(rule)) || judgement.check !== null;
       this.#sink.alert(packet, flow, {
         rule,
         isBlocked,
         wouldBlock: blocks(rule) && !isBlocked,
+        rejects: judgement.rejects && rule.action.startsWith('reject'),
         verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
         transaction,
       });

@@ -173,6 +173,8 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     addressTests: draft.addressTests,
     flow,
     packetTests: draft.packetTests,
+    packetEvents: draft.packetEvents,
+    appEvents: draft.appEvents,
     inspections: draft.inspections.filter(({ steps }) => steps.length > 0).map(buildInspection),
     fastPattern: chooseFastPattern(draft),
     file,

@@ -52,6 +52,8 @@ export class RuleDraft {
   flow: FlowRequirement | null = null;
   readonly packetTests: PacketTest[] = [];
   readonly addressTests: AddressTest[] = [];
+  readonly packetEvents: string[] = [];
+  readonly appEvents: string[] = [];
   /** The protocol whose buffers the rule looks into; from its header, else from the first such buffer. */
   app: string | null;
 

@@ -39,6 +39,8 @@ const isV4 = (packet: { ipVersion: number }): boolean => packet.ipVersion === 4;
 const isV6 = (packet: { ipVersion: number }): boolean => packet.ipVersion === 6;
 
 const BASIC: Readonly<Record<string, Pick<HeaderProtocol, 'ipProtocols'> & Partial<HeaderProtocol>>> = {
+  // Meant for rules on events of packets that may have no IP header; else the same as ip.
+  pkthdr: { ipProtocols: ANY },
   ip: { ipProtocols: ANY },
   ipv4: { ipProtocols: ANY, test: isV4 },
   ip4: { ipProtocols: ANY, test: isV4 },

@@ -107,6 +107,10 @@ export interface Rule {
   readonly flow: FlowRequirement;
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];
+  /** What decoding and TCP tracking must have found in the packet; `packetTests` ask for it too. */
+  readonly packetEvents: readonly string[];
+  /** What must have been reported of the transaction, or of the flow where it concerns no transaction. */
+  readonly appEvents: readonly string[];
   readonly inspections: readonly BufferInspection[];
   readonly fastPattern: FastPattern | null;
   readonly file: string;

@@ -6,8 +6,12 @@ const INTRODUCTION = `# Always-on checks
 What is looked at in all traffic, with or without rules. A check that says *drop* refuses the packet in both modes; one
 that says *report* is an \`anomaly\` event; one that says *ignore* is what every network does at times, and is told of
 only where the configuration asks for it. \`checks\` in the configuration changes them, see
-[configuration.md](configuration.md). The same names work in rules (\`decode-event\`, \`stream-event\`, \`app-layer-event\`)
-where those are supported.
+[configuration.md](configuration.md).
+
+A rule can ask for any of them: \`decode-event:ipv4.trunc_pkt\`, \`stream-event:pkt_invalid_ack\` (Suricata's names without
+\`stream.\`, ours as they are), \`app-layer-event:http.missing_host_header\`. It meets the packet whatever the check does
+with it; a check that drops does so all the same. Rules for events that Suricata has and vpatch never raises load with a
+warning.
 
 This page is made from the source, by \`make docs\`.
 `;

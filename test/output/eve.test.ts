@@ -45,7 +45,14 @@ const rule = {
   ],
 } as unknown as Rule;
 
-const alertFacts: AlertFacts = { rule, isBlocked: true, wouldBlock: false, verdict: 'drop', transaction: null };
+const alertFacts: AlertFacts = {
+  rule,
+  isBlocked: true,
+  wouldBlock: false,
+  rejects: false,
+  verdict: 'drop',
+  transaction: null,
+};
 
 /** The lines that `write` leads to, as objects and as text. */
 function written(write: (eve: EveWriter) => void, settings: Partial<ConstructorParameters<typeof EveWriter>[1]> = {}) {
@@ -131,7 +138,7 @@ describe('an alert', () => {
   ] as const)('of %s says who is told', (action, direction, target) => {
     const packet = packetOf(buildTcp());
     packet.direction = direction;
-    const facts = { ...alertFacts, rule: { ...rule, action } };
+    const facts = { ...alertFacts, rule: { ...rule, action }, rejects: true };
     const { events } = written((eve) => eve.alert(packet, null, facts));
     expect(events[0]).toMatchObject({ verdict: { action: 'drop', reject_target: target, reject: ['tcp-reset'] } });
   });

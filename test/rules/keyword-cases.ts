@@ -63,6 +63,38 @@ const sticky = (name: string, buffer: string): [string, TrafficCase[]] => [
 /** For each keyword that looks at traffic. */
 export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Map<string, TrafficCase[]>([
   [
+    'decode-event',
+    [
+      onPackets(
+        'decode-event:ipv4.trunc_pkt;',
+        [{ events: ['ipv4.src_multicast', 'ipv4.trunc_pkt'] }],
+        [{}, { events: ['ipv6.trunc_pkt'] }],
+      ),
+    ],
+  ],
+  [
+    'stream-event',
+    [
+      onPackets(
+        'stream-event:pkt_invalid_ack;',
+        [{ events: ['stream.pkt_invalid_ack'] }],
+        [{}, { events: ['stream.rst_invalid_ack'] }],
+      ),
+      onPackets(
+        'stream-event:est_synack_resend_with_diff_ack;',
+        [{ events: ['stream.est_synack_resend_with_different_ack'] }],
+        [{}],
+      ),
+    ],
+  ],
+  [
+    'engine-event',
+    [
+      onPackets('engine-event:decoder.udp.len_invalid;', [{ events: ['udp.len_invalid'] }], [{}]),
+      onPackets('engine-event:stream.fin_syn;', [{ events: ['stream.fin_syn'] }], [{}]),
+    ],
+  ],
+  [
     'content',
     [
       content('content:"abc";', ['abc', 'xxabcxx', 'ababc'], ['', 'ab', 'aBc', 'ab c']),

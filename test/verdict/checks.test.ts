@@ -3,6 +3,7 @@ import { CHECKS, CheckPolicy, type CheckSettings, checkNamed } from '../../src/v
 import { Decoder } from '../../src/wire/decode.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { buildTcp } from '../support/packets.ts';
+import { rulesOf } from '../support/rules.ts';
 
 const ALL: CheckSettings = { policy: 'drop', actions: {}, exceptions: [] };
 
@@ -23,6 +24,16 @@ test('each check has a name of its own, a summary and a default', () => {
     expect(summary.length).toBeGreaterThan(10);
     expect(checkNamed(name)?.name).toBe(name);
   }
+});
+
+test('a rule can ask for each of them', () => {
+  const keywords = { decode: 'decode-event', stream: 'stream-event', applayer: 'app-layer-event' } as const;
+  const rules = CHECKS.map(({ name, type }, sid) => {
+    return `alert ip any any -> any any (${keywords[type]}:${name.replace(/^stream\./, '')}; sid:${sid + 1};)`;
+  });
+  expect(rulesOf(rules.join('\n')).flatMap((rule) => [...rule.packetEvents, ...rule.appEvents])).toEqual(
+    CHECKS.map(({ name }) => name),
+  );
 });
 
 test.each([

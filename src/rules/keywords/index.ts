@@ -3,6 +3,7 @@ import { indexByName, type Keyword } from '../keyword.ts';
 import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
 import { byteKeywords } from './bytes.ts';
 import { contentKeywords } from './content.ts';
+import { eventKeywords } from './events.ts';
 import { flowKeywords } from './flow.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
@@ -29,6 +30,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Reputation', keywords: reputationKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
+  { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
 ];
 
