@@ -9,6 +9,7 @@ import { Evaluator, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator
 import { FlowBits } from './flow-bits.ts';
 import { FlowDetections, type PendingTransaction, type StreamDetection } from './flow-state.ts';
 import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
+import type { PatternIndex } from './pattern-index.ts';
 import type { PortTable } from './port-table.ts';
 import { type BufferSearch, inspectsStream, type Ruleset } from './ruleset.ts';
 import { WindowMemory } from './stream-window.ts';
@@ -205,6 +206,7 @@ export class Detector implements RawBytes {
     let pending = state === null ? null : state.pendingFor(transaction, direction);
     const candidates = this.#candidates;
     candidates.clear();
+    if (group.raw !== null) this.#searchRaw(group.raw, flow, direction);
 
     const { searches } = group;
     for (let i = 0; i < searches.length; i++) {
@@ -292,6 +294,23 @@ export class Detector implements RawBytes {
     if (window !== null && evaluator.matches(steps, window.bytes, 0, window.end, window.skippedBytes)) return true;
     if (direction !== this.#packet.direction || payloadEnd === payloadStart) return false;
     return evaluator.matches(steps, bytes, payloadStart, payloadEnd, 0);
+  }
+
+  /** Adds the rules whose fast pattern is in what `rawMatches` would look into. */
+  #searchRaw(patterns: PatternIndex, flow: FlowSlot, direction: Direction): void {
+    const candidates = this.#candidates;
+    if (this.#stream !== null && this.#streamDirection === direction) {
+      const { bytes, end, skippedBytes } = this.#view;
+      this.#stream.raw.search(patterns, bytes, end, skippedBytes, candidates);
+      return;
+    }
+    const stream = this.#flows.of(flow)?.streams[direction] ?? null;
+    if (stream !== null) {
+      const { bytes, end, skippedBytes } = stream.window;
+      stream.raw.search(patterns, bytes, end, skippedBytes, candidates);
+    }
+    const { bytes, payloadStart, payloadEnd } = this.#packet;
+    if (direction === this.#packet.direction) patterns.search(bytes, payloadStart, payloadEnd, candidates);
   }
 
   #judgeInStream(order: number, stream: StreamDetection, direction: Direction): void {

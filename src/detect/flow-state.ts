@@ -1,6 +1,7 @@
 import type { Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
+import { RawSearch } from './raw-search.ts';
 import { StreamWindow, type WindowMemory } from './stream-window.ts';
 
 /**
@@ -82,6 +83,8 @@ export class StreamDetection {
   /** Rules that matched, with the offset in the stream behind what they have seen. */
   readonly matched = new Map<number, number>();
   readonly budget = new RetryBudget();
+  /** For rules on transactions that have contents of no buffer. */
+  readonly raw = new RawSearch();
 
   constructor(memory: WindowMemory) {
     this.window = new StreamWindow(memory);

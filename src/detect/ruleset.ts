@@ -88,7 +88,10 @@ export class Ruleset {
       }
     }
     for (const pair of this.#appGroups.values()) {
-      for (const group of pair) for (const { patterns } of group.searches) bytes += patterns.databaseBytes;
+      for (const group of pair) {
+        bytes += group.raw?.databaseBytes ?? 0;
+        for (const { patterns } of group.searches) bytes += patterns.databaseBytes;
+      }
     }
     return bytes;
   }
@@ -157,6 +160,8 @@ export interface BufferSearch {
 /** Rules of one application protocol and direction that look into transactions. */
 export class AppGroup {
   readonly searches: readonly BufferSearch[];
+  /** Fast patterns of rules that have theirs in a content of no buffer; null where there are none. */
+  readonly raw: PatternIndex | null;
   /** Candidates of every transaction, since they have no usable pattern. */
   readonly unpatterned: Int32Array;
 
@@ -164,10 +169,13 @@ export class AppGroup {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     const byBuffer = new Map<BufferDefinition, Patterned[]>();
     const unpatterned: number[] = [];
-    for (const { rule, index } of rules) {
+    const raw: IndexedRule[] = [];
+    for (const entry of rules) {
+      const { rule, index } = entry;
       const pattern = rule.fastPattern;
       if (pattern === null || pattern.buffer === null) {
-        unpatterned.push(index);
+        if (pattern === null) unpatterned.push(index);
+        else raw.push(entry);
         continue;
       }
       const { buffer } = pattern;
@@ -177,6 +185,7 @@ export class AppGroup {
       byBuffer.set(buffer, entries);
     }
     this.searches = [...byBuffer].map(([buffer, entries]) => ({ buffer, patterns: new PatternIndex(entries) }));
+    this.raw = patternsOf(raw);
     this.unpatterned = Int32Array.from(unpatterned);
   }
 }

@@ -140,6 +140,9 @@ describe('rules that are replaced while flows live', () => {
     expect(replaced(attack, `${other}\n${attack}`, [up('on'), up('e two')], AT)).toEqual([1]);
     expect(replaced(attack, `${other}\n${attack}`, [up('one'), up('two')], AT)).toEqual([1]);
     expect(replaced(other, attack, [up('one'), up('two')], AT)).toEqual([1]);
+    const mixed = 'alert http any any -> any any (http.request_body; content:"def"; pkt_data; content:"abc"; sid:2;)';
+    const request = [up('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc'), up('def')];
+    expect(replaced(mixed, `${other}\n${mixed}`, request, AT)).toEqual([2]);
   });
 
   test('do not find again what the same rule has found', () => {

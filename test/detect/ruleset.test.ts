@@ -22,6 +22,7 @@ function placesOf(text: string, protocol: number = tcp, direction: Direction = T
     ['address only', group.addressOnly.length > 0],
     ['protocol only', group.protocolOnly.length > 0],
     ...(app?.searches ?? []).map(({ buffer }): [string, boolean] => [buffer.name, true]),
+    ['the payload before transactions', (app?.raw ?? null) !== null],
     ['transactions', (app?.unpatterned.length ?? 0) > 0],
   ];
   return places.flatMap(([name, isThere]) => (isThere ? [name] : []));
@@ -54,10 +55,10 @@ describe('a rule on TCP is looked for in', () => {
     ['the buffer of its fast pattern', 'tcp', 'http.uri; content:"a"; http.header; content:"abc";', ['http.header']],
     ['every transaction without pattern', 'http', 'http.uri; pcre:"/a+/";', ['transactions']],
     [
-      'every transaction with a pattern of no buffer',
+      'the payload with a pattern of no buffer',
       'http',
       'http.method; content:"GET"; pkt_data; content:"abcdef";',
-      ['transactions'],
+      ['the payload before transactions'],
     ],
   ])('%s', (_name, header, options, expected) => {
     expect(placesOf(rule(header, options))).toEqual(expected);

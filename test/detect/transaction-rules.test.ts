@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { PatternIndex } from '../../src/detect/pattern-index.ts';
+import { WHOLE_BYTES } from '../../src/detect/stream-window.ts';
 import { alertsOf, alertsOfEach, down, everyCut, up } from './support.ts';
 
 const rule = (options: string, sid = 1): string => `alert http any any -> any any (${options} sid:${sid};)`;
@@ -68,6 +69,47 @@ describe('a request', () => {
     expect(alertsOf(rules, [up(long)], { config })).toEqual([]);
     expect(alertsOf(rules, [up(long), up(post('command'))], { config })).toEqual([1]);
     expect(alertsOf(rules, [up(post(`${'x'.repeat(900)}command${'x'.repeat(5000)}`))], { config })).toEqual([1]);
+  });
+});
+
+describe('a rule on transactions by a pattern of no buffer', () => {
+  const rules = rule('http.uri; content:"/form"; pkt_data; content:"tail=1";');
+
+  test('is found once at every cut, in the request that has it', () => {
+    const connections = everyCut(post('name=x&tail=1')).map((parts) => [...parts.map(up), up(post('other'))]);
+    expect(alertsOfEach(rules, connections)).toEqual(connections.map(() => [1, 1]));
+  });
+
+  test('is not found without the pattern, nor where only its buffer fails', () => {
+    expect(alertsOf(rules, [up(post('name=x&tail=2'))])).toEqual([]);
+    expect(alertsOf(rules, [up(post('name=x&tail=1').replace('/form', '/page'))])).toEqual([]);
+  });
+
+  test('is found as long as the stream is kept, however far it has moved', () => {
+    const other = post('x'.repeat(900));
+    const first = post('tail=1');
+    const others = Array.from({ length: 60 }, () => up(other));
+    expect(alertsOf(rules, [...others, up(first), up(other)])).toEqual([1, 1]);
+    const whileKept = Math.ceil((WHOLE_BYTES - first.length) / other.length);
+    expect(alertsOf(rules, [up(first), ...others])).toHaveLength(1 + whileKept);
+    expect(alertsOf(rules, [...everyCut(first)[60]!.map(up), ...others.slice(0, 3)])).toHaveLength(4);
+  });
+
+  test('is found in the packet where streams are not kept', () => {
+    const config = { stream: { depthBytes: 100 } };
+    expect(alertsOf(rules, [up(post('x'.repeat(500))), up(post('tail=1'))], { config })).toEqual([1]);
+  });
+
+  test('is looked for by its pattern alone', () => {
+    const search = vi.spyOn(PatternIndex.prototype, 'search');
+    try {
+      const turns = [...post('x'.repeat(500))].map(up);
+      alertsOf(rules, turns);
+      const searched = search.mock.calls.map(([, start, end]) => end - start);
+      expect(Math.max(...searched)).toBeLessThan(200);
+    } finally {
+      search.mockRestore();
+    }
   });
 });
 
