@@ -120,7 +120,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       maxTotalBytes: config.stream.memoryBytes,
       midstreamUntilMs: options.midstreamUntilMs,
     });
-    this.#apps = new AppLayer(this, appProtocols({ http: httpOptions(config) }));
+    this.#apps = new AppLayer(this, this.#flows, appProtocols({ http: httpOptions(config) }));
     this.#detector = new Detector(ruleset, {
       streamDepthBytes: config.stream.depthBytes,
       windowMemoryBytes: config.stream.memoryBytes,
@@ -219,9 +219,9 @@ export class Pipeline implements StreamConsumer, AppSink {
     const flow = this.#apps.currentFlow;
     // At a flow's end there is no packet that could be judged.
     if (flow !== this.#packet.flow || !this.#meetsRules(flow)) return;
-    const { name } = this.#apps.protocol(flow)!;
-    this.#context.app = name;
-    this.#detector.onProgress(name, flow, transaction, direction, stage);
+    const protocol = this.#apps.protocol(flow)!;
+    this.#context.app = protocol.name;
+    this.#detector.onProgress(protocol, flow, transaction, direction, stage);
   }
 
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
@@ -229,7 +229,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (flow !== this.#packet.flow) return;
     this.#weigh(event, transaction);
     if (!this.#meetsRules(flow)) return;
-    this.#detector.onAppEvent(this.#apps.protocol(flow)?.name ?? null, flow, transaction, direction, event);
+    this.#detector.onAppEvent(this.#apps.protocol(flow), flow, transaction, direction, event);
   }
 
   // --- one packet, stage by stage ---
@@ -268,6 +268,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       this.#context.isEstablished = this.#streams.isEstablished(packet.flow);
     } else {
       this.#context.isEstablished = this.#flows.packets[packet.flow * 2 + TO_CLIENT]! > 0;
+      if (packet.protocol === IP_PROTOCOL.udp) this.#parseDatagram(packet);
     }
     if (opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
     this.#context.app = this.#apps.protocol(packet.flow)?.name ?? null;
@@ -283,6 +284,12 @@ export class Pipeline implements StreamConsumer, AppSink {
     // The capture cut its end off, or it was too large for the queue.
     if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';
     if (packet.events.length > known) this.#weighEvents(known);
+  }
+
+  /** Its receiver reads it whole or not at all. */
+  #parseDatagram(packet: Packet): void {
+    if (packet.hasBadChecksum || packet.missingBytes > 0 || packet.payloadStart === packet.payloadEnd) return;
+    this.#apps.datagram(packet.flow, packet.direction, packet.bytes, packet.payloadStart, packet.payloadEnd);
   }
 
   #inspectPacket(): void {

@@ -1,13 +1,8 @@
+import { type AppEventInfo, DETECTION_EVENTS } from './events.ts';
 import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
 import type { AppProtocol, BufferDefinition } from './protocol.ts';
-
-/** Whether an event of a protocol drops by default, and what it means. */
-export interface AppEventInfo {
-  readonly summary: string;
-  readonly drops: boolean;
-}
 
 /** Limits by protocol; what is not named has its default. */
 export interface AppOptions {
@@ -26,8 +21,8 @@ export const APP_PROTOCOLS: readonly AppProtocol[] = appProtocols();
 export const APP_BUFFERS: readonly { readonly protocol: string; readonly definition: BufferDefinition }[] =
   APP_PROTOCOLS.flatMap(({ name, buffers }) => buffers.map((definition) => ({ protocol: name, definition })));
 
-/** What their parsers may report. */
-export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([HTTP_EVENTS]);
+/** What detection and the parsers may report. */
+export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([DETECTION_EVENTS, HTTP_EVENTS]);
 
 const BUFFERS: ReadonlyMap<string, BufferDefinition> = indexBuffers(APP_PROTOCOLS);
 

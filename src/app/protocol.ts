@@ -39,7 +39,29 @@ export interface AppSink {
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void;
 }
 
-/** The state of one flow's protocol. Bytes go in as they become contiguous; nothing throws because of them. */
+export type Transport = 'tcp' | 'udp';
+
+/** What carries the bytes. Ports are only a hint: a protocol is found by what it says. */
+export interface Channel {
+  readonly transport: Transport;
+  readonly clientPort: number;
+  readonly serverPort: number;
+}
+
+/** Another protocol speaks from here on, in both directions: STARTTLS, an accepted CONNECT or Upgrade. */
+export interface Handover {
+  /** The name of the protocol that was agreed on, null where that was not said. */
+  readonly protocol: string | null;
+  /** Where its bytes begin in those of the call of `consume` that found it. */
+  readonly at: number;
+  /** Of the other direction, bytes of the new protocol that came before and are not kept. */
+  readonly missingBytes: number;
+}
+
+/**
+ * The state of one flow's protocol. Bytes of a stream go in as they become contiguous, datagrams with one call each;
+ * nothing throws because of them.
+ */
 export interface AppParser {
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void;
   /** Bytes that nobody saw: they are lost in the capture, or a limit was reached. */
@@ -48,17 +70,29 @@ export interface AppParser {
   end(direction: Direction): void;
   /** True when nothing that is still to come will be parsed, for instance behind an upgrade: feeding may stop. */
   readonly isDone?: boolean;
+  /** Set within `consume`: the parser gets no more bytes, and the protocol behind it is looked for. */
+  readonly handover?: Handover | null;
   /** The flow is gone: gives back what it holds and tells nobody. */
   close?(): void;
 }
+
+/** `more`: too few bytes to tell. */
+export type ProbeAnswer = 'yes' | 'no' | 'more';
 
 export interface AppProtocol<T extends Transaction = Transaction> {
   /** As EVE's app_proto and rule headers spell it. */
   readonly name: string;
   readonly buffers: readonly BufferDefinition<T>[];
-  /** Does a flow whose first bytes in this direction are these speak this protocol? Bytes are all since its start. */
-  probe(direction: Direction, bytes: Uint8Array, start: number, end: number): 'yes' | 'no' | 'more';
-  open(sink: AppSink): AppParser;
+  /** Left out: TCP alone. */
+  readonly transports?: readonly Transport[];
+  /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
+  readonly firstDirection?: Direction;
+  /**
+   * Does a flow whose first bytes in this direction are these speak this protocol? The bytes are all since its start,
+   * or one datagram, which is never asked about again.
+   */
+  probe(direction: Direction, bytes: Uint8Array, start: number, end: number, channel: Channel): ProbeAnswer;
+  open(sink: AppSink, channel: Channel): AppParser;
   /** Context for events: the value of EVE's key `name`. */
   describe(transaction: T): Record<string, unknown>;
 }

@@ -1,38 +1,69 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
+import { Detection } from './detection.ts';
+import type { DetectionEvent } from './events.ts';
 import { APP_PROTOCOLS } from './index.ts';
-import type { AppParser, AppProtocol, AppSink, Transaction } from './protocol.ts';
+import type { AppParser, AppProtocol, AppSink, Channel, Handover, Transport } from './protocol.ts';
 
-/**
- * First bytes of a direction that are kept while no protocol has said yes or no. A request line that is longer is
- * recognised by its method.
- */
-export const MAX_PROBE_BYTES = 4096;
+/** A tunnel in a tunnel in a tunnel: beyond this the rest is not parsed. Ours; nobody needs more than three. */
+export const MAX_PROTOCOL_CHANGES = 8;
 
-/** How far the protocol of a flow is known. `failed`: none of ours; `done`: parsed to its end, or behind an upgrade. */
+/** How far the protocol of a flow is known. `failed`: none of ours; `done`: parsed to its end. */
 export type AppState = 'undecided' | 'open' | 'failed' | 'done';
 
+/** The ports of a flow: the flow table. */
+export interface FlowPorts {
+  clientPort(flow: FlowSlot): number;
+  serverPort(flow: FlowSlot): number;
+}
+
 /**
- * The application protocol of every flow, by slot. Made for a stream consumer: bytes come in order, each once. Datagrams
- * would come the same way, one call to `consume` each, for protocols that say that they speak UDP.
+ * The application protocol of every flow, by slot. Bytes of a stream come in order, each once; datagrams as they arrive,
+ * with their boundaries, for the protocols that say that they speak UDP.
  */
 export class AppLayer {
   /** Whose bytes are being parsed: valid within the sink's methods. */
   currentFlow: FlowSlot = 0;
   /** The flow that it is told of is `currentFlow`. */
   readonly #sink: AppSink;
-  readonly #protocols: readonly AppProtocol[];
+  readonly #overTcp: readonly AppProtocol[];
+  readonly #overUdp: readonly AppProtocol[];
+  readonly #ports: FlowPorts;
   readonly #sessions: (AppSession | undefined)[] = [];
+  /** Of the datagram in hand. */
+  readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
 
-  constructor(sink: AppSink, protocols: readonly AppProtocol[] = APP_PROTOCOLS) {
+  constructor(sink: AppSink, ports: FlowPorts, protocols: readonly AppProtocol[] = APP_PROTOCOLS) {
     this.#sink = sink;
-    this.#protocols = protocols;
+    this.#ports = ports;
+    this.#overTcp = protocols.filter((protocol) => speaks(protocol, 'tcp'));
+    this.#overUdp = protocols.filter((protocol) => speaks(protocol, 'udp'));
   }
 
-  /** Bytes are borrowed for the call. */
+  /** The next bytes of a stream. Borrowed for the call. */
   consume(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.currentFlow = flow;
     this.#session(flow).consume(direction, bytes, start, end);
+  }
+
+  /**
+   * One datagram, borrowed for the call. Each one of a flow that is not recognised is looked at by itself: nothing is
+   * remembered of it, and junk in front hides nothing.
+   */
+  datagram(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    this.currentFlow = flow;
+    let session = this.#sessions[flow];
+    if (session === undefined) {
+      const channel = this.#channel;
+      channel.clientPort = this.#ports.clientPort(flow);
+      channel.serverPort = this.#ports.serverPort(flow);
+      const protocol = this.#recognise(direction, bytes, start, end);
+      if (protocol === null) return;
+      session = new AppSession([], this.#sink, { ...channel });
+      session.open(protocol);
+      this.#sessions[flow] = session;
+    }
+    session.consume(direction, bytes, start, end);
   }
 
   gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
@@ -45,7 +76,6 @@ export class AppLayer {
     this.#session(flow).end(direction);
   }
 
-  /** `failed` and `done`: the caller need not feed this flow any more. */
   state(flow: FlowSlot): AppState {
     return this.#sessions[flow]?.state ?? 'undecided';
   }
@@ -55,21 +85,25 @@ export class AppLayer {
     return this.#sessions[flow]?.protocol ?? null;
   }
 
-  /** The context that EVE shows of a transaction, under the protocol's name. Null without a protocol. */
-  describe(flow: FlowSlot, transaction: Transaction): Record<string, unknown> | null {
-    return this.#sessions[flow]?.protocol?.describe(transaction) ?? null;
-  }
-
   /** The flow is gone. Its unfinished transactions are not told any more. */
   release(flow: FlowSlot): void {
     this.#sessions[flow]?.close();
     this.#sessions[flow] = undefined;
   }
 
+  #recognise(direction: Direction, bytes: Uint8Array, start: number, end: number): AppProtocol | null {
+    for (const protocol of this.#overUdp) {
+      if (protocol.probe(direction, bytes, start, end, this.#channel) === 'yes') return protocol;
+    }
+    return null;
+  }
+
   #session(flow: FlowSlot): AppSession {
     let session = this.#sessions[flow];
     if (session === undefined) {
-      session = new AppSession(this.#protocols, this.#sink);
+      const clientPort = this.#ports.clientPort(flow);
+      const serverPort = this.#ports.serverPort(flow);
+      session = new AppSession(this.#overTcp, this.#sink, { transport: 'tcp', clientPort, serverPort });
       this.#sessions[flow] = session;
     }
     return session;
@@ -82,41 +116,43 @@ export class AppSession {
   protocol: AppProtocol | null = null;
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
+  readonly #channel: Channel;
   #parser: AppParser | null = null;
-  readonly #first: [Uint8Array | null, Uint8Array | null] = [null, null];
-  readonly #firstBytes: [number, number] = [0, 0];
-  /** Bytes behind the kept ones. */
-  readonly #lostBytes: [number, number] = [0, 0];
-  readonly #isRejected: [boolean, boolean] = [false, false];
+  /** Null when both directions have shown what they speak. */
+  #detection: Detection | null = new Detection();
   readonly #hasEnded: [boolean, boolean] = [false, false];
-  /** Which direction's kept bytes came first: the parser gets them in that order. */
-  #firstDirection: Direction | null = null;
+  /** The protocol that the one before agreed on. */
+  #expected: string | null = null;
+  #changes = 0;
 
-  constructor(protocols: readonly AppProtocol[], sink: AppSink) {
+  /** `protocols`: those that it can turn out to be. */
+  constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel) {
     this.#protocols = protocols;
     this.#sink = sink;
+    this.#channel = channel;
+  }
+
+  /** The protocol is known beforehand. */
+  open(protocol: AppProtocol): void {
+    this.#detection = null;
+    this.#start(protocol);
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#parser !== null) {
-      this.#parser.consume(direction, bytes, start, end);
-      if (this.#parser.isDone === true) this.#close('done');
+    if (start >= end) return;
+    if (this.#parser === null) {
+      if (this.state === 'undecided') this.#detect(direction, bytes, start, end);
       return;
     }
-    if (this.state !== 'undecided' || start >= end) return;
-    this.#firstDirection ??= direction;
-    this.#detect(direction, bytes, start, end);
+    if (this.#detection !== null) this.#confirm(this.#detection, direction, bytes, start, end);
+    this.#pass(direction, bytes, start, end);
   }
 
   gap(direction: Direction, missingBytes: number): void {
-    if (this.#parser !== null) {
-      this.#parser.gap(direction, missingBytes);
-      return;
-    }
-    // Without its beginning a direction does not tell; the other one still may.
-    if (this.state !== 'undecided') return;
-    this.#lostBytes[direction] += missingBytes;
-    this.#reject(direction);
+    if (this.#parser !== null) this.#parser.gap(direction, missingBytes);
+    if (this.#detection === null) return;
+    this.#detection.gap(direction, missingBytes);
+    this.#giveUpIfHopeless(this.#detection);
   }
 
   end(direction: Direction): void {
@@ -126,86 +162,133 @@ export class AppSession {
       if (this.#parser.isDone === true || this.#hasEnded[opposite(direction)]) this.#close('done');
       return;
     }
-    if (this.state === 'undecided') this.#reject(direction);
+    if (this.#detection === null) return;
+    this.#detection.isSettled[direction] = true;
+    this.#giveUpIfHopeless(this.#detection);
   }
 
   close(): void {
     this.#parser?.close?.();
     this.#parser = null;
-    this.#first[TO_SERVER] = null;
-    this.#first[TO_CLIENT] = null;
+    this.#detection = null;
+  }
+
+  #start(protocol: AppProtocol): void {
+    this.protocol = protocol;
+    this.state = 'open';
+    this.#parser = protocol.open(this.#sink, this.#channel);
+  }
+
+  /** To the parser, and behind its protocol to the next one. */
+  #pass(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    const parser = this.#parser;
+    if (parser === null) {
+      this.consume(direction, bytes, start, end);
+      return;
+    }
+    parser.consume(direction, bytes, start, end);
+    const handover = parser.handover ?? null;
+    if (handover !== null) {
+      this.#change(handover, direction);
+      this.consume(direction, bytes, handover.at, end);
+    } else if (parser.isDone === true) this.#close('done');
   }
 
   #detect(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    // The usual case is decided by the first bytes, which then need not be kept.
-    const isFirst = this.#firstBytes[direction] === 0;
-    let kept = isFirst ? 0 : this.#keep(direction, bytes, start, end);
-    const probed = isFirst ? bytes : this.#first[direction]!;
-    const from = isFirst ? start : 0;
-    const to = isFirst ? end : this.#firstBytes[direction];
-    let isOpen = false;
-    for (const protocol of this.#isRejected[direction] ? [] : this.#protocols) {
-      const answer = protocol.probe(direction, probed, from, to);
-      if (answer === 'yes') {
-        this.#open(protocol, direction, bytes, start + kept, end);
-        return;
-      }
-      if (answer === 'more') isOpen = true;
+    const detection = this.#detection!;
+    const protocol = detection.probe(direction, bytes, start, end, this.#protocols, this.#channel);
+    if (protocol === null) {
+      this.#giveUpIfHopeless(detection);
+      return;
     }
-    if (isFirst) kept = this.#keep(direction, bytes, start, end);
-    this.#lostBytes[direction] += end - start - kept;
-    if (!isOpen || this.#firstBytes[direction] >= MAX_PROBE_BYTES) this.#reject(direction);
-  }
-
-  /** Opens the parser and feeds it what came so far: what was kept, and the bytes of this call that were not. */
-  #open(protocol: AppProtocol, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    const parser = protocol.open(this.#sink);
-    this.protocol = protocol;
-    this.state = 'open';
-    this.#parser = parser;
+    const { firstDirection } = detection;
+    if (this.#expected !== null && this.#expected !== protocol.name) this.#raiseUnexpected(direction);
+    this.#expected = null;
+    this.#start(protocol);
+    if (protocol.firstDirection !== undefined && protocol.firstDirection !== firstDirection) {
+      this.#raise(direction, 'applayer_wrong_direction_first_data');
+    }
     const other = opposite(direction);
-    if (this.#firstDirection === other) this.#feedKept(parser, other);
-    this.#feedKept(parser, direction);
-    if (start < end) parser.consume(direction, bytes, start, end);
-    if (this.#firstDirection === direction) this.#feedKept(parser, other);
-    this.#first[TO_SERVER] = null;
-    this.#first[TO_CLIENT] = null;
-    if (parser.isDone === true) this.#close('done');
-  }
-
-  #feedKept(parser: AppParser, direction: Direction): void {
-    const first = this.#first[direction];
-    if (first !== null) parser.consume(direction, first, 0, this.#firstBytes[direction]);
-    if (this.#lostBytes[direction] > 0) parser.gap(direction, this.#lostBytes[direction]);
-    if (this.#hasEnded[direction]) parser.end(direction);
-  }
-
-  /** Keeps what fits, and nothing behind a gap. Returns how many bytes. */
-  #keep(direction: Direction, bytes: Uint8Array, start: number, end: number): number {
-    const known = this.#firstBytes[direction];
-    const count = this.#lostBytes[direction] > 0 ? 0 : Math.min(end - start, MAX_PROBE_BYTES - known);
-    if (count === 0) return 0;
-    let buffer = this.#first[direction];
-    if (buffer === null || buffer.length < known + count) {
-      const grown = new Uint8Array(Math.min(MAX_PROBE_BYTES, 2 * (known + count)));
-      if (buffer !== null) grown.set(buffer.subarray(0, known));
-      buffer = grown;
-      this.#first[direction] = grown;
+    if (detection.isHopeless && firstDirection === other && !detection.wasSkipped) {
+      this.#raise(direction, 'applayer_detect_protocol_only_one_direction');
     }
-    buffer.set(bytes.subarray(start, start + count), known);
-    this.#firstBytes[direction] = known + count;
-    return count;
+    const rest = start + detection.newlyKeptBytes;
+    if (firstDirection === other) this.#passKept(detection, other);
+    this.#passKept(detection, direction);
+    if (rest < end) this.#pass(direction, bytes, rest, end);
+    if (firstDirection === direction) this.#passKept(detection, other);
+    if (this.#detection === detection) this.#forgetIfSettled(detection);
   }
 
-  #reject(direction: Direction): void {
-    this.#isRejected[direction] = true;
-    if (this.#isRejected[opposite(direction)]) this.#close('failed');
+  #passKept(detection: Detection, direction: Direction): void {
+    const kept = detection.kept[direction];
+    if (kept !== null) this.#pass(direction, kept, 0, detection.keptBytes[direction]);
+    if (this.#detection !== detection) return;
+    if (detection.lostBytes[direction] > 0) this.#parser?.gap(direction, detection.lostBytes[direction]);
+    if (this.#hasEnded[direction]) this.#parser?.end(direction);
+  }
+
+  /** The protocol is open: does the other side speak it as well? */
+  #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    if (detection.isSettled[direction]) return;
+    const protocol = this.protocol!;
+    const found = detection.probe(direction, bytes, start, end, [protocol, ...this.#protocols], this.#channel);
+    if (found === null) {
+      if (detection.isSettled[direction]) this.#raise(direction, 'applayer_detect_protocol_only_one_direction');
+    } else if (found !== protocol) {
+      this.#raise(direction, 'applayer_mismatch_protocol_both_directions');
+      // The server decides what is spoken: a client could say anything first, to be taken for something else.
+      if (direction === TO_CLIENT) this.#start(found);
+    }
+    this.#forgetIfSettled(detection);
+  }
+
+  /** Parsers are not closed here: what rules found in their transactions is told at the end of the packet. */
+  #change(handover: Handover, direction: Direction): void {
+    this.#parser = null;
+    this.protocol = null;
+    if (++this.#changes > MAX_PROTOCOL_CHANGES) {
+      this.#raise(direction, 'applayer_too_many_changes');
+      this.#close('failed');
+      return;
+    }
+    this.state = 'undecided';
+    this.#expected = handover.protocol;
+    this.#detection = new Detection();
+    const other = opposite(direction);
+    if (handover.missingBytes > 0) this.#detection.gap(other, handover.missingBytes);
+    if (this.#hasEnded[other]) this.#detection.isSettled[other] = true;
+  }
+
+  #giveUpIfHopeless(detection: Detection): void {
+    if (this.state !== 'undecided' || !detection.isHopeless) return;
+    const direction = detection.firstDirection ?? TO_SERVER;
+    if (detection.wasSkipped) this.#raise(direction, 'applayer_proto_detection_skipped');
+    if (this.#expected !== null && detection.firstDirection !== null) this.#raiseUnexpected(direction);
+    this.#close('failed');
+  }
+
+  #forgetIfSettled(detection: Detection): void {
+    if (detection.isHopeless) this.#detection = null;
+  }
+
+  #raiseUnexpected(direction: Direction): void {
+    // Where nobody here speaks it, nobody can tell.
+    if (!this.#protocols.some(({ name }) => name === this.#expected)) return;
+    this.#raise(direction, 'applayer_unexpected_protocol');
+    if (this.#expected === 'tls') this.#raise(direction, 'applayer_no_tls_after_starttls');
+  }
+
+  #raise(direction: Direction, event: DetectionEvent): void {
+    this.#sink.onEvent(null, direction, event);
   }
 
   #close(state: 'failed' | 'done'): void {
     this.state = state;
     this.#parser = null;
-    this.#first[TO_SERVER] = null;
-    this.#first[TO_CLIENT] = null;
+    this.#detection = null;
   }
 }
+
+const speaks = ({ transports }: AppProtocol, transport: Transport): boolean =>
+  (transports ?? ['tcp']).includes(transport);

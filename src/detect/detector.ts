@@ -1,9 +1,9 @@
-import { STAGE, type Stage, type Transaction } from '../app/protocol.ts';
+import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Rule, Step } from '../rules/rule.ts';
-import { NO_FLOW, type Packet } from '../wire/packet.ts';
+import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
 import { Evaluator, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
@@ -27,6 +27,8 @@ export interface Match {
   /** Its place in the order in which rules are judged. */
   readonly order: number;
   readonly transaction: Transaction | null;
+  /** Whose transaction it is. The flow may have changed to another one since. */
+  readonly protocol: AppProtocol | null;
 }
 
 /** Per flow slot: address-only rules were judged in this direction (bits 0 and 1), protocol-only rules (2 and 3). */
@@ -50,7 +52,7 @@ export class Detector implements RawBytes {
   readonly #judgedOnce = new FlowBits();
   #packet!: Packet;
   #context!: FlowContext;
-  /** For bytes that a stream delivered: its receiver reads them, whatever the handshake looks like. */
+  /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
   readonly #delivered: FlowContext = { isEstablished: true, app: null, isInStream: true };
 
   // The piece of the stream in hand. Without a stream no rule wants it.
@@ -148,7 +150,7 @@ export class Detector implements RawBytes {
     }
     if (candidates.count > 0) {
       this.#evaluator.lookedBytes = 0;
-      this.#delivered.app = this.#context.app;
+      this.#deliverAs(this.#context.app);
       for (let i = 0; i < candidates.count; i++) this.#judgeInStream(candidates.indexes[i]!, stream, direction);
       budget.spend(this.#evaluator.lookedBytes);
     }
@@ -194,13 +196,19 @@ export class Detector implements RawBytes {
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, context)) continue;
       if (!this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) continue;
       if (context.isInStream && inspectsStream(rule) && this.#isMatched(order)) continue;
-      this.#add(order, null);
+      this.#add(order, null, null);
     }
   }
 
   /** A transaction of the packet's flow got further in this direction, or its growing buffers grew. */
-  onProgress(protocol: string, flow: FlowSlot, transaction: Transaction, direction: Direction, stage: Stage): void {
-    const group = this.#ruleset.appGroup(protocol, direction);
+  onProgress(
+    protocol: AppProtocol,
+    flow: FlowSlot,
+    transaction: Transaction,
+    direction: Direction,
+    stage: Stage,
+  ): void {
+    const group = this.#ruleset.appGroup(protocol.name, direction);
     if (group === null) return;
     const state = this.#flows.of(flow);
     let pending = state === null ? null : state.pendingFor(transaction, direction);
@@ -229,10 +237,10 @@ export class Detector implements RawBytes {
     }
     if (candidates.count > 0) {
       this.#evaluator.lookedBytes = 0;
-      this.#delivered.app = protocol;
+      this.#deliverAs(protocol.name);
       for (let i = 0; i < candidates.count; i++) {
         const order = candidates.indexes[i]!;
-        pending = this.#judgeInTransaction(order, flow, transaction, direction, stage, pending);
+        pending = this.#judgeInTransaction(order, protocol, flow, transaction, direction, stage, pending);
       }
       pending?.budget.spend(this.#evaluator.lookedBytes);
     }
@@ -251,13 +259,13 @@ export class Detector implements RawBytes {
       const order = candidates.indexes[i]!;
       const rule = this.#ruleset.rules[order]!;
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#context)) continue;
-      if (this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) this.#add(order, null);
+      if (this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) this.#add(order, null, null);
     }
   }
 
   /** A parser, or the detection of protocols (null), reported something of a transaction or (null) of the flow. */
   onAppEvent(
-    protocol: string | null,
+    protocol: AppProtocol | null,
     flow: FlowSlot,
     transaction: Transaction | null,
     direction: Direction,
@@ -265,7 +273,7 @@ export class Detector implements RawBytes {
   ): void {
     const rules = this.#ruleset.appEventRules(event);
     if (rules.length === 0) return;
-    this.#delivered.app = protocol;
+    this.#deliverAs(protocol?.name ?? null);
     if (transaction === null) {
       const whole = this.#flows.make(flow).ofWhole();
       if (whole.events.has(event)) return;
@@ -278,7 +286,7 @@ export class Detector implements RawBytes {
     if (pending.events.has(event)) return;
     pending.events.add(event);
     for (let i = 0; i < rules.length; i++) {
-      pending = this.#judgeInTransaction(rules[i]!, flow, transaction, direction, null, pending) ?? pending;
+      pending = this.#judgeInTransaction(rules[i]!, protocol, flow, transaction, direction, null, pending) ?? pending;
     }
   }
 
@@ -328,13 +336,14 @@ export class Detector implements RawBytes {
     ) {
       stream.matched.set(order, skippedBytes + end);
       stream.pending.delete(order);
-      this.#add(order, null);
+      this.#add(order, null, null);
     } else if (rule.fastPattern !== null) stream.pending.add(order);
   }
 
   /** Returns what is remembered of the transaction, which may have begun just now. */
   #judgeInTransaction(
     order: number,
+    protocol: AppProtocol | null,
     flow: FlowSlot,
     transaction: Transaction,
     direction: Direction,
@@ -357,9 +366,14 @@ export class Detector implements RawBytes {
     else {
       pending.rules.delete(order);
       pending.matched.add(order);
-      this.#add(order, transaction);
+      this.#add(order, transaction, protocol);
     }
     return pending;
+  }
+
+  #deliverAs(app: string | null): void {
+    this.#delivered.app = app;
+    this.#delivered.isEstablished = this.#packet.protocol === IP_PROTOCOL.tcp || this.#context.isEstablished;
   }
 
   /** A rule matches by the events of a flow once, and has nothing to look into there. */
@@ -369,7 +383,7 @@ export class Detector implements RawBytes {
     if (rule.inspections.length > 0 || whole.matched.has(order) || !hasEvents(rule, whole)) return;
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#delivered)) return;
     whole.matched.add(order);
-    this.#add(order, null);
+    this.#add(order, null, null);
   }
 
   /** Instances come one after the other, and the last one grows: what was searched of it is not searched again. */
@@ -404,7 +418,7 @@ export class Detector implements RawBytes {
       const order = rules[i]!;
       const rule = this.#ruleset.rules[order]!;
       if (fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, this.#context)) {
-        this.#add(order, null);
+        this.#add(order, null, null);
       }
     }
   }
@@ -421,8 +435,8 @@ export class Detector implements RawBytes {
     return this.#rulesOn(ports, direction).length > 0;
   }
 
-  #add(order: number, transaction: Transaction | null): void {
-    this.matches.push({ rule: this.#ruleset.rules[order]!, order, transaction });
+  #add(order: number, transaction: Transaction | null, protocol: AppProtocol | null): void {
+    this.matches.push({ rule: this.#ruleset.rules[order]!, order, transaction, protocol });
   }
 
   #isMatched(order: number): boolean {

@@ -1,4 +1,4 @@
-import type { Transaction } from '../app/protocol.ts';
+import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import { u8, u16, u32 } from '../base/bytes.ts';
 import type { CounterTree } from '../base/counters.ts';
 import { TO_SERVER } from '../base/direction.ts';
@@ -52,7 +52,7 @@ export class EveWriter implements EventSink {
         severity: rule.priority,
         ...(Object.keys(rule.metadata).length > 0 && { metadata: rule.metadata }),
       },
-      ...contextOf(flow, transaction),
+      ...contextOf(facts.protocol, transaction),
       verdict: { action: facts.verdict, ...(facts.rejects && rejection(packet, rule)) },
       vpatch: {
         mode: this.mode,
@@ -69,7 +69,7 @@ export class EveWriter implements EventSink {
       ...(transaction !== null && { tx_id: transaction.id }),
       // Suricata's decoder events have this prefix in EVE, and none in rules.
       anomaly: { type, event: type === 'decode' ? `decoder.${event}` : event },
-      ...contextOf(flow, transaction),
+      ...contextOf(flow?.protocol ?? null, transaction),
       vpatch: { mode: this.mode, ...(isCheck && { check: event, action: isBlocked ? 'drop' : 'report' }) },
     });
   }
@@ -149,9 +149,8 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Under the protocol's name, what the transaction was: `http: { hostname, url, ... }`. */
-function contextOf(flow: FlowFacts | null, transaction: Transaction | null): Record<string, unknown> {
-  if (flow === null || flow.protocol === null || transaction === null) return {};
-  return { [flow.protocol.name]: flow.protocol.describe(transaction) };
+function contextOf(protocol: AppProtocol | null, transaction: Transaction | null): Record<string, unknown> {
+  return protocol === null || transaction === null ? {} : { [protocol.name]: protocol.describe(transaction) };
 }
 
 // RFC 9293 §3.1: the control bits, and Suricata's names for them.

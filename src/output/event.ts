@@ -25,6 +25,8 @@ export interface AlertFacts {
   verdict: PacketVerdict;
   /** What the rule matched in, null where that is a packet or a stream. */
   transaction: Transaction | null;
+  /** Whose transaction it is; the flow may have changed to another protocol since. */
+  protocol: AppProtocol | null;
 }
 
 export type PacketVerdict = 'alert' | 'pass' | 'drop';

@@ -50,7 +50,7 @@ export class Reporter {
     mayBlock: boolean,
   ): void {
     for (let i = 0; i < judgement.reportedMatches; i++) {
-      const { rule, transaction } = matches[i]!;
+      const { rule, transaction, protocol } = matches[i]!;
       if (rule.isSilent) continue;
       this.#counters.increment('detect.alert');
       const isBlocked = (mayBlock && blocks(rule)) || judgement.check !== null;
@@ -61,6 +61,7 @@ export class Reporter {
         rejects: judgement.rejects && rule.action.startsWith('reject'),
         verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
         transaction,
+        protocol,
       });
     }
   }

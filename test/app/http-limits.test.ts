@@ -6,6 +6,7 @@ import type { HttpTransaction } from '../../src/app/http/transaction.ts';
 import { type AppSink, STAGE } from '../../src/app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { play, type Step, step } from './http-pages.ts';
+import { channel } from './support.ts';
 
 const toServer = (text: string | Uint8Array): Step => step(TO_SERVER, Buffer.from(text as string, 'latin1'));
 const toClient = (text: string): Step => step(TO_CLIENT, Buffer.from(text, 'latin1'));
@@ -133,7 +134,7 @@ test('buffers are valid until the next call, and empty behind it', () => {
     },
     onEvent: () => {},
   };
-  const parser = http.open(sink);
+  const parser = http.open(sink, channel());
   const uri = http.buffers.find(({ name }) => name === 'http.uri')!;
   const text = (tx: HttpTransaction): string | null => {
     const bytes = uri.read(tx, TO_SERVER, 0);
@@ -153,12 +154,15 @@ test('buffers are valid until the next call, and empty behind it', () => {
 test('EVE context', () => {
   const http = createHttp();
   let context: Record<string, unknown> = {};
-  const parser = http.open({
-    onProgress: (tx, direction, stage) => {
-      if (direction === TO_CLIENT && stage === STAGE.complete) context = http.describe(tx as HttpTransaction);
+  const parser = http.open(
+    {
+      onProgress: (tx, direction, stage) => {
+        if (direction === TO_CLIENT && stage === STAGE.complete) context = http.describe(tx as HttpTransaction);
+      },
+      onEvent: () => {},
     },
-    onEvent: () => {},
-  });
+    channel(),
+  );
   const send = (direction: Direction, data: string): void => {
     const bytes = Buffer.from(data);
     parser.consume(direction, bytes, 0, bytes.length);

@@ -7,6 +7,7 @@ import { type AppSink, STAGE } from '../../src/app/protocol.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { parseTranscript } from '../support/transcript.ts';
+import { channel } from './support.ts';
 
 /** Bytes that one side sends, or (`missingBytes`) that nobody saw. */
 export interface Step {
@@ -152,7 +153,7 @@ export class Trace implements AppSink {
 /** Plays steps into a parser of its own. The bytes are overwritten after each call, since they are only lent. */
 export function play(steps: readonly Step[], options: Partial<HttpOptions> = {}): Trace {
   const trace = new Trace();
-  const parser = createHttp(options).open(trace);
+  const parser = createHttp(options).open(trace, channel());
   for (const { direction, bytes, missingBytes } of steps) {
     if (missingBytes > 0) {
       parser.gap(direction, missingBytes);

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_PROBE_BYTES } from '../../src/app/detection.ts';
 import { APP_EVENTS, APP_PROTOCOLS, findBuffer, indexBuffers, indexEvents } from '../../src/app/index.ts';
-import { STAGE } from '../../src/app/protocol.ts';
-import { AppLayer, MAX_PROBE_BYTES } from '../../src/app/session.ts';
+import {
+  type AppParser,
+  type AppProtocol,
+  type AppSink,
+  type Channel,
+  type Handover,
+  STAGE,
+} from '../../src/app/protocol.ts';
+import { AppLayer, MAX_PROTOCOL_CHANGES } from '../../src/app/session.ts';
+import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { flowPorts } from './support.ts';
 
 const GET = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -13,14 +23,18 @@ function start(): {
   send: (flow: number, direction: Direction, text: string) => void;
 } {
   const lines: string[] = [];
-  const layer: AppLayer = new AppLayer({
-    onProgress: (tx, direction, stage) => {
-      if (stage !== STAGE.head) return;
-      const bytes = findBuffer(direction === TO_SERVER ? 'http.uri' : 'http.stat_code')!.read(tx, direction, 0);
-      lines.push(`${layer.currentFlow}: ${bytes === null ? 'none' : Buffer.from(bytes).toString()}`);
+  const layer: AppLayer = new AppLayer(
+    {
+      onProgress: (tx, direction, stage) => {
+        if (stage !== STAGE.head) return;
+        const bytes = findBuffer(direction === TO_SERVER ? 'http.uri' : 'http.stat_code')!.read(tx, direction, 0);
+        lines.push(`${layer.currentFlow}: ${bytes === null ? 'none' : Buffer.from(bytes).toString()}`);
+      },
+      onEvent: (_tx, _direction, event) => lines.push(`${layer.currentFlow}: ${event}`),
     },
-    onEvent: (_tx, _direction, event) => lines.push(`${layer.currentFlow}: ${event}`),
-  });
+    flowPorts(),
+    APP_PROTOCOLS.filter(({ name }) => name === 'http'),
+  );
   const send = (flow: number, direction: Direction, text: string): void => {
     const bytes = Buffer.from(text, 'latin1');
     layer.consume(flow, direction, bytes, 0, bytes.length);
@@ -106,11 +120,45 @@ describe('the life of a flow', () => {
     expect(lines).toEqual(['1: /a', '1: 200']);
   });
 
-  test('is done behind an upgrade', () => {
-    const { layer, send } = start();
+  test('looks for another protocol behind an upgrade', () => {
+    const { layer, lines, send } = start();
     send(1, TO_SERVER, 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n');
-    send(1, TO_CLIENT, 'HTTP/1.1 101 Switching Protocols\r\n\r\n');
-    expect(layer.state(1)).toBe('done');
+    send(1, TO_CLIENT, 'HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello');
+    expect([layer.state(1), layer.protocol(1)]).toEqual(['undecided', null]);
+    send(1, TO_SERVER, '\x81\x05hello');
+    expect(layer.state(1)).toBe('failed');
+    expect(lines).toEqual(['1: /', '1: 101', '1: http.tunnel']);
+  });
+
+  test('follows a tunnel into a tunnel, so far', () => {
+    const { layer, lines, send } = start();
+    for (let i = 0; i <= MAX_PROTOCOL_CHANGES; i++) {
+      send(1, TO_SERVER, `CONNECT h${i}:80 HTTP/1.1\r\nHost: h${i}\r\n\r\n`);
+      send(1, TO_CLIENT, 'HTTP/1.1 200 OK\r\n\r\n');
+    }
+    expect(lines.filter((line) => line === '1: http.tunnel')).toHaveLength(MAX_PROTOCOL_CHANGES + 1);
+    expect(lines.at(-1)).toBe('1: applayer_too_many_changes');
+    expect(layer.state(1)).toBe('failed');
+  });
+
+  test('reads what comes right behind the answer that opens the tunnel', () => {
+    const { lines, send } = start();
+    send(1, TO_SERVER, 'CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n');
+    send(1, TO_CLIENT, `HTTP/1.1 200 OK\r\n\r\n${OK}`);
+    send(1, TO_SERVER, GET);
+    expect(lines.slice(2)).toEqual([
+      ...['1: http.tunnel', '1: applayer_wrong_direction_first_data'],
+      ...['1: http.unable_to_match_response_to_request', '1: 200', '1: /a'],
+    ]);
+  });
+
+  test('of a tunnel that the client used before it was there, the bytes are missing', () => {
+    const { lines, send } = start();
+    send(1, TO_SERVER, 'CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n');
+    send(1, TO_SERVER, '\x16\x03\x01');
+    send(1, TO_CLIENT, 'HTTP/1.1 200 OK\r\n\r\n');
+    send(1, TO_CLIENT, OK);
+    expect(lines.slice(3)).toEqual(['1: http.gap', '1: http.unable_to_match_response_to_request', '1: 200']);
   });
 
   test('a slot is reused from the beginning', () => {
@@ -120,6 +168,184 @@ describe('the life of a flow', () => {
     expect([layer.state(1), layer.protocol(1)]).toEqual(['undecided', null]);
     send(1, TO_SERVER, GET);
     expect(lines).toEqual(['1: /a']);
+  });
+});
+
+/** Begins with its name and a colon. A line "name>other" hands over to that other protocol. */
+function worded(name: string, more: Partial<AppProtocol> = {}): AppProtocol {
+  const word = `${name}:`;
+  return {
+    name,
+    buffers: [],
+    probe: (_direction, bytes, start, end) => {
+      const text = latin1(bytes, start, end).slice(0, word.length);
+      return text === word ? 'yes' : word.startsWith(text) ? 'more' : 'no';
+    },
+    open: (sink) => new WordParser(name, sink),
+    describe: () => ({}),
+    ...more,
+  };
+}
+
+class WordParser implements AppParser {
+  handover: Handover | null = null;
+  readonly #name: string;
+  readonly #sink: AppSink;
+
+  constructor(name: string, sink: AppSink) {
+    this.#name = name;
+    this.#sink = sink;
+  }
+
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    const text = latin1(bytes, start, end);
+    const [, seen, protocol] = /^(.*?>([a-z]*)\n)/.exec(text) ?? [];
+    if (seen !== undefined) this.handover = { protocol: protocol || null, at: start + seen.length, missingBytes: 0 };
+    this.#sink.onEvent(null, direction, `${this.#name} reads ${(seen ?? text).trimEnd()}`);
+  }
+
+  gap(direction: Direction, missingBytes: number): void {
+    this.#sink.onEvent(null, direction, `${this.#name} misses ${missingBytes}`);
+  }
+
+  end(): void {}
+}
+
+function startWith(protocols: readonly AppProtocol[]) {
+  const lines: string[] = [];
+  const sink: AppSink = {
+    onProgress: () => {},
+    onEvent: (_tx, direction, event) => lines.push(`${direction} ${event}`),
+  };
+  const layer = new AppLayer(sink, flowPorts(53), protocols);
+  const as = (feed: 'consume' | 'datagram') => (direction: Direction, text: string) => {
+    const bytes = Buffer.from(text, 'latin1');
+    layer[feed](7, direction, bytes, 0, bytes.length);
+  };
+  return { layer, lines, send: as('consume'), datagram: as('datagram') };
+}
+
+describe('both directions', () => {
+  test('a server that speaks something else decides what is spoken', () => {
+    const { layer, lines, send } = startWith([worded('a'), worded('b')]);
+    send(TO_SERVER, 'a:1');
+    send(TO_CLIENT, 'b');
+    send(TO_CLIENT, ':2');
+    send(TO_SERVER, '3');
+    expect(lines).toEqual([
+      ...[
+        '0 a reads a:1',
+        '1 a reads b',
+        '1 applayer_mismatch_protocol_both_directions',
+        '1 b reads :2',
+        '0 b reads 3',
+      ],
+    ]);
+    expect(layer.protocol(7)?.name).toBe('b');
+  });
+
+  test('a client that does is told of, and what was found stays', () => {
+    const { layer, lines, send } = startWith([worded('a'), worded('b')]);
+    send(TO_CLIENT, 'b:1');
+    send(TO_SERVER, 'a:2');
+    expect(lines).toEqual(['1 b reads b:1', '0 applayer_mismatch_protocol_both_directions', '0 b reads a:2']);
+    expect(layer.protocol(7)?.name).toBe('b');
+  });
+
+  test('only one side speaks it', () => {
+    const later = startWith([worded('a')]);
+    later.send(TO_SERVER, 'a:1');
+    later.send(TO_CLIENT, 'x');
+    expect(later.lines).toEqual(['0 a reads a:1', '1 applayer_detect_protocol_only_one_direction', '1 a reads x']);
+    const before = startWith([worded('a')]);
+    before.send(TO_CLIENT, 'x');
+    before.send(TO_SERVER, 'a:1');
+    expect(before.lines).toEqual(['0 applayer_detect_protocol_only_one_direction', '1 a reads x', '0 a reads a:1']);
+  });
+
+  test('the wrong side speaks first', () => {
+    const { lines, send } = startWith([worded('a', { firstDirection: TO_SERVER })]);
+    send(TO_CLIENT, 'a:1');
+    send(TO_SERVER, 'a:2');
+    expect(lines).toEqual(['1 applayer_wrong_direction_first_data', '1 a reads a:1', '0 a reads a:2']);
+  });
+
+  test('a search that bytes are missing for says so', () => {
+    const { layer, lines, send } = startWith([worded('a')]);
+    layer.gap(7, TO_SERVER, 5);
+    send(TO_CLIENT, 'x');
+    expect([lines, layer.state(7)]).toEqual([['0 applayer_proto_detection_skipped'], 'failed']);
+  });
+});
+
+describe('a change of protocol', () => {
+  test('to one that was named', () => {
+    const { layer, lines, send } = startWith([worded('a'), worded('b')]);
+    send(TO_SERVER, 'a:1');
+    send(TO_CLIENT, 'a:ok>b\nb:2');
+    send(TO_SERVER, 'b:3');
+    expect(lines).toEqual(['0 a reads a:1', '1 a reads a:ok>b', '1 b reads b:2', '0 b reads b:3']);
+    expect([layer.protocol(7)?.name, layer.state(7)]).toEqual(['b', 'open']);
+  });
+
+  test('to another one than agreed on', () => {
+    const { lines, send } = startWith([worded('a'), worded('tls')]);
+    send(TO_SERVER, 'a:x>tls\n');
+    send(TO_SERVER, 'a:2');
+    expect(lines).toEqual([
+      ...['0 a reads a:x>tls', '0 applayer_unexpected_protocol', '0 applayer_no_tls_after_starttls', '0 a reads a:2'],
+    ]);
+  });
+
+  test('to one that nobody knows', () => {
+    const { layer, lines, send } = startWith([worded('a')]);
+    send(TO_SERVER, 'a:x>tls\n');
+    send(TO_SERVER, '1');
+    send(TO_CLIENT, '2');
+    expect([lines, layer.state(7), layer.protocol(7)]).toEqual([['0 a reads a:x>tls'], 'failed', null]);
+  });
+
+  test('goes on so often and no more', () => {
+    const { layer, lines, send } = startWith([worded('a')]);
+    send(TO_SERVER, 'a:>\n'.repeat(2 * MAX_PROTOCOL_CHANGES));
+    expect(lines.filter((line) => line.includes('reads'))).toHaveLength(MAX_PROTOCOL_CHANGES + 1);
+    expect([lines.at(-1), layer.state(7)]).toEqual(['0 applayer_too_many_changes', 'failed']);
+  });
+});
+
+describe('datagrams', () => {
+  const udp = { transports: ['udp'] } as const;
+
+  test('go to protocols that speak UDP, each with its boundaries', () => {
+    const { layer, lines, datagram, send } = startWith([worded('a'), worded('b', udp)]);
+    datagram(TO_SERVER, 'a:1');
+    datagram(TO_SERVER, 'junk');
+    expect([lines, layer.state(7), layer.protocol(7)]).toEqual([[], 'undecided', null]);
+    datagram(TO_SERVER, 'b:1');
+    datagram(TO_CLIENT, 'junk');
+    expect([lines, layer.protocol(7)?.name]).toEqual([['0 b reads b:1', '1 b reads junk'], 'b']);
+    layer.release(7);
+    send(TO_SERVER, 'b:1');
+    expect([lines.length, layer.protocol(7)]).toEqual([2, null]);
+  });
+
+  test('nothing is remembered of those that nobody knows', () => {
+    const { layer, lines, datagram } = startWith([worded('b', udp)]);
+    datagram(TO_SERVER, 'b');
+    datagram(TO_SERVER, ':1');
+    expect([lines, layer.protocol(7)]).toEqual([[], null]);
+  });
+
+  test('probes are told the ports', () => {
+    const channels: Channel[] = [];
+    const { datagram } = startWith([
+      worded('b', {
+        ...udp,
+        probe: (_direction, _bytes, _start, _end, via) => (channels.push({ ...via }) > 0 ? 'no' : 'yes'),
+      }),
+    ]);
+    datagram(TO_SERVER, 'x');
+    expect(channels).toEqual([{ transport: 'udp', clientPort: 40_000, serverPort: 53 }]);
   });
 });
 

@@ -52,6 +52,7 @@ const alertFacts: AlertFacts = {
   rejects: false,
   verdict: 'drop',
   transaction: null,
+  protocol: null,
 };
 
 /** The lines that `write` leads to, as objects and as text. */
@@ -66,7 +67,9 @@ describe('an alert', () => {
   test("has Suricata's fields", () => {
     const packet = packetOf(buildTcp({ payload: 'x' }));
     packet.flow = 5;
-    const { events, lines } = written((eve) => eve.alert(packet, flow, { ...alertFacts, transaction: { id: 4 } }));
+    const { events, lines } = written((eve) =>
+      eve.alert(packet, flow, { ...alertFacts, transaction: { id: 4 }, protocol: flow.protocol }),
+    );
     expect(events).toEqual([
       {
         timestamp: '2009-11-24T21:27:09.534255+0000',
@@ -307,7 +310,7 @@ test('whatever a protocol holds, a line is one line of JSON without control char
       const text = latin1(bytes);
       const protocol = { ...http, describe: () => ({ url: text, [text]: 1 }) };
       const { lines, events } = written((eve) =>
-        eve.alert(packetOf(buildTcp()), { flowId: 1, protocol }, { ...alertFacts, transaction: { id: 0 } }),
+        eve.alert(packetOf(buildTcp()), { flowId: 1, protocol }, { ...alertFacts, transaction: { id: 0 }, protocol }),
       );
       expect(events[0]).toMatchObject({ http: { url: text } });
       expect(lines[0]!.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);

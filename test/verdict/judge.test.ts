@@ -18,6 +18,7 @@ const match = (action: RuleAction, order = 0, options = ''): Match => ({
   rule: ruleOf(`${action} tcp any any -> any any (msg:"${action}"; ${options} sid:${order + 1};)`),
   order,
   transaction: null,
+  protocol: null,
 });
 
 function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgement {

@@ -1,16 +1,10 @@
-export interface HttpEventInfo {
-  readonly summary: string;
-  /**
-   * The default of an always-on check: drop where the RFC says that a server must refuse, or where servers are known
-   * to disagree about where a message ends or which file it names; else only report.
-   */
-  readonly drops: boolean;
-}
+import { type AppEventInfo, drop, report } from '../events.ts';
 
-const report = (summary: string): HttpEventInfo => ({ summary, drops: false });
-const drop = (summary: string): HttpEventInfo => ({ summary, drops: true });
-
-/** Every deviation that the HTTP parser reports. Names are Suricata's where it has one. */
+/**
+ * Every deviation that the HTTP parser reports. Names are Suricata's where it has one. By default those drop where the
+ * RFC says that a server must refuse, or where servers are known to disagree about where a message ends or which file
+ * it names.
+ */
 export const HTTP_EVENTS = {
   // Framing of requests: RFC 9112 §6 and §7.
   'http.request_content_length_and_transfer_encoding': drop(
@@ -92,6 +86,6 @@ export const HTTP_EVENTS = {
   'http.http2_preface': report('the connection speaks HTTP/2 from its beginning, which is not inspected'),
   'http.gap': report('bytes of a message were not seen'),
   'http.not_followed': report('the rest of this direction is not inspected: its framing is lost'),
-} as const satisfies Record<string, HttpEventInfo>;
+} as const satisfies Record<string, AppEventInfo>;
 
 export type HttpEvent = keyof typeof HTTP_EVENTS;

@@ -1,4 +1,5 @@
 import { latin1 } from '../../base/bytes.ts';
+import { TO_SERVER } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
 import { HTTP_BUFFERS } from './buffers.ts';
 import { fieldName } from './field-name.ts';
@@ -14,6 +15,7 @@ export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<Http
   return {
     name: 'http',
     buffers: HTTP_BUFFERS,
+    firstDirection: TO_SERVER,
     probe: probeHttp,
     open: (sink) => new HttpParser(sink, settings),
     describe: describeHttp,

@@ -47,6 +47,8 @@ export const READ = {
 /** Follows the messages of one direction, whatever the pieces. What both directions share. */
 export abstract class MessageReader {
   state: number = READ.start;
+  /** Bytes of a tunnel that was not there yet. */
+  tunnelBytes = 0;
   /** The message that is being read. */
   tx: HttpTransaction | null = null;
   protected readonly exchange: Exchange;
@@ -70,7 +72,8 @@ export abstract class MessageReader {
     this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
   }
 
-  consume(bytes: Uint8Array, start: number, end: number): void {
+  /** Returns where it stopped: before `end` where the rest is not HTTP. */
+  consume(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end) {
       switch (this.state) {
@@ -91,17 +94,21 @@ export abstract class MessageReader {
           at = this.#findMessage(bytes, at, end);
           break;
         case READ.ignore:
+          return at;
         case READ.tunnelWait:
-          return;
+          this.tunnelBytes += end - at;
+          return end;
         default:
           at = this.readHead(bytes, at, end);
       }
     }
     this.#reportGrowth();
+    return end;
   }
 
   /** Bytes that nobody saw. Within a body of known length they are counted; else the next message is looked for. */
   gap(missingBytes: number): void {
+    if (this.state === READ.tunnelWait) this.tunnelBytes += missingBytes;
     if (this.state === READ.ignore || this.state === READ.tunnelWait) return;
     if (this.tx !== null) this.raise('http.gap');
     else this.exchange.raise(null, this.direction, 'http.gap');

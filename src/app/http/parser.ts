@@ -1,5 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { type AppParser, type AppSink, STAGE, type Stage } from '../protocol.ts';
+import { type AppParser, type AppSink, type Handover, STAGE, type Stage } from '../protocol.ts';
 import type { HttpEvent } from './events.ts';
 import { type Exchange, READ } from './message-reader.ts';
 import type { HttpOptions } from './options.ts';
@@ -10,6 +10,7 @@ import { type HttpMessage, HttpTransaction } from './transaction.ts';
 /** One connection: follows the framing of both directions to its end and pairs requests with responses in order. */
 export class HttpParser implements AppParser, Exchange {
   readonly options: HttpOptions;
+  handover: Handover | null = null;
   readonly #sink: AppSink;
   readonly #requests: RequestReader;
   readonly #responses: ResponseReader;
@@ -26,6 +27,7 @@ export class HttpParser implements AppParser, Exchange {
   readonly #spent: HttpMessage[] = [];
   #nextId = 0;
   #areResponsesOver = false;
+  #isTunnelOpen = false;
 
   constructor(sink: AppSink, options: HttpOptions) {
     this.#sink = sink;
@@ -41,8 +43,8 @@ export class HttpParser implements AppParser, Exchange {
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#releaseFinished();
-    if (direction === TO_SERVER) this.#requests.consume(bytes, start, end);
-    else this.#responses.consume(bytes, start, end);
+    const at = (direction === TO_SERVER ? this.#requests : this.#responses).consume(bytes, start, end);
+    if (this.#isTunnelOpen) this.handover = { protocol: null, at, missingBytes: this.#requests.tunnelBytes };
   }
 
   gap(direction: Direction, missingBytes: number): void {
@@ -126,6 +128,7 @@ export class HttpParser implements AppParser, Exchange {
 
   tunnel(tx: HttpTransaction, event: HttpEvent): void {
     this.raise(tx, TO_CLIENT, event);
+    this.#isTunnelOpen = event === 'http.tunnel';
     this.#requests.stop();
     this.#responses.stop();
     for (const open of [...this.#open]) {

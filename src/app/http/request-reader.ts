@@ -36,7 +36,7 @@ export class RequestReader extends MessageReader {
       if (at === end) return at;
       if (this.isConnectPending && IS_TOKEN[bytes[at]!] === 0) {
         this.state = READ.tunnelWait;
-        return end;
+        return at;
       }
       this.begin();
       this.state = READ.head;

@@ -1,0 +1,86 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { AppProtocol, Channel } from './protocol.ts';
+
+/**
+ * First bytes of a direction that are kept while no protocol has said yes or no. A request line that is longer is
+ * recognised by its method.
+ */
+export const MAX_PROBE_BYTES = 4096;
+
+/** The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found. */
+export class Detection {
+  /** Which direction's bytes came first. */
+  firstDirection: Direction | null = null;
+  /** More bytes of the direction say nothing new. */
+  readonly isSettled: [boolean, boolean] = [false, false];
+  /** A direction was given up before every protocol had an answer: behind a gap, or at the limit. */
+  wasSkipped = false;
+  readonly kept: [Uint8Array | null, Uint8Array | null] = [null, null];
+  readonly keptBytes: [number, number] = [0, 0];
+  /** Bytes behind the kept ones. */
+  readonly lostBytes: [number, number] = [0, 0];
+  /** Of the bytes of the last `probe`, how many are kept now. */
+  newlyKeptBytes = 0;
+
+  get isHopeless(): boolean {
+    return this.isSettled[TO_SERVER] && this.isSettled[TO_CLIENT];
+  }
+
+  /** The protocol that these bytes, with those before them, show; null: none, or not yet (see `isSettled`). */
+  probe(
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    protocols: readonly AppProtocol[],
+    channel: Channel,
+  ): AppProtocol | null {
+    this.firstDirection ??= direction;
+    // The usual case is decided by the first bytes, which then need not be kept.
+    const isFirst = this.keptBytes[direction] === 0;
+    this.newlyKeptBytes = isFirst ? 0 : this.#keep(direction, bytes, start, end);
+    const probed = isFirst ? bytes : this.kept[direction]!;
+    const from = isFirst ? start : 0;
+    const to = isFirst ? end : this.keptBytes[direction];
+    let isOpen = false;
+    for (const protocol of this.isSettled[direction] ? [] : protocols) {
+      const answer = protocol.probe(direction, probed, from, to, channel);
+      if (answer === 'yes') {
+        this.isSettled[direction] = true;
+        return protocol;
+      }
+      if (answer === 'more') isOpen = true;
+    }
+    if (isFirst) this.newlyKeptBytes = this.#keep(direction, bytes, start, end);
+    this.lostBytes[direction] += end - start - this.newlyKeptBytes;
+    const isFull = this.keptBytes[direction] >= MAX_PROBE_BYTES;
+    if (isOpen && isFull) this.wasSkipped = true;
+    if (!isOpen || isFull) this.isSettled[direction] = true;
+    return null;
+  }
+
+  /** Without its beginning a direction does not tell; the other one still may. */
+  gap(direction: Direction, missingBytes: number): void {
+    this.firstDirection ??= direction;
+    this.lostBytes[direction] += missingBytes;
+    if (!this.isSettled[direction]) this.wasSkipped = true;
+    this.isSettled[direction] = true;
+  }
+
+  /** Keeps what fits, and nothing behind a gap. Returns how many bytes. */
+  #keep(direction: Direction, bytes: Uint8Array, start: number, end: number): number {
+    const known = this.keptBytes[direction];
+    const count = this.lostBytes[direction] > 0 ? 0 : Math.min(end - start, MAX_PROBE_BYTES - known);
+    if (count === 0) return 0;
+    let buffer = this.kept[direction];
+    if (buffer === null || buffer.length < known + count) {
+      const grown = new Uint8Array(Math.min(MAX_PROBE_BYTES, 2 * (known + count)));
+      if (buffer !== null) grown.set(buffer.subarray(0, known));
+      buffer = grown;
+      this.kept[direction] = grown;
+    }
+    buffer.set(bytes.subarray(start, start + count), known);
+    this.keptBytes[direction] = known + count;
+    return count;
+  }
+}

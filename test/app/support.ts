@@ -1,0 +1,15 @@
+import type { Channel, Transport } from '../../src/app/protocol.ts';
+import type { FlowPorts } from '../../src/app/session.ts';
+
+/** A channel between ports that hint at nothing, unless told otherwise. */
+export const channel = (transport: Transport = 'tcp', serverPort = 4000, clientPort = 40_000): Channel => ({
+  transport,
+  clientPort,
+  serverPort,
+});
+
+/** Every flow is between these ports. */
+export const flowPorts = (serverPort = 4000, clientPort = 40_000): FlowPorts => ({
+  clientPort: () => clientPort,
+  serverPort: () => serverPort,
+});
