@@ -15,6 +15,7 @@ import { FLOW_FLAG, FlowTable, LOOKUP } from './flow/table.ts';
 import type { EventSink, FlowFacts } from './output/event.ts';
 import { REPORT_COUNTERS, Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
+import type { StreamEvent } from './stream/events.ts';
 import { TcpTracker } from './stream/tracker.ts';
 import { CheckPolicy, checkNamed } from './verdict/checks.ts';
 import { type Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
@@ -378,7 +379,8 @@ export class Pipeline implements StreamConsumer, AppSink {
       this.#findings.failedCheck ??= event;
       if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
     }
-    this.#reporter.anomaly(packet, this.#facts(packet), check, action === 'drop', transaction);
+    const offset = event === ('tcp.retransmit_differs' satisfies StreamEvent) ? this.#streams.differingOffset : -1;
+    this.#reporter.anomaly(packet, this.#facts(packet), check, action === 'drop', transaction, offset);
   }
 
   #facts(packet: Packet): FlowFacts | null {

@@ -31,7 +31,17 @@ export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string
 /** The bytes of a string whose characters are all below 256. */
 export const fromLatin1 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
 
-export function areEqual(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
-  return true;
+/** Copies `from[start, end)` to `to[at, ...)`. */
+export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start >= SHORT_BYTES) to.set(from.subarray(start, end), at);
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i]!;
 }
+
+/** Of `length` bytes in both, the place of the first that is not the same; -1 where all are. */
+export function firstDifference(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): number {
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return i;
+  return -1;
+}
+
+/** A stretch that is copied faster by hand than through a view. */
+const SHORT_BYTES = 64;

@@ -1,12 +1,10 @@
-import { EMPTY_BYTES } from '../base/bytes.ts';
+import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import type { Inspected } from '../rules/rule.ts';
 
 /** A stream is kept whole up to here, so that rules on its beginning see all of it. Our choice. */
 export const WHOLE_BYTES = 32_768;
 /** Of a longer stream at least this much is kept, so that a match may straddle packets. Our choice. */
 export const TAIL_BYTES = 8_192;
-/** A stretch that is copied faster by hand than through a view. */
-const SHORT_BYTES = 64;
 
 /** Bytes that all windows of a worker hold together, and the most that they may. */
 export class WindowMemory {
@@ -52,8 +50,8 @@ export class StreamWindow {
     const viewEnd = at + end - start;
     const fits = viewEnd <= (this.skippedBytes === 0 ? WHOLE_BYTES : 2 * TAIL_BYTES) && this.#reserve(viewEnd);
     const bytes = fits ? this.bytes : this.#memory.reserveScratch(viewEnd);
-    if (!fits && at > 0) copy(this.bytes, 0, at, bytes, 0);
-    copy(chunk, start, end, bytes, at);
+    if (!fits && at > 0) copyBytes(this.bytes, 0, at, bytes, 0);
+    copyBytes(chunk, start, end, bytes, at);
     view.bytes = bytes;
     view.start = 0;
     view.end = viewEnd;
@@ -76,7 +74,7 @@ export class StreamWindow {
     if (this.bytes.length !== 2 * TAIL_BYTES) this.#resize(2 * TAIL_BYTES, 0);
     const wantedBytes = Math.min(end, TAIL_BYTES);
     const keptBytes = Math.min(wantedBytes, this.bytes.length);
-    copy(from, end - keptBytes, end, this.bytes, 0);
+    copyBytes(from, end - keptBytes, end, this.bytes, 0);
     this.skippedBytes += end - keptBytes;
     this.end = keptBytes;
     return keptBytes === wantedBytes;
@@ -91,14 +89,9 @@ export class StreamWindow {
     const change = lengthBytes - this.bytes.length;
     if (change > 0 && this.#memory.usedBytes + change > this.#memory.limitBytes) return false;
     const resized = new Uint8Array(lengthBytes);
-    copy(this.bytes, 0, usedBytes, resized, 0);
+    copyBytes(this.bytes, 0, usedBytes, resized, 0);
     this.#memory.usedBytes += change;
     this.bytes = resized;
     return true;
   }
-}
-
-function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
-  if (end - start >= SHORT_BYTES) to.set(from.subarray(start, end), at);
-  else for (let i = start; i < end; i++) to[at + i - start] = from[i]!;
 }

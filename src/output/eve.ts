@@ -63,14 +63,18 @@ export class EveWriter implements EventSink {
   }
 
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void {
-    const { type, event, isCheck, isBlocked, transaction } = facts;
+    const { type, event, isCheck, isBlocked, transaction, streamOffset } = facts;
     this.#write({
       ...this.#head(packet, flow, 'anomaly'),
       ...(transaction !== null && { tx_id: transaction.id }),
       // Suricata's decoder events have this prefix in EVE, and none in rules.
       anomaly: { type, event: type === 'decode' ? `decoder.${event}` : event },
       ...contextOf(flow?.protocol ?? null, transaction),
-      vpatch: { mode: this.mode, ...(isCheck && { check: event, action: isBlocked ? 'drop' : 'report' }) },
+      vpatch: {
+        mode: this.mode,
+        ...(isCheck && { check: event, action: isBlocked ? 'drop' : 'report' }),
+        ...(streamOffset >= 0 && { stream_offset: streamOffset }),
+      },
     });
   }
 

@@ -44,6 +44,8 @@ export interface AnomalyFacts {
   /** Because of it the packet does not arrive. */
   isBlocked: boolean;
   transaction: Transaction | null;
+  /** Where in its stream, in bytes; -1 where the event is of no such place. */
+  streamOffset: number;
 }
 
 /** One packet that did not arrive. */

@@ -36,9 +36,11 @@ export class Reporter {
     { name, type, byDefault }: Check,
     isBlocked: boolean,
     transaction: Transaction | null,
+    streamOffset: number,
   ): void {
     this.#counters.increment(counterOf.check(name));
-    this.#sink.anomaly(packet, flow, { type, event: name, isCheck: byDefault === 'drop', isBlocked, transaction });
+    const isCheck = byDefault === 'drop';
+    this.#sink.anomaly(packet, flow, { type, event: name, isCheck, isBlocked, transaction, streamOffset });
   }
 
   /** The matches that a judgement reports. `mayBlock`: rules decide about this packet. */

@@ -64,5 +64,6 @@ export const STREAM_EVENTS = {
   'stream.reassembly_insert_memcap': 'out-of-order data beyond the memory for all connections',
   'stream.reassembly_insert_limit': 'out-of-order data beyond what one direction of a connection may have',
   'tcp.retransmit_differs': 're-sent data differs from what came first',
+  'tcp.retransmit_not_compared': 're-sent data that could not be kept for comparison, since a bound was reached',
 } as const satisfies Record<string, string>;
 export type StreamEvent = keyof typeof STREAM_EVENTS;

@@ -233,7 +233,7 @@ export class Handshake {
     session.hasServerSynAck = true;
     session.state = TCP_STATE.synReceived;
     const isDataAcked = distance(ack, toServer.initial) > 1;
-    if (toServer.synData !== null) {
+    if (toServer.offset > 0) {
       session.isFastOpen = isDataAcked;
       if (!isDataAcked) packet.events.push('stream.3whs_synack_tfo_data_ignored' satisfies StreamEvent);
     }

@@ -4,7 +4,8 @@
  * - `inspected`: nothing in it is left that the receiver could read and the consumer has not been given. Packets
  *   without data too.
  * - `kept`: data behind a hole. No application can read it yet; it is delivered with the packet that fills the hole.
- * - `resent`: holds bytes that were delivered before and are not acknowledged. They were not compared.
+ * - `not-compared`: has bytes that were delivered before, are not acknowledged, and could not be kept, since a bound was
+ *   reached. Whether they are the same nobody knows; nothing of it was taken.
  * - `bypassed`: nobody wants this direction's bytes any more.
  * - `gap`: with this packet, bytes that nobody saw were skipped.
  * - `memory-cap`: its data is not kept, since a bound is reached.
@@ -16,7 +17,7 @@
 export type StreamOutcome =
   | 'inspected'
   | 'kept'
-  | 'resent'
+  | 'not-compared'
   | 'bypassed'
   | 'gap'
   | 'memory-cap'

@@ -1,6 +1,6 @@
-import { areEqual } from '../base/bytes.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { StreamConsumer } from './consumer.ts';
+import { DeliveredMemory, StreamMemory } from './delivered-bytes.ts';
 import type { StreamEvent } from './events.ts';
 import type { StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
@@ -8,7 +8,10 @@ import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
 
 export interface ReassemblyLimits {
-  /** Out-of-order data in one direction of one connection. */
+  /**
+   * Out-of-order data in one direction of one connection; as much again of what was delivered and is not acknowledged.
+   * Of that the newest is kept.
+   */
   readonly maxOutOfOrderBytes: number;
   readonly maxOutOfOrderSegments: number;
   /** Kept bytes of all connections, with what keeping them costs. */
@@ -17,22 +20,32 @@ export interface ReassemblyLimits {
 
 /**
  * Puts the bytes of each direction in order and hands them to the consumer, each once. In-order data is handed on where
- * it lies in the packet; only what is out of order is copied. The consumer may call `stop` from within, nothing else.
+ * it lies in the packet. What is out of order is copied, and so is what was delivered until it is acknowledged: the
+ * first bytes count, and others in their place are refused. The consumer may call `stop` from within, nothing else.
  */
 export class Reassembler {
   readonly #consumer: StreamConsumer;
   readonly #limits: ReassemblyLimits;
-  #keptBytes = 0;
+  readonly #memory: StreamMemory;
+  readonly #deliveredMemory: DeliveredMemory;
   #synDataBytes = 0;
+  #differingOffset = 0;
 
   constructor(consumer: StreamConsumer, limits: ReassemblyLimits) {
     this.#consumer = consumer;
     this.#limits = limits;
+    this.#memory = new StreamMemory(limits.maxTotalBytes);
+    this.#deliveredMemory = new DeliveredMemory(this.#memory, limits.maxTotalBytes / DELIVERED_SHARE);
   }
 
   /** What is kept for all connections now, with what keeping it costs. */
   get keptBytes(): number {
-    return this.#keptBytes;
+    return this.#memory.usedBytes;
+  }
+
+  /** After the outcome `differs`: where in the stream the first byte is that differs. */
+  get differingOffset(): number {
+    return this.#differingOffset;
   }
 
   /** Takes a packet's payload, whose first byte has this sequence number. There is at least one byte. */
@@ -56,39 +69,43 @@ export class Reassembler {
     const oldBytes = distance(half.next, sequence);
     if (oldBytes > 0) {
       const again = this.#judgeOldBytes(half, packet, sequence, Math.min(oldBytes, length));
-      if (again === 'differs' || oldBytes >= length) return again;
-      if (outcome === 'inspected') outcome = again;
+      if (again !== 'inspected' || oldBytes >= length) return again;
     }
     const { queue } = half;
     const trimmedBytes = Math.max(oldBytes, 0);
     const from = (sequence + trimmedBytes) | 0;
     const at = packet.payloadStart + trimmedBytes;
-    if (queue !== null && queue.count > 0 && !queue.agreesWith(from, packet.bytes, at, packet.payloadEnd - at)) {
-      return this.#refuse(packet, 'tcp.retransmit_differs', 'differs');
+    if (queue !== null && queue.count > 0) {
+      const differing = queue.firstDifference(from, packet.bytes, at, packet.payloadEnd - at);
+      if (differing >= 0) return this.#refuseDiffering(half, packet, (from + differing) | 0);
     }
     if (oldBytes < 0) {
       const kept = this.#keep(half, packet, from);
       return kept === 'kept' && outcome === 'gap' ? outcome : kept;
     }
-    this.#deliver(flow, half, packet.bytes, at, packet.payloadEnd);
-    if (queue !== null) this.#drain(flow, half);
+    this.#deliver(flow, half, packet, packet.bytes, at, packet.payloadEnd);
+    if (queue !== null) this.#drain(flow, half, packet);
     return outcome;
   }
 
-  /** Takes the data of a SYN and remembers it. The server may read it at once, or ignore it and get it again. */
+  /**
+   * Takes the data of a SYN. The server may read it at once, or ignore it and get it again, so that it is not taken where
+   * there is no room to remember it.
+   */
   acceptSynData(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
-    const length = packet.payloadEnd - packet.payloadStart;
-    if (half.synData !== null || half.next !== sequence) return this.accept(flow, half, packet, sequence);
-    const cost = length + SEGMENT_OVERHEAD_BYTES;
-    const { maxTotalBytes } = this.#limits;
-    if (this.#synDataBytes + cost > maxTotalBytes / SYN_DATA_SHARE || this.#keptBytes + cost > maxTotalBytes) {
-      half.highest = (sequence + length) | 0;
-      return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+    if (half.offset > 0 || half.next !== sequence || isFromThisHost(packet)) {
+      return this.accept(flow, half, packet, sequence);
     }
-    half.synData = copyOf(packet.bytes, packet.payloadStart, packet.payloadEnd);
-    this.#keptBytes += cost;
-    this.#synDataBytes += cost;
-    return this.accept(flow, half, packet, sequence);
+    const usedBefore = this.#memory.usedBytes;
+    const isKept = this.#remember(half, packet.bytes, packet.payloadStart, packet.payloadEnd);
+    half.synDataBytes = this.#memory.usedBytes - usedBefore;
+    this.#synDataBytes += half.synDataBytes;
+    if (isKept && this.#synDataBytes <= this.#limits.maxTotalBytes / SYN_DATA_SHARE) {
+      return this.accept(flow, half, packet, sequence);
+    }
+    this.#forgetDelivered(half);
+    half.highest = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
+    return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
   }
 
   /** The sender's last byte is before `fin`. False where that cannot be: it has sent more, or ended elsewhere. */
@@ -103,8 +120,9 @@ export class Reassembler {
 
   /** After `half.acked` has moved. True where bytes that nobody saw were skipped because of it. */
   acknowledged(flow: number, half: TcpHalf, packet: Packet): boolean {
-    if (half.synData !== null && distance(half.acked, (half.initial + 1) | 0) >= half.synData.length) {
-      this.#forgetSynData(half);
+    if (half.delivered !== null) {
+      half.delivered.release(half.acked);
+      if (half.delivered.isEmpty) this.#forgetDelivered(half);
     }
     let hasGap = false;
     while (isAfter(half.acked, half.next)) {
@@ -118,7 +136,7 @@ export class Reassembler {
       const behind = hasKept ? half.queue!.firstStart : half.fin;
       if (isAfter(behind, half.acked) || !isAfter(behind, half.next)) break;
       this.#gap(flow, half, packet, behind);
-      this.#drain(flow, half);
+      this.#drain(flow, half, packet);
       hasGap = true;
     }
     if (half.isStopped) this.#finish(flow, half);
@@ -129,41 +147,41 @@ export class Reassembler {
   stop(half: TcpHalf): void {
     half.isStopped = true;
     this.#forgetQueue(half);
+    this.#forgetDelivered(half);
   }
 
   /** No more bytes will come: tells the consumer, unless it knows, and lets go of what was kept. */
   end(flow: number, half: TcpHalf): void {
     this.#forgetQueue(half);
-    this.#forgetSynData(half);
-    if (half.isEnded) return;
-    half.isEnded = true;
-    this.#consumer.onEnd(flow, half.direction);
+    this.#forgetDelivered(half);
+    this.#tellEnd(flow, half);
   }
 
   /**
    * Bytes that were delivered before. Those that the receiver has acknowledged it will not read again. Others it may
-   * not have got: then it reads these, and they must be what was inspected. Only the data of a SYN can be compared so
-   * far; comparing the rest needs a copy of what is delivered and not acknowledged, and this is the place for it.
+   * not have got: then it reads these, and they must be what was inspected.
    */
   #judgeOldBytes(half: TcpHalf, packet: Packet, sequence: number, length: number): StreamOutcome {
-    const { synData } = half;
-    if (synData !== null) {
-      const skipped = distance(sequence, (half.initial + 1) | 0);
-      const from = Math.max(skipped, 0);
-      const to = Math.min(skipped + length, synData.length);
-      if (to > from && !areEqual(packet.bytes, packet.payloadStart + from - skipped, synData, from, to - from)) {
-        return this.#refuse(packet, 'tcp.retransmit_differs', 'differs');
-      }
-      if (from === skipped && to === skipped + length) return 'inspected';
-    }
-    // RFC 1122 §4.2.3.6: a keep-alive probe has the last byte again, or any other in its place.
-    const isProbe = length === 1 && packet.payloadEnd - packet.payloadStart === 1 && sequence === ((half.next - 1) | 0);
-    if (!isAfter((sequence + length) | 0, half.acked)) {
+    const end = (sequence + length) | 0;
+    if (!isAfter(end, half.acked)) {
+      // RFC 1122 §4.2.3.6: a keep-alive probe has the last byte again, or any other in its place.
+      const isProbe = packet.payloadEnd - packet.payloadStart === 1 && end === half.next;
       if (!isProbe) packet.events.push('stream.pkt_spurious_retransmission' satisfies StreamEvent);
       return 'inspected';
     }
+    const { delivered } = half;
+    if (delivered !== null) {
+      const differing = delivered.firstDifference(sequence, packet.bytes, packet.payloadStart, length);
+      if (differing >= 0) return this.#refuseDiffering(half, packet, (sequence + differing) | 0);
+    }
     packet.events.push('stream.pkt_retransmission' satisfies StreamEvent);
-    return 'resent';
+    if (half.isStopped || isFromThisHost(packet)) return 'inspected';
+    const from = isAfter(sequence, half.acked) ? sequence : half.acked;
+    const isComparedWhole =
+      delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
+    // What passed before a pick-up in the middle nobody has looked at.
+    if (isComparedWhole || distance(half.next, from) > half.offset) return 'inspected';
+    return this.#refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
   }
 
   /** Copies data behind a hole. */
@@ -172,22 +190,23 @@ export class Reassembler {
     const { queue } = half;
     const newBytes = queue.plan(sequence, packet.payloadEnd - packet.payloadStart);
     if (newBytes === 0) return 'kept';
-    const { maxOutOfOrderBytes, maxOutOfOrderSegments, maxTotalBytes } = this.#limits;
+    const { maxOutOfOrderBytes, maxOutOfOrderSegments } = this.#limits;
     if (queue.bytes + newBytes > maxOutOfOrderBytes || queue.plannedCount > maxOutOfOrderSegments) {
       return this.#refuse(packet, 'stream.reassembly_insert_limit', 'memory-cap');
     }
-    if (this.#keptBytes + newBytes + SEGMENT_OVERHEAD_BYTES > maxTotalBytes) {
+    if (!this.#memory.hasRoomFor(newBytes + SEGMENT_OVERHEAD_BYTES)) {
       return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
     }
     const costBefore = queue.costBytes;
     queue.insert(sequence, packet.bytes, packet.payloadStart);
-    this.#keptBytes += queue.costBytes - costBefore;
+    this.#memory.usedBytes += queue.costBytes - costBefore;
     return 'kept';
   }
 
   /** State first: what the consumer asks from within is then already true. */
-  #deliver(flow: number, half: TcpHalf, bytes: Uint8Array, start: number, end: number): void {
+  #deliver(flow: number, half: TcpHalf, packet: Packet, bytes: Uint8Array, start: number, end: number): void {
     const { offset } = half;
+    if (!half.isStopped && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
     half.next = (half.next + (end - start)) | 0;
     half.offset = offset + (end - start);
     if (!half.isStopped) this.#consumer.onData(flow, half.direction, bytes, start, end, offset);
@@ -195,7 +214,7 @@ export class Reassembler {
   }
 
   /** Delivers kept data that has become contiguous. */
-  #drain(flow: number, half: TcpHalf): void {
+  #drain(flow: number, half: TcpHalf, packet: Packet): void {
     const { queue } = half;
     if (queue === null) return;
     const costBefore = queue.costBytes;
@@ -204,12 +223,26 @@ export class Reassembler {
       const bytes = queue.bytesAt(done);
       const from = distance(half.next, queue.startAt(done));
       done++;
-      if (from < bytes.length) this.#deliver(flow, half, bytes, from, bytes.length);
+      if (from < bytes.length) this.#deliver(flow, half, packet, bytes, from, bytes.length);
     }
     // A consumer that stopped has emptied the queue, and its cost is off the account.
     if (queue.count === 0) return;
     queue.drop(done);
-    this.#keptBytes += queue.costBytes - costBefore;
+    this.#memory.usedBytes += queue.costBytes - costBefore;
+  }
+
+  /**
+   * Copies bytes that are delivered next, unless the receiver has them, or data of a SYN is remembered already. False
+   * where there is no room.
+   */
+  #remember(half: TcpHalf, bytes: Uint8Array, start: number, end: number): boolean {
+    const next = (half.next + (end - start)) | 0;
+    if (!isAfter(next, half.acked)) return true;
+    if (half.synDataBytes > 0 && half.delivered !== null && !isAfter(next, half.delivered.end)) return true;
+    half.delivered ??= this.#deliveredMemory.open();
+    const isKept = half.delivered.append(half.next, bytes, start, end, this.#limits.maxOutOfOrderBytes);
+    if (half.delivered.isEmpty) this.#forgetDelivered(half);
+    return isKept;
   }
 
   #gap(flow: number, half: TcpHalf, packet: Packet, target: number): void {
@@ -231,22 +264,34 @@ export class Reassembler {
     if (!half.hasFin || half.isEnded) return;
     if (half.isStopped ? distance(half.next, half.fin) < 0 : half.next !== half.fin) return;
     half.next = (half.fin + 1) | 0;
-    this.end(flow, half);
+    this.#forgetQueue(half);
+    this.#tellEnd(flow, half);
+  }
+
+  #tellEnd(flow: number, half: TcpHalf): void {
+    if (half.isEnded) return;
+    half.isEnded = true;
+    this.#consumer.onEnd(flow, half.direction);
   }
 
   #forgetQueue(half: TcpHalf): void {
     if (half.queue === null) return;
-    this.#keptBytes -= half.queue.costBytes;
+    this.#memory.usedBytes -= half.queue.costBytes;
     half.queue.clear();
     half.queue = null;
   }
 
-  #forgetSynData(half: TcpHalf): void {
-    if (half.synData === null) return;
-    const cost = half.synData.length + SEGMENT_OVERHEAD_BYTES;
-    this.#keptBytes -= cost;
-    this.#synDataBytes -= cost;
-    half.synData = null;
+  #forgetDelivered(half: TcpHalf): void {
+    this.#synDataBytes -= half.synDataBytes;
+    half.synDataBytes = 0;
+    if (half.delivered === null) return;
+    this.#deliveredMemory.close(half.delivered);
+    half.delivered = null;
+  }
+
+  #refuseDiffering(half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
+    this.#differingOffset = half.offset + distance(sequence, half.next);
+    return this.#refuse(packet, 'tcp.retransmit_differs', 'differs');
   }
 
   #refuse(packet: Packet, event: StreamEvent, outcome: StreamOutcome): StreamOutcome {
@@ -255,11 +300,13 @@ export class Reassembler {
   }
 }
 
+/**
+ * What goes out and came in by no interface was sent by this host's own kernel. It sends the same bytes again, or what
+ * has become of them in a file that changes while it is sent (sendfile(2)), which no attacker decides.
+ */
+const isFromThisHost = ({ inInterface, outInterface }: Packet): boolean => inInterface === 0 && outInterface !== 0;
+
 /** A SYN can have a forged sender, so all data of SYNs together gets a part only of the memory. Our choice. */
 const SYN_DATA_SHARE = 8;
-
-function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start);
-  copy.set(bytes.subarray(start, end));
-  return copy;
-}
+/** Delivered bytes get a part only, so that what is out of order always finds room. Our choice. */
+const DELIVERED_SHARE = 2;

@@ -1,4 +1,4 @@
-import { areEqual } from '../base/bytes.ts';
+import { firstDifference } from '../base/bytes.ts';
 import { distance } from './sequence.ts';
 
 /**
@@ -42,18 +42,22 @@ export class SegmentQueue {
     return this.#segments[0]!.start;
   }
 
-  /** Whether `bytes[at, at + length)`, which begins at `sequence`, agrees with all kept bytes that it overlaps. */
-  agreesWith(sequence: number, bytes: Uint8Array, at: number, length: number): boolean {
+  /**
+   * How far into `bytes[at, at + length)`, which begins at `sequence`, the first byte is that differs from the one kept
+   * in its place; -1 where none does.
+   */
+  firstDifference(sequence: number, bytes: Uint8Array, at: number, length: number): number {
     const end = (sequence + length) | 0;
     for (let i = this.#firstEndingAfter(sequence); i < this.#segments.length; i++) {
       const segment = this.#segments[i]!;
-      if (distance(segment.start, end) >= 0) return true;
+      if (distance(segment.start, end) >= 0) return -1;
       const skipped = distance(segment.start, sequence);
       const from = Math.max(skipped, 0);
       const to = Math.min(distance(segment.end, sequence), length);
-      if (!areEqual(bytes, at + from, segment.bytes, from - skipped, to - from)) return false;
+      const differing = firstDifference(bytes, at + from, segment.bytes, from - skipped, to - from);
+      if (differing >= 0) return from + differing;
     }
-    return true;
+    return -1;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { DeliveredBytes } from './delivered-bytes.ts';
 import type { SegmentQueue } from './segment-queue.ts';
 
 /** RFC 9293 §3.3.2 as seen from the server, which is how Suricata numbers and names them in EVE. */
@@ -82,11 +83,10 @@ export class TcpHalf {
   offset = 0;
   /** Out-of-order data, null until there is some. */
   queue: SegmentQueue | null = null;
-  /**
-   * A copy of the data in the SYN, until it is acknowledged: a server that refuses TCP Fast Open gets it again, and it
-   * must be the same.
-   */
-  synData: Uint8Array | null = null;
+  /** What was delivered and is not acknowledged, null where there is nothing. */
+  delivered: DeliveredBytes | null = null;
+  /** Of it, bytes that came with the SYN. */
+  synDataBytes = 0;
 
   constructor(direction: Direction) {
     this.direction = direction;
@@ -113,7 +113,7 @@ export class TcpHalf {
     this.maxWindow = PICKED_UP_WINDOW_BYTES;
   }
 
-  /** As new. Queue and SYN data were let go before. */
+  /** As new. What is kept was let go before. */
   reset(): void {
     this.hasSyn = false;
     this.initial = 0;
@@ -132,7 +132,8 @@ export class TcpHalf {
     this.isStopped = false;
     this.offset = 0;
     this.queue = null;
-    this.synData = null;
+    this.delivered = null;
+    this.synDataBytes = 0;
   }
 }
 

@@ -69,9 +69,14 @@ export class TcpTracker {
     return this.#sessions.size;
   }
 
-  /** What is kept of out-of-order data, with what keeping it costs. At most `maxTotalBytes`. */
+  /** What is kept of data, out of order or not acknowledged, with what keeping it costs. At most `maxTotalBytes`. */
   get keptBytes(): number {
     return this.#reassembler.keptBytes;
+  }
+
+  /** After the outcome `differs`: where in the stream the first byte is that differs. */
+  get differingOffset(): number {
+    return this.#reassembler.differingOffset;
   }
 
   /**
@@ -169,13 +174,13 @@ export class TcpTracker {
 
     applyAck(acked, ack, packet.window << sent.windowScale);
     let outcome: StreamOutcome = 'inspected';
-    if (isAfter(acked.acked, acked.next) || acked.synData !== null) {
+    if (isAfter(acked.acked, acked.next) || acked.delivered !== null) {
       if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
     }
     if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session);
     if (length > 0) {
       const data = this.#reassembler.accept(session.flow, sent, packet, sequence);
-      if (data === 'differs' || data === 'invalid') return data;
+      if (data === 'differs' || data === 'invalid' || data === 'not-compared') return data;
       if (outcome !== 'gap' || data === 'memory-cap') outcome = data;
     }
     if ((tcpFlags & FIN) !== 0 && !this.#reassembler.acceptFin(session.flow, sent, (sequence + length) | 0)) {

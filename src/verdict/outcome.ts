@@ -12,12 +12,12 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
   switch (outcome) {
     case 'inspected':
     case 'kept':
-    case 'resent':
     case 'bypassed':
     case 'gap':
     case 'not-tracked':
       return 'inspected';
     case 'memory-cap':
+    case 'not-compared':
       return 'memory-limit';
     case 'differs':
     case 'invalid':
@@ -30,4 +30,4 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
 
 /** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
 export const belongsToStream = (outcome: StreamOutcome): boolean =>
-  outcome === 'inspected' || outcome === 'kept' || outcome === 'resent' || outcome === 'gap' || outcome === 'bypassed';
+  outcome === 'inspected' || outcome === 'kept' || outcome === 'gap' || outcome === 'bypassed';

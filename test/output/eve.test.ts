@@ -150,7 +150,14 @@ describe('an alert', () => {
 describe('addresses and protocols', () => {
   const head = (packet: Packet) =>
     written((eve) =>
-      eve.anomaly(packet, null, { type: 'stream', event: 'x', isCheck: false, isBlocked: false, transaction: null }),
+      eve.anomaly(packet, null, {
+        type: 'stream',
+        event: 'x',
+        isCheck: false,
+        isBlocked: false,
+        transaction: null,
+        streamOffset: -1,
+      }),
     ).events[0]!;
 
   test('IPv6 is written in full', () => {
@@ -207,6 +214,7 @@ describe('an anomaly', () => {
         isCheck: true,
         isBlocked: true,
         transaction: null,
+        streamOffset: -1,
       }),
     );
     expect(events[0]).toMatchObject({
@@ -224,6 +232,7 @@ describe('an anomaly', () => {
         isCheck: false,
         isBlocked: false,
         transaction: { id: 2 },
+        streamOffset: -1,
       }),
     );
     expect(events[0]).toMatchObject({
@@ -233,6 +242,20 @@ describe('an anomaly', () => {
       anomaly: { type: 'applayer', event: 'http.x' },
     });
     expect(events[0]!.vpatch).toEqual({ mode: 'prevent' });
+  });
+
+  test('of a stream tells where in it', () => {
+    const { events } = written((eve) =>
+      eve.anomaly(packetOf(buildTcp()), flow, {
+        type: 'stream',
+        event: 'tcp.x',
+        isCheck: true,
+        isBlocked: true,
+        transaction: null,
+        streamOffset: 12,
+      }),
+    );
+    expect(events[0]!.vpatch).toEqual({ mode: 'prevent', check: 'tcp.x', action: 'drop', stream_offset: 12 });
   });
 });
 

@@ -16,6 +16,8 @@ export interface Segment {
   window?: number;
   options?: readonly number[];
   timeMs?: number;
+  /** Not 0: sent by this host. */
+  outInterface?: number;
 }
 
 export const WINDOW_SCALE_7 = [3, 3, 7, 1];
@@ -59,6 +61,7 @@ export function setSegment(packet: Packet, from: Side, to: Side, segment: Segmen
   packet.acknowledgement = (packet.tcpFlags & 16) === 0 ? 0 : (to.isn + (segment.ack ?? 0)) >>> 0;
   packet.window = segment.window ?? 65_535;
   packet.timeMs = segment.timeMs ?? 1000;
+  packet.outInterface = segment.outInterface ?? 0;
   packet.events.length = 0;
   return packet;
 }

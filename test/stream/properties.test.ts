@@ -46,12 +46,13 @@ describe('any segmentation, order and duplication of the same bytes', () => {
           parts.forEach(([start, end], index) => {
             if (index === finAt) talk.fromClient({ flags: 'FA', seq: 1 + bytes.length, ack: 1 });
             const outcome = talk.fromClient({ seq: 1 + start, ack: 1, data: bytes.slice(start, end) });
-            expect(['inspected', 'kept', 'resent']).toContain(outcome);
+            expect(['inspected', 'kept']).toContain(outcome);
           });
           if (isLate) talk.fromClient({ flags: 'FA', seq: 1 + bytes.length, ack: 1 });
           expect(talk.received[TO_SERVER]).toBe(latin1(bytes));
-          expect(talk.tracker.keptBytes).toBe(0);
           expect(talk.ended).toEqual([1, 0]);
+          talk.fromServer({ seq: 1, ack: 2 + bytes.length });
+          expect(talk.tracker.keptBytes).toBe(0);
           talk.flows.release(talk.slot);
           expect(talk.ended).toEqual([1, 1]);
         },
@@ -187,7 +188,12 @@ describe('memory', () => {
     onEnd(): void {}
   }
 
-  test('a million in-order packets leave the heap as it was', () => {
+  // One object of 16 bytes for every other packet would be 16,000; the question itself allocates a little.
+  test.each([
+    ['from this host', 2, 4000],
+    // What is kept of a packet is copied through a view of it, which is all that it costs.
+    ['from elsewhere', 0, 110_000],
+  ])('a million in-order packets %s leave the heap as it was', (_, outInterface, maxGrownBytes) => {
     const consumer = new Counting();
     const flows: FlowTable = new FlowTable([1, 2], (slot) => tracker.end(slot));
     const tracker: TcpTracker = new TcpTracker(flows, consumer, { mayMissPackets: false });
@@ -204,6 +210,7 @@ describe('memory', () => {
     send(client, server, 'A', 1, 1);
 
     const data = setSegment(new Packet(), client, server, { seq: 1, ack: 1, data: new Uint8Array(1448) });
+    data.outInterface = outInterface;
     const answer = setSegment(new Packet(), server, client, { seq: 1, ack: 1 });
     const exchange = (count: number): void => {
       for (let i = 0; i < count; i++) {
@@ -224,10 +231,10 @@ describe('memory', () => {
     }
     expect(consumer.bytes).toBe(520_000 * 1448);
     expect(data.events).toEqual([]);
-    // The median, since a collection in between makes some negative. The question itself allocates a little; one
-    // object of 16 bytes for every other packet would be 16,000.
+    expect(tracker.keptBytes).toBe(0);
+    // The median, since a collection in between makes some negative.
     const median = grownBytes.sort((a, b) => a - b)[250]!;
-    expect(median).toBeLessThan(4000);
+    expect(median).toBeLessThan(maxGrownBytes);
   });
 
   test('connections coming and going leave neither sessions nor flows', () => {
