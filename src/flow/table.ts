@@ -1,7 +1,9 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
-import { FlowKey, isV6Tag, protocolOf, vlanIdOf } from './key.ts';
+import type { FlowEvent } from './events.ts';
+import { FlowIndex } from './flow-index.ts';
+import { isV6Tag, protocolOf, vlanIdOf } from './key.ts';
 import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions } from './options.ts';
 import type { FlowSlot } from './slot.ts';
 import { IdleLists, TIMEOUT_CLASS, TIMEOUT_CLASSES, type TimeoutClass, timeoutsByClass } from './timeouts.ts';
@@ -37,15 +39,6 @@ export const FLOW_FLAG = {
  */
 export type FlowEndReason = 'timeout' | 'evicted' | 'reused' | 'forced';
 
-/** The always-on checks of this stage: event name to summary. */
-export const FLOW_EVENTS = {
-  'flow.tcp_limit': 'a new TCP flow beyond the cap of concurrent TCP flows',
-  'flow.half_open_limit': 'a new TCP flow beyond the cap of concurrent handshakes',
-  'flow.udp_limit': 'a new UDP flow beyond the cap of concurrent UDP flows',
-  'flow.other_limit': 'a new flow of another protocol beyond their cap',
-} as const satisfies Record<string, string>;
-export type FlowEvent = keyof typeof FLOW_EVENTS;
-
 /**
  * The flows of one worker: a slot each, whose columns are arrays of fixed size, claimed at the start. Memory that no
  * flow has used yet costs nothing, since the kernel backs it on first use. A slot is reused after its flow's end; other
@@ -61,25 +54,14 @@ export class FlowTable {
   readonly bytes: Float64Array;
   /** Of FLOW_FLAG. */
   readonly flags: Uint8Array;
-  /** Four words of the client's address at `slot * 8`, the server's at `slot * 8 + 4`, as in `Packet.source`. */
-  readonly addresses: Uint32Array;
 
   readonly #options: FlowTableOptions;
   readonly #counts: FlowCounts;
   readonly #timeoutsMs: Float64Array;
   readonly #onEnd: (slot: FlowSlot, reason: FlowEndReason) => void;
-  readonly #key: FlowKey;
+  readonly #index: FlowIndex;
   readonly #idle: IdleLists;
-  // Links are slots plus one, as in IdleLists. A free slot's link goes to the next free one.
-  readonly #heads: Int32Array;
-  readonly #links: Int32Array;
-  readonly #tags: Int32Array;
-  readonly #ports: Int32Array;
-  readonly #hashes: Int32Array;
   readonly #ids: Float64Array;
-  #firstFree = 0;
-  /** Slots from here on were never used. */
-  #unused = 0;
   #size = 0;
   #nextId: number;
   #nextClassToExpire = 0;
@@ -97,7 +79,6 @@ export class FlowTable {
     this.#counts = this.#options.counts;
     this.#timeoutsMs = timeoutsByClass(this.#options.timeouts);
     this.#onEnd = onEnd;
-    this.#key = new FlowKey(seed);
     const capacity = this.#options.maxTcpFlows + this.#options.maxUdpFlows + this.#options.maxOtherFlows;
     this.capacity = capacity;
     this.firstSeenMs = new Float64Array(capacity);
@@ -105,16 +86,16 @@ export class FlowTable {
     this.packets = new Float64Array(capacity * 2);
     this.bytes = new Float64Array(capacity * 2);
     this.flags = new Uint8Array(capacity);
-    this.addresses = new Uint32Array(capacity * ADDRESS_WORDS);
+    this.#index = new FlowIndex(capacity, seed);
     this.#idle = new IdleLists(capacity);
-    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(capacity, 2))));
-    this.#links = new Int32Array(capacity);
-    this.#tags = new Int32Array(capacity);
-    this.#ports = new Int32Array(capacity);
-    this.#hashes = new Int32Array(capacity);
     this.#ids = new Float64Array(capacity);
     // Ids of two runs are unlikely to meet in one log: the first one is random too.
     this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
+  }
+
+  /** Four words of the client's address at `slot * 8`, the server's at `slot * 8 + 4`, as in `Packet.source`. */
+  get addresses(): Uint32Array {
+    return this.#index.addresses;
   }
 
   /** Flows in the table. */
@@ -129,21 +110,9 @@ export class FlowTable {
   lookup(packet: Packet): Lookup {
     packet.flow = NO_FLOW;
     packet.direction = TO_SERVER;
-    const key = this.#key;
-    if (!key.read(packet)) return LOOKUP.none;
-    let link = this.#heads[key.hash & (this.#heads.length - 1)]!;
-    while (link !== 0) {
-      const slot = link - 1;
-      if (this.#hashes[slot] === key.hash && this.#tags[slot] === key.tag) {
-        if (this.#ports[slot] === key.ports && this.#isFrom(slot, packet.source, packet.destination)) {
-          return this.#see(slot, TO_SERVER, packet);
-        }
-        if (this.#ports[slot] === key.swappedPorts && this.#isFrom(slot, packet.destination, packet.source)) {
-          return this.#see(slot, TO_CLIENT, packet);
-        }
-      }
-      link = this.#links[slot]!;
-    }
+    if (!this.#index.read(packet)) return LOOKUP.none;
+    const slot = this.#index.find(packet);
+    if (slot >= 0) return this.#see(slot, this.#index.direction, packet);
     return this.#begin(packet);
   }
 
@@ -153,24 +122,24 @@ export class FlowTable {
   }
 
   ipVersion(slot: FlowSlot): 4 | 6 {
-    return isV6Tag(this.#tags[slot]!) ? 6 : 4;
+    return isV6Tag(this.#index.tags[slot]!) ? 6 : 4;
   }
 
   protocol(slot: FlowSlot): number {
-    return protocolOf(this.#tags[slot]!);
+    return protocolOf(this.#index.tags[slot]!);
   }
 
   vlanId(slot: FlowSlot): number {
-    return vlanIdOf(this.#tags[slot]!);
+    return vlanIdOf(this.#index.tags[slot]!);
   }
 
   /** 0 where the protocol has no ports. */
   clientPort(slot: FlowSlot): number {
-    return this.#hasPorts(slot) ? this.#ports[slot]! >>> 16 : 0;
+    return this.#hasPorts(slot) ? this.#index.ports[slot]! >>> 16 : 0;
   }
 
   serverPort(slot: FlowSlot): number {
-    return this.#hasPorts(slot) ? this.#ports[slot]! & 0xffff : 0;
+    return this.#hasPorts(slot) ? this.#index.ports[slot]! & 0xffff : 0;
   }
 
   timeoutClass(slot: FlowSlot): TimeoutClass {
@@ -188,10 +157,7 @@ export class FlowTable {
 
   /** Client and server change places, with all that is counted. Packets in hand keep their direction. */
   reverse(slot: FlowSlot): void {
-    const ports = this.#ports[slot]!;
-    this.#ports[slot] = (ports << 16) | (ports >>> 16);
-    const at = slot * ADDRESS_WORDS;
-    for (let word = at; word < at + 4; word++) swap(this.addresses, word, word + 4);
+    this.#index.reverse(slot);
     swap(this.packets, slot * 2, slot * 2 + 1);
     swap(this.bytes, slot * 2, slot * 2 + 1);
   }
@@ -216,9 +182,7 @@ export class FlowTable {
     this.#idle.remove(slot);
     this.#counts.remove(kindOf(this.protocol(slot)));
     if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew) this.#counts.remove(FLOW_KIND.halfOpen);
-    this.#unlink(slot);
-    this.#links[slot] = this.#firstFree;
-    this.#firstFree = slot + 1;
+    this.#index.remove(slot);
     this.#size--;
   }
 
@@ -269,21 +233,7 @@ export class FlowTable {
       packet.events.push(refusal);
       return LOOKUP.full;
     }
-    const slot = this.#firstFree === 0 ? this.#unused++ : this.#firstFree - 1;
-    if (this.#firstFree !== 0) this.#firstFree = this.#links[slot]!;
-
-    const { tag, ports, hash } = this.#key;
-    this.#tags[slot] = tag;
-    this.#ports[slot] = ports;
-    this.#hashes[slot] = hash;
-    const at = slot * ADDRESS_WORDS;
-    for (let word = 0; word < 4; word++) {
-      this.addresses[at + word] = packet.source[word]!;
-      this.addresses[at + 4 + word] = packet.destination[word]!;
-    }
-    const bucket = hash & (this.#heads.length - 1);
-    this.#links[slot] = this.#heads[bucket]!;
-    this.#heads[bucket] = slot + 1;
+    const slot = this.#index.add(packet);
     this.#idle.add(slot, firstClass(packet.protocol));
     this.#size++;
     this.#clear(slot, packet.timeMs);
@@ -353,34 +303,12 @@ export class FlowTable {
     return RESTAMPED;
   }
 
-  #isFrom(slot: number, client: Uint32Array, server: Uint32Array): boolean {
-    const at = slot * ADDRESS_WORDS;
-    // The last words differ most, and an IPv4 address is nothing but its last word.
-    for (let word = 3; word >= 0; word--) {
-      if (this.addresses[at + word] !== client[word] || this.addresses[at + 4 + word] !== server[word]) return false;
-    }
-    return true;
-  }
-
-  #unlink(slot: number): void {
-    const bucket = this.#hashes[slot]! & (this.#heads.length - 1);
-    let link = this.#heads[bucket]!;
-    if (link === slot + 1) {
-      this.#heads[bucket] = this.#links[slot]!;
-      return;
-    }
-    while (this.#links[link - 1] !== slot + 1) link = this.#links[link - 1]!;
-    this.#links[link - 1] = this.#links[slot]!;
-  }
-
   #hasPorts(slot: number): boolean {
     const protocol = this.protocol(slot);
     return protocol !== IP_PROTOCOL.icmp && protocol !== IP_PROTOCOL.icmpv6;
   }
 }
 
-/** The two endpoints. */
-const ADDRESS_WORDS = 8;
 /** 2^53 over 256 workers. */
 const IDS_PER_WORKER = 2 ** 45;
 
@@ -413,7 +341,7 @@ function firstClass(protocol: number): TimeoutClass {
   return protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6 ? TIMEOUT_CLASS.icmp : TIMEOUT_CLASS.other;
 }
 
-function swap(column: Uint32Array | Float64Array, a: number, b: number): void {
+function swap(column: Float64Array, a: number, b: number): void {
   const value = column[a]!;
   column[a] = column[b]!;
   column[b] = value;

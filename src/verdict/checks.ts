@@ -1,6 +1,6 @@
 import { APP_EVENTS } from '../app/index.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
-import { FLOW_EVENTS } from '../flow/table.ts';
+import { FLOW_EVENTS } from '../flow/events.ts';
 import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
 import { REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
 import type { Packet } from '../wire/packet.ts';

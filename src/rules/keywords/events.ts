@@ -1,5 +1,5 @@
 import { APP_EVENTS } from '../../app/index.ts';
-import { FLOW_EVENTS } from '../../flow/table.ts';
+import { FLOW_EVENTS } from '../../flow/events.ts';
 import { STREAM_EVENTS } from '../../stream/events.ts';
 import { WIRE_EVENTS } from '../../wire/events.ts';
 import type { RuleDraft } from '../draft.ts';
