@@ -1,3 +1,5 @@
+import { reasonOf } from '../config/problem.ts';
+
 /** What the process answers to its caller. Documented in docs/commands.md; scripts rely on it. */
 export const EXIT = {
   good: 0,
@@ -21,4 +23,11 @@ export class Failure extends Error {
     this.exitCode = exitCode;
     this.lines = lines;
   }
+}
+
+/** The event file cannot be opened. */
+export function unwritable(file: string, error: unknown): Failure {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const reason = isMissing ? 'there is no such folder: make it first, or name another file' : reasonOf(error);
+  return new Failure(EXIT.usage, `--eve ${file}: cannot be written: ${reason}`);
 }

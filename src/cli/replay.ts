@@ -4,7 +4,7 @@ import { reasonOf } from '../config/problem.ts';
 import { LosslessFile } from '../output/lossless-file.ts';
 import { CHECKSUM } from '../wire/packet.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
-import { EXIT, Failure } from './failure.ts';
+import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
 import { loadRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
@@ -89,7 +89,7 @@ function openOutput(file: string): LosslessFile {
   try {
     return new LosslessFile(file);
   } catch (error) {
-    throw new Failure(EXIT.usage, `--eve ${file}: cannot be written: ${reasonOf(error)}`);
+    throw unwritable(file, error);
   }
 }
 

@@ -4,7 +4,7 @@ import { HostAddresses } from '../service/host-variables.ts';
 import { MachineError } from '../service/machine-error.ts';
 import { runInline } from '../service/run.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
-import { EXIT, Failure } from './failure.ts';
+import { EXIT, Failure, unwritable } from './failure.ts';
 import { loadRules } from './loaded-rules.ts';
 
 interface RunOptions extends CommonOptions {
@@ -57,7 +57,8 @@ async function run(options: RunOptions): Promise<void> {
     });
   } catch (error) {
     if (error instanceof MachineError) throw new Failure(EXIT.machine, error.message);
-    if (error instanceof RangeError || isFileError(error)) throw new Failure(EXIT.usage, error.message);
+    if (error instanceof RangeError) throw new Failure(EXIT.usage, error.message);
+    if (isFileError(error)) throw unwritable(error.path, error);
     throw error;
   }
 }
@@ -75,8 +76,9 @@ function overridesOf({ queueStart, queues, hooks: wanted, fail, managementPort, 
   };
 }
 
-/** Of the event file; its message names it. */
-const isFileError = (error: unknown): error is Error => error instanceof Error && 'code' in error && 'path' in error;
+/** Of the event file. */
+const isFileError = (error: unknown): error is Error & { readonly path: string } =>
+  error instanceof Error && 'code' in error && 'path' in error && typeof error.path === 'string';
 
 function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -87,11 +89,10 @@ function integer(min: number, max: number): (text: string) => number {
 }
 
 function hooks(text: string): readonly Hook[] {
-  return text.split(',').map((name) => {
-    const hook = HOOKS.find((known) => known === name.trim());
-    if (hook !== undefined) return hook;
-    throw new InvalidArgumentError(`expected some of ${HOOKS.join(', ')}, with commas between them.`);
-  });
+  const names = text.split(',').map((name) => name.trim());
+  const wanted = HOOKS.filter((hook) => names.includes(hook));
+  if (wanted.length === names.length) return wanted;
+  throw new InvalidArgumentError(`expected some of ${HOOKS.join(', ')}, each once, with commas between them.`);
 }
 
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];

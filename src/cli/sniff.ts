@@ -2,13 +2,12 @@ import type { Command } from 'commander';
 import { LiveCapture, LiveCaptureError } from '../capture/live.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import { type Config, mergeConfig } from '../config/config.ts';
-import { reasonOf } from '../config/problem.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
 import type { Logger } from '../output/log.ts';
 import { StopSignals } from '../service/stop-signals.ts';
 import { CHECKSUM } from '../wire/packet.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
-import { EXIT, Failure } from './failure.ts';
+import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
 import { loadRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
@@ -101,6 +100,6 @@ function openOutput(file: string, { outputs }: Config, log: Logger): BufferedFil
       onError: (error) => log.error(`events cannot be written to ${file}: ${error.message}`),
     });
   } catch (error) {
-    throw new Failure(EXIT.usage, `--eve ${file}: cannot be written: ${reasonOf(error)}`);
+    throw unwritable(file, error);
   }
 }

@@ -51,31 +51,38 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     notes.push(...taken.notes);
     layers.push(taken.overrides);
   }
-  if (sources.file !== undefined) layers.push(readConfigFile(sources.file, directory, skipRules, problems));
+  const read = sources.file === undefined ? null : readConfigFile(sources.file, directory, skipRules, problems);
+  if (read !== null) layers.push(read.values);
   if (sources.overrides !== undefined) layers.push(sources.overrides);
-  layers.push(assignVariables(sources.assignments ?? [], mergeConfig(...layers), problems));
+  const assigned = assignVariables(sources.assignments ?? [], mergeConfig(...layers), problems);
+  layers.push(assigned);
   layers.push(ruleFilesOf(sources, mergeConfig(...layers), directory, problems));
 
   const config = mergeConfig(...layers);
-  problems.push(...variableProblems(config));
+  problems.push(...variableProblems(config, assigned, read));
   if (problems.length > 0) return { status: 'invalid', problems: problems.sort(byPlace) };
   return { status: 'ok', config, notes };
 }
 
+interface ReadFile {
+  readonly yaml: YamlFile;
+  readonly values: Overrides;
+}
+
 /** Checks one file and makes its paths absolute: they count from the file's own folder. */
-function readConfigFile(file: string, directory: string, skipRules: boolean, problems: ConfigProblem[]): Overrides {
+function readConfigFile(file: string, directory: string, skipRules: boolean, problems: ConfigProblem[]): ReadFile {
   const yaml = YamlFile.read(resolve(directory, file), file);
   if (yaml.problems.length > 0) {
     problems.push(...yaml.problems);
-    return {};
+    return { yaml, values: {} };
   }
   // A file with nothing but comments is a valid configuration: all defaults.
   const parsed = configSchema.safeParse(yaml.value ?? {});
   if (!parsed.success) {
     problems.push(...parsed.error.issues.flatMap((issue) => problemsOf(issue, yaml)));
-    return {};
+    return { yaml, values: {} };
   }
-  return withAbsolutePaths(parsed.data, resolve(directory, dirname(file)), yaml, skipRules, problems);
+  return { yaml, values: withAbsolutePaths(parsed.data, resolve(directory, dirname(file)), yaml, skipRules, problems) };
 }
 
 function problemsOf(issue: z.core.$ZodIssue, yaml: YamlFile): ConfigProblem[] {
@@ -144,21 +151,26 @@ function assignVariables(assignments: readonly string[], base: Config, problems:
  * What the rule compiler would say of the variables that a user set. Those that nobody set are right, or
  * wrong only because of those that somebody did.
  */
-function variableProblems({ variables }: Config): ConfigProblem[] {
+function variableProblems({ variables }: Config, assigned: Overrides, read: ReadFile | null): ConfigProblem[] {
   const sets = new HeaderSets(variables);
   const problems: ConfigProblem[] = [];
-  const attempt = (key: string, kind: VariableKind, text: string): void => {
+  const attempt = (name: string, kind: VariableKind, text: string): void => {
     try {
       if (kind === 'ports') sets.ports({ text, at: 0 });
       else sets.addresses({ text, at: 0 });
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;
-      problems.push({ file: '', line: 0, column: 0, key, message: error.message });
+      const isInFile = read?.values.variables?.[kind]?.[name] !== undefined;
+      problems.push(
+        isInFile && assigned.variables?.[kind]?.[name] === undefined
+          ? read.yaml.valueProblem(['variables', kind, name], error.message)
+          : onCommandLine(`variable ${name}=${text}`, error.message),
+      );
     }
   };
   for (const kind of ['addresses', 'ports'] as const) {
     for (const [name, value] of Object.entries(variables[kind])) {
-      if (value !== DEFAULTS.variables[kind][name]) attempt(`variable ${name}=${value}`, kind, value);
+      if (value !== DEFAULTS.variables[kind][name]) attempt(name, kind, value);
     }
   }
   return problems;

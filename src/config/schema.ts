@@ -71,6 +71,9 @@ const list = <T>(expected: string, item: z.ZodType<T>): z.ZodType<readonly T[]> 
     z.array(item),
   );
 
+const distinct = <T>(items: z.ZodType<readonly T[]>): z.ZodType<readonly T[]> =>
+  items.refine((values) => new Set(values).size === values.length, 'expected each of them once');
+
 /** Not a union: of a list with a wrong item, that item is to be told. */
 const allOr = <T>(schema: z.ZodType<T>): z.ZodType<T | 'all'> =>
   z.unknown().transform((value, context) => {
@@ -246,7 +249,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       start: key('start', whole(0, MAX_U16)),
       count: key('count', wholeOr('auto', 1, MAX_QUEUES)),
       length: key('lengthPackets', whole(16, MAX_U16)),
-      hooks: key('hooks', list(alternatives(HOOKS), oneOf(HOOKS))),
+      hooks: key('hooks', distinct(list(alternatives(HOOKS), oneOf(HOOKS)))),
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
       'management-ports': key('managementPorts', list('TCP ports', managementPort)),
       'reject-mark': key('rejectMark', markBit),

@@ -47,14 +47,14 @@ export class BufferedFile implements LineOutput {
     return this.#lostLines;
   }
 
-  write(line: string): void {
+  write(lines: string): void {
     const pendingCharacters = this.#waitingCharacters + this.#chunk.length - this.#chunkAt;
-    if (pendingCharacters + line.length > this.#settings.bufferBytes || this.#isClosed) {
-      this.#lostLines++;
+    if (pendingCharacters + lines.length > this.#settings.bufferBytes || this.#isClosed) {
+      this.#lostLines += linesIn(lines);
       return;
     }
-    this.#waiting.push(line);
-    this.#waitingCharacters += line.length;
+    this.#waiting.push(lines);
+    this.#waitingCharacters += lines.length;
     if (!this.#isWriting) this.#writeNext();
   }
 
@@ -124,9 +124,8 @@ export class BufferedFile implements LineOutput {
   }
 
   #countUnwritten(): void {
-    const unwritten = this.#chunk.subarray(this.#chunkAt);
-    for (const byte of unwritten) if (byte === LINE_FEED) this.#lostLines++;
-    this.#lostLines += this.#waiting.length;
+    this.#lostLines += linesIn(this.#chunk.toString('latin1', this.#chunkAt));
+    for (const lines of this.#waiting) this.#lostLines += linesIn(lines);
     this.#waiting = [];
     this.#onIdle = null;
   }
@@ -143,4 +142,8 @@ export class BufferedFile implements LineOutput {
   }
 }
 
-const LINE_FEED = 0x0a;
+function linesIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}

@@ -108,20 +108,24 @@ async function serve(
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
   writeStats();
-  log.info({ ...summary(supervisor) }, isForced ? 'stopped at once' : 'stopped');
+  // What could not be written is known when there is nothing more to write.
+  await output?.close();
+  log.info(summary(supervisor, output), isForced ? 'stopped at once' : 'stopped');
 }
 
-function summary(supervisor: Supervisor): Record<string, number> {
+function summary(supervisor: Supervisor, output: LineOutput | null): Record<string, number> {
   const total = (name: string): number => {
     const index = PIPELINE_COUNTERS.indexOf(name);
     return supervisor.counters.reduce((sum, values) => sum + values[index]!, 0);
   };
+  const { incidents } = supervisor;
   return {
     packets: total('decoder.pkts'),
     accepted: total('ips.accepted'),
     dropped: total('ips.blocked'),
     alerts: total('detect.alert'),
-    ...supervisor.incidents,
+    ...incidents,
+    lostLines: incidents.lostLines + (output?.lostLines ?? 0),
   };
 }
 

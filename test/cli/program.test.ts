@@ -65,8 +65,9 @@ describe('wrong use', () => {
     [['replay', '--set', 'HOME_NET', 'x.pcap'], 'vpatch: --set HOME_NET: expected NAME=VALUE'],
     [
       ['replay', '--eve', '/nowhere/eve.json', 'x.pcap'],
-      'vpatch: --eve /nowhere/eve.json: cannot be written: there is no such',
+      'vpatch: --eve /nowhere/eve.json: cannot be written: there is no such folder: make it first',
     ],
+    [['run', '--hooks', 'input,input'], 'expected some of input, output, forward, each once'],
     [['sniff'], "error: required option '-i, --interface <name>' not specified"],
     [['sniff', '-i', 'lo', '-m', 'prevent'], 'vpatch: sniff only listens and cannot block'],
     [['rules', 'check'], 'vpatch: there are no rules to load'],

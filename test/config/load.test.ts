@@ -110,6 +110,7 @@ describe('problems', () => {
       'queue: { hooks: [input, outptu] }',
       'vpatch.yaml:1:25: queue.hooks.1: expected input, output or forward, found "outptu"',
     ],
+    ['queue: { hooks: [input, input] }', 'vpatch.yaml:1:17: queue.hooks: expected each of them once, found a list'],
     [
       'queue: { interfaces: [eth0/1] }',
       'vpatch.yaml:1:23: queue.interfaces.0: expected the name of an interface such as eth0, found "eth0/1"',
@@ -283,6 +284,19 @@ describe('--set', () => {
     expect(told('LAN=$NOWHERE')).toHaveLength(1);
     expect(told('HOME_NET=any')).toEqual([]);
     expect(problems('checks: { exceptions: [{ networks: [10.0.0.0/33] }] }')).toHaveLength(1);
+  });
+
+  test('a variable of the file is told of with its place there, unless the command line replaces it', () => {
+    const text = 'variables:\n  addresses:\n    LAN: "10.0.0.300"\n  ports:\n    WEB: "[80"\n';
+    expect(problems(text)).toEqual([
+      expect.stringMatching(
+        /^vpatch\.yaml:3:10: variables\.addresses\.LAN: "10\.0\.0\.300" is .*, found "10\.0\.0\.300"$/,
+      ),
+      'vpatch.yaml:5:10: variables.ports.WEB: "[" without "]", found "[80"',
+    ]);
+    expect(problems(text, { assignments: ['LAN=10.0.0.0/8', 'WEB=70000'] })).toEqual([
+      expect.stringMatching(/^variable WEB=70000: /),
+    ]);
   });
 
   test('needs a name and a value', () => {

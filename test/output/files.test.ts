@@ -71,6 +71,15 @@ describe('BufferedFile', () => {
     expect(output.lostLines).toBe(LINES.length);
   });
 
+  test('of several lines written at once, each counts', async () => {
+    const output = new BufferedFile('/dev/full', { bufferBytes: 1000, onError: () => {} });
+    output.write(LINES.slice(0, 7).join(''));
+    output.write(LINES.slice(0, 3).join(''));
+    output.write(LINES.join(''));
+    await output.close();
+    expect(output.lostLines).toBe(7 + 3 + LINES.length);
+  });
+
   test('a reader that does not read holds nobody up', async () => {
     const pipe = join(directory, 'pipe');
     execFileSync('mkfifo', [pipe]);
