@@ -278,9 +278,9 @@ function synchronise(half: TcpHalf, sequence: number): void {
   half.isSynced = true;
 }
 
-/** Where bytes were missed, what the receiver has acknowledged stands for what it expects. */
+/** Where the receiver has acknowledged bytes that we missed, it expects what comes behind them. */
 const isResetSequence = (half: TcpHalf, sequence: number, mayMissPackets: boolean): boolean =>
-  sequence === half.next || (mayMissPackets && sequence === half.acked);
+  sequence === half.next || (mayMissPackets && sequence === half.acked && isAfter(half.acked, half.next));
 
 /** Packets may still have been under way; data from the side that the RST went to means that it goes on. */
 function afterReset(session: TcpSession, packet: Packet): StreamOutcome {

@@ -440,6 +440,17 @@ describe('the end', () => {
     expect(talk.received[TO_SERVER]).toBe('abcdef');
   });
 
+  test('where packets may be missed, a RST closes where the receiver is: not before the bytes that it has got', () => {
+    const talk = new Conversation({ mayMissPackets: true }).handshake();
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abc' });
+    talk.fromClient({ flags: 'R', seq: 1 });
+    expect(talk.tracker.state(talk.slot)).toBe(TCP_STATE.established);
+    expect(talk.fromClient({ flags: 'PA', seq: 4, ack: 1, data: 'def' })).toBe('inspected');
+    talk.fromServer({ flags: 'A', seq: 1, ack: 20 });
+    talk.fromClient({ flags: 'R', seq: 20 });
+    expect(talk.tracker.state(talk.slot)).toBe(TCP_STATE.closed);
+  });
+
   test('a closed socket answers data that crossed its FIN', () => {
     const talk = new Conversation().handshake();
     talk.fromClient({ flags: 'FA', seq: 1, ack: 1 });
