@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Direction } from '../../src/base/direction.ts';
 import { VERDICT } from '../../src/capture/source.ts';
 import { type Config, mergeConfig, type Overrides } from '../../src/config/config.ts';
+import type { Ruleset } from '../../src/detect/ruleset.ts';
 import type { AnomalyType, EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
@@ -52,13 +53,6 @@ export class Player {
 
   constructor(options: PlayOptions = {}) {
     const config = configOf(options.config);
-    const files = options.rules === undefined ? [] : [{ file: 'test.rules', text: options.rules }];
-    const { ruleset, diagnostics } = compileRuleset(
-      { files, classification: null, reference: null, reputation: null },
-      config,
-    );
-    const faults = diagnostics.filter(({ severity }) => severity === 'error');
-    if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
     this.#linkType = options.linkType ?? LINK.rawIp;
     this.#stepMs = options.stepMs ?? 1;
     if (options.trustsChecksums === true) this.#packet.checksum = CHECKSUM.trusted;
@@ -67,7 +61,7 @@ export class Player {
     this.played.pipeline = new Pipeline({
       config,
       mode: options.mode ?? 'detect',
-      ruleset,
+      ruleset: rulesetOf(options.rules ?? '', config),
       sink,
       seed: [1, 2],
       midstreamUntilMs: options.midstreamUntilMs ?? Number.NEGATIVE_INFINITY,
@@ -154,6 +148,21 @@ export function datagrams(turns: readonly Turn[], { clientPort = 40_000, serverP
       payload: bytes,
     }),
   );
+}
+
+/** Compiling takes longer than most tests, and many in turn use the same rules: the last ones are kept. */
+let compiled: { readonly key: string; readonly ruleset: Ruleset } | null = null;
+
+/** Faults are a mistake of the test. */
+function rulesetOf(text: string, config: Config): Ruleset {
+  const key = JSON.stringify([text, config.rules, config.variables]);
+  if (compiled?.key === key) return compiled.ruleset;
+  const texts = { files: [{ file: 'test.rules', text }], classification: null, reference: null, reputation: null };
+  const { ruleset, diagnostics } = compileRuleset(texts, config);
+  const faults = diagnostics.filter(({ severity }) => severity === 'error');
+  if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
+  compiled = { key, ruleset };
+  return ruleset;
 }
 
 export const readRules = (file: string): string => readFileSync(file, 'utf8');
