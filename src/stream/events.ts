@@ -35,6 +35,8 @@ export const STREAM_EVENTS = {
   'stream.pkt_invalid_timestamp': 'a timestamp older than the last one (RFC 7323 PAWS)',
   'stream.pkt_retransmission': 'data again that is not acknowledged yet',
   'stream.pkt_spurious_retransmission': 'data again that was acknowledged',
+  'tcp.unexpected_signature':
+    'an MD5 signature or authentication option where the SYN-ACK had none, or the reverse; receivers discard it',
   'tcp.missing_ack': 'a segment without ACK behind the handshake, which receivers ignore',
 
   // --- closing ---

@@ -140,6 +140,7 @@ export class Handshake {
     }
     const session = this.#sessions.open(packet.flow);
     session.isMidstream = true;
+    session.isSigned = packet.isTcpSigned;
     const sent = session.half(packet.direction);
     const { toServer, toClient } = session;
     const ack = packet.acknowledgement | 0;
@@ -231,6 +232,7 @@ export class Handshake {
       toClient.windowEnd = (toClient.windowEnd + 1) | 0;
     }
     session.hasServerSynAck = true;
+    session.isSigned = packet.isTcpSigned;
     session.state = TCP_STATE.synReceived;
     const isDataAcked = distance(ack, toServer.initial) > 1;
     if (toServer.offset > 0) {

@@ -147,6 +147,8 @@ export class TcpSession {
   /** Both sides offered them, so that they are in every segment. */
   hasTimestamps = false;
   hasSack = false;
+  /** The server answered with a signed SYN-ACK: then all segments are signed (RFC 2385), else none. */
+  isSigned = false;
   /** The server has acknowledged data of the SYN, so that it may speak before the handshake is complete. */
   isFastOpen = false;
   /** The server sent a SYN of its own without acknowledging the client's: a simultaneous or a split handshake. */
@@ -170,6 +172,7 @@ export class TcpSession {
     this.isMidstream = false;
     this.hasTimestamps = false;
     this.hasSack = false;
+    this.isSigned = false;
     this.isFastOpen = false;
     this.isCrossed = false;
     this.hasServerSynAck = false;

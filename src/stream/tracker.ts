@@ -86,6 +86,9 @@ export class TcpTracker {
   packet(packet: Packet): StreamOutcome {
     const flags = packet.tcpFlags;
     const session = this.#sessions.at(packet.flow);
+    if (session !== null && packet.isTcpSigned !== session.isSigned && mustBeAlike(session, packet)) {
+      return refuse(packet, 'tcp.unexpected_signature');
+    }
     if ((flags & (SYN | RST)) === 0) {
       if (session === null) return this.#stray(packet);
       if (session.resetDirection !== null) return afterReset(session, packet);
@@ -281,6 +284,10 @@ function synchronise(half: TcpHalf, sequence: number): void {
 /** Where the receiver has acknowledged bytes that we missed, it expects what comes behind them. */
 const isResetSequence = (half: TcpHalf, sequence: number, mayMissPackets: boolean): boolean =>
   sequence === half.next || (mayMissPackets && sequence === half.acked && isAfter(half.acked, half.next));
+
+/** Whose keys are which, the server's answer to the SYN has told. Receivers discard what is otherwise (RFC 2385 §2). */
+const mustBeAlike = (session: TcpSession, packet: Packet): boolean =>
+  (packet.tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
 
 /** Packets may still have been under way; data from the side that the RST went to means that it goes on. */
 function afterReset(session: TcpSession, packet: Packet): StreamOutcome {

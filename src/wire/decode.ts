@@ -139,6 +139,7 @@ export class Decoder {
     if (tcp.optionsStart < packet.payloadStart) {
       const optionEvent = this.#tcpOptions.read(packet.bytes, tcp.optionsStart, packet.payloadStart);
       if (optionEvent !== null) packet.events.push(optionEvent);
+      packet.isTcpSigned = this.#tcpOptions.isSigned;
     }
     if (this.#isChecksumJudged) this.#checkTransport(packet, packet.ipEnd, 'tcp.invalid_checksum');
     return null;
@@ -225,6 +226,7 @@ function clear(packet: Packet): void {
   packet.sequence = 0;
   packet.acknowledgement = 0;
   packet.window = 0;
+  packet.isTcpSigned = false;
   packet.icmpType = 0;
   packet.icmpCode = 0;
   packet.isUnreadable = false;

@@ -72,6 +72,8 @@ export class Packet {
   sequence = 0;
   acknowledgement = 0;
   window = 0;
+  /** TCP only: there is an MD5 signature or authentication option (RFC 2385, RFC 5925). */
+  isTcpSigned = false;
   /** ICMP and ICMPv6 only. */
   icmpType = 0;
   icmpCode = 0;

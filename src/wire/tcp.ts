@@ -32,7 +32,10 @@ const MIN_HEADER_BYTES = 20;
 const ALL_FLAGS = 0x3f;
 
 /** RFC 9293 §3.2, RFC 7323, RFC 2018, RFC 7413, RFC 2385, RFC 5925: kinds, and the lengths that they may have. */
-const OPTION = { end: 0, nop: 1, mss: 2, windowScale: 3, sackPermitted: 4, sack: 5, timestamps: 8 } as const;
+const OPTION = {
+  ...{ end: 0, nop: 1, mss: 2, windowScale: 3, sackPermitted: 4, sack: 5, timestamps: 8 },
+  ...{ md5Signature: 19, authentication: 29 },
+} as const;
 const MSS_BYTES = 4;
 const WINDOW_SCALE_BYTES = 3;
 const SACK_PERMITTED_BYTES = 2;
@@ -102,6 +105,8 @@ export class TcpOptions {
   hasTimestamps = false;
   timestamp = 0;
   timestampEcho = 0;
+  /** RFC 2385 or RFC 5925. */
+  isSigned = false;
 
   /**
    * Null: all is well. Else the first thing wrong; options before it were read, and those behind one that does not fit
@@ -112,6 +117,7 @@ export class TcpOptions {
     this.windowScale = -1;
     this.isSackPermitted = false;
     this.hasTimestamps = false;
+    this.isSigned = false;
     if (end - start === PADDED_TIMESTAMPS_BYTES && i32(bytes, start) === PADDED_TIMESTAMPS) {
       this.#readTimestamps(bytes, start + 2);
       return null;
@@ -158,6 +164,10 @@ export class TcpOptions {
           isLengthRight = length === TIMESTAMPS_BYTES;
           isDuplicate = this.hasTimestamps;
           if (isLengthRight && !isDuplicate) this.#readTimestamps(bytes, at);
+          break;
+        case OPTION.md5Signature:
+        case OPTION.authentication:
+          this.isSigned = true;
           break;
         default:
           break;

@@ -15,6 +15,7 @@ export interface Segment {
   data?: string | Uint8Array;
   window?: number;
   options?: readonly number[];
+  isSigned?: boolean;
   timeMs?: number;
   /** Not 0: sent by this host. */
   outInterface?: number;
@@ -60,6 +61,7 @@ export function setSegment(packet: Packet, from: Side, to: Side, segment: Segmen
   for (const initial of segment.flags ?? 'A') packet.tcpFlags |= FLAGS[initial]!;
   packet.acknowledgement = (packet.tcpFlags & 16) === 0 ? 0 : (to.isn + (segment.ack ?? 0)) >>> 0;
   packet.window = segment.window ?? 65_535;
+  packet.isTcpSigned = segment.isSigned ?? false;
   packet.timeMs = segment.timeMs ?? 1000;
   packet.outInterface = segment.outInterface ?? 0;
   packet.events.length = 0;

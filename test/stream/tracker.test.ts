@@ -440,6 +440,26 @@ describe('the end', () => {
     expect(talk.received[TO_SERVER]).toBe('abcdef');
   });
 
+  test('a signature where the handshake had none is discarded, and so is a reset with one', () => {
+    const talk = new Conversation().handshake();
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'bait', isSigned: true })).toBe('invalid');
+    expect(talk.events).toEqual(['tcp.unexpected_signature']);
+    expect(talk.fromClient({ flags: 'R', seq: 1, isSigned: true })).toBe('invalid');
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'real' })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>real');
+  });
+
+  test('where the server signs, only what is signed counts, whatever the SYN was', () => {
+    const talk = new Conversation();
+    talk.fromClient({ flags: 'S' });
+    talk.fromClient({ flags: 'S', isSigned: true });
+    talk.fromServer({ flags: 'SA', ack: 1, isSigned: true });
+    talk.fromClient({ flags: 'A', seq: 1, ack: 1, isSigned: true });
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'bait' })).toBe('invalid');
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'real', isSigned: true })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>real');
+  });
+
   test('where packets may be missed, a RST closes where the receiver is: not before the bytes that it has got', () => {
     const talk = new Conversation({ mayMissPackets: true }).handshake();
     talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abc' });

@@ -187,6 +187,16 @@ describe('TcpOptions', () => {
   });
 
   test.each([
+    ['a signature', `1312 ${'5a'.repeat(16)} 0101`, true],
+    ['an authentication', '1d04 0102', true],
+    ['none', '0101 080a 89abcdef 01234567', false],
+  ])('who signs: %s', (_name, text, isSigned) => {
+    expect(read(text)).toBeNull();
+    expect(options.isSigned).toBe(isSigned);
+    expect(decoded(buildTcp({ options: hex(text) })).isTcpSigned).toBe(isSigned);
+  });
+
+  test.each([
     ['two NOPs and SACK blocks', '0101 050a 00000001 00000002', null],
     ['a SACK without blocks', '0101 0502', null],
     ['end, then garbage', '00 ff ff ff', null],
