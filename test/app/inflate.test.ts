@@ -1,7 +1,7 @@
 import { constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteBuffer } from '../../src/app/http/byte-buffer.ts';
+import { ByteBuffer } from '../../src/app/byte-buffer.ts';
 import { Inflater } from '../../src/app/http/inflate.ts';
 
 const LIMIT_BYTES = 200_000;

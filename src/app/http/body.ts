@@ -1,4 +1,4 @@
-import { ByteBuffer } from './byte-buffer.ts';
+import { ByteBuffer } from '../byte-buffer.ts';
 import type { HttpEvent } from './events.ts';
 import { Inflater } from './inflate.ts';
 

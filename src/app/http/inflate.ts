@@ -1,4 +1,4 @@
-import type { ByteBuffer } from './byte-buffer.ts';
+import type { ByteBuffer } from '../byte-buffer.ts';
 import { Huffman, MAX_CODE_BITS, SHORT_MASK } from './huffman.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
 
 /** Bytes that only grow, up to a limit. What was read from it stays at its place. */
 export class ByteBuffer {
