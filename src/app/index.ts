@@ -3,6 +3,8 @@ import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
 import type { AppProtocol, BufferDefinition } from './protocol.ts';
+import { TLS_EVENTS } from './tls/events.ts';
+import { createTls } from './tls/tls.ts';
 
 /** Limits by protocol; what is not named has its default. */
 export interface AppOptions {
@@ -12,6 +14,7 @@ export interface AppOptions {
 /** Every application protocol, in the order in which a flow's first bytes are tried. Their buffers are always the same. */
 export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] => [
   createHttp(options.http) as AppProtocol,
+  createTls() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -22,7 +25,7 @@ export const APP_BUFFERS: readonly { readonly protocol: string; readonly definit
   APP_PROTOCOLS.flatMap(({ name, buffers }) => buffers.map((definition) => ({ protocol: name, definition })));
 
 /** What detection and the parsers may report. */
-export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([DETECTION_EVENTS, HTTP_EVENTS]);
+export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([DETECTION_EVENTS, HTTP_EVENTS, TLS_EVENTS]);
 
 const BUFFERS: ReadonlyMap<string, BufferDefinition> = indexBuffers(APP_PROTOCOLS);
 

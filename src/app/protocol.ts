@@ -24,6 +24,10 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly direction: Direction | null;
   /** The stage in which it is there. A buffer of the stage `body` grows until the message is complete. */
   readonly stage: Stage;
+  /** Rules compare it without regard to case, whatever they say: hashes and numbers in hexadecimal. */
+  readonly isCaseless?: boolean;
+  /** No keyword of its own leads into it: other keywords compare what it holds. */
+  readonly isInternal?: boolean;
   /**
    * The n-th such buffer in this direction, null behind the last one or where there is none.
    * Borrowed until the parser's next call. A growing buffer keeps its beginning: it only gets longer.

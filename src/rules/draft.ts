@@ -142,6 +142,7 @@ export class RuleDraft {
   }
 
   addContent(content: ContentDraft): void {
+    if (this.#sticky?.definition.isCaseless === true) content.isCaseless = true;
     this.addStep(content);
     this.lastContent = content;
   }

@@ -1,3 +1,4 @@
+import { latin1 } from '../../src/base/bytes.ts';
 import type { Packet } from '../../src/wire/packet.ts';
 import type { Traffic } from './support.ts';
 
@@ -48,6 +49,12 @@ function echo(protocol: number, icmpType: number, fields: readonly number[]): Pa
 }
 
 const tcp = (fields: Partial<Packet>): Partial<Packet> => ({ ipVersion: 4, protocol: 6, ...fields });
+/** The dates of a certificate, as `tls.cert_validity` holds them. */
+function validity(notBefore: string, notAfter: string, packetTime = '2024-01-01T00:00:00Z'): Traffic {
+  const dates = new Uint8Array(Float64Array.of(Date.parse(notBefore), Date.parse(notAfter)).buffer);
+  return { buffers: { 'tls.cert_validity': latin1(dates) }, packet: { timeMs: Date.parse(packetTime) } };
+}
+
 const oldModifier = (name: string, buffer: string): [string, TrafficCase[]] => [
   name,
   [
@@ -504,6 +511,164 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   oldModifier('http_server_body', 'http.response_body'),
   oldModifier('http_stat_code', 'http.stat_code'),
   oldModifier('http_stat_msg', 'http.stat_msg'),
+  [
+    'tls.version',
+    [
+      {
+        options: 'tls.version:1.2;',
+        matches: inBuffer('tls.version', '\x03\x03'),
+        misses: inBuffer('tls.version', '\x03\x01'),
+      },
+      {
+        options: 'tls.version:"1.3";',
+        matches: inBuffer('tls.version', '\x03\x04', '\x7f\x1c'),
+        misses: inBuffer('tls.version', '\x03\x03'),
+      },
+      {
+        options: 'tls.version:0x7f1c;',
+        matches: inBuffer('tls.version', '\x7f\x1c'),
+        misses: inBuffer('tls.version', '\x03\x04'),
+      },
+    ],
+  ],
+  [
+    'ssl_version',
+    [
+      {
+        options: 'ssl_version:sslv2,TLS1.3;',
+        matches: inBuffer('tls.version', '\x00\x02', '\x7f\x1c', '\x03\x04'),
+        misses: inBuffer('tls.version', '\x03\x03'),
+      },
+      {
+        options: 'ssl_version:!tls1.0,!sslv3;',
+        matches: inBuffer('tls.version', '\x03\x03'),
+        misses: inBuffer('tls.version', '\x03\x00', '\x03\x01'),
+      },
+    ],
+  ],
+  [
+    'ssl_state',
+    [
+      {
+        options: 'ssl_state:server_hello|server_keyx;',
+        matches: inBuffer('ssl_state', '\x02', '\x02\x04'),
+        misses: inBuffer('ssl_state', '', '\x01', '\x03'),
+      },
+      {
+        options: 'ssl_state:!server_hello;',
+        matches: inBuffer('ssl_state', '\x01', '\x02\x04'),
+        misses: inBuffer('ssl_state', '', '\x02'),
+      },
+    ],
+  ],
+  [
+    'tls.subject',
+    [
+      {
+        options: 'tls.subject:"O=a, CN=b";',
+        matches: inBuffer('tls.cert_subject', 'C=x, O=a, CN=b'),
+        misses: inBuffer('tls.cert_subject', 'O=A, CN=b'),
+      },
+      {
+        options: 'tls.subject:!"CN=b";',
+        matches: inBuffer('tls.cert_subject', 'CN=a'),
+        misses: inBuffer('tls.cert_subject', 'CN=b'),
+      },
+    ],
+  ],
+  [
+    'tls.issuerdn',
+    [
+      {
+        options: 'tls.issuerdn:"CN=b";',
+        matches: inBuffer('tls.cert_issuer', 'CN=b'),
+        misses: inBuffer('tls.cert_issuer', 'CN=a'),
+      },
+    ],
+  ],
+  [
+    'tls.fingerprint',
+    [
+      {
+        options: 'tls.fingerprint:"0A:1b";',
+        matches: inBuffer('tls.cert_fingerprint', '0a:1b'),
+        misses: inBuffer('tls.cert_fingerprint', '0a:1b:2c', '11:0a:1b'),
+      },
+    ],
+  ],
+  [
+    'tls.cert_chain_len',
+    [
+      {
+        options: 'tls.cert_chain_len:>2;',
+        matches: inBuffer('tls.cert_chain_len', '\x00\x03'),
+        misses: inBuffer('tls.cert_chain_len', '\x00\x02'),
+      },
+    ],
+  ],
+  [
+    'tls_cert_notbefore',
+    [
+      {
+        options: 'tls_cert_notbefore:<2024-05;',
+        matches: [validity('2024-04-30T23:59:59Z', '2030-01-01')],
+        misses: [validity('2024-05-01T00:00:00Z', '2030-01-01')],
+      },
+      {
+        options: 'tls_cert_notbefore:2024-05-01 10:30;',
+        matches: [validity('2024-05-01T10:30:00Z', '2030-01-01')],
+        misses: [validity('2024-05-01T10:30:01Z', '2030-01-01')],
+      },
+    ],
+  ],
+  [
+    'tls_cert_notafter',
+    [
+      {
+        options: 'tls_cert_notafter:>2024-05-01T10;',
+        matches: [validity('2020-01-01', '2024-05-01T10:00:01Z')],
+        misses: [validity('2020-01-01', '2024-05-01T10:00:00Z')],
+      },
+      {
+        options: 'tls_cert_notafter:2024<>2025;',
+        matches: [validity('2020-01-01', '2024-01-01T00:00:01Z')],
+        misses: [validity('2020-01-01', '2024-01-01'), validity('2020-01-01', '2025-01-01')],
+      },
+    ],
+  ],
+  [
+    'tls_cert_expired',
+    [
+      {
+        options: 'tls_cert_expired;',
+        matches: [validity('2020-01-01', '2023-12-31T23:59:59Z')],
+        misses: [validity('2020-01-01', '2024-01-01'), validity('2025-01-01', '2030-01-01')],
+      },
+    ],
+  ],
+  [
+    'tls_cert_valid',
+    [
+      {
+        options: 'tls_cert_valid;',
+        matches: [validity('2020-01-01', '2024-01-01'), validity('2024-01-01', '2030-01-01')],
+        misses: [validity('2020-01-01', '2023-12-31T23:59:59Z'), validity('2025-01-01', '2030-01-01')],
+      },
+    ],
+  ],
+  sticky('tls.cert_subject', 'tls.cert_subject'),
+  sticky('tls.cert_issuer', 'tls.cert_issuer'),
+  sticky('tls.certs', 'tls.certs'),
+  [
+    'tls.cert_fingerprint',
+    [
+      {
+        options: 'tls.cert_fingerprint; content:"0A:1B";',
+        matches: inBuffer('tls.cert_fingerprint', '0a:1b'),
+        misses: inBuffer('tls.cert_fingerprint', '0a1b'),
+      },
+    ],
+  ],
   sticky('http.uri', 'http.uri'),
   sticky('http.uri.raw', 'http.uri.raw'),
   sticky('http.header', 'http.header'),

@@ -81,6 +81,7 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, Partial<Rule>]
     [['metadata:a 1, b two words,a 3, lonely; metadata:b 4;', { metadata: { a: ['1', '3'], b: ['two words', '4'] } }]],
   ],
   ['app-layer-event', [['app-layer-event:http.request_bare_cr;', { appEvents: ['http.request_bare_cr'] }]]],
+  ['tls.store', [['tls.store;', { protocol: { app: 'tls', ipProtocols: [6], name: 'tcp', scope: 'any' } }]]],
   ['target', [['target:dest_ip;', { target: 'dest_ip' }]]],
   [
     'noalert',

@@ -37,7 +37,19 @@ export const TEST_BUFFERS = [
   buffer('http.stat_msg', TO_CLIENT),
   buffer('file.data', null, ['file_data'], 2),
   { protocol: 'dns', definition: { ...buffer('dns.query', null, ['dns_query']).definition } },
+  tlsBuffer('tls.cert_subject'),
+  tlsBuffer('tls.cert_issuer'),
+  tlsBuffer('tls.cert_fingerprint', { isCaseless: true }),
+  tlsBuffer('tls.certs'),
+  tlsBuffer('tls.version', { isInternal: true }),
+  tlsBuffer('ssl_state', { isInternal: true }),
+  tlsBuffer('tls.cert_chain_len', { isInternal: true }),
+  tlsBuffer('tls.cert_validity', { isInternal: true }),
 ];
+
+function tlsBuffer(name: string, traits: Partial<BufferDefinition<Transaction>> = {}) {
+  return { protocol: 'tls', definition: { ...buffer(name, null).definition, ...traits } };
+}
 
 /** 192.0.2.1 has 10 in it, its neighbours 90. */
 const TEST_REPUTATION = readReputation({ file: '', text: '1,CnC,Command and control\n' }, [

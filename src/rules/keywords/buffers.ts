@@ -68,6 +68,7 @@ export const bufferKeywords = [...modifierKeywords, pktData, urilen];
 export function stickyBufferKeywords(buffers: readonly BufferChoice[], taken: ReadonlySet<string>): Keyword[] {
   const keywords = new Map<string, Keyword>();
   for (const { definition } of buffers) {
+    if (definition.isInternal === true) continue;
     const aliases = (definition.aliases ?? []).filter((alias) => !taken.has(alias));
     for (const name of [definition.name, ...aliases]) {
       if (keywords.has(name)) continue;

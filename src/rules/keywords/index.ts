@@ -12,6 +12,7 @@ import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
 import { tcpKeywords } from './tcp.ts';
+import { tlsKeywords } from './tls.ts';
 
 export interface KeywordFamily {
   readonly title: string;
@@ -30,6 +31,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Reputation', keywords: reputationKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
+  { title: 'TLS', keywords: tlsKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
 ];

@@ -1,0 +1,82 @@
+import { type AppProtocol, type AppSink, STAGE, type Stage, type Transaction } from '../../src/app/protocol.ts';
+import { latin1 } from '../../src/base/bytes.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { channel } from './support.ts';
+
+/** Bytes that one side sends. */
+export interface Piece {
+  readonly direction: Direction;
+  readonly bytes: Uint8Array;
+}
+
+/** What a parser says of a connection. */
+export interface Trace {
+  /** In order, whatever pieces the bytes came in: `id client head`, `id server complete`, `id client ! event`. */
+  readonly lines: string[];
+  /** `id client buffer#n` to its content when that direction was complete; one character per byte. */
+  readonly buffers: ReadonlyMap<string, string>;
+  /** EVE's context of each transaction at its last stage. */
+  readonly described: ReadonlyMap<number, Record<string, unknown>>;
+  readonly isDone: boolean;
+}
+
+/** Plays the pieces into a parser of its own. The bytes are overwritten after each call, since they are only lent. */
+export function trace(protocol: AppProtocol, pieces: readonly Piece[], gapBehind = -1, serverPort = 4000): Trace {
+  const sink = new Recorder(protocol);
+  const parser = protocol.open(sink, channel('tcp', serverPort));
+  for (const [index, { direction, bytes }] of pieces.entries()) {
+    if (index === gapBehind) parser.gap(direction, bytes.length);
+    else if (parser.isDone !== true) {
+      const lent = new Uint8Array(bytes.length + 8).fill(0x16);
+      lent.set(bytes, 4);
+      parser.consume(direction, lent, 4, 4 + bytes.length);
+      lent.fill(0x58);
+    }
+  }
+  const isDone = parser.isDone === true;
+  parser.end(TO_SERVER);
+  parser.end(TO_CLIENT);
+  return { lines: sink.lines, buffers: sink.buffers, described: sink.described, isDone };
+}
+
+/** The same bytes in pieces of at most this many. */
+export const cut = (pieces: readonly Piece[], pieceBytes: number): Piece[] =>
+  pieces.flatMap(({ direction, bytes }) =>
+    Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, i) => ({
+      direction,
+      bytes: bytes.subarray(i * pieceBytes, (i + 1) * pieceBytes),
+    })),
+  );
+
+class Recorder implements AppSink {
+  readonly lines: string[] = [];
+  readonly buffers = new Map<string, string>();
+  readonly described = new Map<number, Record<string, unknown>>();
+  readonly #protocol: AppProtocol;
+
+  constructor(protocol: AppProtocol) {
+    this.#protocol = protocol;
+  }
+
+  onProgress(transaction: Transaction, direction: Direction, stage: Stage): void {
+    this.described.set(transaction.id, this.#protocol.describe(transaction));
+    // How often a body grows depends on the pieces.
+    if (stage === STAGE.body) return;
+    const who = `${transaction.id} ${sideOf(direction)}`;
+    this.lines.push(`${who} ${stage === STAGE.head ? 'head' : 'complete'}`);
+    if (stage !== STAGE.complete) return;
+    for (const { name, direction: only, read } of this.#protocol.buffers) {
+      for (let nth = 0; only === null || only === direction; nth++) {
+        const bytes = read(transaction, direction, nth);
+        if (bytes === null) break;
+        this.buffers.set(`${who} ${name}${nth === 0 ? '' : `#${nth}`}`, latin1(bytes));
+      }
+    }
+  }
+
+  onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
+    this.lines.push(`${transaction?.id ?? '-'} ${sideOf(direction)} ! ${event}`);
+  }
+}
+
+const sideOf = (direction: Direction): string => (direction === TO_SERVER ? 'client' : 'server');
