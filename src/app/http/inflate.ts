@@ -1,4 +1,15 @@
+import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { ByteBuffer } from '../byte-buffer.ts';
+import {
+  CODE_LENGTH_ORDER,
+  DISTANCE_BASE,
+  DISTANCE_EXTRA_BITS,
+  FIXED_DISTANCES,
+  FIXED_LITERALS,
+  LENGTH_BASE,
+  LENGTH_EXTRA_BITS,
+  MAX_LENGTHS,
+} from './deflate-tables.ts';
 import { Huffman, MAX_CODE_BITS, SHORT_MASK } from './huffman.ts';
 
 /**
@@ -22,7 +33,7 @@ export class Inflater {
   #flags = 0;
   #skip = 0;
   #isFinal = false;
-  #lengths = EMPTY_LENGTHS;
+  #lengths = EMPTY_BYTES;
   #lengthCount = 0;
   #literalCount = 0;
   #distanceCount = 0;
@@ -33,7 +44,7 @@ export class Inflater {
   #symbol = 0;
   #copyBytes = 0;
 
-  #input: Uint8Array = this.#lengths;
+  #input: Uint8Array = EMPTY_BYTES;
   #at = 0;
   #end = 0;
 
@@ -54,7 +65,7 @@ export class Inflater {
       // Each step does one part of the format and says whether there was enough input for it.
     }
     this.#writtenBytes += this.#at - start;
-    this.#input = EMPTY_LENGTHS;
+    this.#input = EMPTY_BYTES;
   }
 
   #step(): boolean {
@@ -384,28 +395,3 @@ const STATE = {
 
 const MORE = -1;
 const CORRUPT = -2;
-
-// RFC 1951 §3.2.5 to §3.2.7.
-const MAX_LENGTHS = 286 + 30;
-const EMPTY_LENGTHS = new Uint8Array(0);
-const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-const LENGTH_EXTRA_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-const LENGTH_BASE = [...runs(3, LENGTH_EXTRA_BITS.slice(0, 28)), 258];
-const DISTANCE_EXTRA_BITS = Array.from({ length: 30 }, (_, symbol) => Math.max(0, (symbol >> 1) - 1));
-const DISTANCE_BASE = runs(1, DISTANCE_EXTRA_BITS);
-const FIXED_LITERALS = new Huffman(
-  Uint8Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8)),
-  0,
-  288,
-);
-const FIXED_DISTANCES = new Huffman(new Uint8Array(30).fill(5), 0, 30);
-
-/** The first value of each symbol when a symbol with n extra bits covers 2^n values. */
-function runs(start: number, extraBits: readonly number[]): number[] {
-  let next = start;
-  return extraBits.map((bits) => {
-    const base = next;
-    next += 1 << bits;
-    return base;
-  });
-}
