@@ -1,19 +1,20 @@
-import { fromLatin1 } from '../../base/bytes.ts';
+import { fromLatin1, LOWER_CASE } from '../../base/bytes.ts';
 
 /** A field name to look for. */
 export interface FieldName {
-  readonly hash: number;
+  readonly mark: number;
   /** Lower case. */
   readonly bytes: Uint8Array;
 }
 
 export function fieldName(name: string): FieldName {
   const bytes = fromLatin1(name.toLowerCase());
-  let hash = HASH_START;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, HASH_FACTOR);
-  return { hash, bytes };
+  return { mark: nameMark(bytes, 0, bytes.length), bytes };
 }
 
-/** FNV-1a over the name in lower case. */
-export const HASH_START = 0x811c9dc5 | 0;
-export const HASH_FACTOR = 0x01000193;
+/**
+ * Names with other marks are other names: length, first and last character in lower case. Cheaper than a hash of all
+ * characters. There is at least one.
+ */
+export const nameMark = (bytes: Uint8Array, start: number, end: number): number =>
+  ((end - start) << 16) | (LOWER_CASE[bytes[start]!]! << 8) | LOWER_CASE[bytes[end - 1]!]!;

@@ -26,9 +26,6 @@ export class FieldTable {
   nameEnd(field: number): number {
     return this.#fields[field * COLUMNS + NAME_END]!;
   }
-  hash(field: number): number {
-    return this.#fields[field * COLUMNS + HASH]!;
-  }
   isFolded(field: number): boolean {
     return this.#fields[field * COLUMNS + IS_FOLDED] === 1;
   }
@@ -36,11 +33,8 @@ export class FieldTable {
   /** The first field of this name at or behind `from`, -1 without one. */
   find(name: FieldName, from = 0): number {
     const fields = this.#fields;
-    const { length } = name.bytes;
     for (let field = from; field < this.fieldCount; field++) {
-      const row = field * COLUMNS;
-      if (fields[row + HASH] !== name.hash || fields[row + NAME_END]! - fields[row + NAME_START]! !== length) continue;
-      if (this.#isNamed(fields[row + NAME_START]!, name.bytes)) return field;
+      if (fields[field * COLUMNS + MARK] === name.mark && this.isNamed(field, name)) return field;
     }
     return -1;
   }
@@ -48,9 +42,10 @@ export class FieldTable {
   isNamed(field: number, name: FieldName): boolean {
     const row = field * COLUMNS;
     const start = this.#fields[row + NAME_START]!;
-    if (this.#fields[row + HASH] !== name.hash || this.#fields[row + NAME_END]! - start !== name.bytes.length)
-      return false;
-    return this.#isNamed(start, name.bytes);
+    const { bytes } = name;
+    if (this.#fields[row + NAME_END]! - start !== bytes.length) return false;
+    for (let i = 0; i < bytes.length; i++) if (LOWER_CASE[this.bytes[start + i]!] !== bytes[i]) return false;
+    return true;
   }
 
   /** Whether any name is there twice. */
@@ -98,7 +93,7 @@ export class FieldTable {
 
   #areSameName(a: number, b: number): boolean {
     const fields = this.#fields;
-    if (fields[a * COLUMNS + HASH] !== fields[b * COLUMNS + HASH]) return false;
+    if (fields[a * COLUMNS + MARK] !== fields[b * COLUMNS + MARK]) return false;
     const length = fields[a * COLUMNS + NAME_END]! - fields[a * COLUMNS + NAME_START]!;
     if (fields[b * COLUMNS + NAME_END]! - fields[b * COLUMNS + NAME_START]! !== length) return false;
     const aStart = fields[a * COLUMNS + NAME_START]!;
@@ -183,13 +178,8 @@ export class FieldTable {
     return joined;
   }
 
-  #isNamed(start: number, name: Uint8Array): boolean {
-    for (let i = 0; i < name.length; i++) if (LOWER_CASE[this.bytes[start + i]!] !== name[i]) return false;
-    return true;
-  }
-
-  /** A field's name and value, and the hash of the name in lower case. */
-  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, hash: number): void {
+  /** A field by the offsets of its name and value. `mark`: of the name, or 0 where that is empty. */
+  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, mark: number): void {
     let fields = this.#fields;
     const row = this.fieldCount++ * COLUMNS;
     if (row === fields.length) {
@@ -201,7 +191,7 @@ export class FieldTable {
     fields[row + NAME_END] = nameEnd;
     fields[row + VALUE_START] = valueStart;
     fields[row + VALUE_END] = valueEnd;
-    fields[row + HASH] = hash;
+    fields[row + MARK] = mark;
     fields[row + IS_FOLDED] = 0;
   }
 
@@ -226,7 +216,7 @@ const NAME_START = 0;
 const NAME_END = 1;
 const VALUE_START = 2;
 const VALUE_END = 3;
-const HASH = 4;
+const MARK = 4;
 const IS_FOLDED = 5;
 const NEXT = 6;
 const IS_REPEAT = 7;

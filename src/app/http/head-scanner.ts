@@ -116,7 +116,7 @@ export class HeadScanner {
 }
 
 /** " HTTP/1.x" before a line end at `lf`, all of it behind `start`. False where it is not sure. */
-function endsInVersion(bytes: Uint8Array, start: number, lf: number): boolean {
+export function endsInVersion(bytes: Uint8Array, start: number, lf: number): boolean {
   const end = bytes[lf - 1] === CR ? lf - 1 : lf;
   const at = end - 9;
   return (

@@ -1,6 +1,6 @@
-import { EMPTY_BYTES, LOWER_CASE } from '../../base/bytes.ts';
+import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { COLON, CR, IS_TOKEN, isBlank, LF, NUL, SPACE } from './chars.ts';
-import { HASH_FACTOR, HASH_START } from './field-name.ts';
+import { nameMark } from './field-name.ts';
 import { FieldTable } from './field-table.ts';
 
 /** What is wrong with the lines of a head; a set of bits. */
@@ -26,6 +26,8 @@ export class Head extends FieldTable {
   /** End of the start line without its line end; the fields begin at `fieldsStart`. */
   lineEnd = 0;
   fieldsStart = 0;
+  /** Start line and fields are known already, and have no fault: see `takeWholeHead`. */
+  isParsed = false;
   /** Every field line is `name: value` with one space and CRLF, so that the normalised form is the raw one. */
   isCanonical = true;
   #sent: Uint8Array | null = null;
@@ -41,6 +43,7 @@ export class Head extends FieldTable {
     this.length = 0;
     this.lineEnd = 0;
     this.fieldsStart = 0;
+    this.isParsed = false;
     this.isCanonical = true;
     this.#workBytes = 0;
     this.#sent = null;
@@ -134,9 +137,8 @@ export class Head extends FieldTable {
       const lineStart = at;
       let colonAt = -1;
       let nulAt = -1;
-      let hash = HASH_START;
       let isToken = 1;
-      // The name: up to the colon, hashed in lower case.
+      // The name: up to the colon.
       for (; at < length; at++) {
         const byte = bytes[at]!;
         if (byte === COLON) {
@@ -146,7 +148,6 @@ export class Head extends FieldTable {
         if (byte === LF) break;
         if (byte === NUL && nulAt < 0) nulAt = at;
         isToken &= IS_TOKEN[byte]!;
-        hash = Math.imul(hash ^ LOWER_CASE[byte]!, HASH_FACTOR);
       }
       let crCount = 0;
       for (; at < length; at++) {
@@ -189,12 +190,8 @@ export class Head extends FieldTable {
       if (isToken === 0 || nameEnd === lineStart) {
         while (nameEnd > lineStart && isBlank(bytes[nameEnd - 1]!)) nameEnd--;
         if (nameEnd < colonAt) faults |= LINE_FAULT.spaceBeforeColon;
-        hash = HASH_START;
         isToken = nameEnd > lineStart ? 1 : 0;
-        for (let i = lineStart; i < nameEnd; i++) {
-          isToken &= IS_TOKEN[bytes[i]!]!;
-          hash = Math.imul(hash ^ LOWER_CASE[bytes[i]!]!, HASH_FACTOR);
-        }
+        for (let i = lineStart; i < nameEnd; i++) isToken &= IS_TOKEN[bytes[i]!]!;
         if (isToken === 0) faults |= LINE_FAULT.invalidName;
       }
       let valueStart = colonAt + 1;
@@ -203,7 +200,8 @@ export class Head extends FieldTable {
       while (valueStart < valueEnd && isBlank(bytes[valueStart]!)) valueStart++;
       while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
       isCanonical &&= valueStart === colonAt + 2 && bytes[colonAt + 1] === SPACE && valueEnd === rawEnd;
-      this.add(lineStart, nameEnd, valueStart, valueEnd, hash);
+      const mark = nameEnd > lineStart ? nameMark(bytes, lineStart, nameEnd) : 0;
+      this.add(lineStart, nameEnd, valueStart, valueEnd, mark);
     }
     // The head ended without its empty line, or there is something behind it: a trailer.
     if (faults !== 0 || at !== length || from !== this.fieldsStart) isCanonical = false;

@@ -11,6 +11,7 @@ import { type Exchange, MessageReader, READ } from './message-reader.ts';
 import { TARGET_FAULT_EVENTS, targetFaults } from './target-checks.ts';
 import { parseVersion } from './transaction.ts';
 import { splitTarget, targetParts } from './uri.ts';
+import { takeWholeHead } from './whole-head.ts';
 
 /** Reads what the client sends. */
 export class RequestReader extends MessageReader {
@@ -40,6 +41,12 @@ export class RequestReader extends MessageReader {
       }
       this.begin();
       this.state = READ.head;
+      const { maxHeadBytes, maxFields } = this.exchange.options;
+      const headEnd = takeWholeHead(this.head!, bytes, at, end, maxHeadBytes, maxFields, true);
+      if (headEnd >= 0) {
+        this.#finishHead(this.head!);
+        return headEnd;
+      }
     }
     const head = this.head!;
     switch (this.scanner.scan(bytes, at, end, head, this.exchange.options.maxHeadBytes, true)) {
@@ -79,14 +86,14 @@ export class RequestReader extends MessageReader {
   }
 
   #parseLine(head: Head): void {
-    const faults = head.parseStartLine(false);
+    const faults = head.isParsed ? 0 : head.parseStartLine(false);
     if (faults !== 0) this.raiseLineFaults(faults);
     parseRequestLine(head, this.tx!, this.raise);
   }
 
   #finishHead(head: Head): void {
     const tx = this.tx!;
-    if (head.fieldsStart === 0) this.#parseLine(head);
+    if (head.isParsed || head.fieldsStart === 0) this.#parseLine(head);
     if (tx.request.version === 20 && tx.hasMethod('PRI')) {
       this.exchange.report(tx, TO_SERVER, STAGE.head);
       this.exchange.tunnel(tx, 'http.http2_preface');
@@ -115,7 +122,7 @@ export class RequestReader extends MessageReader {
 
   #parseFields(head: Head): void {
     const tx = this.tx!;
-    const faults = head.parseFields(head.fieldsStart, true, this.exchange.options.maxFields);
+    const faults = head.isParsed ? 0 : head.parseFields(head.fieldsStart, true, this.exchange.options.maxFields);
     if (faults !== 0) this.raiseLineFaults(faults);
     tx.request.hasFields = true;
     this.#checkTarget(head);

@@ -9,6 +9,7 @@ import { makeLenient, ODD_FAULTS } from './lenient-head.ts';
 import { parseStatusLine } from './lines.ts';
 import { type Exchange, MessageReader, READ } from './message-reader.ts';
 import { startsWithHttp } from './transaction.ts';
+import { takeWholeHead } from './whole-head.ts';
 
 /** Reads what the server sends. */
 export class ResponseReader extends MessageReader {
@@ -34,6 +35,14 @@ export class ResponseReader extends MessageReader {
       const isFound = this.#findStart(bytes, at, end);
       at = this.#at;
       if (!isFound) return at;
+      if (this.head!.length === 0) {
+        const { maxHeadBytes, maxFields } = this.exchange.options;
+        const headEnd = takeWholeHead(this.head!, bytes, at, end, maxHeadBytes, maxFields, false);
+        if (headEnd >= 0) {
+          this.#finishHead(this.head!);
+          return headEnd;
+        }
+      }
     }
     const head = this.head!;
     switch (this.scanner.scan(bytes, at, end, head, this.exchange.options.maxHeadBytes, false)) {
@@ -121,6 +130,11 @@ export class ResponseReader extends MessageReader {
   }
 
   #parse(head: Head): void {
+    if (head.isParsed) {
+      parseStatusLine(head, this.tx!, this.raise);
+      this.message.hasFields = true;
+      return;
+    }
     const { maxFields } = this.exchange.options;
     let faults = head.parseStartLine(true);
     parseStatusLine(head, this.tx!, this.raise);
