@@ -11,7 +11,7 @@ import type { FlowContext } from './detect/header.ts';
 import type { Ruleset } from './detect/ruleset.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
-import { FLOW_FLAG, FlowTable, LOOKUP } from './flow/table.ts';
+import { FLOW_FLAG, type FlowEndReason, FlowTable, LOOKUP } from './flow/table.ts';
 import type { EventSink, FlowFacts } from './output/event.ts';
 import { REPORT_COUNTERS, Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
@@ -89,6 +89,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
   /** With this packet, a direction of its flow came to its end. */
   #hasEnded = false;
+  /** For so long a handshake that was forgotten may go on. */
+  readonly #handshakeTimeMs: number;
   #nextExpiryMs = Number.NEGATIVE_INFINITY;
 
   readonly #at: Record<
@@ -110,12 +112,13 @@ export class Pipeline implements StreamConsumer, AppSink {
       accepted: this.counters.index('ips.accepted'),
       blocked: this.counters.index('ips.blocked'),
     };
-    this.#flows = new FlowTable(options.seed, (flow) => this.#forget(flow), {
+    this.#flows = new FlowTable(options.seed, (flow, reason) => this.#forget(flow, reason), {
       ...config.flow,
       timeouts: config.timeouts,
       worker: options.worker ?? 0,
       ...(options.flowCounts !== undefined && { counts: options.flowCounts }),
     });
+    this.#handshakeTimeMs = config.timeouts.tcpNewMs;
     this.#streams = new TcpTracker(this.#flows, this, {
       maxOutOfOrderBytes: config.stream.maxOutOfOrderBytes,
       maxTotalBytes: config.stream.memoryBytes,
@@ -161,7 +164,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       const known = packet.events.length;
       const seen = this.#flows.lookup(packet);
       if (seen === LOOKUP.new) this.#countFlow();
-      else if (seen === LOOKUP.full) this.#weighEvents(known);
+      if (packet.events.length > known) this.#weighEvents(known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket();
     }
@@ -357,10 +360,17 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.forgetStreams(flow);
   }
 
-  #forget(flow: FlowSlot): void {
+  #forget(flow: FlowSlot, reason: FlowEndReason): void {
+    if (reason === 'recycled' && this.#flows.protocol(flow) === IP_PROTOCOL.tcp) this.#pickUpRecycled();
     this.#streams.end(flow);
     this.#apps.release(flow);
     this.#detector.release(flow);
+  }
+
+  /** In a flood, handshakes are forgotten before they are complete: those connections are picked up where they are. */
+  #pickUpRecycled(): void {
+    const untilMs = this.#packet.timeMs + this.#handshakeTimeMs;
+    if (this.#streams.midstreamUntilMs < untilMs) this.#streams.midstreamUntilMs = untilMs;
   }
 
   #weighEvents(from: number): void {

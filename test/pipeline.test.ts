@@ -66,6 +66,42 @@ describe('rules', () => {
   });
 });
 
+describe('a flood of handshakes', () => {
+  const config = { flow: { maxTcpFlows: 8 } };
+  const syn = (port: number) => conversation([], { clientPort: port })[0]!;
+
+  test('keeps no new client out, and hides no attack', () => {
+    const player = new Player({ rules: RULE, mode: 'prevent', config, stepMs: 100 });
+    const client = conversation([request('/attack')]);
+    const flood = (first: number) => {
+      for (let port = first; port < first + 12; port++) expect(player.send(syn(port))).toBe(true);
+    };
+    flood(1000);
+    expect(player.send(client[0]!)).toBe(true);
+    // Long enough to push the handshake out.
+    flood(2000);
+    expect(player.send(client[1]!)).toBe(true);
+    flood(3000);
+    expect(player.send(client[2]!)).toBe(true);
+    expect(player.send(client[3]!)).toBe(false);
+    expect(player.played.blockedAlerts).toEqual([1]);
+    expect(player.played.anomalies).toContainEqual({ type: 'stream', event: 'flow.recycled', isBlocked: false });
+  });
+
+  test('takes no place of an established connection', () => {
+    const player = new Player({ config, stepMs: 100 });
+    for (let port = 1; port <= 8; port++) {
+      const shaken = conversation([], { clientPort: port }).slice(0, 3);
+      expect(shaken.map((packet) => player.send(packet))).toEqual([true, true, true]);
+    }
+    for (let port = 1000; port < 1020; port++) expect(player.send(syn(port))).toBe(false);
+    expect(new Set(player.played.dropReasons)).toEqual(new Set(['flow.tcp_limit']));
+    expect(conversation([request('/page')], { clientPort: 5 }).map((packet) => player.send(packet))).not.toContain(
+      false,
+    );
+  });
+});
+
 describe('reject rules', () => {
   const rules = RULE.replace('drop', 'reject');
   const packets = conversation([request('/attack'), RESPONSE]);

@@ -48,6 +48,9 @@ export interface Config {
     readonly maxOtherFlows: number;
     /** Null: only `maxTcpFlows` bounds them. */
     readonly maxHalfOpenFlows: number | null;
+    /** Null: no limit. */
+    readonly maxFlowsPerSource: number | null;
+    readonly maxHalfOpenPerSource: number | null;
   };
   readonly timeouts: FlowTimeouts;
   readonly stream: {
@@ -110,7 +113,7 @@ const SECOND_MS = 1000;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const { maxTcpFlows, maxUdpFlows, maxOtherFlows, maxHalfOpenFlows, timeouts } = DEFAULT_FLOW_TABLE_OPTIONS;
+const { timeouts, worker: _, ...caps } = DEFAULT_FLOW_TABLE_OPTIONS;
 
 /** Every default, once. `docs/vpatch.example.yaml` shows them, and a test compares the two. */
 export const DEFAULTS: Config = freeze({
@@ -125,7 +128,7 @@ export const DEFAULTS: Config = freeze({
   },
   variables: DEFAULT_VARIABLES,
   checks: { policy: 'drop', actions: {}, exceptions: [] },
-  flow: { maxTcpFlows, maxUdpFlows, maxOtherFlows, maxHalfOpenFlows },
+  flow: caps,
   timeouts,
   stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: 8 * MIB, depthBytes: MIB, midstream: false },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },

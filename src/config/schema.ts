@@ -208,6 +208,8 @@ export const configSchema: z.ZodType<Overrides> = section({
       'max-udp': key('maxUdpFlows', whole(1, MAX_FLOWS)),
       'max-other': key('maxOtherFlows', whole(1, MAX_FLOWS)),
       'max-half-open': key('maxHalfOpenFlows', wholeOr('none', 1, MAX_FLOWS)),
+      'max-per-source': key('maxFlowsPerSource', wholeOr('none', 1, MAX_FLOWS)),
+      'max-half-open-per-source': key('maxHalfOpenPerSource', wholeOr('none', 1, MAX_FLOWS)),
     }),
   ),
   timeouts: key(

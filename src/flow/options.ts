@@ -8,6 +8,9 @@ export interface FlowTableOptions {
   readonly maxOtherFlows: number;
   /** TCP flows whose handshake is not complete; null is no limit of their own. */
   readonly maxHalfOpenFlows: number | null;
+  /** Flows that one source may have begun, and of these half-open ones; null is no limit. */
+  readonly maxFlowsPerSource: number | null;
+  readonly maxHalfOpenPerSource: number | null;
   readonly timeouts: FlowTimeouts;
   readonly counts: FlowCounts;
   /** 0 to 255: keeps the flow ids of several workers apart. */
@@ -21,6 +24,9 @@ export const DEFAULT_FLOW_TABLE_OPTIONS = {
   maxOtherFlows: 10_000,
   // Off: limits of this kind hurt users of other products more than attackers did.
   maxHalfOpenFlows: null,
+  // Off: behind one address may be a whole company.
+  maxFlowsPerSource: null,
+  maxHalfOpenPerSource: null,
   timeouts: DEFAULT_FLOW_TIMEOUTS,
   worker: 0,
 } as const;

@@ -4,9 +4,18 @@ import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
 import { FlowIndex } from './flow-index.ts';
 import { isV6Tag, protocolOf, vlanIdOf } from './key.ts';
+import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
 import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions } from './options.ts';
 import type { FlowSlot } from './slot.ts';
-import { IdleLists, TIMEOUT_CLASS, TIMEOUT_CLASSES, type TimeoutClass, timeoutsByClass } from './timeouts.ts';
+import { SourceCounts } from './source-counts.ts';
+import {
+  firstClass,
+  IdleLists,
+  TIMEOUT_CLASS,
+  TIMEOUT_CLASSES,
+  type TimeoutClass,
+  timeoutsByClass,
+} from './timeouts.ts';
 
 /** What `lookup` found. */
 export const LOOKUP = {
@@ -34,10 +43,10 @@ export const FLOW_FLAG = {
 } as const;
 
 /**
- * `timeout`: idle for too long. `evicted`: it was over and made room for another. `reused`: a new connection took its
- * place. `forced`: somebody released it.
+ * `timeout`: idle for too long. `evicted`: it was over and made room for another. `recycled`: it was not over, and made
+ * room all the same. `reused`: a new connection took its place. `forced`: somebody released it.
  */
-export type FlowEndReason = 'timeout' | 'evicted' | 'reused' | 'forced';
+export type FlowEndReason = 'timeout' | 'evicted' | 'recycled' | 'reused' | 'forced';
 
 /**
  * The flows of one worker: a slot each, whose columns are arrays of fixed size, claimed at the start. Memory that no
@@ -57,6 +66,8 @@ export class FlowTable {
 
   readonly #options: FlowTableOptions;
   readonly #counts: FlowCounts;
+  /** Null: no cap asks for them. */
+  readonly #sources: SourceCounts | null;
   readonly #timeoutsMs: Float64Array;
   readonly #onEnd: (slot: FlowSlot, reason: FlowEndReason) => void;
   readonly #index: FlowIndex;
@@ -88,6 +99,9 @@ export class FlowTable {
     this.flags = new Uint8Array(capacity);
     this.#index = new FlowIndex(capacity, seed);
     this.#idle = new IdleLists(capacity);
+    const { maxFlowsPerSource, maxHalfOpenPerSource } = this.#options;
+    const countsSources = maxFlowsPerSource !== null || maxHalfOpenPerSource !== null;
+    this.#sources = countsSources ? new SourceCounts(capacity, seed) : null;
     this.#ids = new Float64Array(capacity);
     // Ids of two runs are unlikely to meet in one log: the first one is random too.
     this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
@@ -149,8 +163,14 @@ export class FlowTable {
   setTimeoutClass(slot: FlowSlot, timeoutClass: TimeoutClass): void {
     const before = this.#idle.classOf(slot);
     if (before === timeoutClass) return;
-    if (before === TIMEOUT_CLASS.tcpNew) this.#counts.remove(FLOW_KIND.halfOpen);
-    if (timeoutClass === TIMEOUT_CLASS.tcpNew) this.#counts.add(FLOW_KIND.halfOpen);
+    if (before === TIMEOUT_CLASS.tcpNew) {
+      this.#counts.remove(FLOW_KIND.halfOpen);
+      this.#sources?.addHalfOpen(slot, -1);
+    }
+    if (timeoutClass === TIMEOUT_CLASS.tcpNew) {
+      this.#counts.add(FLOW_KIND.halfOpen);
+      this.#sources?.addHalfOpen(slot, 1);
+    }
     this.#idle.remove(slot);
     this.#idle.add(slot, timeoutClass);
   }
@@ -180,8 +200,10 @@ export class FlowTable {
   release(slot: FlowSlot, reason: FlowEndReason = 'forced'): void {
     this.#onEnd(slot, reason);
     this.#idle.remove(slot);
+    const isHalfOpen = this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew;
     this.#counts.remove(kindOf(this.protocol(slot)));
-    if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew) this.#counts.remove(FLOW_KIND.halfOpen);
+    if (isHalfOpen) this.#counts.remove(FLOW_KIND.halfOpen);
+    this.#sources?.end(slot, isHalfOpen);
     this.#index.remove(slot);
     this.#size--;
   }
@@ -228,13 +250,14 @@ export class FlowTable {
   }
 
   #begin(packet: Packet): Lookup {
-    const refusal = this.#claim(packet.protocol, packet.timeMs);
+    const refusal = this.#claim(packet);
     if (refusal !== null) {
       packet.events.push(refusal);
       return LOOKUP.full;
     }
     const slot = this.#index.add(packet);
     this.#idle.add(slot, firstClass(packet.protocol));
+    this.#sources?.begin(slot, packet, this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew);
     this.#size++;
     this.#clear(slot, packet.timeMs);
     this.#see(slot, TO_SERVER, packet);
@@ -253,36 +276,63 @@ export class FlowTable {
   }
 
   /** Counts a new flow against the caps; the event of the cap that refuses it, or null. */
-  #claim(protocol: number, nowMs: number): FlowEvent | null {
-    const kind = kindOf(protocol);
+  #claim(packet: Packet): FlowEvent | null {
+    const kind = kindOf(packet.protocol);
+    const refusal = this.#sources === null ? null : this.#refusalOfSource(this.#sources, packet, kind);
+    if (refusal !== null) return refusal;
     if (kind !== FLOW_KIND.tcp) {
       const limit = kind === FLOW_KIND.udp ? this.#options.maxUdpFlows : this.#options.maxOtherFlows;
-      if (this.#tryAdd(kind, limit, nowMs)) return null;
+      if (this.#tryAdd(kind, limit, packet)) return null;
       return kind === FLOW_KIND.udp ? 'flow.udp_limit' : 'flow.other_limit';
     }
     const maxHalfOpen = this.#options.maxHalfOpenFlows ?? Number.POSITIVE_INFINITY;
-    if (!this.#tryAdd(FLOW_KIND.halfOpen, maxHalfOpen, nowMs)) return 'flow.half_open_limit';
-    if (this.#tryAdd(kind, this.#options.maxTcpFlows, nowMs)) return null;
+    if (!this.#tryAdd(FLOW_KIND.halfOpen, maxHalfOpen, packet)) return 'flow.half_open_limit';
+    if (this.#tryAdd(kind, this.#options.maxTcpFlows, packet)) return null;
     this.#counts.remove(FLOW_KIND.halfOpen);
     return 'flow.tcp_limit';
   }
 
-  #tryAdd(kind: FlowKind, limit: number, nowMs: number): boolean {
-    return this.#counts.tryAdd(kind, limit) || (this.#makeRoom(kind, nowMs) && this.#counts.tryAdd(kind, limit));
+  #refusalOfSource(sources: SourceCounts, packet: Packet, kind: FlowKind): FlowEvent | null {
+    const { maxFlowsPerSource, maxHalfOpenPerSource } = this.#options;
+    if (maxFlowsPerSource !== null && sources.flowsOf(packet) >= maxFlowsPerSource) return 'flow.source_limit';
+    if (maxHalfOpenPerSource === null || kind !== FLOW_KIND.tcp) return null;
+    return sources.halfOpenOf(packet) >= maxHalfOpenPerSource ? 'flow.source_half_open_limit' : null;
   }
 
-  /** Ends one flow of the kind that is no concurrent flow any more: an idle one, or a TCP connection that is over. */
-  #makeRoom(kind: FlowKind, nowMs: number): boolean {
+  #tryAdd(kind: FlowKind, limit: number, packet: Packet): boolean {
+    return this.#counts.tryAdd(kind, limit) || (this.#makeRoom(kind, packet) && this.#counts.tryAdd(kind, limit));
+  }
+
+  /** Ends one flow of the kind that is no concurrent flow any more, or that can be spared most easily. */
+  #makeRoom(kind: FlowKind, packet: Packet): boolean {
     const classes = CLASSES_OF_KIND[kind]!;
     for (let i = 0; i < classes.length; i++) {
-      if (this.#expireOldest(classes[i]!, nowMs) === ENDED) return true;
+      if (this.#expireOldest(classes[i]!, packet.timeMs) === ENDED) return true;
     }
-    if (kind !== FLOW_KIND.tcp) return false;
-    const slot = this.#idle.oldest(TIMEOUT_CLASS.tcpClosed);
-    // A condemned connection's packets must find their flow until it expires.
-    if (slot < 0 || (this.flags[slot]! & FLOW_FLAG.condemned) !== 0) return false;
-    this.release(slot, 'evicted');
-    return true;
+    // A connection that is over needs no time to be answered.
+    if (kind === FLOW_KIND.tcp && this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 'evicted')) return true;
+    const spared = SPARED_OF_KIND[kind]!;
+    for (let i = 0; i < spared.length; i++) {
+      if (!this.#spareOldest(spared[i]!, packet.timeMs - ANSWER_TIME_MS, 'recycled')) continue;
+      packet.events.push('flow.recycled' satisfies FlowEvent);
+      return true;
+    }
+    return false;
+  }
+
+  /** Ends the class's oldest flow that was last seen before then. A condemned one's packets must still find it. */
+  #spareOldest(timeoutClass: TimeoutClass, seenUntilMs: number, reason: FlowEndReason): boolean {
+    for (let n = 0; n < MAX_PASSED_OVER; n++) {
+      const slot = this.#idle.oldest(timeoutClass);
+      if (slot < 0 || this.lastSeenMs[slot]! > seenUntilMs) return false;
+      if ((this.flags[slot]! & FLOW_FLAG.condemned) === 0) {
+        this.release(slot, reason);
+        return true;
+      }
+      // To the end of the list, where it waits for its timeout and stands in nobody's way.
+      this.#idle.touch(slot);
+    }
+    return false;
   }
 
   /**
@@ -317,29 +367,13 @@ const NOTHING = 0;
 const ENDED = 1;
 const RESTAMPED = 2;
 
-const CLASSES_OF_KIND: readonly (readonly TimeoutClass[])[] = [
-  [
-    TIMEOUT_CLASS.tcpClosed,
-    TIMEOUT_CLASS.tcpNew,
-    TIMEOUT_CLASS.tcpUntracked,
-    TIMEOUT_CLASS.tcpClosing,
-    TIMEOUT_CLASS.tcpEstablished,
-  ],
-  [TIMEOUT_CLASS.udpNew, TIMEOUT_CLASS.udpReplied],
-  [TIMEOUT_CLASS.icmp, TIMEOUT_CLASS.other],
-  [TIMEOUT_CLASS.tcpNew],
-];
-
-function kindOf(protocol: number): typeof FLOW_KIND.tcp | typeof FLOW_KIND.udp | typeof FLOW_KIND.other {
-  if (protocol === IP_PROTOCOL.tcp) return FLOW_KIND.tcp;
-  return protocol === IP_PROTOCOL.udp ? FLOW_KIND.udp : FLOW_KIND.other;
-}
-
-function firstClass(protocol: number): TimeoutClass {
-  if (protocol === IP_PROTOCOL.tcp) return TIMEOUT_CLASS.tcpNew;
-  if (protocol === IP_PROTOCOL.udp) return TIMEOUT_CLASS.udpNew;
-  return protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6 ? TIMEOUT_CLASS.icmp : TIMEOUT_CLASS.other;
-}
+/**
+ * What nobody has answered for so long may make room for a new flow: a handshake is left alone for as long as it takes
+ * round the world. Ours. With 100,000 flows, floods of 400,000 packets a second keep no new connection out.
+ */
+const ANSWER_TIME_MS = 250;
+/** Condemned flows that are passed over in one search. Ours: the work of one packet is bounded. */
+const MAX_PASSED_OVER = 8;
 
 function swap(column: Float64Array, a: number, b: number): void {
   const value = column[a]!;

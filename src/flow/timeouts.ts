@@ -1,3 +1,5 @@
+import { IP_PROTOCOL } from '../wire/packet.ts';
+
 /** Flows of one class are forgotten after the same idle time. */
 export const TIMEOUT_CLASS = {
   /** The handshake is not complete: half-open. */
@@ -48,6 +50,13 @@ export const DEFAULT_FLOW_TIMEOUTS: FlowTimeouts = {
   // Ours: twice the time of an unanswered datagram.
   otherMs: 60_000,
 };
+
+/** Of a flow that begins. */
+export function firstClass(protocol: number): TimeoutClass {
+  if (protocol === IP_PROTOCOL.tcp) return TIMEOUT_CLASS.tcpNew;
+  if (protocol === IP_PROTOCOL.udp) return TIMEOUT_CLASS.udpNew;
+  return protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6 ? TIMEOUT_CLASS.icmp : TIMEOUT_CLASS.other;
+}
 
 /** The idle time of each class, by its number. */
 export const timeoutsByClass = (timeouts: FlowTimeouts): Float64Array =>

@@ -1,6 +1,6 @@
 import { APP_EVENTS } from '../app/index.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
-import { FLOW_EVENTS } from '../flow/events.ts';
+import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
 import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
 import { REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
 import type { Packet } from '../wire/packet.ts';
@@ -39,7 +39,7 @@ const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
 /** Every check, in the order of the stages. */
 export const CHECKS: readonly Check[] = [
   ...checksOf(WIRE_EVENTS, 'decode', (name) => (REMARKABLE_WIRE_EVENTS.has(name) ? 'report' : 'drop')),
-  ...checksOf(FLOW_EVENTS, 'stream', () => 'drop'),
+  ...checksOf(FLOW_EVENTS, 'stream', (name) => (REMARKABLE_FLOW_EVENTS.has(name) ? 'report' : 'drop')),
   ...checksOf(STREAM_EVENTS, 'stream', streamDefault),
   ...[...APP_EVENTS].map(([name, { summary, drops }]): Check => {
     return { name, type: 'applayer', summary, byDefault: drops ? 'drop' : 'report' };

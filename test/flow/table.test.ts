@@ -257,6 +257,97 @@ describe('caps', () => {
     expect(two.see({ from: [14, 1] })).toBe(LOOKUP.full);
   });
 
+  describe('what nobody has answered makes room, the oldest first', () => {
+    test.each([
+      ['half-open connections', tcp],
+      ['UDP without an answer', udp],
+      ['ICMP', icmp],
+    ])('%s', (_name, protocol) => {
+      const harness = new Harness();
+      for (let i = 0; i < 4; i++) harness.see({ protocol, from: [i, 1], timeMs: i });
+      expect(harness.see({ protocol, from: [8, 1], timeMs: 249 })).toBe(LOOKUP.full);
+      expect(harness.see({ protocol, from: [9, 1], timeMs: 250 })).toBe(LOOKUP.new);
+      expect(harness.packet.events).toEqual(['flow.recycled']);
+      expect(harness.ended).toEqual([[harness.packet.flow, 'recycled']]);
+      expect(harness.see({ protocol, from: [0, 1], timeMs: 250 })).toBe(LOOKUP.full);
+      expect(harness.see({ protocol, from: [1, 1], timeMs: 250 })).toBe(LOOKUP.known);
+    });
+
+    test('but nothing that goes on', () => {
+      const harness = new Harness();
+      for (let i = 0; i < 4; i++) {
+        const [slot] = harness.at({ protocol: tcp, from: [i, 1] });
+        harness.table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+        harness.see({ from: [i, 1] });
+        harness.see({ from: [2, 53], to: [i, 1] });
+      }
+      expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 5000 })).toBe(LOOKUP.full);
+      expect(harness.see({ protocol: udp, from: [9, 1], timeMs: 5000 })).toBe(LOOKUP.full);
+      expect(harness.ended).toEqual([]);
+    });
+
+    test('and nothing that is condemned', () => {
+      const harness = new Harness();
+      for (let i = 0; i < 4; i++) harness.see({ protocol: tcp, from: [i, 1], timeMs: i });
+      for (const i of [0, 1]) {
+        const [slot] = harness.at({ protocol: tcp, from: [i, 1], timeMs: 5 });
+        harness.table.flags[slot] = FLOW_FLAG.condemned;
+      }
+      const addresses = harness.ended.length;
+      for (const i of [8, 9, 10]) harness.see({ protocol: tcp, from: [i, 1], timeMs: 600 + i });
+      expect(harness.ended.length - addresses).toBe(2);
+      for (const i of [0, 1]) expect(harness.see({ protocol: tcp, from: [i, 1], timeMs: 700 })).toBe(LOOKUP.known);
+    });
+
+    test('not for a half-open limit: it is there to spare the server', () => {
+      const harness = new Harness({ maxHalfOpenFlows: 2 });
+      for (let i = 0; i < 2; i++) harness.see({ protocol: tcp, from: [i, 1] });
+      expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 5000 })).toBe(LOOKUP.full);
+    });
+  });
+
+  describe('by source', () => {
+    const limited = { maxTcpFlows: 50, maxUdpFlows: 50, maxOtherFlows: 50, maxFlowsPerSource: 3 };
+
+    test('a source that has enough gets no more, others do', () => {
+      const harness = new Harness(limited);
+      for (let port = 1; port <= 3; port++) harness.see({ from: [1, port] });
+      expect(harness.see({ protocol: tcp, from: [1, 9] })).toBe(LOOKUP.full);
+      expect(harness.packet.events).toEqual(['flow.source_limit']);
+      expect(harness.see({ from: [1, 2] })).toBe(LOOKUP.known);
+      expect(harness.see({ from: [2, 9] })).toBe(LOOKUP.new);
+      harness.table.release(harness.at({ from: [1, 2] })[0]);
+      expect(harness.see({ from: [1, 9] })).toBe(LOOKUP.new);
+    });
+
+    test('half-open connections have a cap of their own', () => {
+      const harness = new Harness({ ...limited, maxFlowsPerSource: null, maxHalfOpenPerSource: 2 });
+      const [first] = harness.at({ protocol: tcp, from: [1, 1] });
+      harness.see({ protocol: tcp, from: [1, 2] });
+      expect(harness.see({ protocol: tcp, from: [1, 3] })).toBe(LOOKUP.full);
+      expect(harness.packet.events).toEqual(['flow.source_half_open_limit']);
+      expect(harness.see({ from: [1, 3] })).toBe(LOOKUP.new);
+      harness.table.setTimeoutClass(first, TIMEOUT_CLASS.tcpEstablished);
+      expect(harness.see({ protocol: tcp, from: [1, 3] })).toBe(LOOKUP.new);
+      expect(harness.see({ protocol: tcp, from: [1, 4] })).toBe(LOOKUP.full);
+      harness.table.release(first);
+      expect(harness.see({ protocol: tcp, from: [1, 4] })).toBe(LOOKUP.full);
+    });
+
+    test('an IPv6 network of 64 bits is one source', () => {
+      const harness = new Harness(limited);
+      for (let host = 1; host <= 3; host++) harness.see({ version: 6, from: [host, 1] });
+      expect(harness.see({ version: 6, from: [9, 1] })).toBe(LOOKUP.full);
+      expect(harness.see({ version: 4, from: [1, 1] })).toBe(LOOKUP.new);
+    });
+
+    test('what this host sends is not counted', () => {
+      const harness = new Harness(limited);
+      harness.packet.outInterface = 2;
+      for (let port = 1; port <= 9; port++) expect(harness.see({ from: [1, port] })).toBe(LOOKUP.new);
+    });
+  });
+
   test('a row that the cells do not have is the caller’s mistake', () => {
     expect(() => new FlowCounts(FlowCounts.sharedCells(2), 2)).toThrow(RangeError);
   });
@@ -355,14 +446,23 @@ class Model {
     const key = [from, to].sort().join(' ');
     const flow = this.flows.get(key);
     if (flow === undefined) {
+      if (this.flows.size >= 6) this.recycle(timeMs);
       if (this.flows.size >= 6) return { result: LOOKUP.full, direction: TO_SERVER };
       this.flows.set(key, { client: from, lastSeenMs: timeMs, isReplied: false });
       return { result: LOOKUP.new, direction: TO_SERVER };
     }
     flow.lastSeenMs = timeMs;
+    // The map keeps its entries in the order of use.
+    this.flows.delete(key);
+    this.flows.set(key, flow);
     const direction = flow.client === from ? TO_SERVER : TO_CLIENT;
     if (direction === TO_CLIENT) flow.isReplied = true;
     return { result: LOOKUP.known, direction };
+  }
+
+  recycle(nowMs: number): void {
+    const unanswered = [...this.flows].find(([, { isReplied }]) => !isReplied);
+    if (unanswered !== undefined && nowMs - unanswered[1].lastSeenMs >= 250) this.flows.delete(unanswered[0]);
   }
 
   expire(nowMs: number): void {
@@ -374,7 +474,11 @@ class Model {
 
 test('agrees with a plain map over any packets', () => {
   const endpoint = fc.tuple(fc.constantFrom(1, 2, 0xffff_ffff), fc.constantFrom(1, 2, 0xffff));
-  const step = fc.record({ from: endpoint, to: endpoint, pauseMs: fc.constantFrom(0, 1, 20_000, 40_000, 300_000) });
+  const step = fc.record({
+    from: endpoint,
+    to: endpoint,
+    pauseMs: fc.constantFrom(0, 1, 100, 250, 20_000, 40_000, 300_000),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom<4 | 6>(4, 6), (steps, version) => {
       const harness = new Harness({ maxUdpFlows: 6 });
