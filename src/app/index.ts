@@ -1,3 +1,5 @@
+import { createDns } from './dns/dns.ts';
+import { DNS_EVENTS } from './dns/events.ts';
 import { type AppEventInfo, DETECTION_EVENTS } from './events.ts';
 import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
@@ -15,6 +17,7 @@ export interface AppOptions {
 export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] => [
   createHttp(options.http) as AppProtocol,
   createTls() as AppProtocol,
+  createDns() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -25,7 +28,12 @@ export const APP_BUFFERS: readonly { readonly protocol: string; readonly definit
   APP_PROTOCOLS.flatMap(({ name, buffers }) => buffers.map((definition) => ({ protocol: name, definition })));
 
 /** What detection and the parsers may report. */
-export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([DETECTION_EVENTS, HTTP_EVENTS, TLS_EVENTS]);
+export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
+  DETECTION_EVENTS,
+  HTTP_EVENTS,
+  TLS_EVENTS,
+  DNS_EVENTS,
+]);
 
 const BUFFERS: ReadonlyMap<string, BufferDefinition> = indexBuffers(APP_PROTOCOLS);
 

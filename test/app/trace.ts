@@ -1,4 +1,11 @@
-import { type AppProtocol, type AppSink, STAGE, type Stage, type Transaction } from '../../src/app/protocol.ts';
+import {
+  type AppProtocol,
+  type AppSink,
+  STAGE,
+  type Stage,
+  type Transaction,
+  type Transport,
+} from '../../src/app/protocol.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { channel } from './support.ts';
@@ -21,9 +28,15 @@ export interface Trace {
 }
 
 /** Plays the pieces into a parser of its own. The bytes are overwritten after each call, since they are only lent. */
-export function trace(protocol: AppProtocol, pieces: readonly Piece[], gapBehind = -1, serverPort = 4000): Trace {
+export function trace(
+  protocol: AppProtocol,
+  pieces: readonly Piece[],
+  gapBehind = -1,
+  serverPort = 4000,
+  transport: Transport = 'tcp',
+): Trace {
   const sink = new Recorder(protocol);
-  const parser = protocol.open(sink, channel('tcp', serverPort));
+  const parser = protocol.open(sink, channel(transport, serverPort));
   for (const [index, { direction, bytes }] of pieces.entries()) {
     if (index === gapBehind) parser.gap(direction, bytes.length);
     else if (parser.isDone !== true) {

@@ -512,6 +512,13 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   oldModifier('http_stat_code', 'http.stat_code'),
   oldModifier('http_stat_msg', 'http.stat_msg'),
   [
+    'dns.opcode',
+    [
+      { options: 'dns.opcode:4;', matches: inBuffer('dns.opcode', '\x04'), misses: inBuffer('dns.opcode', '\x00') },
+      { options: 'dns.opcode:!0;', matches: inBuffer('dns.opcode', '\x04'), misses: inBuffer('dns.opcode', '\x00') },
+    ],
+  ],
+  [
     'tls.version',
     [
       {

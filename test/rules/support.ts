@@ -37,6 +37,7 @@ export const TEST_BUFFERS = [
   buffer('http.stat_msg', TO_CLIENT),
   buffer('file.data', null, ['file_data'], 2),
   { protocol: 'dns', definition: { ...buffer('dns.query', null, ['dns_query']).definition } },
+  { protocol: 'dns', definition: { ...buffer('dns.opcode', null).definition, isInternal: true } },
   tlsBuffer('tls.cert_subject'),
   tlsBuffer('tls.cert_issuer'),
   tlsBuffer('tls.cert_fingerprint', { isCaseless: true }),

@@ -3,6 +3,7 @@ import { indexByName, type Keyword } from '../keyword.ts';
 import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
 import { byteKeywords } from './bytes.ts';
 import { contentKeywords } from './content.ts';
+import { dnsKeywords } from './dns.ts';
 import { eventKeywords } from './events.ts';
 import { flowKeywords } from './flow.ts';
 import { icmpKeywords } from './icmp.ts';
@@ -31,6 +32,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Reputation', keywords: reputationKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
+  { title: 'DNS', keywords: dnsKeywords },
   { title: 'TLS', keywords: tlsKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },

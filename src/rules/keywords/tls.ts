@@ -1,10 +1,10 @@
 import { TLS_STATE } from '../../app/tls/transaction.ts';
 import { isTls13, VERSION } from '../../app/tls/versions.ts';
 import { u16 } from '../../base/bytes.ts';
+import { addBufferTest } from '../buffer-test.ts';
 import { ContentDraft } from '../content-draft.ts';
-import type { RuleDraft } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
-import type { Inspected, Step } from '../rule.ts';
+import type { Inspected } from '../rule.ts';
 import { isInRange, nothing, type OptionValue, quotedOrPlain, uintRange, word } from '../values.ts';
 
 const MAX_CHAIN_CERTIFICATES = 0xffff_ffff;
@@ -21,7 +21,7 @@ const version = defineKeyword({
     return { number, isExact: false };
   },
   compile: ({ number, isExact }, draft) =>
-    addTest(draft, 'tls.version', ({ bytes, start }) => {
+    addBufferTest(draft, 'tls.version', ({ bytes, start }) => {
       const actual = u16(bytes, start);
       return (isExact ? actual : generalized(actual)) === number;
     }),
@@ -33,7 +33,7 @@ const sslVersion = defineKeyword({
   example: 'ssl_version:sslv3,tls1.0;',
   parse: (value) => parseSet(value, (name) => SSL_VERSIONS.get(name), [...SSL_VERSIONS.keys()]),
   compile: ({ wanted, unwanted }, draft) =>
-    addTest(draft, 'tls.version', ({ bytes, start }) => {
+    addBufferTest(draft, 'tls.version', ({ bytes, start }) => {
       const actual = generalized(u16(bytes, start));
       return wanted.has(actual) || (wanted.size === 0 && !unwanted.has(actual));
     }),
@@ -48,7 +48,7 @@ const sslState = defineKeyword({
     return parseSet(value, (name) => states[name], Object.keys(states));
   },
   compile: ({ wanted, unwanted }, draft) =>
-    addTest(draft, 'ssl_state', ({ bytes, start, end }) => {
+    addBufferTest(draft, 'ssl_state', ({ bytes, start, end }) => {
       if (end === start) return false;
       if (unwanted.size > 0 && !unwanted.has(bytes[end - 1]!)) return true;
       for (let at = start; at < end; at++) if (wanted.has(bytes[at]!)) return true;
@@ -62,7 +62,7 @@ const chainLength = defineKeyword({
   example: 'tls.cert_chain_len:>3;',
   parse: uintRange({ max: MAX_CHAIN_CERTIFICATES }),
   compile: (range, draft) =>
-    addTest(draft, 'tls.cert_chain_len', ({ bytes, start }) => isInRange(range, u16(bytes, start))),
+    addBufferTest(draft, 'tls.cert_chain_len', ({ bytes, start }) => isInRange(range, u16(bytes, start))),
 });
 
 const subject = oldKeyword('tls.subject', 'tls.cert_subject', 'The subject of the certificate contains this');
@@ -137,17 +137,6 @@ const SSL_VERSIONS: ReadonlyMap<string, number> = new Map<string, number>([
 /** Drafts count as what they became. */
 const generalized = (number: number): number => (isTls13(number) ? VERSION.tls13 : number);
 
-/** A condition on all of a buffer that only keywords read. */
-function addTest(draft: RuleDraft, buffer: string, test: (input: Inspected) => boolean): void {
-  const step: Step = {
-    matchStart: -1,
-    isRelative: false,
-    needsEnd: false,
-    find: (input, cursor) => (test(input) ? cursor : -1),
-  };
-  draft.addStep({ isMonotone: true, build: () => step }, draft.inspection(draft.chooseBuffer(buffer)));
-}
-
 /** Names between commas or bars, each with `!` or without. */
 function parseSet(value: OptionValue, numberOf: (name: string) => number | undefined, known: readonly string[]) {
   const wanted = new Set<number>();
@@ -194,7 +183,7 @@ function dateKeyword(name: string, summary: string, index: 0 | 1) {
       return { afterMs: first - 1, beforeMs: first + 1 };
     },
     compile: ({ afterMs, beforeMs }, draft) =>
-      addTest(draft, 'tls.cert_validity', (input) => {
+      addBufferTest(draft, 'tls.cert_validity', (input) => {
         const dateMs = datesOf(input)[index]!;
         return dateMs > afterMs && dateMs < beforeMs;
       }),
@@ -227,7 +216,7 @@ function validityKeyword(
         nowMs = packet.timeMs;
         return true;
       });
-      addTest(draft, 'tls.cert_validity', (input) => {
+      addBufferTest(draft, 'tls.cert_validity', (input) => {
         const dates = datesOf(input);
         return holds(dates[0]!, dates[1]!, nowMs);
       });

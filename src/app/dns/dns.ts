@@ -1,0 +1,16 @@
+import type { AppProtocol } from '../protocol.ts';
+import { DNS_BUFFERS } from './buffers.ts';
+import { describeDns } from './describe.ts';
+import { DnsParser } from './parser.ts';
+import { probeDns } from './probe.ts';
+import type { DnsTransaction } from './transaction.ts';
+
+/** DNS over UDP and TCP: RFC 1035, RFC 6891, RFC 7766. */
+export const createDns = (): AppProtocol<DnsTransaction> => ({
+  name: 'dns',
+  buffers: DNS_BUFFERS,
+  transports: ['udp', 'tcp'],
+  probe: probeDns,
+  open: (sink, { transport }) => new DnsParser(sink, transport),
+  describe: describeDns,
+});

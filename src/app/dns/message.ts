@@ -1,0 +1,197 @@
+import { EMPTY_BYTES, u8, u16, u32 } from '../../base/bytes.ts';
+
+// RFC 1035 §4.1.1, offsets in bytes from the start of the message.
+const ID = 0;
+const FLAGS = 2;
+const QUESTION_COUNT = 4;
+const ANSWER_COUNT = 6;
+const AUTHORITY_COUNT = 8;
+const ADDITIONAL_COUNT = 10;
+export const HEADER_BYTES = 12;
+
+/** Bits of the flags word. */
+export const FLAG = { response: 0x8000, authoritative: 0x0400, truncated: 0x0200, z: 0x0040 } as const;
+export const RECURSION_FLAG = { desired: 0x0100, available: 0x0080 } as const;
+
+/** RFC 1035 §2.3.4: length octets and the final one included. */
+const MAX_NAME_WIRE_BYTES = 255;
+/** Rules see longer names up to here, as in Suricata. */
+const MAX_NAME_BYTES = 1025;
+/** A name of 255 bytes has at most 127 labels, and a pointer before each is more than anybody writes. */
+const MAX_POINTERS = 127;
+/** Type and class of a question; those, time to live and length of a record. */
+const QUESTION_TAIL_BYTES = 4;
+const RECORD_TAIL_BYTES = 10;
+/** Of more questions, rules see the first. A server answers one (RFC 9619); the number of bytes would allow 13,000. */
+export const MAX_QUESTIONS = 255;
+/** Of more records, the first are shown in events. */
+export const MAX_SHOWN_RECORDS = 64;
+
+export interface Question {
+  readonly name: Uint8Array;
+  readonly type: number;
+  readonly class: number;
+}
+
+export interface ResourceRecord extends Question {
+  readonly ttlSeconds: number;
+  readonly dataStart: number;
+  readonly dataEnd: number;
+}
+
+/** One DNS message (RFC 1035 §4), kept as it came. What cannot be read is told by the faults, and not there. */
+export class DnsMessage {
+  readonly bytes: Uint8Array;
+  readonly questions: readonly Question[];
+  /** A section ends behind the message, or a name cannot be read. */
+  isMalformed = false;
+  hasNameLoop = false;
+  hasLongName = false;
+  /** Bytes behind the last record. */
+  hasTrailingBytes = false;
+  readonly #recordsAt: number;
+
+  /** The bytes are at least a header, and are this message's own. */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    const questions: Question[] = [];
+    this.questions = questions;
+    let at = HEADER_BYTES;
+    for (let n = 0; n < this.questionCount; n++) {
+      // Names are only made of what is looked at.
+      const name = n < MAX_QUESTIONS ? this.readName(at) : EMPTY_BYTES;
+      at = this.nameEnd(at);
+      if (name === null || at < 0 || at + QUESTION_TAIL_BYTES > bytes.length) {
+        this.isMalformed = true;
+        break;
+      }
+      if (n < MAX_QUESTIONS) questions.push({ name, type: u16(bytes, at), class: u16(bytes, at + 2) });
+      at += QUESTION_TAIL_BYTES;
+    }
+    this.#recordsAt = at;
+    if (!this.isMalformed) this.#walkRecords(at);
+  }
+
+  get id(): number {
+    return u16(this.bytes, ID);
+  }
+  get flags(): number {
+    return u16(this.bytes, FLAGS);
+  }
+  get isResponse(): boolean {
+    return (this.flags & FLAG.response) !== 0;
+  }
+  get opcode(): number {
+    return (this.flags >> 11) & 0x0f;
+  }
+  get rcode(): number {
+    return this.flags & 0x0f;
+  }
+  get questionCount(): number {
+    return u16(this.bytes, QUESTION_COUNT);
+  }
+  get answerCount(): number {
+    return u16(this.bytes, ANSWER_COUNT);
+  }
+  get authorityCount(): number {
+    return u16(this.bytes, AUTHORITY_COUNT);
+  }
+  get additionalCount(): number {
+    return u16(this.bytes, ADDITIONAL_COUNT);
+  }
+
+  /** The first answers, and the first records of the authority section behind them. */
+  records(): { readonly answers: readonly ResourceRecord[]; readonly authorities: readonly ResourceRecord[] } {
+    const answers: ResourceRecord[] = [];
+    const authorities: ResourceRecord[] = [];
+    const { bytes, answerCount } = this;
+    let at = this.#recordsAt;
+    for (let n = 0; n < answerCount + this.authorityCount; n++) {
+      if (n >= MAX_SHOWN_RECORDS) break;
+      const name = this.readName(at);
+      at = this.nameEnd(at);
+      if (name === null || at < 0 || at + RECORD_TAIL_BYTES > bytes.length) break;
+      const dataStart = at + RECORD_TAIL_BYTES;
+      const dataEnd = dataStart + u16(bytes, at + 8);
+      if (dataEnd > bytes.length) break;
+      const record = { name, type: u16(bytes, at), class: u16(bytes, at + 2), ttlSeconds: u32(bytes, at + 4) };
+      (n < answerCount ? answers : authorities).push({ ...record, dataStart, dataEnd });
+      at = dataEnd;
+    }
+    return { answers, authorities };
+  }
+
+  /**
+   * The labels with dots between them, as they came; pointers are followed (RFC 1035 §4.1.4). Null if it cannot be
+   * read. Notes loops, which end the name, and lengths beyond the limit.
+   */
+  readName(start: number): Uint8Array | null {
+    const { bytes } = this;
+    let at = start;
+    let length = 0;
+    let pointers = 0;
+    let wireBytes = 1;
+    // As in Suricata, a name may also end with the message.
+    while (at < bytes.length && u8(bytes, at) !== 0) {
+      const labelBytes = u8(bytes, at);
+      if (labelBytes >= POINTER) {
+        if (at + 1 >= bytes.length) return null;
+        at = u16(bytes, at) & MAX_POINTER;
+        if (at > bytes.length) return null;
+        if (++pointers > MAX_POINTERS) {
+          this.hasNameLoop = true;
+          break;
+        }
+        continue;
+      }
+      // RFC 6891 §5: the other two kinds of label are not in use.
+      if (labelBytes > MAX_LABEL_BYTES || at + 1 + labelBytes > bytes.length) return null;
+      wireBytes += 1 + labelBytes;
+      if (length + 1 + labelBytes > MAX_NAME_BYTES) break;
+      if (length > 0) scratch[length++] = DOT;
+      for (let i = at + 1; i <= at + labelBytes; i++) scratch[length++] = u8(bytes, i);
+      at += 1 + labelBytes;
+    }
+    if (wireBytes > MAX_NAME_WIRE_BYTES) this.hasLongName = true;
+    return scratch.slice(0, length);
+  }
+
+  /** Behind the name that starts here; -1 if it cannot be read. */
+  nameEnd(start: number): number {
+    const { bytes } = this;
+    let at = start;
+    while (at < bytes.length) {
+      const labelBytes = u8(bytes, at);
+      if (labelBytes === 0) return at + 1;
+      if (labelBytes >= POINTER) return at + 2;
+      if (labelBytes > MAX_LABEL_BYTES) return -1;
+      at += 1 + labelBytes;
+    }
+    return at;
+  }
+
+  #walkRecords(start: number): void {
+    const { bytes } = this;
+    let at = start;
+    const count = this.answerCount + this.authorityCount + this.additionalCount;
+    for (let n = 0; n < count; n++) {
+      at = this.nameEnd(at);
+      if (at < 0 || at + RECORD_TAIL_BYTES > bytes.length) {
+        this.isMalformed = true;
+        return;
+      }
+      at += RECORD_TAIL_BYTES + u16(bytes, at + 8);
+      if (at > bytes.length) {
+        this.isMalformed = true;
+        return;
+      }
+    }
+    this.hasTrailingBytes = at < bytes.length;
+  }
+}
+
+const POINTER = 0xc0;
+const MAX_POINTER = 0x3fff;
+const MAX_LABEL_BYTES = 63;
+const DOT = 0x2e;
+const scratch = new Uint8Array(MAX_NAME_BYTES);

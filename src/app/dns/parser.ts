@@ -1,0 +1,141 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { type AppParser, type AppSink, STAGE, type Transport } from '../protocol.ts';
+import type { DnsEvent } from './events.ts';
+import { DnsMessage, FLAG, HEADER_BYTES } from './message.ts';
+import { MessageStream } from './message-stream.ts';
+import { DnsTransaction } from './transaction.ts';
+
+/** Queries of one flow that wait for their answer. Resolvers keep far fewer on one port; ours. */
+export const MAX_OPEN_QUERIES = 64;
+/** RFC 6895 §2.2: 7 and above are not assigned. */
+const FIRST_UNASSIGNED_OPCODE = 7;
+
+/** Messages of one flow: a datagram each, or with their length in front. Pairs answers with queries by their id. */
+export class DnsParser implements AppParser {
+  readonly #sink: AppSink;
+  readonly #streams: readonly [MessageStream, MessageStream] | null;
+  /** Without an answer, by the id of the message; oldest first. */
+  readonly #open = new Map<number, DnsTransaction>();
+  /** What rules may look into until the next call. */
+  readonly #shown: DnsTransaction[] = [];
+  #nextId = 0;
+  #wasFull = false;
+
+  constructor(sink: AppSink, transport: Transport) {
+    this.#sink = sink;
+    this.#streams = transport === 'udp' ? null : [new MessageStream(), new MessageStream()];
+  }
+
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    this.#releaseShown();
+    if (this.#streams === null) {
+      this.#read(direction, bytes.slice(start, end));
+      return;
+    }
+    const stream = this.#streams[direction];
+    for (let at = start; at < end; ) {
+      at = stream.take(bytes, at, end);
+      if (stream.message !== null) this.#read(direction, stream.message);
+    }
+  }
+
+  gap(direction: Direction, missingBytes: number): void {
+    this.#raise(null, direction, 'dns.gap');
+    this.#streams?.[direction].gap(missingBytes);
+  }
+
+  end(direction: Direction): void {
+    this.#releaseShown();
+    if (this.#streams?.[direction].isWithin) this.#raise(null, direction, 'dns.malformed_data');
+    if (direction === TO_SERVER) return;
+    for (const tx of this.#open.values()) this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
+    this.#open.clear();
+  }
+
+  close(): void {
+    this.#releaseShown();
+    this.#open.clear();
+  }
+
+  #read(direction: Direction, bytes: Uint8Array): void {
+    if (bytes.length < HEADER_BYTES) {
+      this.#raise(null, direction, 'dns.malformed_data');
+      return;
+    }
+    const message = new DnsMessage(bytes);
+    if (direction === TO_CLIENT) this.#readResponse(message);
+    else if (message.isResponse) this.#raise(null, TO_SERVER, 'dns.not_a_request');
+    else this.#readRequest(message);
+  }
+
+  #readRequest(message: DnsMessage): void {
+    const tx = this.#begin();
+    tx.request = message;
+    this.#check(tx, TO_SERVER, message);
+    if (message.hasNameLoop || message.hasLongName) this.#raise(tx, TO_SERVER, 'dns.request_name_invalid');
+    if (message.questionCount > 1 && message.opcode === 0) this.#raise(tx, TO_SERVER, 'dns.too_many_questions');
+    this.#show(tx, TO_SERVER);
+    this.#abandon(this.#open.get(message.id));
+    if (this.#open.size >= MAX_OPEN_QUERIES) {
+      if (!this.#wasFull) this.#raise(tx, TO_SERVER, 'dns.too_many_open_queries');
+      this.#wasFull = true;
+      for (const oldest of this.#open.values()) {
+        this.#abandon(oldest);
+        break;
+      }
+    }
+    tx.messageId = message.id;
+    this.#open.set(message.id, tx);
+  }
+
+  #readResponse(message: DnsMessage): void {
+    const asked = this.#open.get(message.id);
+    const tx = asked ?? this.#begin();
+    tx.response = message;
+    if (asked === undefined) {
+      this.#raise(tx, TO_CLIENT, 'dns.unsolicited_response');
+      this.#sink.onProgress(tx, TO_SERVER, STAGE.complete);
+    } else {
+      this.#open.delete(message.id);
+      if (!this.#shown.includes(tx)) this.#shown.push(tx);
+    }
+    if (!message.isResponse) this.#raise(tx, TO_CLIENT, 'dns.not_a_response');
+    this.#check(tx, TO_CLIENT, message);
+    this.#show(tx, TO_CLIENT);
+  }
+
+  #begin(): DnsTransaction {
+    const tx = new DnsTransaction(this.#nextId++);
+    this.#shown.push(tx);
+    return tx;
+  }
+
+  /** Nobody will look at an answer of it any more. */
+  #abandon(tx: DnsTransaction | undefined): void {
+    if (tx === undefined) return;
+    this.#open.delete(tx.messageId);
+    this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
+  }
+
+  #show(tx: DnsTransaction, direction: Direction): void {
+    this.#sink.onProgress(tx, direction, STAGE.head);
+    this.#sink.onProgress(tx, direction, STAGE.complete);
+  }
+
+  #check(tx: DnsTransaction, direction: Direction, message: DnsMessage): void {
+    if (message.isMalformed) this.#raise(tx, direction, 'dns.malformed_data');
+    if (message.hasNameLoop) this.#raise(tx, direction, 'dns.infinite_loop');
+    if (message.hasLongName) this.#raise(tx, direction, 'dns.name_too_long');
+    if ((message.flags & FLAG.z) !== 0) this.#raise(tx, direction, 'dns.z_flag_set');
+    if (message.opcode >= FIRST_UNASSIGNED_OPCODE) this.#raise(tx, direction, 'dns.invalid_opcode');
+  }
+
+  #raise(tx: DnsTransaction | null, direction: Direction, event: DnsEvent): void {
+    this.#sink.onEvent(tx, direction, event);
+  }
+
+  #releaseShown(): void {
+    for (const tx of this.#shown) tx.release();
+    this.#shown.length = 0;
+  }
+}
