@@ -77,6 +77,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #apps: AppLayer;
   readonly #detector: Detector;
   readonly #checks: CheckPolicy;
+  readonly #sink: EventSink;
   readonly #reporter: Reporter;
   #settings: VerdictSettings;
 
@@ -139,6 +140,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       matches: this.#detector.matches,
     };
     this.#checks = new CheckPolicy(config.checks);
+    this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters);
     this.#settings = { mode, onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop };
   }
@@ -175,6 +177,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   expire(nowMs: number): void {
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
     this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
+    this.#sink.elapse?.(nowMs);
   }
 
   /** The end of the traffic: every flow ends. */

@@ -16,6 +16,8 @@ export interface InspectionOptions {
   /** Null: events are counted only. */
   readonly output: LineOutput | null;
   readonly hasPacketNumbers: boolean;
+  /** Floods of one kind are counted as `events` in the configuration says. A replay tells all. */
+  readonly mayFold: boolean;
   readonly checksum: ChecksumState;
   /** Connections that were there before are followed from where they are, until this time. */
   readonly midstreamUntilMs: number;
@@ -31,10 +33,11 @@ export class Inspection {
   readonly #packet = new Packet();
 
   constructor(options: InspectionOptions) {
-    const { config, rules, output, hasPacketNumbers, midstreamUntilMs } = options;
+    const { config, rules, output, hasPacketNumbers, mayFold, midstreamUntilMs } = options;
     const seed = randomBytes(8);
     this.#options = options;
-    this.eve = output === null ? null : new EveWriter(output, { mode: config.mode, hasPacketNumbers });
+    const folding = mayFold && config.events.isFolded ? { folding: config.events } : {};
+    this.eve = output === null ? null : new EveWriter(output, { mode: config.mode, hasPacketNumbers, ...folding });
     this.#tally = new Tally(this.eve);
     this.#pipeline = new Pipeline({
       config,
@@ -66,6 +69,7 @@ export class Inspection {
   /** The end of the traffic. */
   finish(): void {
     this.#pipeline.finish();
+    this.#tally.close();
   }
 
   writeStats(nowMs: number, uptimeSeconds: number): void {

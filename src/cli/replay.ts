@@ -52,6 +52,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
     rules,
     output,
     hasPacketNumbers: true,
+    mayFold: false,
     checksum: options.checksums === 'off' ? CHECKSUM.trusted : CHECKSUM.unverified,
     midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
   });

@@ -52,6 +52,7 @@ async function sniff(options: SniffOptions): Promise<void> {
     rules,
     output,
     hasPacketNumbers: false,
+    mayFold: true,
     // What this host sends is seen before its network card has filled in the checksum.
     checksum: CHECKSUM.trusted,
     midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : startedMs + COLD_START_MS,

@@ -73,6 +73,14 @@ export class Tally implements EventSink {
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void {
     this.#next?.stats(timeMs, uptimeSeconds, counters);
   }
+
+  elapse(nowMs: number): void {
+    this.#next?.elapse?.(nowMs);
+  }
+
+  close(): void {
+    this.#next?.close?.();
+  }
 }
 
 function entry<T>(map: Map<string, T>, key: string, create: () => T): T {

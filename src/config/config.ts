@@ -1,5 +1,6 @@
 import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
+import type { FoldingSettings } from '../output/event-folder.ts';
 import { DEFAULT_VARIABLES } from '../rules/environment.ts';
 import type { RuleVariables } from '../rules/header-sets.ts';
 import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
@@ -91,6 +92,8 @@ export interface Config {
     /** The bit of the packet mark that tells our firewall rules to reject a packet. Null: `reject` rules only drop. */
     readonly rejectMark: number | null;
   };
+  /** Of `run` and `sniff`: events that come in numbers are counted instead of written one by one. */
+  readonly events: FoldingSettings & { readonly isFolded: boolean };
   readonly outputs: {
     readonly eve: {
       /** Null: no events are written. `-` is standard output. */
@@ -142,6 +145,8 @@ export const DEFAULTS: Config = freeze({
     managementPorts: [],
     rejectMark: 0x20000000,
   },
+  // 100 is Deep Security's "Maximum Events Per Second". The others are ours: what people read stays as it is.
+  events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
   outputs: { eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS } },
   log: { level: 'info' },
 } satisfies Config);

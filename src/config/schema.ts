@@ -23,6 +23,8 @@ const GIB = 1024 * MIB;
 const MAX_U16 = 0xffff;
 /** Slots are numbered in 32-bit columns; four million flows are far beyond what one host holds. */
 const MAX_FLOWS = 4_000_000;
+/** More in a second than a disk takes. */
+const MAX_EVENTS = 1_000_000;
 /** Two workers for each processor of a large server; more only cost memory. */
 const MAX_QUEUES = 256;
 /** What libpcre and Vectorscan take as one buffer, with room to spare. */
@@ -255,6 +257,15 @@ export const configSchema: z.ZodType<Overrides> = section({
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
       'management-ports': key('managementPorts', list('TCP ports', managementPort)),
       'reject-mark': key('rejectMark', markBit),
+    }),
+  ),
+  events: key(
+    'events',
+    section({
+      fold: key('isFolded', flag()),
+      single: key('singleEvents', whole(1, MAX_EVENTS)),
+      period: key('periodMs', duration()),
+      'max-per-second': key('maxPerSecond', whole(1, MAX_EVENTS)),
     }),
   ),
   outputs: key(

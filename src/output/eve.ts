@@ -7,6 +7,7 @@ import type { Mode } from '../verdict/judge.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { addressText } from './address-text.ts';
 import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts } from './event.ts';
+import { EventFolder, type EveRecord, type FoldedType, type FoldingSettings } from './event-folder.ts';
 import type { LineOutput } from './line-output.ts';
 import { timestamp } from './timestamp.ts';
 
@@ -16,6 +17,8 @@ export interface EveSettings {
   readonly hasPacketNumbers: boolean;
   /** The name of an interface by the kernel's index; null where it has none (any more). */
   readonly interfaceName?: (index: number) => string | null;
+  /** Absent: every event is a line. */
+  readonly folding?: FoldingSettings;
 }
 
 /**
@@ -29,17 +32,19 @@ export class EveWriter implements EventSink {
   captureFile: string | null = null;
   readonly #output: LineOutput;
   readonly #settings: EveSettings;
+  readonly #folder: EventFolder | null;
 
   constructor(output: LineOutput, settings: EveSettings) {
     this.#output = output;
     this.#settings = settings;
     this.mode = settings.mode;
+    const { folding } = settings;
+    this.#folder = folding === undefined ? null : new EventFolder((record) => this.#write(record), folding);
   }
 
   alert(packet: Packet, flow: FlowFacts | null, facts: AlertFacts): void {
     const { rule, isBlocked, wouldBlock, transaction } = facts;
-    const cves = cvesOf(rule);
-    this.#write({
+    this.#tell('alert', `${rule.gid}:${rule.sid} ${isBlocked}`, packet, () => ({
       ...this.#head(packet, flow, 'alert'),
       ...(transaction !== null && { tx_id: transaction.id }),
       alert: {
@@ -57,14 +62,14 @@ export class EveWriter implements EventSink {
       vpatch: {
         mode: this.mode,
         ...(wouldBlock && { would_block: true }),
-        ...(cves.length > 0 && { cve: cves }),
+        ...cvesOf(rule),
       },
-    });
+    }));
   }
 
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void {
     const { type, event, isCheck, isBlocked, transaction, streamOffset } = facts;
-    this.#write({
+    this.#tell('anomaly', `${event} ${isBlocked}`, packet, () => ({
       ...this.#head(packet, flow, 'anomaly'),
       ...(transaction !== null && { tx_id: transaction.id }),
       // Suricata's decoder events have this prefix in EVE, and none in rules.
@@ -75,11 +80,12 @@ export class EveWriter implements EventSink {
         ...(isCheck && { check: event, action: isBlocked ? 'drop' : 'report' }),
         ...(streamOffset >= 0 && { stream_offset: streamOffset }),
       },
-    });
+    }));
   }
 
   drop(packet: Packet, flow: FlowFacts | null, { reason, check, rule }: DropFacts): void {
-    this.#write({
+    const what = `${reason} ${check ?? ''} ${rule === null ? '' : `${rule.gid}:${rule.sid}`}`;
+    this.#tell('drop', what, packet, () => ({
       ...this.#head(packet, flow, 'drop'),
       drop: { ...headerFields(packet), reason },
       vpatch: {
@@ -87,7 +93,7 @@ export class EveWriter implements EventSink {
         ...(check !== null && { check }),
         ...(rule !== null && { gid: rule.gid, signature_id: rule.sid }),
       },
-    });
+    }));
   }
 
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void {
@@ -97,6 +103,19 @@ export class EveWriter implements EventSink {
       stats: { uptime: Math.floor(uptimeSeconds), ...counters },
       vpatch: { mode: this.mode, lost_lines: this.#output.lostLines },
     });
+  }
+
+  elapse(nowMs: number): void {
+    this.#folder?.elapse(nowMs);
+  }
+
+  close(): void {
+    this.#folder?.close();
+  }
+
+  #tell(type: FoldedType, what: string, packet: Packet, build: () => EveRecord): void {
+    if (this.#folder === null) this.#write(build());
+    else this.#folder.tell(type, what, packet, build);
   }
 
   #head(packet: Packet, flow: FlowFacts | null, eventType: string): Record<string, unknown> {
@@ -117,7 +136,7 @@ export class EveWriter implements EventSink {
     };
   }
 
-  #write(event: Record<string, unknown>): void {
+  #write(event: EveRecord): void {
     this.#output.write(`${printable(JSON.stringify(event))}\n`);
   }
 }
@@ -210,13 +229,13 @@ function rejection(packet: Packet, { action }: Rule): Record<string, unknown> {
 }
 
 /** From `reference:cve,2021-44228` and from `metadata: cve CVE_2021_44228`, each once. */
-function cvesOf(rule: Rule): readonly string[] {
+function cvesOf(rule: Rule): { readonly cve?: readonly string[] } {
   const named = rule.references.filter(({ type }) => type.toLowerCase() === 'cve').map(({ id }) => id);
   const texts = [...named, ...(rule.metadata.cve ?? [])];
   const cves = texts.flatMap((text) =>
     Array.from(text.matchAll(/(\d{4})[-_](\d{4,19})/g), ([, year, number]) => `CVE-${year}-${number}`),
   );
-  return [...new Set(cves)];
+  return cves.length === 0 ? {} : { cve: [...new Set(cves)] };
 }
 
 /** Control characters that JSON allows as they are, but that a terminal obeys (C1) and line readers split at. */

@@ -67,4 +67,8 @@ export interface EventSink {
   drop(packet: Packet, flow: FlowFacts | null, facts: DropFacts): void;
   /** Totals since the start. */
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void;
+  /** Time goes on, also when nothing happens: what waited for it is told. */
+  elapse?(nowMs: number): void;
+  /** No event comes any more. */
+  close?(): void;
 }

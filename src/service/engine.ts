@@ -34,6 +34,7 @@ export class Engine implements Inspector {
       mode,
       hasPacketNumbers: false,
       interfaceName: (index) => interfaces.name(index),
+      ...(config.events.isFolded && { folding: config.events }),
     });
     const seed = randomBytes(8);
     this.#pipeline = new Pipeline({
@@ -64,6 +65,7 @@ export class Engine implements Inspector {
 
   finish(): void {
     this.#pipeline.finish();
+    this.#eve.close();
     this.#pipeline.updateGauges();
   }
 
