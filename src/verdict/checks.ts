@@ -2,7 +2,7 @@ import { APP_EVENTS } from '../app/index.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
 import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
 import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
-import { REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
+import { ORDINARY_WIRE_EVENTS, REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
 import type { Packet } from '../wire/packet.ts';
 
 /** What an always-on check does with a packet: refuse it, tell of it, nothing. */
@@ -38,7 +38,7 @@ const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
 
 /** Every check, in the order of the stages. */
 export const CHECKS: readonly Check[] = [
-  ...checksOf(WIRE_EVENTS, 'decode', (name) => (REMARKABLE_WIRE_EVENTS.has(name) ? 'report' : 'drop')),
+  ...checksOf(WIRE_EVENTS, 'decode', wireDefault),
   ...checksOf(FLOW_EVENTS, 'stream', (name) => (REMARKABLE_FLOW_EVENTS.has(name) ? 'report' : 'drop')),
   ...checksOf(STREAM_EVENTS, 'stream', streamDefault),
   ...[...APP_EVENTS].map(([name, { summary, drops }]): Check => {
@@ -112,6 +112,11 @@ function checksOf(
   byDefault: (name: string) => CheckAction,
 ): Check[] {
   return Object.entries(summaries).map(([name, summary]) => ({ name, type, summary, byDefault: byDefault(name) }));
+}
+
+function wireDefault(name: string): CheckAction {
+  if (REMARKABLE_WIRE_EVENTS.has(name)) return 'report';
+  return ORDINARY_WIRE_EVENTS.has(name) ? 'ignore' : 'drop';
 }
 
 function streamDefault(name: string): CheckAction {

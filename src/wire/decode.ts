@@ -1,13 +1,17 @@
+import { u8 } from '../base/bytes.ts';
 import { addWords, finish, pseudoHeaderSum } from './checksum.ts';
+import { tooShort } from './cut.ts';
 import type { WireEvent } from './events.ts';
+import { GreView } from './gre.ts';
 import { IcmpView } from './icmp.ts';
 import { Ipv4View } from './ipv4.ts';
 import { Ipv6View } from './ipv6.ts';
 import { LinkView } from './link.ts';
-import { CHECKSUM, IP_PROTOCOL, type Packet } from './packet.ts';
+import { CHECKSUM, IP_PROTOCOL, LINK, NO_TUNNEL, type Packet } from './packet.ts';
 import { SctpView } from './sctp.ts';
 import { TcpOptions, TcpView } from './tcp.ts';
 import { UdpView } from './udp.ts';
+import { mayBeTunnel, readUdpTunnel } from './udp-tunnel.ts';
 
 /**
  * Reads the headers of packets. Reuse one: decoding allocates nothing, save for the array of a packet's events when
@@ -25,6 +29,7 @@ export class Decoder {
   readonly #udp = new UdpView();
   readonly #icmp = new IcmpView();
   readonly #sctp = new SctpView();
+  readonly #gre = new GreView();
   /** Where the frame ended before the capture cut it; behind the IP header, where the IP packet did. */
   #wireEnd = 0;
   #addressesStart = 0;
@@ -42,6 +47,7 @@ export class Decoder {
     if (event === null) {
       if (link.ipVersion === 4) event = this.#decodeIpv4(packet, link.ipStart);
       else if (link.ipVersion === 6) event = this.#decodeIpv6(packet, link.ipStart);
+      else if (link.remark !== null) packet.events.push(link.remark);
     }
     if (event !== null) stop(packet, event);
     else if (packet.missingBytes > 0) packet.events.push('capture.trunc_pkt');
@@ -63,6 +69,7 @@ export class Decoder {
 
     if (ip.headerBytes > IPV4_HEADER_BYTES) ip.checkOptions(packet.events);
     ip.checkProtocol(packet.events);
+    if (ip.hasRareFlags) ip.checkFlags(packet.events);
     if (this.#isChecksumJudged && !ip.hasRightChecksum()) {
       packet.hasBadChecksum = true;
       packet.events.push('ipv4.invalid_checksum');
@@ -74,6 +81,8 @@ export class Decoder {
       packet.fragmentOffsetBytes = ip.fragmentOffsetBytes;
       packet.hasMoreFragments = ip.hasMoreFragments;
       packet.fragmentId = ip.id;
+      packet.fragmentHeadersEnd = ip.payloadStart;
+      packet.fragmentNextHeaderAt = 0;
     }
     return this.#decodeTransport(packet, ip.payloadStart);
   }
@@ -102,6 +111,8 @@ export class Decoder {
       packet.fragmentOffsetBytes = ip.fragmentOffsetBytes;
       packet.hasMoreFragments = ip.hasMoreFragments;
       packet.fragmentId = ip.fragmentId;
+      packet.fragmentHeadersEnd = ip.fragmentHeaderStart;
+      packet.fragmentNextHeaderAt = ip.fragmentNextHeaderAt;
     }
     return this.#decodeTransport(packet, ip.payloadStart);
   }
@@ -112,7 +123,10 @@ export class Decoder {
     packet.payloadEnd = packet.ipEnd;
     packet.missingBytes = this.#wireEnd - packet.ipEnd;
     if (packet.missingBytes > 0) this.#isChecksumJudged = false;
-    if (packet.isFragment) return null;
+    if (packet.isFragment) {
+      packet.payloadStart = packet.ipEnd;
+      return null;
+    }
     switch (packet.protocol) {
       case IP_PROTOCOL.tcp:
         return this.#decodeTcp(packet, start);
@@ -124,6 +138,16 @@ export class Decoder {
         return packet.ipVersion === 6 ? this.#decodeIcmp(packet, 6, start) : null;
       case IP_PROTOCOL.sctp:
         return this.#decodeSctp(packet, start);
+      case IP_PROTOCOL.ipv4:
+        return this.#decodeIpTunnel(packet, 4, start);
+      case IP_PROTOCOL.ipv6:
+        return this.#decodeIpTunnel(packet, 6, start);
+      case IP_PROTOCOL.gre:
+        return this.#gre.reset(packet.bytes, start, packet.ipEnd, this.#wireEnd) ?? this.#gre.readTunnel(packet);
+      case IP_PROTOCOL.esp:
+        return packet.ipEnd - start < ESP_HEADER_BYTES
+          ? tooShort(start + ESP_HEADER_BYTES, this.#wireEnd, 'esp.pkt_too_small')
+          : null;
       default:
         return null;
     }
@@ -156,6 +180,10 @@ export class Decoder {
     packet.missingBytes = udp.wireEnd - udp.end;
     udp.checkPorts(packet.events);
     if (udp.wireEnd < this.#wireEnd) packet.events.push('udp.trailing_bytes');
+    if (mayBeTunnel(packet.sourcePort, packet.destinationPort)) {
+      const tunnelEvent = readUdpTunnel(packet, udp.wireEnd);
+      if (tunnelEvent !== null) packet.events.push(tunnelEvent);
+    }
     if (!this.#isChecksumJudged) return null;
     // RFC 768: zero says that there is none.
     if (udp.checksum !== 0) this.#checkTransport(packet, udp.end, 'udp.invalid_checksum');
@@ -190,6 +218,26 @@ export class Decoder {
     return null;
   }
 
+  /** RFC 2003, RFC 2473, RFC 4213: an IP packet as the payload of another one. */
+  #decodeIpTunnel(packet: Packet, version: 4 | 6, start: number): WireEvent | null {
+    const headerBytes = version === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+    const isInIpv6 = packet.ipVersion === 6;
+    if (packet.ipEnd - start < headerBytes) {
+      const event = version === 4 ? 'ipv4.pkt_too_small' : 'ipv6.pkt_too_small';
+      const eventInIpv6 = version === 4 ? 'ipv6.ipv4_in_ipv6_too_small' : 'ipv6.ipv6_in_ipv6_too_small';
+      return tooShort(start + headerBytes, this.#wireEnd, isInIpv6 ? eventInIpv6 : event);
+    }
+    if (u8(packet.bytes, start) >> 4 !== version) {
+      if (!isInIpv6) return version === 4 ? 'ipv4.wrong_ip_version' : 'ipv6.wrong_ip_version';
+      return version === 4 ? 'ipv6.ipv4_in_ipv6_wrong_version' : 'ipv6.ipv6_in_ipv6_wrong_version';
+    }
+    packet.tunnelLink = LINK.rawIp;
+    packet.tunnelStart = start;
+    packet.tunnelEnd = packet.ipEnd;
+    packet.tunnelWireEnd = this.#wireEnd;
+    return null;
+  }
+
   #checkTransport(packet: Packet, end: number, event: WireEvent): void {
     const start = packet.transportStart;
     const version = packet.ipVersion === 4 ? 4 : 6;
@@ -201,9 +249,11 @@ export class Decoder {
 
   /**
    * Loopback addresses and a packet to its own sender are ordinary inside the host. A capture tells by its link header;
-   * where nothing tells, as in a file of raw IP packets, two loopback addresses do.
+   * where nothing tells, as in a file of raw IP packets, two loopback addresses do. Out of a tunnel, anybody could
+   * say so.
    */
   #isInside(packet: Packet): boolean {
+    if (packet.tunnelDepth > 0) return false;
     if (packet.isLoopback || this.#link.isLoopback) return true;
     if (packet.inInterface !== 0 || packet.outInterface !== 0) return false;
     const { source, destination } = packet;
@@ -213,6 +263,9 @@ export class Decoder {
 }
 
 const IPV4_HEADER_BYTES = 20;
+const IPV6_HEADER_BYTES = 40;
+/** RFC 4303 §2: what is not encrypted. */
+const ESP_HEADER_BYTES = 8;
 
 function clear(packet: Packet): void {
   packet.ipVersion = 0;
@@ -220,6 +273,7 @@ function clear(packet: Packet): void {
   packet.ttl = 0;
   packet.protocol = 0;
   packet.isFragment = false;
+  packet.tunnelLink = NO_TUNNEL;
   packet.sourcePort = 0;
   packet.destinationPort = 0;
   packet.tcpFlags = 0;

@@ -10,6 +10,8 @@ export const ICMP_EVENTS = {
   'icmpv4.invalid_checksum': 'wrong checksum',
   'icmpv6.pkt_too_small': 'shorter than an ICMPv6 header',
   'icmpv6.unknown_type': 'a type that no standard names',
+  'icmpv6.unassigned_type': 'a type that is not assigned',
+  'icmpv6.experimentation_type': 'a type for private experiments',
   'icmpv6.unknown_code': 'a code that the type does not have',
   'icmpv6.ipv6_trunc_pkt': 'an error message without the header of the packet that caused it',
   'icmpv6.ipv6_unknown_version': 'an error message about something that is not IPv6',
@@ -62,7 +64,8 @@ export class IcmpView {
   check(ttl: number, events: string[]): void {
     const { type } = this;
     const highestCode = (this.#isV6 ? ICMPV6_CODES : ICMPV4_CODES)[type]!;
-    if (highestCode === UNKNOWN) events.push(this.#isV6 ? 'icmpv6.unknown_type' : 'icmpv4.unknown_type');
+    if (this.#isV6 && isExperimental(type)) events.push('icmpv6.experimentation_type');
+    else if (highestCode === UNKNOWN) events.push(this.#isV6 ? unknownIcmpv6(type) : 'icmpv4.unknown_type');
     else if (this.code > highestCode) events.push(this.#isV6 ? 'icmpv6.unknown_code' : 'icmpv4.unknown_code');
     // RFC 2710 §3, RFC 3810 §5: link-local, so the hop limit is 1.
     if (this.#isV6 && ttl !== 1 && ((type >= 130 && type <= 132) || type === 143)) {
@@ -81,6 +84,13 @@ export class IcmpView {
     }
   }
 }
+
+/** RFC 4443 §2.1. */
+const isExperimental = (type: number): boolean => type === 100 || type === 101 || type === 200 || type === 201;
+
+/** The types between 127 and 160 are assigned one by one; of the others, whole ranges are not. */
+const unknownIcmpv6 = (type: number): IcmpEvent =>
+  (type > 4 && type < 127) || type >= 160 ? 'icmpv6.unassigned_type' : 'icmpv6.unknown_type';
 
 /** The highest code of each type, after the registries of IANA. */
 function codesByType(highestCodes: Readonly<Record<number, number>>): Int16Array {
@@ -112,14 +122,12 @@ const ICMPV4_CODES = codesByType({
   43: 4,
 });
 
-// 138, 155: router renumbering (RFC 2894) and RPL (RFC 6550) use high codes. 100, 101, 200, 201 are for experiments.
+// 138, 155: router renumbering (RFC 2894) and RPL (RFC 6550) use high codes.
 const ICMPV6_CODES = codesByType({
   1: 8,
   2: 0,
   3: 1,
   4: 10,
-  100: 255,
-  101: 255,
   128: 0,
   129: 0,
   130: 0,
@@ -152,6 +160,4 @@ const ICMPV6_CODES = codesByType({
   159: 0,
   160: 0,
   161: 4,
-  200: 255,
-  201: 255,
 });

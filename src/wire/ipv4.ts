@@ -11,11 +11,15 @@ export const IPV4_EVENTS = {
   'ipv4.trunc_pkt': 'total length larger than what was sent',
   'ipv4.invalid_checksum': 'wrong header checksum',
   'ipv4.opt_invalid_len': 'option length is wrong or runs beyond the header',
-  'ipv4.opt_malformed': 'the pointer of a route or timestamp option points outside',
+  'ipv4.opt_malformed': 'the pointer of a route or timestamp option points outside, or a security tag is wrong',
+  'ipv4.opt_pad_required': 'the options do not end at a multiple of eight bytes',
   'ipv4.opt_eol_required': 'the last option byte starts an option that has no room',
   'ipv4.opt_duplicate': 'the same option twice',
-  'ipv4.opt_unknown': 'an option that no standard names',
+  'ipv4.opt_invalid': 'an option that no standard names',
   'ipv4.opt_source_route': 'loose or strict source routing',
+  'ipv4.opt_record_route': 'routers are asked to write down the way',
+  'ipv4.reserved_flag': 'the reserved bit beside the fragmentation flags is set',
+  'ipv4.frag_dont_fragment': 'a fragment that says that it must not be fragmented',
   'ipv4.src_multicast': 'the source is a multicast address',
   'ipv4.src_broadcast': 'the source is the broadcast address',
   'ipv4.src_loopback': 'the source is a loopback address, but the packet comes from outside',
@@ -53,6 +57,10 @@ const OPTION = {
   strictRoute: 137,
   routerAlert: 148,
 } as const;
+
+/** FIPS 188 §4: type, length and domain, then at least one tag. */
+const CIPSO_TAGS = 6;
+const MIN_CIPSO_BYTES = 10;
 
 /** A window onto one IPv4 packet. Borrowed: valid until the next `reset`. */
 export class Ipv4View {
@@ -101,6 +109,10 @@ export class Ipv4View {
   get isFragment(): boolean {
     return (u16(this.#bytes, this.#start + FRAGMENT) & 0x3fff) !== 0;
   }
+  /** Anything but "do not fragment" is there, which is all that most packets have. */
+  get hasRareFlags(): boolean {
+    return (u16(this.#bytes, this.#start + FRAGMENT) & 0xbfff) !== 0;
+  }
   get ttl(): number {
     return u8(this.#bytes, this.#start + TTL);
   }
@@ -143,6 +155,12 @@ export class Ipv4View {
     else if (source === i32(this.#bytes, this.#start + DESTINATION)) events.push('ipv4.same_src_dst');
   }
 
+  checkFlags(events: string[]): void {
+    const field = u16(this.#bytes, this.#start + FRAGMENT);
+    if ((field & 0x8000) !== 0) events.push('ipv4.reserved_flag');
+    if ((field & 0x4000) !== 0 && (field & 0x3fff) !== 0) events.push('ipv4.frag_dont_fragment');
+  }
+
   checkProtocol(events: string[]): void {
     if (this.protocol === IP_PROTOCOL.icmpv6) events.push('ipv4.icmpv6');
   }
@@ -154,7 +172,9 @@ export class Ipv4View {
     let hasDuplicate = false;
     let hasUnknown = false;
     let hasSourceRoute = false;
+    let hasRecordRoute = false;
     let seen = 0;
+    if ((end - at) % 8 !== 0) events.push('ipv4.opt_pad_required');
     while (at < end) {
       const type = u8(this.#bytes, at);
       if (type === OPTION.end) break;
@@ -181,11 +201,13 @@ export class Ipv4View {
         events.push(event);
         break;
       }
+      if (type === OPTION.recordRoute) hasRecordRoute = true;
       at += length;
     }
     if (hasDuplicate) events.push('ipv4.opt_duplicate');
-    if (hasUnknown) events.push('ipv4.opt_unknown');
+    if (hasUnknown) events.push('ipv4.opt_invalid');
     if (hasSourceRoute) events.push('ipv4.opt_source_route');
+    if (hasRecordRoute) events.push('ipv4.opt_record_route');
   }
 
   #checkOption(type: number, at: number, length: number): Ipv4Event | null {
@@ -194,7 +216,13 @@ export class Ipv4View {
       case OPTION.routerAlert:
         return length === 4 ? null : 'ipv4.opt_invalid_len';
       case OPTION.quickStart:
-        return length === 8 ? null : 'ipv4.opt_invalid_len';
+        return length >= 8 ? null : 'ipv4.opt_invalid_len';
+      case OPTION.security:
+      case OPTION.extendedSecurity:
+        return length >= 3 ? null : 'ipv4.opt_invalid_len';
+      case OPTION.cipso:
+        if (length < MIN_CIPSO_BYTES) return 'ipv4.opt_invalid_len';
+        return this.#hasRightTags(at + CIPSO_TAGS, at + length) ? null : 'ipv4.opt_malformed';
       case OPTION.recordRoute:
       case OPTION.looseRoute:
       case OPTION.strictRoute:
@@ -206,6 +234,20 @@ export class Ipv4View {
       default:
         return null;
     }
+  }
+
+  /** FIPS 188 §4: tags of the types 1, 2, 5, 6 and 7, with type and length; only 7 has no byte of zero behind them. */
+  #hasRightTags(start: number, end: number): boolean {
+    let at = start;
+    while (at < end) {
+      if (end - at < 2) return false;
+      const type = u8(this.#bytes, at);
+      const length = u8(this.#bytes, at + 1);
+      if (type === 0 || type === 3 || type === 4 || type > 7 || length < 4 || length > end - at) return false;
+      if (type !== 7 && u8(this.#bytes, at + 2) !== 0) return false;
+      at += length;
+    }
+    return true;
   }
 
   #totalBytes(): number {

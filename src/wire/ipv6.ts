@@ -19,6 +19,7 @@ export const IPV6_EVENTS = {
   'ipv6.exthdr_ah_res_not_null': 'reserved bytes of the authentication header are not zero',
   'ipv6.fh_non_zero_reserved_field': 'reserved byte of the fragment header is not zero',
   'ipv6.frag_invalid_length': 'a fragment that is not the last has a length that is no multiple of eight',
+  'ipv6.frag_incomplete_headers': 'a first fragment without all headers up to the one of the transport',
   'ipv6.hopopts_unknown_opt': 'unknown hop-by-hop option',
   'ipv6.hopopts_only_padding': 'hop-by-hop options header with nothing but padding',
   'ipv6.dstopts_unknown_opt': 'unknown destination option',
@@ -26,6 +27,11 @@ export const IPV6_EVENTS = {
   'ipv6.zero_len_padn': 'a padding option without a byte of padding',
   'ipv6.rh_type_0': 'routing header of type 0',
   'ipv6.data_after_none_header': 'data behind the mark that nothing follows',
+  'ipv6.unknown_next_header': 'a next header that no decoder knows',
+  'ipv6.ipv4_in_ipv6_too_small': 'a tunnel with less than an IPv4 header',
+  'ipv6.ipv4_in_ipv6_wrong_version': 'a tunnel for IPv4 with another version in it',
+  'ipv6.ipv6_in_ipv6_too_small': 'a tunnel with less than an IPv6 header',
+  'ipv6.ipv6_in_ipv6_wrong_version': 'a tunnel for IPv6 with another version in it',
   'ipv6.src_multicast': 'the source is a multicast address',
   'ipv6.src_loopback': 'the source is the loopback address, but the packet comes from outside',
   'ipv6.same_src_dst': 'source and destination are the same, but the packet comes from outside',
@@ -91,6 +97,9 @@ export class Ipv6View {
   fragmentOffsetBytes = 0;
   hasMoreFragments = false;
   fragmentId = 0;
+  /** Of a fragment: its fragment header, and the byte that names it. */
+  fragmentHeaderStart = 0;
+  fragmentNextHeaderAt = 0;
   /** The transport's checksum covers the addresses of this header: no routing is left, there is no home address. */
   hasFinalAddresses = true;
 
@@ -163,6 +172,7 @@ export class Ipv6View {
     let seen = 0;
     let destinationHeaders = 0;
     let isMisordered = false;
+    this.fragmentNextHeaderAt = this.#start + NEXT_HEADER;
     for (let headers = 0; isExtension(next); headers++) {
       this.protocol = next;
       this.payloadStart = at;
@@ -185,6 +195,7 @@ export class Ipv6View {
       if (headerRank > rank) rank = headerRank;
 
       this.#readExtension(next, at, length, events);
+      if (!this.isFragment) this.fragmentNextHeaderAt = at;
       next = u8(this.#bytes, at);
       at += length;
       this.protocol = next;
@@ -193,13 +204,33 @@ export class Ipv6View {
       if (this.isFragment) break;
     }
     if (isMisordered) events.push('ipv6.exthdr_misordered');
-    if (this.isFragment) return null;
+    if (this.isFragment) {
+      if (this.fragmentOffsetBytes === 0 && !this.#hasAllHeaders(next, at)) {
+        events.push('ipv6.frag_incomplete_headers');
+      }
+      return null;
+    }
     // No header is shorter than two bytes. Suricata counts this among the extension headers, not to the transport.
     const isPromiseKept = next === NEXT.none || at === this.#start + HEADER_BYTES || this.end - at >= 2;
     if (!isPromiseKept) return tooShort(at + 2, this.wireEnd, 'ipv6.trunc_exthdr');
     if (next === NEXT.none && at < this.end) events.push('ipv6.data_after_none_header');
     if (next === IP_PROTOCOL.icmp) events.push('ipv6.icmpv4');
+    else if (!isKnown(next)) events.push('ipv6.unknown_next_header');
     return null;
+  }
+
+  /** RFC 7112 §5. False too where there are more headers than are looked behind; what the capture cut is not judged. */
+  #hasAllHeaders(firstHeader: number, start: number): boolean {
+    let next = firstHeader;
+    let at = start;
+    for (let headers = 0; isExtension(next); headers++) {
+      if (headers === MAX_EXTENSION_HEADERS) return false;
+      if (at + FRAGMENT_HEADER_BYTES > this.end) return at + FRAGMENT_HEADER_BYTES <= this.wireEnd;
+      const length = this.#extensionBytes(next, at);
+      next = u8(this.#bytes, at);
+      at += length;
+    }
+    return at + transportHeaderBytes(next) <= this.wireEnd;
   }
 
   #extensionBytes(type: number, at: number): number {
@@ -244,6 +275,7 @@ export class Ipv6View {
   #readFragmentHeader(at: number, events: string[]): void {
     if (u8(this.#bytes, at + 1) !== 0) addOnce(events, 'ipv6.fh_non_zero_reserved_field');
     const field = u16(this.#bytes, at + 2);
+    this.fragmentHeaderStart = at;
     this.fragmentOffsetBytes = field & 0xfff8;
     this.hasMoreFragments = (field & 1) !== 0;
     this.fragmentId = u32(this.#bytes, at + 4);
@@ -316,6 +348,39 @@ function isExtension(next: number): boolean {
       return true;
     default:
       return false;
+  }
+}
+
+/** What a decoder knows, or what says that nothing follows. */
+function isKnown(next: number): boolean {
+  switch (next) {
+    case IP_PROTOCOL.ipv4:
+    case IP_PROTOCOL.tcp:
+    case IP_PROTOCOL.udp:
+    case IP_PROTOCOL.ipv6:
+    case IP_PROTOCOL.gre:
+    case IP_PROTOCOL.esp:
+    case IP_PROTOCOL.icmpv6:
+    case IP_PROTOCOL.sctp:
+    case NEXT.none:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** RFC 7112 §3 means the whole header; of a TCP segment, what is fixed of it. */
+function transportHeaderBytes(protocol: number): number {
+  switch (protocol) {
+    case IP_PROTOCOL.tcp:
+      return 20;
+    case IP_PROTOCOL.udp:
+    case IP_PROTOCOL.icmpv6:
+      return 8;
+    case IP_PROTOCOL.sctp:
+      return 12;
+    default:
+      return 0;
   }
 }
 

@@ -4,12 +4,19 @@ import { LINK, type LinkType } from './packet.ts';
 
 export const LINK_EVENTS = {
   'ethernet.pkt_too_small': 'shorter than an Ethernet header',
+  'ethernet.unknown_ethertype': 'neither IP nor a tag; ARP is such a type',
   'vlan.header_too_small': 'shorter than the VLAN tag that is announced',
+  'vlan.unknown_type': 'a VLAN tag on something that is not IP',
   'vlan.too_many_layers': 'more VLAN tags than are looked behind',
   'sll.pkt_too_small': 'shorter than a Linux cooked header',
   'sll2.pkt_too_small': 'shorter than a Linux cooked header, version 2',
   'ltnull.pkt_too_small': 'shorter than a BSD loopback header',
+  'ltnull.unsupported_type': 'a BSD loopback header for something that is not IP',
   'ppp.pkt_too_small': 'shorter than a PPP header',
+  'ppp.ip4_pkt_too_small': 'a PPP frame shorter than the IPv4 header that it announces',
+  'ppp.ip6_pkt_too_small': 'a PPP frame shorter than the IPv6 header that it announces',
+  'ppp.unsup_proto': 'a PPP frame that carries a known protocol other than IP',
+  'ppp.wrong_type': 'a PPP frame of a protocol that no standard names',
   'ipraw.invalid_ip_version': 'neither IPv4 nor IPv6',
 } as const;
 export type LinkEvent = keyof typeof LINK_EVENTS;
@@ -31,8 +38,18 @@ const SLL2_BYTES = 20;
 const NULL_BYTES = 4;
 
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, providerVlan: 0x88a8, oldProviderVlan: 0x9100 } as const;
+/** PPPoE, provider backbone bridging, MPLS, FabricPath, VN-Tag and NSH: Suricata knows them, vpatch does not. */
+const OTHER_ETHERTYPES: ReadonlySet<number> = new Set([0x8863, 0x8864, 0x88e7, 0x8847, 0x8848, 0x8903, 0x8926, 0x894f]);
 /** RFC 1661 §2, RFC 1662 §3.1, RFC 5072 §4. */
 const PPP = { addressAndControl: 0xff03, ipv4: 0x0021, ipv6: 0x0057 } as const;
+/** Protocols registered at IANA: network layers, their control protocols, and PPP's own. */
+const OTHER_PPP_PROTOCOLS: ReadonlySet<number> = new Set([
+  0x0023, 0x0025, 0x0027, 0x0029, 0x002b, 0x002d, 0x002f, 0x0031, 0x0033, 0x0035, 0x003d, 0x00fd, 0x0201, 0x0231,
+  0x0233, 0x0281, 0x0283, 0x8021, 0x8023, 0x8025, 0x8027, 0x8029, 0x802b, 0x8033, 0x8035, 0x8057, 0x80fd, 0x8281,
+  0xc021, 0xc023, 0xc025, 0xc02b, 0xc223, 0xc227,
+]);
+const IPV4_HEADER_BYTES = 20;
+const IPV6_HEADER_BYTES = 40;
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;
 
@@ -45,6 +62,8 @@ export class LinkView {
   vlanId = -1;
   /** The frame was captured on a loopback interface. */
   isLoopback = false;
+  /** What it carries instead of IP, where that has a name of its own. */
+  remark: LinkEvent | null = null;
 
   /** The frame is `bytes[start, end)`; `wireEnd` is beyond `end` where the capture cut it. */
   reset(
@@ -58,6 +77,7 @@ export class LinkView {
     this.ipStart = start;
     this.vlanId = -1;
     this.isLoopback = false;
+    this.remark = null;
     switch (linkType) {
       case LINK.rawIp:
         return this.#readRawIp(bytes, start, end, wireEnd);
@@ -65,7 +85,7 @@ export class LinkView {
         if (end - start < ETHERNET_BYTES) return tooShort(start + ETHERNET_BYTES, wireEnd, 'ethernet.pkt_too_small');
         // Linux writes no address on lo; a network interface cannot have none.
         this.isLoopback = i32(bytes, start) === 0 && i32(bytes, start + 4) === 0 && i32(bytes, start + 8) === 0;
-        return this.#readEtherType(bytes, start + ETHERNET_TYPE, start + ETHERNET_BYTES, end, wireEnd);
+        return this.#readEthernet(bytes, start, end, wireEnd);
       case LINK.linuxSll:
         if (end - start < SLL_BYTES) return tooShort(start + SLL_BYTES, wireEnd, 'sll.pkt_too_small');
         this.isLoopback = u16(bytes, start + SLL_HARDWARE) === ARPHRD_LOOPBACK;
@@ -79,6 +99,7 @@ export class LinkView {
         this.isLoopback = true;
         this.ipVersion = ipVersionOfFamily(u32(bytes, start)) || ipVersionOfFamily(u32le(bytes, start));
         this.ipStart = start + NULL_BYTES;
+        if (this.ipVersion === 0) this.remark = 'ltnull.unsupported_type';
         return null;
       case LINK.ppp:
         return this.#readPpp(bytes, start, end, wireEnd);
@@ -97,6 +118,15 @@ export class LinkView {
     const version = u8(bytes, start) >> 4;
     if (version !== 4 && version !== 6) return 'ipraw.invalid_ip_version';
     this.ipVersion = version;
+    return null;
+  }
+
+  #readEthernet(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkEvent | CutEvent | null {
+    const payloadStart = start + ETHERNET_BYTES;
+    const event = this.#readEtherType(bytes, start + ETHERNET_TYPE, payloadStart, end, wireEnd);
+    if (event !== null || this.ipVersion !== 0) return event;
+    if (this.vlanId >= 0) this.remark = 'vlan.unknown_type';
+    else if (!OTHER_ETHERTYPES.has(u16(bytes, start + ETHERNET_TYPE))) this.remark = 'ethernet.unknown_ethertype';
     return null;
   }
 
@@ -132,7 +162,15 @@ export class LinkView {
     if (!isCompressed && end - at < 2) return tooShort(at + 2, wireEnd, 'ppp.pkt_too_small');
     const protocol = isCompressed ? u8(bytes, at) : u16(bytes, at);
     this.ipStart = at + (isCompressed ? 1 : 2);
-    this.ipVersion = protocol === PPP.ipv4 ? 4 : protocol === PPP.ipv6 ? 6 : 0;
+    if (protocol === PPP.ipv4) {
+      const neededEnd = this.ipStart + IPV4_HEADER_BYTES;
+      if (neededEnd > end) return tooShort(neededEnd, wireEnd, 'ppp.ip4_pkt_too_small');
+      this.ipVersion = 4;
+    } else if (protocol === PPP.ipv6) {
+      const neededEnd = this.ipStart + IPV6_HEADER_BYTES;
+      if (neededEnd > end) return tooShort(neededEnd, wireEnd, 'ppp.ip6_pkt_too_small');
+      this.ipVersion = 6;
+    } else this.remark = OTHER_PPP_PROTOCOLS.has(protocol) ? 'ppp.unsup_proto' : 'ppp.wrong_type';
     return null;
   }
 }

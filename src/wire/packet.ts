@@ -16,7 +16,20 @@ export const CHECKSUM = {
 } as const;
 export type ChecksumState = (typeof CHECKSUM)[keyof typeof CHECKSUM];
 
-export const IP_PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
+export const IP_PROTOCOL = {
+  icmp: 1,
+  ipv4: 4,
+  tcp: 6,
+  udp: 17,
+  ipv6: 41,
+  gre: 47,
+  esp: 50,
+  icmpv6: 58,
+  sctp: 132,
+} as const;
+
+/** `Packet.tunnelLink` of a packet that carries no other one. */
+export const NO_TUNNEL = 0;
 
 /** `Packet.flow` of a packet that belongs to no flow. */
 export const NO_FLOW = -1;
@@ -45,6 +58,8 @@ export class Packet {
   outInterface = 0;
   /** Travels inside the host: 127.0.0.1 and source = destination are ordinary there. */
   isLoopback = false;
+  /** How many tunnels it came through before it lay open like this. What its own headers claim is the sender's word. */
+  tunnelDepth = 0;
 
   // --- set by decode ---
   /** 0: no IP packet could be read. Then nothing below is valid. */
@@ -61,7 +76,7 @@ export class Packet {
   ttl = 0;
   /** Of the transport header, behind all IPv6 extension headers. */
   protocol = 0;
-  /** A fragment that is not a whole packet: there are no ports, and the payload is what follows the IP header. */
+  /** A fragment that is not a whole packet: no ports, no payload. Its data is `bytes[transportStart, ipEnd)`. */
   isFragment = false;
   transportStart = 0;
   /** TCP, UDP, SCTP; else 0. */
@@ -93,6 +108,18 @@ export class Packet {
   fragmentOffsetBytes = 0;
   hasMoreFragments = false;
   fragmentId = 0;
+  /**
+   * Valid only where `isFragment`: where the headers end that the whole packet begins with, and in IPv6, else 0, the
+   * byte that has to name what follows then instead of the fragment header.
+   */
+  fragmentHeadersEnd = 0;
+  fragmentNextHeaderAt = 0;
+  /** What is in the tunnel begins like this, and is `bytes[tunnelStart, tunnelEnd)`; NO_TUNNEL: nothing is. */
+  tunnelLink: LinkType | typeof NO_TUNNEL = NO_TUNNEL;
+  tunnelStart = 0;
+  /** Where it ends in what the capture kept, and where it ended on the wire. */
+  tunnelEnd = 0;
+  tunnelWireEnd = 0;
   /** What decoding found wrong or remarkable, Suricata's names where they exist. Emptied by `decode`. */
   readonly events: string[] = [];
 
@@ -103,5 +130,16 @@ export class Packet {
 
   get payloadBytes(): number {
     return this.payloadEnd - this.payloadStart;
+  }
+
+  /** Takes over what the capture source knows of the packet in which this one was. */
+  comeWith(other: Packet): void {
+    this.timeMs = other.timeMs;
+    this.number = other.number;
+    this.checksum = other.checksum;
+    this.inInterface = other.inInterface;
+    this.outInterface = other.outInterface;
+    this.isLoopback = other.isLoopback;
+    this.tunnelDepth = other.tunnelDepth;
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Decoder } from '../../src/wire/decode.ts';
-import { REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../../src/wire/events.ts';
+import { ORDINARY_WIRE_EVENTS, REMARKABLE_WIRE_EVENTS, UNRAISED_EVENTS, WIRE_EVENTS } from '../../src/wire/events.ts';
 import { CHECKSUM, LINK, type LinkType, type Packet } from '../../src/wire/packet.ts';
 import '../support/fuzz.ts';
 import { buildIcmp, buildIp, buildTcp, buildUdp, framed, hex } from '../support/packets.ts';
@@ -11,7 +11,7 @@ const V6 = { source: 'fd00::1', destination: 'fd00::2' } as const;
 const VALID: readonly (readonly [string, Uint8Array, LinkType])[] = [
   ['TCP', buildTcp({ options: hex('0101080a 00000001 00000002'), payload: 'hello' }), LINK.rawIp],
   ['TCP over IPv6', buildTcp({ ...V6, options: hex('020405b4 0402'), payload: 'hello' }), LINK.rawIp],
-  ['UDP', buildUdp({ payload: 'hello', ipOptions: hex('94040000') }), LINK.rawIp],
+  ['UDP', buildUdp({ payload: 'hello', ipOptions: hex('94040000 00000000') }), LINK.rawIp],
   ['UDP in VLANs', buildUdp({ payload: 'hello', vlans: [5, 100] }), LINK.ethernet],
   [
     'UDP behind extension headers',
@@ -32,6 +32,14 @@ const VALID: readonly (readonly [string, Uint8Array, LinkType])[] = [
   ['a fragment', buildIp({ protocol: 6, payload: 'x'.repeat(40), fragmentOffsetBytes: 80 }), LINK.rawIp],
   ['an IPv6 fragment', buildIp({ ...V6, protocol: 6, payload: 'x'.repeat(40), moreFragments: true }), LINK.rawIp],
 ];
+
+const IGNORED_OUTSIDE_FRAGMENTS = {
+  fragmentOffsetBytes: 0,
+  hasMoreFragments: false,
+  fragmentId: 0,
+  fragmentHeadersEnd: 0,
+  fragmentNextHeaderAt: 0,
+};
 
 /** What holds for every packet, whatever its bytes are. */
 function expectSound(packet: Packet): void {
@@ -151,7 +159,7 @@ describe('one packet after the other', () => {
         decoder.decode(packet);
         const fresh = framed(bytes, { linkType });
         new Decoder().decode(fresh);
-        const ignored = fresh.isFragment ? {} : { fragmentOffsetBytes: 0, hasMoreFragments: false, fragmentId: 0 };
+        const ignored = fresh.isFragment ? {} : IGNORED_OUTSIDE_FRAGMENTS;
         const addresses = fresh.ipVersion === 0 ? { source: null, destination: null } : {};
         expect({ ...packet, ...ignored, ...addresses }, name).toEqual({ ...fresh, ...ignored, ...addresses });
       }
@@ -160,11 +168,22 @@ describe('one packet after the other', () => {
 });
 
 describe('the list of events', () => {
-  test('each has a summary, and the remarkable ones are among them', () => {
+  test('each has a summary, and those that are told or left alone are among them', () => {
     for (const [event, summary] of Object.entries(WIRE_EVENTS)) {
-      expect(event).toMatch(/^[a-z0-9]+\.[a-z0-9_]+$/);
+      expect(event).toMatch(/^([a-z0-9]+\.)?[a-z0-9_]+$/);
       expect(summary.length, event).toBeGreaterThan(10);
     }
     for (const event of REMARKABLE_WIRE_EVENTS) expect(WIRE_EVENTS).toHaveProperty([event]);
+    for (const event of ORDINARY_WIRE_EVENTS) {
+      expect(WIRE_EVENTS).toHaveProperty([event]);
+      expect(REMARKABLE_WIRE_EVENTS.has(event), event).toBe(false);
+    }
+  });
+
+  test('what is never raised has a reason, and no check', () => {
+    for (const [event, reason] of Object.entries(UNRAISED_EVENTS)) {
+      expect(WIRE_EVENTS, event).not.toHaveProperty([event]);
+      expect(reason.length, event).toBeGreaterThan(10);
+    }
   });
 });

@@ -94,7 +94,10 @@ describe('ICMPv6', () => {
     [132, 0, 1, []],
     [133, 0, 64, []],
     [150, 0, 64, ['icmpv6.unknown_type']],
-    [255, 0, 64, ['icmpv6.unknown_type']],
+    [255, 0, 64, ['icmpv6.unassigned_type']],
+    [99, 0, 64, ['icmpv6.unassigned_type']],
+    [100, 7, 64, ['icmpv6.experimentation_type']],
+    [200, 0, 64, ['icmpv6.experimentation_type']],
   ])('type %i, code %i, hop limit %i', (type, code, ttl, events) => {
     expect(decoded(buildIcmp({ ...V6, type, code, ttl })).events).toEqual(events);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CHECKSUM, LINK } from '../../src/wire/packet.ts';
 import { buildIp, buildTcp, buildUdp, hex, sum16 } from '../support/packets.ts';
-import { decoded, payloadOf } from './decoded.ts';
+import { decoded } from './decoded.ts';
 
 /** Header checksum put right after a change. */
 function mended(bytes: Uint8Array): Uint8Array {
@@ -141,8 +141,8 @@ describe('IPv4 options', () => {
   test.each([
     ['no operation, end', '01 00', []],
     ['router alert', '94 04 00 00', []],
-    ['record route', '07 0b 04 00000000 00000000 00', []],
-    ['record route that is full', '07 07 08 01020304 00', []],
+    ['record route', '07 0b 04 00000000 00000000 00', ['ipv4.opt_record_route']],
+    ['record route that is full', '07 07 08 01020304 00', ['ipv4.opt_record_route']],
     ['timestamp', '44 0c 05 00 00000000 00000000', []],
     ['timestamp that is full', '44 0c 0d f0 00000000 00000000', []],
     ['garbage behind the end', '00 ff ff ff', []],
@@ -151,6 +151,11 @@ describe('IPv4 options', () => {
     ['a length beyond the header', '94 05 00 00', ['ipv4.opt_invalid_len']],
     ['router alert of three', '94 03 00 00', ['ipv4.opt_invalid_len']],
     ['stream id of six', '88 06 0000 0000 0000', ['ipv4.opt_invalid_len']],
+    ['security of two', '82 02 00 00', ['ipv4.opt_invalid_len']],
+    ['CIPSO without a tag', '86 06 00000001 0000', ['ipv4.opt_invalid_len']],
+    ['CIPSO', '86 0a 00000001 0104 0001 0000', []],
+    ['CIPSO with a tag that runs beyond it', '86 0a 00000001 0105 0001 0000', ['ipv4.opt_malformed']],
+    ['CIPSO with a tag of no known type', '86 0a 00000001 0304 0001 0000', ['ipv4.opt_malformed']],
     ['quick start of four', '19 04 0000', ['ipv4.opt_invalid_len']],
     ['record route without a pointer', '07 02 00 00', ['ipv4.opt_invalid_len']],
     ['timestamp without flags', '44 03 05 00', ['ipv4.opt_invalid_len']],
@@ -161,12 +166,13 @@ describe('IPv4 options', () => {
     ['loose source route', '83 07 04 0a000003 00', ['ipv4.opt_source_route']],
     ['strict source route', '89 07 08 0a000003 00', ['ipv4.opt_source_route']],
     ['twice the same', '94 04 0000 94 04 0000', ['ipv4.opt_duplicate']],
-    ['one that nobody knows', '9e 04 0000', ['ipv4.opt_unknown']],
-    ['two that nobody knows', '9e 04 0000 9f 04 0000', ['ipv4.opt_unknown']],
+    ['one that nobody knows', '9e 04 0000', ['ipv4.opt_invalid']],
+    ['two that nobody knows', '9e 04 0000 9f 04 0000', ['ipv4.opt_invalid']],
     ['no room for a length', '01 01 01 94', ['ipv4.opt_eol_required']],
   ])('%s', (_, options, events) => {
     const packet = decoded(withOptions(options));
-    expect(packet.events).toEqual(events);
+    const needsPadding = hex(options).length % 8 > 0 && hex(options).length % 8 <= 4;
+    expect(packet.events).toEqual(needsPadding ? ['ipv4.opt_pad_required', ...events] : events);
     expect(packet).toMatchObject({ sourcePort: 40_000, payloadBytes: 1 });
   });
 
@@ -212,15 +218,22 @@ describe('IPv4 fragments', () => {
       sourcePort: 0,
       destinationPort: 0,
       transportStart: 20,
-      payloadStart: 20,
+      payloadBytes: 0,
       events: [],
     });
-    expect(Buffer.from(payloadOf(packet)).toString()).toBe('the middle of something');
+    const data = packet.bytes.subarray(packet.transportStart, packet.ipEnd);
+    expect(Buffer.from(data).toString()).toBe('the middle of something');
   });
 
   test("don't fragment and the reserved bit are no fragment", () => {
-    expect(decoded(buildUdp({ dontFragment: true })).isFragment).toBe(false);
-    expect(decoded(changed(buildUdp(), 6, 0x80)).isFragment).toBe(false);
+    expect(decoded(buildUdp({ dontFragment: true }))).toMatchObject({ isFragment: false, events: [] });
+    const reserved = decoded(changed(buildUdp(), 6, 0x80), { checksum: CHECKSUM.trusted });
+    expect(reserved).toMatchObject({ isFragment: false, events: ['ipv4.reserved_flag'] });
+  });
+
+  test('one that says that it must not be fragmented', () => {
+    const packet = decoded(buildIp({ protocol: 17, dontFragment: true, moreFragments: true, payload: 'x'.repeat(8) }));
+    expect(packet).toMatchObject({ isFragment: true, events: ['ipv4.frag_dont_fragment'] });
   });
 });
 

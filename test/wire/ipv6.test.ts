@@ -212,12 +212,17 @@ describe('IPv6 extension headers', () => {
   });
 
   test('ESP: what follows is encrypted', () => {
-    const packet = decoded(buildIp({ ...V6, protocol: 50, payload: 'secret' }));
-    expect(packet).toMatchObject({ events: [], protocol: 50, payloadBytes: 6, transportStart: 40 });
+    const packet = decoded(buildIp({ ...V6, protocol: 50, payload: 'a secret' }));
+    expect(packet).toMatchObject({ events: [], protocol: 50, payloadBytes: 8, transportStart: 40 });
+    const short = decoded(buildIp({ ...V6, protocol: 50, payload: 'secret' }));
+    expect(short).toMatchObject({ events: ['esp.pkt_too_small'], isUnreadable: true });
   });
 
   test('a protocol that is not read', () => {
-    expect(decoded(buildIp({ ...V6, protocol: 89, payload: 'ospf' }))).toMatchObject({ events: [], payloadBytes: 4 });
+    expect(decoded(buildIp({ ...V6, protocol: 89, payload: 'ospf' }))).toMatchObject({
+      events: ['ipv6.unknown_next_header'],
+      payloadBytes: 4,
+    });
     expect(decoded(buildIp({ ...V6, protocol: 1, payload: 'icmp' })).events).toEqual(['ipv6.icmpv4']);
   });
 });
@@ -257,7 +262,9 @@ describe('IPv6 fragments', () => {
     ['the last', { fragmentOffsetBytes: 2896 }, 2896, false],
     ['the last possible', { fragmentOffsetBytes: 65_528 }, 65_528, false],
   ])('%s', (_, fields, fragmentOffsetBytes, hasMoreFragments) => {
-    const packet = decoded(buildIp({ ...V6, protocol: 6, payload: 'sixteen bytes :)', id: 0xdeadbeef, ...fields }));
+    const packet = decoded(
+      buildIp({ ...V6, protocol: 6, payload: 'twenty-four bytes here:)', id: 0xdeadbeef, ...fields }),
+    );
     expect(packet).toMatchObject({
       isFragment: true,
       fragmentOffsetBytes,
@@ -266,21 +273,44 @@ describe('IPv6 fragments', () => {
       protocol: 6,
       sourcePort: 0,
       transportStart: 48,
-      payloadStart: 48,
-      payloadBytes: 16,
+      payloadBytes: 0,
+      ipEnd: 72,
+      fragmentHeadersEnd: 40,
+      fragmentNextHeaderAt: 6,
       events: [],
     });
   });
 
   test('one that is not the last, with a length that is no multiple of eight', () => {
-    const fields = { ...V6, protocol: 6, payload: 'seventeen bytes:)' };
+    const fields = { ...V6, protocol: 6, payload: 'twenty-five bytes here :)' };
     expect(decoded(buildIp({ ...fields, moreFragments: true })).events).toEqual(['ipv6.frag_invalid_length']);
     expect(decoded(buildIp({ ...fields, fragmentOffsetBytes: 8 })).events).toEqual([]);
   });
 
   test('what follows its header is not looked at', () => {
-    const packet = decoded(buildIp({ ...V6, protocol: 0, payload: 'x'.repeat(16), moreFragments: true }));
-    expect(packet).toMatchObject({ isFragment: true, protocol: 0, payloadBytes: 16, events: [] });
+    const packet = decoded(buildIp({ ...V6, protocol: 0, payload: 'x'.repeat(16), fragmentOffsetBytes: 80 }));
+    expect(packet).toMatchObject({ isFragment: true, protocol: 0, ipEnd: 64, events: [] });
+  });
+
+  test('in the first one, all headers are there up to the one of the transport', () => {
+    const first = (protocol: number, payload: string): Uint8Array =>
+      buildIp({ ...V6, protocol, payload: hex(payload), moreFragments: true });
+    const options = '11 00 01 04 00000000';
+    expect(decoded(first(60, `${options} 9c40 0035 0010 0000`)).events).toEqual([]);
+    expect(decoded(first(60, options)).events).toEqual(['ipv6.frag_incomplete_headers']);
+    expect(decoded(first(60, '11 07 01 04 00000000')).events).toEqual(['ipv6.frag_incomplete_headers']);
+    expect(decoded(first(6, '00'.repeat(16))).events).toEqual(['ipv6.frag_incomplete_headers']);
+    expect(decoded(first(132, '00'.repeat(8))).events).toEqual(['ipv6.frag_incomplete_headers']);
+    // Nobody can tell of what the capture cut.
+    const whole = first(60, `${options} 9c40 0035 0010 0000`);
+    expect(decoded(whole.subarray(0, 56), { wireBytes: whole.length }).events).toEqual(['capture.trunc_pkt']);
+  });
+
+  test('behind other headers, the last of them has to name what follows', () => {
+    const packet = decoded(
+      buildIp({ ...V6, protocol: 17, payload: 'x'.repeat(16), moreFragments: true, extensions: [hopByHop] }),
+    );
+    expect(packet).toMatchObject({ fragmentHeadersEnd: 48, fragmentNextHeaderAt: 40, transportStart: 56 });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ORDINARY_WIRE_EVENTS } from '../../src/wire/events.ts';
 import { LINK, type LinkType } from '../../src/wire/packet.ts';
 import { buildTcp, hex } from '../support/packets.ts';
 import { decoded } from './decoded.ts';
@@ -57,10 +58,14 @@ describe('link headers', () => {
     ['1c000000', ipv6, 6],
     ['0000001e', ipv6, 6],
     ['1e000000', ipv6, 6],
-    ['00000017', ipv4, 0],
   ])('BSD loopback with the address family %s', (family, packet, ipVersion) => {
     const result = decoded(behind(family, packet), { linkType: LINK.loopback });
     expect(result).toMatchObject({ ipVersion, events: [], isUnreadable: false });
+  });
+
+  test('BSD loopback with another address family', () => {
+    const result = decoded(behind('00000017', ipv4), { linkType: LINK.loopback });
+    expect(result).toMatchObject({ ipVersion: 0, events: ['ltnull.unsupported_type'], isUnreadable: false });
   });
 
   test.each<[LinkType, string, number]>([
@@ -95,14 +100,31 @@ describe('link headers', () => {
   });
 
   test.each([
-    ['ARP', LINK.ethernet, `${MACS} 0806 0001080006040001`],
-    ['LLDP', LINK.ethernet, '0180c200000e 020000000001 88cc 0207'],
-    ['an 802.3 frame with a length', LINK.ethernet, `${MACS} 0026 424203`],
-    ['ARP in a VLAN', LINK.ethernet, `${MACS} 8100 0064 0806 0001`],
-    ['ARP, cooked', LINK.linuxSll, '0000 0001 0006 020000000001 0000 0806 0001'],
-    ['PPP link control', LINK.ppp, 'ff03 c021 0101'],
-  ] as const)('%s is no IP packet, and nothing is wrong with it', (_, linkType, bytes) => {
-    expect(decoded(hex(bytes), { linkType })).toMatchObject({ ipVersion: 0, events: [], isUnreadable: false });
+    ['ARP', LINK.ethernet, `${MACS} 0806 0001080006040001`, 'ethernet.unknown_ethertype'],
+    ['LLDP', LINK.ethernet, '0180c200000e 020000000001 88cc 0207', 'ethernet.unknown_ethertype'],
+    ['an 802.3 frame with a length', LINK.ethernet, `${MACS} 0026 424203`, 'ethernet.unknown_ethertype'],
+    ['MPLS', LINK.ethernet, `${MACS} 8847 00010140`, null],
+    ['ARP in a VLAN', LINK.ethernet, `${MACS} 8100 0064 0806 0001`, 'vlan.unknown_type'],
+    ['ARP, cooked', LINK.linuxSll, '0000 0001 0006 020000000001 0000 0806 0001', null],
+    ['PPP link control', LINK.ppp, 'ff03 c021 0101', 'ppp.unsup_proto'],
+    ['PPP with encryption', LINK.ppp, 'ff03 00fd 9001', 'ppp.unsup_proto'],
+  ] as const)('%s is no IP packet, and nothing is wrong with it', (_, linkType, bytes, event) => {
+    const packet = decoded(hex(bytes), { linkType });
+    expect(packet).toMatchObject({ ipVersion: 0, events: event === null ? [] : [event], isUnreadable: false });
+    expect(event === null || ORDINARY_WIRE_EVENTS.has(event)).toBe(true);
+  });
+
+  test('PPP with a protocol that nobody registered', () => {
+    expect(decoded(hex('ff03 00ff 45'), { linkType: LINK.ppp })).toMatchObject({ events: ['ppp.wrong_type'] });
+  });
+
+  test.each([
+    ['0021', ipv4, 'ppp.ip4_pkt_too_small', 20],
+    ['0057', ipv6, 'ppp.ip6_pkt_too_small', 40],
+  ] as const)('PPP with the protocol %s and less than a header', (protocol, packet, event, headerBytes) => {
+    const frame = behind(protocol, packet.subarray(0, headerBytes - 1));
+    expect(decoded(frame, { linkType: LINK.ppp })).toMatchObject({ events: [event], isUnreadable: true });
+    expect(decoded(frame, { linkType: LINK.ppp, wireBytes: 1500 }).events).toEqual(['capture.trunc_pkt']);
   });
 
   test('raw IP of another version', () => {
