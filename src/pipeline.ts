@@ -6,6 +6,7 @@ import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import type { Config } from './config/config.ts';
+import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
 import type { FlowContext } from './detect/header.ts';
 import type { Ruleset } from './detect/ruleset.ts';
@@ -22,7 +23,7 @@ import { type Findings, Judgement, judge, type Mode, type VerdictSettings } from
 import { belongsToStream, outcomeOf } from './verdict/outcome.ts';
 import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
-import { IP_PROTOCOL, NO_FLOW, Packet } from './wire/packet.ts';
+import { IP_PROTOCOL, NO_FLOW, NO_TUNNEL, Packet } from './wire/packet.ts';
 
 export interface PipelineOptions {
   readonly config: Config;
@@ -48,6 +49,12 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'decoder.ipv6',
   'decoder.tcp',
   'decoder.udp',
+  'defrag.ipv4.fragments',
+  'defrag.ipv4.reassembled',
+  'defrag.ipv6.fragments',
+  'defrag.ipv6.reassembled',
+  'defrag.timeouts',
+  'defrag.memuse',
   'flow.total',
   'flow.active',
   'tcp.reassembly_memuse',
@@ -72,6 +79,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   /** The last packet's judgement: valid until the next `process`. */
   readonly judgement = new Judgement();
   readonly #decoder = new Decoder();
+  readonly #layers: Layers;
   readonly #flows: FlowTable;
   readonly #streams: TcpTracker;
   readonly #apps: AppLayer;
@@ -81,7 +89,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #reporter: Reporter;
   #settings: VerdictSettings;
 
-  // What the stages say about the packet in hand.
+  // What the stages say about the packet in hand: the frame that the source gave, or what was in it.
+  #frame = new Packet();
   #packet = new Packet();
   readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
   readonly #findings: Findings;
@@ -113,6 +122,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       accepted: this.counters.index('ips.accepted'),
       blocked: this.counters.index('ips.blocked'),
     };
+    this.#layers = new Layers(config.defrag, config.tunnel.maxDepth);
     this.#flows = new FlowTable(options.seed, (flow, reason) => this.#forget(flow, reason), {
       ...config.flow,
       timeouts: config.timeouts,
@@ -132,6 +142,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     });
     this.#findings = {
       condemnedBy: null,
+      isOfCondemnedPacket: false,
       isBareReset: false,
       isVital: false,
       failedCheck: null,
@@ -154,15 +165,32 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.replace(ruleset);
   }
 
-  process(packet: Packet): Verdict {
+  process(frame: Packet): Verdict {
+    this.#frame = frame;
+    this.#layers.begin();
+    if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
+    let verdict = this.#inspect(frame);
+    // Of packets in packets, the worst verdict holds. What is in one that drops never gets anywhere.
+    let inner = this.#layers.takeInner();
+    while (inner !== null && verdict === VERDICT.accept) {
+      verdict = this.#inspect(inner);
+      inner = this.#layers.takeInner();
+    }
+    if (verdict === VERDICT.drop) this.#layers.drop();
+    this.#countFrame(frame, verdict);
+    return verdict;
+  }
+
+  #inspect(packet: Packet): Verdict {
     const findings = this.#begin(packet);
     this.#decoder.decode(packet);
     this.#count(packet);
-    if (packet.timeMs >= this.#nextExpiryMs) this.expire(packet.timeMs);
+    if (packet.isFragment || packet.tunnelLink !== NO_TUNNEL) this.#open(packet);
     if (packet.events.length > 0) this.#weighEvents(0);
 
     // A malformed packet must not touch what is known of its flow.
-    if (packet.ipVersion !== 0 && !packet.isUnreadable && findings.failedCheck === null) {
+    const isSound = packet.ipVersion !== 0 && !packet.isUnreadable && findings.failedCheck === null;
+    if (isSound && !findings.isOfCondemnedPacket) {
       const known = packet.events.length;
       const seen = this.#flows.lookup(packet);
       if (seen === LOOKUP.new) this.#countFlow();
@@ -178,6 +206,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
     this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
     this.#sink.elapse?.(nowMs);
+    this.#layers.defragmenter.expire(nowMs);
   }
 
   /** The end of the traffic: every flow ends. */
@@ -190,6 +219,9 @@ export class Pipeline implements StreamConsumer, AppSink {
   /** Writes what is not counted packet by packet into the counters. */
   updateGauges(): void {
     const { counters } = this;
+    const { defragmenter } = this.#layers;
+    counters.set('defrag.timeouts', defragmenter.timeouts);
+    counters.set('defrag.memuse', defragmenter.usedBytes);
     counters.set('flow.active', this.#flows.size);
     counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
@@ -244,6 +276,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #begin(packet: Packet): Findings {
     const findings = this.#findings;
     findings.condemnedBy = null;
+    findings.isOfCondemnedPacket = false;
     findings.isBareReset = false;
     findings.isVital = false;
     findings.failedCheck = null;
@@ -256,6 +289,15 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#context.isInStream = false;
     this.#detector.begin(packet, this.#context);
     return findings;
+  }
+
+  /** Rare: a fragment or a tunnel. */
+  #open(packet: Packet): void {
+    this.#findings.isOfCondemnedPacket = !this.#layers.open(packet);
+    if (!packet.isFragment) return;
+    const family = packet.ipVersion === 4 ? 'defrag.ipv4' : 'defrag.ipv6';
+    this.counters.increment(`${family}.fragments`);
+    if (this.#layers.hasInner) this.counters.increment(`${family}.reassembled`);
   }
 
   #inspectFlow(packet: Packet): void {
@@ -313,8 +355,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (packet.events.length > 0 && this.#meetsRules(packet.flow)) this.#detector.onPacketEvents();
     judge(this.#findings, this.#settings, judgement);
     const isDropped = judgement.verdict === VERDICT.drop;
-    const counter = isDropped ? this.#at.blocked : this.#at.accepted;
-    this.counters.values[counter] = this.counters.values[counter]! + 1;
+    // Only the packet that it handed over can the kernel answer.
+    if (packet !== this.#frame) judgement.rejects = false;
     if (packet.flow !== NO_FLOW) {
       if (judgement.condemnsFlow) this.#condemn(packet.flow);
       if (judgement.exemptsFlow) this.#mark(packet.flow, FLOW_FLAG.passed);
@@ -328,11 +370,18 @@ export class Pipeline implements StreamConsumer, AppSink {
     return judgement.verdict;
   }
 
-  #count(packet: Packet): void {
+  #countFrame(frame: Packet, verdict: Verdict): void {
     const { values } = this.counters;
     const at = this.#at;
     values[at.packets] = values[at.packets]! + 1;
-    values[at.bytes] = values[at.bytes]! + packet.wireBytes;
+    values[at.bytes] = values[at.bytes]! + frame.wireBytes;
+    const counter = verdict === VERDICT.drop ? at.blocked : at.accepted;
+    values[counter] = values[counter]! + 1;
+  }
+
+  #count(packet: Packet): void {
+    const { values } = this.counters;
+    const at = this.#at;
     if (packet.ipVersion === 0) return;
     const version = packet.ipVersion === 4 ? at.ipv4 : at.ipv6;
     values[version] = values[version]! + 1;

@@ -1,3 +1,4 @@
+import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts';
 import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
 import type { FoldingSettings } from '../output/event-folder.ts';
@@ -54,6 +55,11 @@ export interface Config {
     readonly maxHalfOpenPerSource: number | null;
   };
   readonly timeouts: FlowTimeouts;
+  readonly defrag: DefragOptions;
+  readonly tunnel: {
+    /** Packets inside of packets are inspected so deep; one that goes deeper fails a check. */
+    readonly maxDepth: number;
+  };
   readonly stream: {
     /** Of all flows of one worker together. */
     readonly memoryBytes: number;
@@ -133,6 +139,8 @@ export const DEFAULTS: Config = freeze({
   checks: { policy: 'drop', actions: {}, exceptions: [] },
   flow: caps,
   timeouts,
+  defrag: DEFAULT_DEFRAG_OPTIONS,
+  tunnel: { maxDepth: 2 },
   stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: 8 * MIB, depthBytes: MIB, midstream: false },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
   failure: { engine: 'open', limits: 'closed' },

@@ -25,6 +25,10 @@ const MAX_U16 = 0xffff;
 const MAX_FLOWS = 4_000_000;
 /** More in a second than a disk takes. */
 const MAX_EVENTS = 1_000_000;
+/** An identification has 16 bits, and there is one for each pair of hosts and protocol. */
+const MAX_DATAGRAMS = 1_000_000;
+/** Suricata's limit for all layers of one packet, tunnels among them. */
+const MAX_TUNNEL_DEPTH = 16;
 /** Two workers for each processor of a large server; more only cost memory. */
 const MAX_QUEUES = 256;
 /** What libpcre and Vectorscan take as one buffer, with room to spare. */
@@ -228,6 +232,17 @@ export const configSchema: z.ZodType<Overrides> = section({
       other: key('otherMs', duration()),
     }),
   ),
+  defrag: key(
+    'defrag',
+    section({
+      memory: key('memoryBytes', size(MIB, 64 * GIB)),
+      'max-packets': key('maxDatagrams', whole(1, MAX_DATAGRAMS)),
+      timeout: key('timeoutMs', duration()),
+      'min-first': key('minFirstBytes', whole(0, MAX_U16)),
+      'min-offset': key('minOffsetBytes', whole(0, MAX_U16)),
+    }),
+  ),
+  tunnel: key('tunnel', section({ 'max-depth': key('maxDepth', whole(0, MAX_TUNNEL_DEPTH)) })),
   stream: key(
     'stream',
     section({

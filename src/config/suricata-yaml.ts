@@ -64,6 +64,9 @@ interface Found {
   exceptionPolicy?: string;
   failOpen?: boolean;
   timeouts?: Partial<FlowTimeouts>;
+  fragmentMemoryBytes?: number;
+  fragmentTimeoutSeconds?: number;
+  maxDatagrams?: number;
 }
 
 const LIBHTP = ['app-layer', 'protocols', 'http', 'libhtp', 'default-config'];
@@ -97,6 +100,9 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   const reputationFiles = reader.strings(['reputation-files']);
   if (reputationFiles.length > 0) found.reputationFiles = reputationFiles.map((file) => resolve(reputationPath, file));
   set('actionOrder', reader.actionOrder(['action-order']));
+  set('fragmentMemoryBytes', reader.size(['defrag', 'memcap']));
+  set('fragmentTimeoutSeconds', reader.whole(['defrag', 'timeout']));
+  set('maxDatagrams', reader.whole(['defrag', 'trackers']));
   set('midstream', reader.flag(['stream', 'midstream']));
   set('memoryBytes', reader.size(['stream', 'reassembly', 'memcap']));
   set('depthBytes', unlimitedIfZero(reader.size(['stream', 'reassembly', 'depth'])));
@@ -121,6 +127,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
   const files = skipRules ? [] : ruleFiles(found, problems);
   const isOpen = /^(pass-|bypass|ignore)/.test(found.exceptionPolicy ?? '');
   const isClosed = /^(drop-|reject)/.test(found.exceptionPolicy ?? '');
+  const { fragmentMemoryBytes, fragmentTimeoutSeconds, maxDatagrams } = found;
   const { requestBodyBytes, responseBodyBytes, memoryBytes, depthBytes, midstream } = found;
   return {
     rules: {
@@ -132,6 +139,11 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(found.actionOrder !== undefined && { actionOrder: found.actionOrder }),
     },
     variables: { addresses: found.addresses ?? {}, ports: found.ports ?? {} },
+    defrag: {
+      ...(fragmentMemoryBytes !== undefined && { memoryBytes: fragmentMemoryBytes }),
+      ...(fragmentTimeoutSeconds !== undefined && { timeoutMs: fragmentTimeoutSeconds * 1000 }),
+      ...(maxDatagrams !== undefined && { maxDatagrams }),
+    },
     stream: {
       ...(memoryBytes !== undefined && { memoryBytes }),
       ...(depthBytes !== undefined && { depthBytes }),

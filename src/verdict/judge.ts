@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.ts';
 export type Mode = 'detect' | 'prevent';
 
 /** Why a packet was dropped, in Suricata's words; `check` is ours, for the named always-on checks. */
-export const DROP_REASONS = ['rules', 'flow drop', 'check', 'stream memcap', 'stream error'] as const;
+export const DROP_REASONS = ['rules', 'flow drop', 'check', 'defrag error', 'stream memcap', 'stream error'] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 export interface VerdictSettings {
@@ -44,6 +44,8 @@ export class Judgement {
 export interface Findings {
   /** What condemned the flow, at an earlier packet. */
   condemnedBy: 'drop' | 'reject' | 'check' | null;
+  /** A fragment of a packet of which another one was dropped. */
+  isOfCondemnedPacket: boolean;
   /** A TCP reset without data: all that it can do is to end the connection. */
   isBareReset: boolean;
   /** Without it the host is cut off: no rule drops it. */
@@ -73,6 +75,10 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
     if (findings.condemnedBy === 'reject' && findings.isBareReset) return;
     into.rejects = findings.condemnedBy === 'reject';
     drop('flow drop', into);
+    return;
+  }
+  if (findings.isOfCondemnedPacket) {
+    drop('defrag error', into);
     return;
   }
   if (findings.matches.length > 0) judgeMatches(findings, settings, into);

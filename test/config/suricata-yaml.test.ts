@@ -66,6 +66,17 @@ describe('an existing suricata.yaml', () => {
     expect(config.http).toEqual({ ...DEFAULTS.http, requestBodyBytes: 4096, responseBodyBytes: 1234 });
   });
 
+  test('gives the bounds of what is kept of fragments', () => {
+    const { config, notes } = load('defrag: { memcap: 16mb, trackers: 2000, timeout: 30, max-frags: 65535 }\n');
+    expect(config.defrag).toEqual({
+      ...DEFAULTS.defrag,
+      memoryBytes: 16 * 2 ** 20,
+      maxDatagrams: 2000,
+      timeoutMs: 30_000,
+    });
+    expect(notes).toEqual([expect.stringContaining('defrag.max-frags: not taken over')]);
+  });
+
   test('gives timeouts and what happens on failure', () => {
     const { config } = load(
       'flow-timeouts:\n  tcp: { new: 30, established: 300, closed: 5 }\nexception-policy: pass-flow\nnfq: { fail-open: no }\n',

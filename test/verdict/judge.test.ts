@@ -26,6 +26,7 @@ function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgeme
   judge(
     {
       condemnedBy: null,
+      isOfCondemnedPacket: false,
       isBareReset: false,
       isVital: false,
       failedCheck: null,
@@ -39,6 +40,13 @@ function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgeme
   );
   return judgement;
 }
+
+test('a fragment of a condemned packet drops in both modes, whatever else matches', () => {
+  for (const settings of [PREVENT, DETECT]) {
+    const findings = { isOfCondemnedPacket: true, matches: [match('pass')] };
+    expect(judged(settings, findings)).toMatchObject({ verdict: VERDICT.drop, reason: 'defrag error', rejects: false });
+  }
+});
 
 test('a packet with nothing to say about it is accepted', () => {
   expect(judged(PREVENT, {})).toMatchObject({ verdict: VERDICT.accept, reason: null, reportedMatches: 0 });
@@ -155,6 +163,7 @@ test('a judgement is emptied before it is used again', () => {
   const judgement = new Judgement();
   const findings = {
     condemnedBy: null,
+    isOfCondemnedPacket: false,
     isBareReset: false,
     isVital: false,
     failedCheck: null,
