@@ -97,7 +97,17 @@ export const UNRAISED_EVENTS: Readonly<Record<string, string>> = {
   'ipv4.opt_unknown': 'Suricata itself raises ipv4.opt_invalid for such options',
   'ipv6.exthdr_dupl_eh': 'behind ESP everything is encrypted, so that a second one is never seen',
   'udp.hlen_invalid': 'Suricata 7 does not raise it; ours is udp.trailing_bytes',
+  'gre.version1_malformed_sre_hdr': 'version 1 with routing is gre.version1_route, and is read no further',
   'ppp.vju_pkt_too_small': 'headers compressed by Van Jacobson are not read',
+  ...undecoded('ARP', [
+    'arp.pkt_too_small',
+    'arp.unsupported_hardware',
+    'arp.unsupported_protocol',
+    'arp.unsupported_pkt',
+    'arp.invalid_hardware_size',
+    'arp.invalid_protocol_size',
+    'arp.unsupported_opcode',
+  ]),
   ...undecoded('PPPoE', ['pppoe.pkt_too_small', 'pppoe.wrong_code', 'pppoe.malformed_tags']),
   ...undecoded('MPLS', [
     'mpls.header_too_small',

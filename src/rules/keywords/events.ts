@@ -1,7 +1,7 @@
 import { APP_EVENTS } from '../../app/index.ts';
 import { FLOW_EVENTS } from '../../flow/events.ts';
 import { STREAM_EVENTS } from '../../stream/events.ts';
-import { WIRE_EVENTS } from '../../wire/events.ts';
+import { UNRAISED_EVENTS, WIRE_EVENTS } from '../../wire/events.ts';
 import type { RuleDraft } from '../draft.ts';
 import { defineKeyword, type Keyword } from '../keyword.ts';
 import { SURICATA_EVENTS } from '../known-events.ts';
@@ -115,5 +115,9 @@ function setProtocol(draft: RuleDraft, event: string, protocol: string): void {
 }
 
 function warnUnlessRaised(draft: RuleDraft, { name, isRaised }: NamedEvent): void {
-  if (!isRaised) draft.warn(`vpatch never raises ${name}: the rule is loaded, and never matches`);
+  if (isRaised) return;
+  const reason = UNRAISED_EVENTS[name];
+  draft.warn(
+    `vpatch never raises ${name}${reason === undefined ? '' : ` (${reason})`}: the rule is loaded, and never matches`,
+  );
 }
