@@ -192,12 +192,13 @@ class Side implements RecordHandler, MessageHandler {
 
   /** Of the handshake; records may be followed further. */
   get isOver(): boolean {
-    return this.isEncrypted;
+    return this.isEncrypted || this.#parser.isDone;
   }
 
   onRecord(type: number, version: number, bytes: number): Content {
     const parser = this.#parser;
     const direction = this.#direction;
+    if (parser.isDone) return CONTENT.stop;
     if (version >> 8 !== VERSION.ssl3 >> 8) {
       parser.raise(direction, 'tls.invalid_record_version');
       return CONTENT.stop;
