@@ -33,6 +33,12 @@ export class ByteBuffer {
     this.length += count;
   }
 
+  push(byte: number): void {
+    if (this.length >= this.limitBytes) return;
+    this.reserve(1);
+    this.bytes[this.length++] = byte;
+  }
+
   view(): Uint8Array {
     return this.bytes.subarray(0, this.length);
   }

@@ -5,6 +5,8 @@ import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
 import type { AppProtocol, BufferDefinition } from './protocol.ts';
+import { SMTP_EVENTS } from './smtp/events.ts';
+import { createSmtp } from './smtp/smtp.ts';
 import { TLS_EVENTS } from './tls/events.ts';
 import { createTls } from './tls/tls.ts';
 
@@ -18,6 +20,7 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createHttp(options.http) as AppProtocol,
   createTls() as AppProtocol,
   createDns() as AppProtocol,
+  createSmtp() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -33,26 +36,8 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   HTTP_EVENTS,
   TLS_EVENTS,
   DNS_EVENTS,
+  SMTP_EVENTS,
 ]);
-
-const BUFFERS: ReadonlyMap<string, BufferDefinition> = indexBuffers(APP_PROTOCOLS);
-
-/** The buffer of this name or alias; undefined without one. */
-export const findBuffer = (name: string): BufferDefinition | undefined => BUFFERS.get(name);
-
-/** By name and alias. Two buffers of the same name are a mistake of ours. */
-export function indexBuffers(protocols: readonly AppProtocol[]): ReadonlyMap<string, BufferDefinition> {
-  const byName = new Map<string, BufferDefinition>();
-  for (const protocol of protocols) {
-    for (const buffer of protocol.buffers) {
-      for (const name of [buffer.name, ...(buffer.aliases ?? [])]) {
-        if (byName.has(name)) throw new Error(`buffer "${name}" is defined twice`);
-        byName.set(name, buffer);
-      }
-    }
-  }
-  return byName;
-}
 
 export function indexEvents(
   tables: readonly Readonly<Record<string, AppEventInfo>>[],

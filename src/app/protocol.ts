@@ -99,4 +99,6 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   open(sink: AppSink, channel: Channel): AppParser;
   /** Context for events: the value of EVE's key `name`. */
   describe(transaction: T): Record<string, unknown>;
+  /** Further keys beside that one: the `email` of an SMTP transaction. */
+  describeContent?(transaction: T): Record<string, unknown>;
 }

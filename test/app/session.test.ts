@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_PROBE_BYTES } from '../../src/app/detection.ts';
-import { APP_EVENTS, APP_PROTOCOLS, findBuffer, indexBuffers, indexEvents } from '../../src/app/index.ts';
+import { APP_EVENTS, APP_PROTOCOLS, indexEvents } from '../../src/app/index.ts';
 import {
   type AppParser,
   type AppProtocol,
@@ -12,7 +12,7 @@ import {
 import { AppLayer, MAX_PROTOCOL_CHANGES } from '../../src/app/session.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { flowPorts } from './support.ts';
+import { bufferNamed, flowPorts } from './support.ts';
 
 const GET = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -27,7 +27,7 @@ function start(): {
     {
       onProgress: (tx, direction, stage) => {
         if (stage !== STAGE.head) return;
-        const bytes = findBuffer(direction === TO_SERVER ? 'http.uri' : 'http.stat_code')!.read(tx, direction, 0);
+        const bytes = bufferNamed(direction === TO_SERVER ? 'http.uri' : 'http.stat_code').read(tx, direction, 0);
         lines.push(`${layer.currentFlow}: ${bytes === null ? 'none' : Buffer.from(bytes).toString()}`);
       },
       onEvent: (_tx, _direction, event) => lines.push(`${layer.currentFlow}: ${event}`),
@@ -350,15 +350,7 @@ describe('datagrams', () => {
 });
 
 describe('lists', () => {
-  test('buffers are found by name and by old name', () => {
-    expect(findBuffer('http_client_body')).toBe(findBuffer('http.request_body'));
-    expect(findBuffer('file_data')).toBe(findBuffer('file.data'));
-    expect(findBuffer('http.nothing')).toBeUndefined();
-  });
-
   test('duplicates are loud', () => {
-    const [http] = APP_PROTOCOLS;
-    expect(() => indexBuffers([http!, http!])).toThrow('buffer "http.method" is defined twice');
     expect(() => indexEvents([{ a: { summary: '', drops: false } }, { a: { summary: '', drops: true } }])).toThrow(
       '"a"',
     );

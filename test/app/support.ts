@@ -1,4 +1,5 @@
-import type { Channel, Transport } from '../../src/app/protocol.ts';
+import { APP_BUFFERS } from '../../src/app/index.ts';
+import type { BufferDefinition, Channel, Transport } from '../../src/app/protocol.ts';
 import type { FlowPorts } from '../../src/app/session.ts';
 
 /** A channel between ports that hint at nothing, unless told otherwise. */
@@ -13,3 +14,10 @@ export const flowPorts = (serverPort = 4000, clientPort = 40_000): FlowPorts => 
   clientPort: () => clientPort,
   serverPort: () => serverPort,
 });
+
+/** The first protocol's buffer of this name. */
+export function bufferNamed(name: string): BufferDefinition {
+  const found = APP_BUFFERS.find(({ definition }) => definition.name === name);
+  if (found === undefined) throw new Error(`there is no buffer ${name}`);
+  return found.definition;
+}

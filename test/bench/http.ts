@@ -3,11 +3,10 @@
  * CPU time, so that a busy machine does not matter. Build, then: node dist/tools/test/bench/http.js
  */
 
-import { findBuffer } from '../../src/app/index.ts';
 import { type AppSink, type BufferDefinition, STAGE } from '../../src/app/protocol.ts';
 import { AppLayer } from '../../src/app/session.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
-import { flowPorts } from '../app/support.ts';
+import { bufferNamed, flowPorts } from '../app/support.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 300_000;
@@ -32,7 +31,7 @@ class ReadingSink implements AppSink {
   readonly #buffers: readonly BufferDefinition[];
 
   constructor(names: readonly string[]) {
-    this.#buffers = names.map((name) => findBuffer(name)!);
+    this.#buffers = names.map((name) => bufferNamed(name));
   }
 
   onProgress(...[transaction, direction, stage]: Parameters<AppSink['onProgress']>): void {

@@ -1,0 +1,37 @@
+import { TO_SERVER } from '../../base/direction.ts';
+import { type BufferDefinition, STAGE } from '../protocol.ts';
+import type { SmtpTransaction } from './transaction.ts';
+
+/** Every buffer of SMTP. The client sends them all. */
+export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
+  buffer('smtp.helo', [], 'name that the client gives in HELO or EHLO', (tx, nth) => (nth > 0 ? null : tx.helo)),
+  buffer('smtp.mail_from', [], 'sender, as in MAIL FROM', (tx, nth) => (nth > 0 ? null : tx.sender)),
+  buffer('smtp.rcpt_to', [], 'one recipient, as in RCPT TO', (tx, nth) => tx.recipients[nth] ?? null),
+  buffer('file.data', ['file_data'], 'content of one attachment, decoded', (tx, nth) => {
+    const file = tx.files[nth];
+    return file === undefined ? null : file.content.view();
+  }),
+  // Files without a name come as one of no bytes, so that the others keep their numbers.
+  buffer('file.name', [], 'name of one attachment', (tx, nth) => {
+    const file = tx.files[nth];
+    return file === undefined ? null : (file.name ?? EMPTY);
+  }),
+];
+
+const EMPTY = new Uint8Array(0);
+
+function buffer(
+  name: string,
+  aliases: readonly string[],
+  summary: string,
+  read: (transaction: SmtpTransaction, nth: number) => Uint8Array | null,
+): BufferDefinition<SmtpTransaction> {
+  return {
+    name,
+    aliases,
+    summary,
+    direction: TO_SERVER,
+    stage: STAGE.body,
+    read: (transaction, direction, nth) => (direction === TO_SERVER ? read(transaction, nth) : null),
+  };
+}

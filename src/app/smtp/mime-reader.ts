@@ -1,0 +1,204 @@
+import { latin1, u8 } from '../../base/bytes.ts';
+import { ByteBuffer } from '../byte-buffer.ts';
+import type { SmtpEvent } from './events.ts';
+import { mainValue, parameter } from './mime-field.ts';
+import { Base64Decoder, IdentityDecoder, QuotedPrintableDecoder, type TransferDecoder } from './transfer-encoding.ts';
+
+/** A part of a mail that is a file: it has a name, or says that it is an attachment. */
+export interface MimeFile {
+  /** Null without one. */
+  readonly name: Uint8Array | null;
+  /** Decoded, as far as it has come. */
+  readonly content: ByteBuffer;
+}
+
+/** Decoded bytes of one attachment that rules see; Suricata's `content-limit` of its mime parser. The rest is skipped. */
+const MAX_FILE_BYTES = 100 * 1024;
+/** Ours: with them a mail holds at most 3.2 MiB. Over it: `smtp.mime_too_many_files`. */
+const MAX_FILES = 32;
+/** Ours; forwarded mails are rarely five deep. Over it: `smtp.mime_too_many_levels`. */
+const MAX_LEVELS = 50;
+/** Suricata's `header-value-depth`; and its limits of names. Over it: an event, and the rest of the value is not kept. */
+const MAX_FIELD_BYTES = 2000;
+const MAX_FIELD_NAME_BYTES = 75;
+const MAX_BOUNDARY_BYTES = 254;
+const MAX_FILE_NAME_BYTES = 255;
+/** RFC 5322 §2.1.1. */
+const MAX_LINE_BYTES = 998;
+
+/** Fields that are looked into; those of the mail itself are for events. */
+const STRUCTURE_FIELDS = ['content-type', 'content-disposition', 'content-transfer-encoding'];
+const MAIL_FIELDS = ['from', 'to', 'cc', 'subject', 'date', 'message-id'];
+
+/** Takes one mail apart, RFC 2045 and 2046, line by line. The files come in the order in which they begin. */
+export class MimeReader {
+  readonly files: MimeFile[] = [];
+  /** Of the mail's own head, by their lower-case names. */
+  readonly fields = new Map<string, string>();
+  readonly #raise: (event: SmtpEvent) => void;
+  readonly #boundaries: Uint8Array[] = [];
+  #isInHead = true;
+  #isTopHead = true;
+  /** Of the head in hand: the interesting fields, and which of them goes on in the next line. */
+  #head = new Map<string, string>();
+  #field: string | null = null;
+  #decoder: TransferDecoder | null = null;
+  #lineBytes = 0;
+
+  constructor(raise: (event: SmtpEvent) => void) {
+    this.#raise = raise;
+  }
+
+  /** A line without its end, or its first piece. Long lines come in pieces, and only `isWhole` ones are of the structure. */
+  line(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
+    this.#lineBytes = end - start;
+    if (this.#isBoundary(bytes, start, end)) return;
+    if (this.#isInHead) {
+      this.#readHead(bytes, start, end);
+      if (isWhole) this.#checkLength();
+      return;
+    }
+    this.#decoder?.write(bytes, start, end);
+    if (isWhole) this.#endLine(endingBytes);
+  }
+
+  /** What follows the first piece of a line that is long. */
+  more(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
+    this.#lineBytes += end - start;
+    if (!this.#isInHead) this.#decoder?.write(bytes, start, end);
+    if (isWhole) this.#endLine(endingBytes);
+  }
+
+  /** The mail is over. */
+  end(): void {
+    if (this.#isInHead) this.#endHead();
+    this.#endPart();
+    if (this.#boundaries.length > 0) this.#raise('smtp.mime_malformed_msg');
+  }
+
+  #endLine(endingBytes: number): void {
+    this.#checkLength();
+    if (!this.#isInHead) this.#decoder?.endLine(endingBytes);
+  }
+
+  #checkLength(): void {
+    if (this.#lineBytes > MAX_LINE_BYTES) this.#raise('smtp.mime_long_line');
+  }
+
+  #readHead(bytes: Uint8Array, start: number, end: number): void {
+    if (start === end) {
+      this.#endHead();
+      return;
+    }
+    const first = u8(bytes, start);
+    if (first === SPACE || first === TAB) {
+      if (this.#field !== null) this.#addToField(latin1(bytes, start, end));
+      return;
+    }
+    let colonAt = start;
+    while (colonAt < end && u8(bytes, colonAt) !== COLON) colonAt++;
+    if (colonAt - start > MAX_FIELD_NAME_BYTES) this.#raise('smtp.mime_long_header_name');
+    this.#field = null;
+    if (colonAt === end) return;
+    const name = latin1(bytes, start, Math.min(colonAt, start + MAX_FIELD_NAME_BYTES))
+      .trimEnd()
+      .toLowerCase();
+    if (!STRUCTURE_FIELDS.includes(name) && !(this.#isTopHead && MAIL_FIELDS.includes(name))) return;
+    // Of two fields of one name the first counts.
+    if (this.#head.has(name)) return;
+    this.#field = name;
+    this.#head.set(name, '');
+    this.#addToField(latin1(bytes, colonAt + 1, end).trimStart());
+  }
+
+  #addToField(text: string): void {
+    const name = this.#field!;
+    const value = this.#head.get(name)! + text;
+    if (value.length > MAX_FIELD_BYTES) this.#raise('smtp.mime_long_header_value');
+    this.#head.set(name, value.slice(0, MAX_FIELD_BYTES));
+  }
+
+  #endHead(): void {
+    const head = this.#head;
+    if (this.#isTopHead) for (const name of MAIL_FIELDS) if (head.has(name)) this.fields.set(name, head.get(name)!);
+    this.#isTopHead = false;
+    this.#isInHead = false;
+    this.#field = null;
+    this.#head = new Map();
+    const type = head.get('content-type') ?? '';
+    const kind = mainValue(type);
+    if (kind.startsWith('multipart/')) this.#beginMultipart(type);
+    // As in Suricata, and as mail readers do, whatever its encoding is said to be: RFC 2046 §5.2.1 allows none.
+    else if (kind === 'message/rfc822' || kind === 'message/global') this.#isInHead = true;
+    else this.#beginLeaf(type, head.get('content-disposition') ?? '', head.get('content-transfer-encoding') ?? '');
+  }
+
+  #beginMultipart(type: string): void {
+    const boundary = parameter(type, 'boundary');
+    if (boundary === null || boundary === '') {
+      this.#raise('smtp.mime_malformed_msg');
+      return;
+    }
+    if (boundary.length > MAX_BOUNDARY_BYTES) this.#raise('smtp.mime_long_boundary');
+    if (this.#boundaries.length >= MAX_LEVELS) this.#raise('smtp.mime_too_many_levels');
+    else this.#boundaries.push(Buffer.from(boundary.slice(0, MAX_BOUNDARY_BYTES), 'latin1'));
+  }
+
+  #beginLeaf(type: string, disposition: string, encoding: string): void {
+    const name = parameter(disposition, 'filename') ?? parameter(type, 'name');
+    if (name === null && mainValue(disposition) !== 'attachment') return;
+    if (name !== null && name.length > MAX_FILE_NAME_BYTES) this.#raise('smtp.mime_long_filename');
+    if (this.files.length >= MAX_FILES) {
+      this.#raise('smtp.mime_too_many_files');
+      return;
+    }
+    const content = new ByteBuffer(MAX_FILE_BYTES);
+    this.files.push({ name: name === null ? null : Buffer.from(name, 'latin1'), content });
+    switch (mainValue(encoding)) {
+      case 'base64':
+        this.#decoder = new Base64Decoder(content);
+        break;
+      case 'quoted-printable':
+        this.#decoder = new QuotedPrintableDecoder(content);
+        break;
+      default:
+        this.#decoder = new IdentityDecoder(content);
+    }
+  }
+
+  #endPart(): void {
+    const decoder = this.#decoder;
+    this.#decoder = null;
+    if (decoder === null || !decoder.hasFault) return;
+    this.#raise(decoder instanceof Base64Decoder ? 'smtp.mime_invalid_base64' : 'smtp.mime_invalid_qp');
+  }
+
+  /** A boundary of any multipart that is open: what is within it and did not end, ends there. */
+  #isBoundary(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#boundaries.length === 0 || end - start < 3) return false;
+    if (u8(bytes, start) !== HYPHEN || u8(bytes, start + 1) !== HYPHEN) return false;
+    for (let level = this.#boundaries.length - 1; level >= 0; level--) {
+      const boundary = this.#boundaries[level]!;
+      if (!startsWith(bytes, start + 2, end, boundary)) continue;
+      const behind = start + 2 + boundary.length;
+      const isLast = end - behind >= 2 && u8(bytes, behind) === HYPHEN && u8(bytes, behind + 1) === HYPHEN;
+      if (this.#isInHead) this.#endHead();
+      this.#endPart();
+      this.#boundaries.length = isLast ? level : level + 1;
+      this.#isInHead = !isLast;
+      return true;
+    }
+    return false;
+  }
+}
+
+function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (u8(bytes, start + i) !== prefix[i]) return false;
+  return true;
+}
+
+const TAB = 0x09;
+const SPACE = 0x20;
+const HYPHEN = 0x2d;
+const COLON = 0x3a;

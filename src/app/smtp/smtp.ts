@@ -1,0 +1,52 @@
+import { latin1 } from '../../base/bytes.ts';
+import { TO_CLIENT } from '../../base/direction.ts';
+import type { AppProtocol } from '../protocol.ts';
+import { SMTP_BUFFERS } from './buffers.ts';
+import { SmtpParser } from './parser.ts';
+import { probeSmtp } from './probe.ts';
+import type { SmtpTransaction } from './transaction.ts';
+
+/** RFC 5321 with pipelining, chunks and STARTTLS; mails are taken apart by RFC 5322 and MIME. */
+export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
+  name: 'smtp',
+  buffers: SMTP_BUFFERS,
+  firstDirection: TO_CLIENT,
+  probe: probeSmtp,
+  open: (sink) => new SmtpParser(sink),
+  describe: describeSmtp,
+  describeContent: describeMail,
+});
+
+/** EVE's `smtp` object. */
+export function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Record<string, unknown> {
+  return {
+    ...(helo !== null && { helo: text(helo) }),
+    ...(sender !== null && { mail_from: text(sender) }),
+    ...(recipients.length > 0 && { rcpt_to: recipients.slice(0, MAX_SHOWN).map(text) }),
+  };
+}
+
+/** EVE's `email` object. */
+export function describeMail({ content, isComplete }: SmtpTransaction): Record<string, unknown> {
+  if (content === null) return {};
+  const field = (name: string): string | null => content.fields.get(name)?.slice(0, MAX_TEXT_CHARACTERS) ?? null;
+  const list = (name: string): string[] | null => field(name)?.split(/,\s*/).slice(0, MAX_SHOWN) ?? null;
+  const names = content.files.flatMap(({ name }) => (name === null ? [] : [text(name)]));
+  const email: Record<string, unknown> = {
+    status: isComplete ? 'PARSE_DONE' : content.fields.size > 0 ? 'BODY_STARTED' : 'HEADER_STARTED',
+    from: field('from'),
+    to: list('to'),
+    cc: list('cc'),
+    subject: field('subject'),
+    date: field('date'),
+    message_id: field('message-id'),
+    attachment: names.length > 0 ? names : null,
+  };
+  return { email: Object.fromEntries(Object.entries(email).filter(([, value]) => value !== null)) };
+}
+
+const text = (bytes: Uint8Array): string => latin1(bytes, 0, Math.min(bytes.length, MAX_TEXT_CHARACTERS));
+
+/** A log line is for reading. */
+const MAX_TEXT_CHARACTERS = 1000;
+const MAX_SHOWN = 32;
