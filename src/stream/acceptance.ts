@@ -1,8 +1,6 @@
-import { u32 } from '../base/bytes.ts';
-import type { Packet } from '../wire/packet.ts';
 import { distance, isAfter } from './sequence.ts';
-import type { TcpHalf } from './session.ts';
-import { timestampAt } from './tcp-header.ts';
+import type { TcpHalf, TcpSession } from './session.ts';
+import type { SegmentOptions, SynOptions } from './tcp-header.ts';
 
 /** Whether data from `sequence` on is not far from what the receiver can take: old, expected, or in its window. */
 export function isNearWindow(half: TcpHalf, sequence: number, length: number): boolean {
@@ -43,18 +41,31 @@ export function applyAck(half: TcpHalf, ack: number, windowBytes: number): void 
 
 /**
  * RFC 7323 §5.3, protection against wrapped sequences: false where the receiver will discard the segment because its
- * timestamp is older than the last one. Otherwise remembers the timestamp as the receiver does (§4.3). What the RFC says
- * of connections idle for 24 days is moot here: their flow is forgotten long before.
+ * timestamp is older than the last one. Otherwise remembers the timestamp as the receiver does (§4.3). A segment without
+ * one is taken, as Linux does. What the RFC says of connections idle for 24 days is moot here: their flow is forgotten
+ * long before.
  */
-export function isTimestampFresh(half: TcpHalf, packet: Packet, sequence: number): boolean {
-  const at = timestampAt(packet);
-  if (at < 0) return true;
-  const timestamp = u32(packet.bytes, at) | 0;
+export function isTimestampFresh(
+  half: TcpHalf,
+  { hasTimestamps, timestamp }: SegmentOptions,
+  sequence: number,
+): boolean {
+  if (!hasTimestamps) return true;
   const age = distance(half.recentTimestamp, timestamp);
   // Zero: some senders begin with it, and then nothing is known.
   if (age > PAWS_SLACK_TICKS && half.recentTimestamp !== 0) return false;
   if (age < 0 && !isAfter(sequence, half.acked)) half.recentTimestamp = timestamp;
   return true;
+}
+
+/**
+ * Whether the answer to a SYN echoes a timestamp that was sent: its sender discards any other, a RST too
+ * (tcp_rcv_synsent_state_process in net/ipv4/tcp_input.c). That it echoes one of the future is not looked for.
+ */
+export function echoesSyn(session: TcpSession, { hasTimestamps, timestampEcho }: SegmentOptions | SynOptions): boolean {
+  if (!hasTimestamps || timestampEcho === 0) return true;
+  const { recentTimestamp } = session.toServer;
+  return session.hasTimestamps && (recentTimestamp === 0 || !isAfter(recentTimestamp, timestampEcho));
 }
 
 /**

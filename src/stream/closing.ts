@@ -53,3 +53,16 @@ export const INVALID_ACK_EVENT: readonly StreamEvent[] = [
   'stream.closing_invalid_ack',
   'stream.timewait_invalid_ack',
 ];
+export const FIN_OUT_OF_WINDOW_EVENT: readonly StreamEvent[] = [
+  'stream.fin_out_of_window',
+  'stream.fin_out_of_window',
+  'stream.fin_out_of_window',
+  'stream.fin_out_of_window',
+  'stream.fin1_fin_wrong_seq',
+  'stream.fin2_fin_wrong_seq',
+  'stream.fin_out_of_window',
+  'stream.fin_out_of_window',
+  'stream.closewait_fin_out_of_window',
+  'stream.fin_out_of_window',
+  'stream.fin_out_of_window',
+];

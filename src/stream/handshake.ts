@@ -2,7 +2,7 @@ import { opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
 import type { Packet } from '../wire/packet.ts';
-import { applyAck } from './acceptance.ts';
+import { applyAck, echoesSyn } from './acceptance.ts';
 import { isOver } from './closing.ts';
 import type { StreamEvent } from './events.ts';
 import type { StreamOutcome } from './outcome.ts';
@@ -53,10 +53,18 @@ export class Handshake {
     const { toServer, toClient } = session;
     const sequence = packet.sequence | 0;
     const ack = packet.acknowledgement | 0;
-    const { other } = toServer;
-    if (other !== null && ack === ((other.initial + 1) | 0)) return this.#answerOtherSyn(session, other, packet);
+    const other = answered(toServer, ack);
+    if (other !== null) return this.#answerOtherSyn(session, other, packet);
     const acksSyn = isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest);
 
+    if (session.resetDirection !== null) {
+      if (toClient.hasSyn || !acksSyn) return hasPayload(packet) ? 'invalid' : 'inspected';
+      // The client has not heeded the RST that refused its SYN, or this is the attempt to make it look so.
+      packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
+      session.resetDirection = null;
+      session.state = TCP_STATE.synSent;
+      this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpNew);
+    }
     if (session.state === TCP_STATE.synSent || (session.isCrossed && !session.hasServerSynAck)) {
       if (!acksSyn) {
         const event = session.isCrossed ? 'stream.4whs_synack_with_wrong_ack' : 'stream.3whs_synack_with_wrong_ack';
@@ -74,8 +82,7 @@ export class Handshake {
       );
       // Servers with SYN cookies do this (RFC 4987 §3.6). The client's answer tells which one counts.
       if (!isBefore || hasPayload(packet) || toClient.offset > 0) return 'invalid';
-      this.#rememberOther(toClient, packet);
-      return 'inspected';
+      return this.#rememberOther(toClient, packet, MAX_OTHER_SYN_ACKS, 'stream.3whs_synack_flood');
     }
     if (!acksSyn) {
       return refuse(
@@ -96,16 +103,18 @@ export class Handshake {
     const { toServer, toClient } = session;
     const ack = packet.acknowledgement | 0;
     if (packet.direction === TO_SERVER) {
-      const { other } = toClient;
-      if (other !== null && ack === ((other.initial + 1) | 0) && toClient.offset === 0) {
-        adoptOtherSynAck(toClient, other);
-      }
+      const other = answered(toClient, ack);
+      if (other !== null && toClient.offset === 0) adoptOtherSynAck(toClient, other);
       if (isAfter(ack, toClient.initial) && (mayMissPackets || !isAfter(ack, toClient.highest))) return null;
+      if (session.isCrossed) return 'stream.4whs_invalid_ack';
       return (packet.sequence | 0) === toServer.next
         ? 'stream.3whs_right_seq_wrong_ack_evasion'
         : 'stream.3whs_wrong_seq_wrong_ack';
     }
-    if (!isAfter(ack, toServer.initial)) return 'stream.3whs_wrong_seq_wrong_ack';
+    if (!isAfter(ack, toServer.initial)) {
+      return session.isCrossed ? 'stream.4whs_invalid_ack' : 'stream.3whs_wrong_seq_wrong_ack';
+    }
+    if (session.isCrossed && (packet.sequence | 0) !== toClient.next) return 'stream.4whs_wrong_seq';
     if (session.isCrossed && !session.hasServerSynAck) {
       // In a simultaneous open both sides send SYN-ACK (RFC 9293 §3.5, figure 7). A server that only acknowledges
       // after its SYN makes the client answer as if it were the server.
@@ -113,10 +122,8 @@ export class Handshake {
     }
     // Without the client's acknowledgement the server cannot know that there is a client. Where packets may be missed,
     // it has got one that we have not.
-    if (hasPayload(packet) && !session.isFastOpen && !session.isCrossed && !mayMissPackets) {
-      return 'stream.3whs_ack_data_inject';
-    }
-    return null;
+    if (session.isFastOpen || session.isCrossed || mayMissPackets) return null;
+    return hasPayload(packet) ? 'stream.3whs_ack_data_inject' : 'stream.3whs_ack_in_wrong_dir';
   }
 
   /** Completes the handshake once both SYNs are acknowledged. */
@@ -200,8 +207,7 @@ export class Handshake {
     else packet.events.push(isSame ? 'stream.est_syn_resend' : 'stream.est_syn_resend_diff_seq');
     // RFC 5961 §4.2: the receiver answers with an ACK and ignores the rest; nothing of it is ours either.
     if (hasPayload(packet)) return 'invalid';
-    if (!isSame) this.#rememberOther(toServer, packet);
-    return 'inspected';
+    return isSame ? 'inspected' : this.#rememberOther(toServer, packet, MAX_OTHER_SYNS, 'stream.3whs_syn_flood');
   }
 
   #synFromServer(session: TcpSession, packet: Packet): StreamOutcome {
@@ -216,6 +222,7 @@ export class Handshake {
     this.#options.read(packet);
     toClient.begin(packet.sequence | 0);
     this.#agree(session);
+    session.isSigned = packet.isTcpSigned;
     applyAck(toClient, toClient.initial, session.synWindow);
     applyAck(session.toServer, session.toServer.initial, packet.window);
     return 'inspected';
@@ -223,7 +230,9 @@ export class Handshake {
 
   #answerSyn(session: TcpSession, packet: Packet, sequence: number, ack: number): StreamOutcome {
     const { toServer, toClient } = session;
-    this.#options.read(packet);
+    const options = this.#options;
+    options.read(packet);
+    if (!echoesSyn(session, options)) return refuse(packet, 'stream.pkt_invalid_timestamp');
     if (!session.isCrossed) {
       toClient.begin(sequence);
       this.#agree(session);
@@ -269,7 +278,7 @@ export class Handshake {
     }
     const { toServer } = renewed;
     toServer.begin(other.initial);
-    toServer.other = null;
+    toServer.others = null;
     toServer.windowScale = other.windowScale;
     toServer.recentTimestamp = 0;
     renewed.hasTimestamps = other.hasTimestamps;
@@ -296,10 +305,15 @@ export class Handshake {
     return this.#synData(session, packet);
   }
 
-  #rememberOther(half: TcpHalf, packet: Packet): void {
+  #rememberOther(half: TcpHalf, packet: Packet, maxOthers: number, flood: StreamEvent): StreamOutcome {
+    const initial = packet.sequence | 0;
+    half.others ??= [];
+    if (half.others.some((other) => other.initial === initial)) return 'inspected';
+    if (half.others.length === maxOthers) return refuse(packet, flood);
     this.#options.read(packet);
     const { windowScale, hasTimestamps } = this.#options;
-    half.other = { initial: packet.sequence | 0, window: packet.window, windowScale, hasTimestamps };
+    half.others.push({ initial, window: packet.window, windowScale, hasTimestamps });
+    return 'inspected';
   }
 
   #data(session: TcpSession, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
@@ -327,9 +341,20 @@ export class Handshake {
 function adoptOtherSynAck(half: TcpHalf, other: OtherSyn): void {
   const { maxWindow } = half;
   half.begin(other.initial);
-  half.other = null;
+  half.others = null;
   applyAck(half, half.initial, maxWindow);
 }
+
+/** Of SYNs or SYN-ACKs with other sequence numbers, the one that this acknowledges. */
+function answered(half: TcpHalf, ack: number): OtherSyn | null {
+  if (half.others === null) return null;
+  for (const other of half.others) if (ack === ((other.initial + 1) | 0)) return other;
+  return null;
+}
+
+/** Suricata's stream.max-syn-queued and max-synack-queued. What comes beyond it passes, and is never taken for an answer. */
+const MAX_OTHER_SYNS = 10;
+const MAX_OTHER_SYN_ACKS = 5;
 
 const hasPayload = (packet: Packet): boolean => packet.payloadEnd > packet.payloadStart;
 

@@ -6,6 +6,7 @@ import type { StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
+import { urgentPointer } from './tcp-header.ts';
 
 export interface ReassemblyLimits {
   /**
@@ -93,7 +94,7 @@ export class Reassembler {
    * there is no room to remember it.
    */
   acceptSynData(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
-    if (half.offset > 0 || half.next !== sequence || isFromThisHost(packet)) {
+    if (half.next !== sequence || isFromThisHost(packet)) {
       return this.accept(flow, half, packet, sequence);
     }
     const usedBefore = this.#memory.usedBytes;
@@ -106,6 +107,29 @@ export class Reassembler {
     this.#forgetDelivered(half);
     half.highest = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
     return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+  }
+
+  /**
+   * Takes over the urgent pointer of a segment with this sequence number, as the kernel does (tcp_check_urg in
+   * net/ipv4/tcp_input.c). False where it would be out of our sight which byte the application does not get: the pointer
+   * comes too soon behind another one, or was not there when these bytes came first.
+   */
+  markUrgent(half: TcpHalf, packet: Packet, sequence: number): boolean {
+    const urgent = (sequence + Math.max(urgentPointer(packet) - 1, 0)) | 0;
+    const end = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
+    if ((half.hasUrgent && urgent === half.urgent) || isAfter(half.acked, end) || isAfter(half.acked, urgent))
+      return true;
+    if (isAfter(half.next, urgent)) return false;
+    if (half.hasUrgent) {
+      if (isAfter(half.urgent, urgent)) return true;
+      const isDelivered = isAfter(half.next, half.urgent);
+      if (isDelivered && packet.timeMs - half.urgentMs < MIN_URGENT_INTERVAL_MS) return false;
+    }
+    half.hasUrgent = true;
+    half.urgent = urgent;
+    half.urgentMs = packet.timeMs;
+    packet.events.push('tcp.urgent_data' satisfies StreamEvent);
+    return true;
   }
 
   /** The sender's last byte is before `fin`. False where that cannot be: it has sent more, or ended elsewhere. */
@@ -125,7 +149,7 @@ export class Reassembler {
       if (half.delivered.isEmpty) this.#forgetDelivered(half);
     }
     let hasGap = false;
-    while (isAfter(half.acked, half.next)) {
+    while (isAfter(half.acked, half.next) && !half.isEnded) {
       if (half.isStopped) {
         this.#skipTo(half, half.acked);
         break;
@@ -180,7 +204,7 @@ export class Reassembler {
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
     // What passed before a pick-up in the middle nobody has looked at.
-    if (isComparedWhole || distance(half.next, from) > half.offset) return 'inspected';
+    if (isComparedWhole || distance(half.next, from) > half.offset + half.urgentBytes) return 'inspected';
     return this.#refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
   }
 
@@ -203,14 +227,25 @@ export class Reassembler {
     return 'kept';
   }
 
-  /** State first: what the consumer asks from within is then already true. */
+  /** The kernel leaves an urgent byte out of what the application reads, unless that has set SO_OOBINLINE. */
   #deliver(flow: number, half: TcpHalf, packet: Packet, bytes: Uint8Array, start: number, end: number): void {
-    const { offset } = half;
     if (!half.isStopped && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
+    const urgentAt = half.hasUrgent ? start + distance(half.urgent, half.next) : end;
+    if (urgentAt >= start && urgentAt < end) {
+      if (urgentAt > start) this.#hand(flow, half, bytes, start, urgentAt);
+      half.next = (half.next + 1) | 0;
+      half.urgentBytes++;
+      if (urgentAt + 1 < end) this.#hand(flow, half, bytes, urgentAt + 1, end);
+    } else this.#hand(flow, half, bytes, start, end);
+    if (half.hasFin) this.#finish(flow, half);
+  }
+
+  /** State first: what the consumer asks from within is then already true. */
+  #hand(flow: number, half: TcpHalf, bytes: Uint8Array, start: number, end: number): void {
+    const { offset } = half;
     half.next = (half.next + (end - start)) | 0;
     half.offset = offset + (end - start);
     if (!half.isStopped) this.#consumer.onData(flow, half.direction, bytes, start, end, offset);
-    if (half.hasFin) this.#finish(flow, half);
   }
 
   /** Delivers kept data that has become contiguous. */
@@ -306,6 +341,12 @@ export class Reassembler {
  */
 const isFromThisHost = ({ inInterface, outInterface }: Packet): boolean => inInterface === 0 && outInterface !== 0;
 
+/**
+ * In so much time an application that reads at all has read what was there: an urgent byte that it read past is out of
+ * its stream for good, while of two that wait the kernel puts the first back into it. Our choice. A segment that comes
+ * too soon is sent again.
+ */
+const MIN_URGENT_INTERVAL_MS = 3_000;
 /** A SYN can have a forged sender, so all data of SYNs together gets a part only of the memory. Our choice. */
 const SYN_DATA_SHARE = 8;
 /** Delivered bytes get a part only, so that what is out of order always finds room. Our choice. */

@@ -69,8 +69,11 @@ export class TcpHalf {
   /** RFC 7323 §4.3: TS.Recent of the receiver. */
   recentTimestamp = 0;
 
-  /** A second SYN or SYN-ACK with another sequence number. The other side's answer decides which one counts. */
-  other: OtherSyn | null = null;
+  /**
+   * More SYNs or SYN-ACKs with other sequence numbers, null where there are none. The other side's answer decides which
+   * one counts.
+   */
+  others: OtherSyn[] | null = null;
 
   /** A FIN was seen, and where: behind the last byte. */
   hasFin = false;
@@ -81,6 +84,15 @@ export class TcpHalf {
   isStopped = false;
   /** How many bytes came before `next`, counting gaps. */
   offset = 0;
+  /**
+   * The last urgent byte that was announced, and when. Its receiver reads it apart from the stream, and so it is left
+   * out of it (RFC 6093 §3.1, tcp_recvmsg in net/ipv4/tcp.c).
+   */
+  hasUrgent = false;
+  urgent = 0;
+  urgentMs = 0;
+  /** How many were left out. */
+  urgentBytes = 0;
   /** Out-of-order data, null until there is some. */
   queue: SegmentQueue | null = null;
   /** What was delivered and is not acknowledged, null where there is nothing. */
@@ -125,12 +137,16 @@ export class TcpHalf {
     this.maxWindow = 0;
     this.windowScale = 0;
     this.recentTimestamp = 0;
-    this.other = null;
+    this.others = null;
     this.hasFin = false;
     this.fin = 0;
     this.isEnded = false;
     this.isStopped = false;
     this.offset = 0;
+    this.hasUrgent = false;
+    this.urgent = 0;
+    this.urgentMs = 0;
+    this.urgentBytes = 0;
     this.queue = null;
     this.delivered = null;
     this.synDataBytes = 0;
@@ -158,6 +174,8 @@ export class TcpSession {
   synWindow = 0;
   /** Which way the RST went that closed it; null where none did. */
   resetDirection: Direction | null = null;
+  /** Which way a RST went of which nobody knows whether its receiver heeded it. */
+  doubtfulResetDirection: Direction | null = null;
   readonly toServer = new TcpHalf(TO_SERVER);
   readonly toClient = new TcpHalf(TO_CLIENT);
 
@@ -178,6 +196,7 @@ export class TcpSession {
     this.hasServerSynAck = false;
     this.synWindow = 0;
     this.resetDirection = null;
+    this.doubtfulResetDirection = null;
     this.toServer.reset();
     this.toClient.reset();
   }

@@ -1,19 +1,26 @@
-import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { type Direction, opposite, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
 import type { Packet } from '../wire/packet.ts';
-import { applyAck, isAckAcceptable, isNearWindow, isStaleReset, isTimestampFresh } from './acceptance.ts';
-import { closingState, closingTimeoutClass, INVALID_ACK_EVENT, OUT_OF_WINDOW_EVENT } from './closing.ts';
+import { applyAck, echoesSyn, isAckAcceptable, isNearWindow, isTimestampFresh } from './acceptance.ts';
+import {
+  closingState,
+  closingTimeoutClass,
+  FIN_OUT_OF_WINDOW_EVENT,
+  INVALID_ACK_EVENT,
+  OUT_OF_WINDOW_EVENT,
+} from './closing.ts';
 import type { StreamConsumer } from './consumer.ts';
 import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
 import type { StreamOutcome } from './outcome.ts';
 import { Reassembler, type ReassemblyLimits } from './reassembler.ts';
-import { isAfter } from './sequence.ts';
+import { judgeReset } from './reset.ts';
+import { distance, isAfter } from './sequence.ts';
 import { TCP_STATE, type TcpHalf, type TcpSession, type TcpState } from './session.ts';
 import { SessionTable } from './session-table.ts';
-import { ACK, FIN, RST, SYN } from './tcp-header.ts';
+import { ACK, FIN, RST, SegmentOptions, SYN, URG } from './tcp-header.ts';
 
 export interface TcpTrackerOptions extends ReassemblyLimits {
   /** Packets before this time may begin a session without a handshake. */
@@ -54,6 +61,7 @@ export class TcpTracker {
   readonly #sessions = new SessionTable();
   readonly #reassembler: Reassembler;
   readonly #handshake: Handshake;
+  readonly #options = new SegmentOptions();
 
   constructor(flows: FlowTable, consumer: StreamConsumer, options: Partial<TcpTrackerOptions> = {}) {
     const { midstreamUntilMs, mayMissPackets, ...limits } = { ...DEFAULT_TCP_TRACKER_OPTIONS, ...options };
@@ -89,10 +97,13 @@ export class TcpTracker {
     if (session !== null && packet.isTcpSigned !== session.isSigned && mustBeAlike(session, packet)) {
       return refuse(packet, 'tcp.unexpected_signature');
     }
+    if ((flags & ACK) === 0 && packet.acknowledgement !== 0) {
+      packet.events.push('stream.pkt_broken_ack' satisfies StreamEvent);
+    }
     if ((flags & (SYN | RST)) === 0) {
       if (session === null) return this.#stray(packet);
-      if (session.resetDirection !== null) return afterReset(session, packet);
-      if (session.state === TCP_STATE.synSent) return this.#beforeAnswer(session, packet);
+      if (session.resetDirection === packet.direction) return afterReset(session, packet);
+      if (!session.toClient.hasSyn) return this.#beforeAnswer(session, packet);
       return this.#segment(session, packet);
     }
     if ((flags & RST) !== 0) return this.#reset(session, packet);
@@ -102,7 +113,7 @@ export class TcpTracker {
       if (!this.#mayPickUp(packet)) return this.#notTracked(packet);
       return this.#handshake.synAck(this.#handshake.pickUp(packet, true), packet);
     }
-    return session.resetDirection === null ? this.#handshake.synAck(session, packet) : afterReset(session, packet);
+    return this.#handshake.synAck(session, packet);
   }
 
   /** The flow has ended: tells the consumer and forgets the session. To be called from the flow table's `onEnd`. */
@@ -155,25 +166,30 @@ export class TcpTracker {
     const sequence = packet.sequence | 0;
     const ack = packet.acknowledgement | 0;
     const length = packet.payloadEnd - packet.payloadStart;
+    const isFin = (tcpFlags & FIN) !== 0;
     const mayMissPackets = this.mayMissPackets || session.isMidstream;
 
     // Judge all of it before any of it changes the state.
     if ((tcpFlags & ACK) === 0) return refuse(packet, 'tcp.missing_ack');
+    this.#options.read(packet);
     if (!sent.isSynced) synchronise(sent, sequence);
-    if (!isNearWindow(sent, sequence, length)) return refuse(packet, OUT_OF_WINDOW_EVENT[session.state]!);
+    if (!isNearWindow(sent, sequence, length)) {
+      return refuse(packet, (isFin ? FIN_OUT_OF_WINDOW_EVENT : OUT_OF_WINDOW_EVENT)[session.state]!);
+    }
     if (session.state === TCP_STATE.synReceived) {
       const event = this.#handshake.check(session, packet, mayMissPackets);
       if (event !== null) return refuse(packet, event);
     }
     if (!isAckAcceptable(acked, ack, mayMissPackets)) {
-      packet.events.push(INVALID_ACK_EVENT[session.state]!);
+      packet.events.push(isFin ? 'stream.fin_invalid_ack' : INVALID_ACK_EVENT[session.state]!);
       return refuse(packet, 'stream.pkt_invalid_ack');
     }
-    if (session.hasTimestamps && !isTimestampFresh(sent, packet, sequence)) {
+    if (session.hasTimestamps && !isTimestampFresh(sent, this.#options, sequence)) {
       // Without data it is an ACK that was overtaken, which the receiver ignores in silence.
-      if (length === 0 && (tcpFlags & FIN) === 0) return 'inspected';
+      if (length === 0 && !isFin) return 'inspected';
       return refuse(packet, 'stream.pkt_invalid_timestamp');
     }
+    if (length === 0 && !isFin) noteBareAck(session, packet, sent, acked);
 
     applyAck(acked, ack, packet.window << sent.windowScale);
     let outcome: StreamOutcome = 'inspected';
@@ -181,21 +197,38 @@ export class TcpTracker {
       if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
     }
     if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session);
+    const { hasUrgent, urgent, urgentMs } = sent;
+    if ((tcpFlags & URG) !== 0 && !this.#reassembler.markUrgent(sent, packet, sequence)) {
+      return refuse(packet, 'stream.reassembly_urgent_oob_limit_reached');
+    }
     if (length > 0) {
+      if (session.doubtfulResetDirection === direction) this.#goOn(session, packet);
       const data = this.#reassembler.accept(session.flow, sent, packet, sequence);
-      if (data === 'differs' || data === 'invalid' || data === 'not-compared') return data;
+      if (data === 'differs' || data === 'invalid' || data === 'not-compared') {
+        sent.hasUrgent = hasUrgent;
+        sent.urgent = urgent;
+        sent.urgentMs = urgentMs;
+        return data;
+      }
       if (outcome !== 'gap' || data === 'memory-cap') outcome = data;
     }
-    if ((tcpFlags & FIN) !== 0 && !this.#reassembler.acceptFin(session.flow, sent, (sequence + length) | 0)) {
-      return refuse(packet, 'stream.fin_out_of_window');
+    if (isFin && !this.#reassembler.acceptFin(session.flow, sent, (sequence + length) | 0)) {
+      return refuse(packet, FIN_OUT_OF_WINDOW_EVENT[session.state]!);
     }
     if (sent.hasFin || acked.hasFin) this.#updateClosing(session);
     return outcome;
   }
 
+  /** Who has sent a RST that its receiver may not have heeded sends data. */
+  #goOn(session: TcpSession, packet: Packet): void {
+    session.doubtfulResetDirection = null;
+    packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
+    this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpEstablished);
+  }
+
   #updateClosing(session: TcpSession): void {
     const state = closingState(session);
-    if (state === session.state) return;
+    if (state === session.state || session.resetDirection !== null) return;
     session.state = state;
     this.#flows.setTimeoutClass(session.flow, closingTimeoutClass(state));
   }
@@ -206,6 +239,8 @@ export class TcpTracker {
     const { toServer } = session;
     const ack = packet.acknowledgement | 0;
     const hasPayload = packet.payloadEnd > packet.payloadStart;
+    this.#options.read(packet);
+    if (!echoesSyn(session, this.#options)) return refuse(packet, 'stream.pkt_invalid_timestamp');
     if ((packet.tcpFlags & ACK) !== 0 && isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest)) {
       packet.events.push('tcp.split_handshake' satisfies StreamEvent);
       return hasPayload ? 'invalid' : 'inspected';
@@ -214,44 +249,33 @@ export class TcpTracker {
     return hasPayload ? refuse(packet, 'stream.pkt_invalid_ack') : 'inspected';
   }
 
-  /**
-   * RFC 5961 §3.2: only a RST with exactly the next expected number closes. Every other one has no effect here: that
-   * some receivers heed it all the same must not decide whether we go on inspecting.
-   */
   #reset(session: TcpSession | null, packet: Packet): StreamOutcome {
+    if (packet.payloadEnd > packet.payloadStart) packet.events.push('stream.rst_with_data' satisfies StreamEvent);
     if (session === null) {
       packet.events.push('stream.rst_but_no_session' satisfies StreamEvent);
       return this.#notTracked(packet);
     }
     if (session.resetDirection !== null) return 'inspected';
-    const { direction, tcpFlags } = packet;
-    const sent = session.half(direction);
-    const sequence = packet.sequence | 0;
-    const ack = packet.acknowledgement | 0;
-    if ((tcpFlags & SYN) !== 0) return refuse(packet, 'tcp.rst_wrong_seq');
-    if (direction === TO_CLIENT && !session.toClient.hasSyn) {
-      // RFC 9293 §3.10.7.3: a refused SYN; only its acknowledgement can be checked.
-      const { toServer } = session;
-      const acksSyn = (tcpFlags & ACK) !== 0 && isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest);
-      if (!acksSyn) return refuse(packet, 'stream.rst_invalid_ack');
-    } else {
-      if (!isResetSequence(sent, sequence, this.mayMissPackets)) {
-        // Before the SYN is answered it can only mean an older connection, of which a challenge ACK told the client.
-        if (session.state === TCP_STATE.synSent || isStaleReset(sent, sequence)) return 'inspected';
-        return refuse(packet, 'tcp.rst_wrong_seq');
-      }
-      const acked = session.half(opposite(direction));
-      const mayMissPackets = this.mayMissPackets || session.isMidstream;
-      if ((tcpFlags & ACK) !== 0 && acked.hasSyn && !isAckAcceptable(acked, ack, mayMissPackets)) {
-        return refuse(packet, 'stream.rst_invalid_ack');
-      }
+    this.#options.read(packet);
+    const effect = judgeReset(session, packet, this.#options, this.mayMissPackets || session.isMidstream);
+    switch (effect) {
+      case 'none':
+        return 'inspected';
+      case 'doubtful':
+        session.doubtfulResetDirection = packet.direction;
+        this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpClosing);
+        return 'inspected';
+      case 'refuses':
+      case 'closes':
+        session.resetDirection = packet.direction;
+        session.state = TCP_STATE.closed;
+        this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpClosed);
+        // What is still under way to its sender is inspected as before. A refused SYN may be answered after all.
+        if (effect === 'closes') this.#reassembler.end(session.flow, session.half(packet.direction));
+        return 'inspected';
+      default:
+        return refuse(packet, effect);
     }
-    session.resetDirection = direction;
-    session.state = TCP_STATE.closed;
-    this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpClosed);
-    this.#reassembler.end(session.flow, session.toServer);
-    this.#reassembler.end(session.flow, session.toClient);
-    return 'inspected';
   }
 
   /** A packet without SYN and RST on a flow without session. */
@@ -281,20 +305,44 @@ function synchronise(half: TcpHalf, sequence: number): void {
   half.isSynced = true;
 }
 
-/** Where the receiver has acknowledged bytes that we missed, it expects what comes behind them. */
-const isResetSequence = (half: TcpHalf, sequence: number, mayMissPackets: boolean): boolean =>
-  sequence === half.next || (mayMissPackets && sequence === half.acked && isAfter(half.acked, half.next));
-
 /** Whose keys are which, the server's answer to the SYN has told. Receivers discard what is otherwise (RFC 2385 §2). */
 const mustBeAlike = (session: TcpSession, packet: Packet): boolean =>
   (packet.tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
 
-/** Packets may still have been under way; data from the side that the RST went to means that it goes on. */
+/**
+ * A segment from who has closed the connection by a RST. Old bytes were overtaken by it. New ones mean that somebody
+ * else sent the RST.
+ */
 function afterReset(session: TcpSession, packet: Packet): StreamOutcome {
-  if (packet.payloadEnd === packet.payloadStart) return 'inspected';
-  if (packet.direction !== session.resetDirection)
-    packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
+  const length = packet.payloadEnd - packet.payloadStart;
+  const end = ((packet.sequence | 0) + length) | 0;
+  if (length === 0 || !isAfter(end, session.half(packet.direction).next)) return 'inspected';
+  packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
   return 'closed';
+}
+
+/** What is odd about a segment without data and FIN. */
+function noteBareAck(session: TcpSession, packet: Packet, sent: TcpHalf, acked: TcpHalf): void {
+  const sequence = packet.sequence | 0;
+  const behind = distance(sent.acked, sequence);
+  // RFC 1122 §4.2.3.6: a keep-alive probe is one number behind.
+  if (behind > 0 && sequence !== ((sent.next - 1) | 0)) {
+    const isCloseWait = session.state === TCP_STATE.closeWait;
+    packet.events.push(isCloseWait ? 'stream.closewait_pkt_before_last_ack' : 'stream.est_pkt_before_last_ack');
+    return;
+  }
+  // RFC 9293 §3.8.6: a receiver should not take back what it has offered.
+  const edge = ((packet.acknowledgement | 0) + (packet.window << sent.windowScale)) | 0;
+  const isShrunk = isAfter(acked.highest, edge) && isAfter(acked.windowEnd, edge);
+  if (
+    session.isEstablished &&
+    isShrunk &&
+    packet.window > 0 &&
+    behind <= 0 &&
+    (packet.acknowledgement | 0) === acked.acked
+  ) {
+    packet.events.push('stream.pkt_bad_window_update' satisfies StreamEvent);
+  }
 }
 
 function refuse(packet: Packet, event: StreamEvent): StreamOutcome {

@@ -1,7 +1,7 @@
 import { APP_EVENTS } from '../app/index.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
 import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
-import { STREAM_EVENTS, type StreamEvent } from '../stream/events.ts';
+import { DROPPING_STREAM_EVENTS, ORDINARY_STREAM_EVENTS, STREAM_EVENTS } from '../stream/events.ts';
 import { ORDINARY_WIRE_EVENTS, REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
 import type { Packet } from '../wire/packet.ts';
 
@@ -16,25 +16,6 @@ export interface Check {
   readonly summary: string;
   readonly byDefault: CheckAction;
 }
-
-/** Of what TCP tracking sees, what no ordinary host sends. The others may come from losses, or from a late start. */
-const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
-  'tcp.retransmit_differs',
-  'tcp.split_handshake',
-  'stream.est_packet_out_of_window',
-  'stream.fin1_ack_wrong_seq',
-  'stream.fin2_ack_wrong_seq',
-  'stream.closing_ack_wrong_seq',
-  'stream.closewait_ack_out_of_window',
-  'stream.lastack_ack_wrong_seq',
-  'stream.timewait_ack_wrong_seq',
-]);
-
-/** What every network does that loses or delays a packet. An event for each would bury the others. */
-const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
-  'stream.pkt_retransmission',
-  'stream.pkt_spurious_retransmission',
-]);
 
 /** Every check, in the order of the stages. */
 export const CHECKS: readonly Check[] = [

@@ -170,7 +170,7 @@ describe('names', () => {
 
   test.each([
     'decode-event:mpls.pkt_too_small;',
-    'stream-event:3whs_syn_flood;',
+    'stream-event:reassembly_no_segment;',
     'app-layer-event:http.lzma_memlimit_reached;',
     'engine-event:stream.wrong_thread;',
   ])("Suricata's that never happen here load with a warning: %s", (options) => {

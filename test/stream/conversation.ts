@@ -14,6 +14,7 @@ export interface Segment {
   flags?: string;
   data?: string | Uint8Array;
   window?: number;
+  urgentPointer?: number;
   options?: readonly number[];
   isSigned?: boolean;
   timeMs?: number;
@@ -41,6 +42,8 @@ export function setSegment(packet: Packet, from: Side, to: Side, segment: Segmen
   const options = segment.options ?? [];
   const header = 40 + options.length;
   packet.bytes = new Uint8Array(header + data.length);
+  packet.bytes[38] = (segment.urgentPointer ?? 0) >> 8;
+  packet.bytes[39] = segment.urgentPointer ?? 0;
   packet.bytes.set(options, 40);
   packet.bytes.set(data, header);
   packet.start = 0;

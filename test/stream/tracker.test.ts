@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { TIMEOUT_CLASS } from '../../src/flow/timeouts.ts';
 import { TCP_STATE } from '../../src/stream/session.ts';
-import { Conversation, FAST_OPEN_COOKIE, TO_CLIENT, TO_SERVER, timestamps, WINDOW_SCALE_7 } from './conversation.ts';
+import {
+  Conversation,
+  FAST_OPEN_COOKIE,
+  setSegment,
+  TO_CLIENT,
+  TO_SERVER,
+  timestamps,
+  WINDOW_SCALE_7,
+} from './conversation.ts';
 
 describe('handshake', () => {
   test('is complete with the client’s last ACK, not before', () => {
@@ -275,6 +283,25 @@ describe('established', () => {
     expect(talk.takeLog()).toBe('>true');
   });
 
+  test('an acknowledgement number without ACK is told of and means nothing', () => {
+    const talk = new Conversation();
+    setSegment(talk.packet, talk.client, talk.server, { flags: 'S' });
+    talk.packet.acknowledgement = 77;
+    talk.flows.lookup(talk.packet);
+    expect(talk.tracker.packet(talk.packet)).toBe('inspected');
+    expect(talk.events).toEqual(['stream.pkt_broken_ack']);
+  });
+
+  test('an ACK that was overtaken is told of; a keep-alive is ordinary', () => {
+    const talk = new Conversation().handshake();
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abcdef' });
+    talk.fromServer({ seq: 1, ack: 7 });
+    expect(talk.fromClient({ seq: 3, ack: 1 })).toBe('inspected');
+    expect(talk.events).toEqual(['stream.est_pkt_before_last_ack']);
+    talk.fromClient({ seq: 6, ack: 1 });
+    expect(talk.events).toEqual([]);
+  });
+
   test('data without ACK is refused, as receivers do', () => {
     const talk = new Conversation().handshake();
     expect(talk.fromClient({ flags: 'P', seq: 1, data: 'decoy' })).toBe('invalid');
@@ -405,20 +432,51 @@ describe('the end', () => {
     expect(other.received[TO_SERVER]).toBe('abcdef');
   });
 
-  test('a RST with the exact sequence number closes', () => {
+  test('a RST with the exact sequence number closes, and what was under way is ordinary', () => {
     const talk = new Conversation().handshake();
     talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abc' });
-    talk.fromClient({ flags: 'A', seq: 10, ack: 1, data: 'kept' });
+    talk.fromServer({ flags: 'PA', seq: 1, ack: 4, data: '1, 2' });
+    talk.fromClient({ flags: 'A', seq: 10, ack: 5, data: 'kept' });
     expect(talk.fromClient({ flags: 'R', seq: 4 })).toBe('inspected');
     expect(talk.tracker.state(talk.slot)).toBe(TCP_STATE.closed);
     expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpClosed);
     expect(talk.tracker.keptBytes).toBe(0);
-    expect(talk.takeLog()).toBe('>abc >. <.');
-    expect(talk.fromServer({ flags: 'PA', seq: 1, ack: 4, data: 'not heeded' })).toBe('closed');
+    expect(talk.takeLog()).toBe('>abc <1, 2 >.');
+    // The server hears of it later. What it still sends is inspected, whoever may read it.
+    expect(talk.fromServer({ flags: 'PA', seq: 5, ack: 4, data: 'two' })).toBe('inspected');
+    expect(talk.fromServer({ flags: 'FA', seq: 8, ack: 4 })).toBe('inspected');
+    expect(talk.fromClient({ flags: 'R', seq: 4 })).toBe('inspected');
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abc' })).toBe('inspected');
+    expect(talk.events).toEqual([]);
+    expect(talk.takeLog()).toBe('<two <.');
+    expect(talk.tracker.state(talk.slot)).toBe(TCP_STATE.closed);
+  });
+
+  test('who has reset the connection cannot go on', () => {
+    const talk = new Conversation().handshake();
+    talk.fromClient({ flags: 'R', seq: 1 });
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'more' })).toBe('closed');
     expect(talk.events).toEqual(['stream.suspected_rst_inject']);
-    expect(talk.fromServer({ seq: 1, ack: 4 })).toBe('inspected');
-    expect(talk.fromClient({ flags: 'PA', seq: 4, ack: 1, data: 'more' })).toBe('closed');
-    expect(talk.takeLog()).toBe('');
+    expect(talk.takeLog()).toBe('>.');
+  });
+
+  test('a RST behind data that is not acknowledged ends nothing, since its receiver may lack that data', () => {
+    const talk = new Conversation().handshake();
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'abc' });
+    expect(talk.fromClient({ flags: 'R', seq: 4 })).toBe('inspected');
+    expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpClosing);
+    expect(talk.events).toEqual([]);
+    expect(talk.fromClient({ flags: 'PA', seq: 4, ack: 1, data: 'def' })).toBe('inspected');
+    expect(talk.events).toEqual(['stream.suspected_rst_inject']);
+    expect(talk.takeLog()).toBe('>abc >def');
+    expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpEstablished);
+  });
+
+  test('a RST with data is one all the same', () => {
+    const talk = new Conversation().handshake();
+    expect(talk.fromServer({ flags: 'RA', seq: 1, ack: 1, data: 'reason' })).toBe('inspected');
+    expect(talk.events).toEqual(['stream.rst_with_data']);
+    expect(talk.takeLog()).toBe('<.');
   });
 
   test.each([5, 1000, 2 ** 31, -200_000])('a RST at %i, where 4 is expected, closes nothing', (seq) => {
@@ -501,15 +559,17 @@ describe('the end', () => {
   test.each(['reset', 'closed'])('a SYN on a connection that is %s starts over', (how) => {
     const talk = new Conversation().handshake();
     talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'old' });
-    if (how === 'reset') talk.fromClient({ flags: 'R', seq: 4 });
-    else {
+    if (how === 'reset') {
+      talk.fromServer({ seq: 1, ack: 4 });
+      talk.fromClient({ flags: 'R', seq: 4 });
+    } else {
       talk.fromClient({ flags: 'FA', seq: 4, ack: 1 });
       talk.fromServer({ flags: 'FA', seq: 1, ack: 5 });
       talk.fromClient({ seq: 5, ack: 2 });
     }
-    talk.takeLog();
     talk.client.isn = 3_000_000_000;
     talk.handshake();
+    talk.takeLog();
     expect(talk.endReasons).toEqual(['reused']);
     talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'new' });
     expect(talk.takeLog()).toBe('>new');
