@@ -1,6 +1,7 @@
 import { latin1 } from '../base/bytes.ts';
 import { MATCH_CASELESS, Matcher } from '../base/native/matcher.ts';
 import type { FastPattern } from '../rules/rule.ts';
+import { AnswerCache, FOUND_COLUMNS } from './answer-cache.ts';
 import type { Candidates } from './candidates.ts';
 
 /** The fast patterns of all rules on one buffer and direction, as one database of the multi-pattern search. */
@@ -10,6 +11,7 @@ export class PatternIndex {
   readonly #matcher: Matcher;
   /** Indexes of the rules that share a pattern, by pattern id. */
   readonly #rulesOf: readonly Int32Array[];
+  readonly #answers = new AnswerCache();
 
   constructor(entries: readonly { readonly index: number; readonly pattern: FastPattern }[]) {
     const idOf = new Map<string, number>();
@@ -41,8 +43,20 @@ export class PatternIndex {
 
   /** Adds the rules whose fast pattern is in `bytes[start, end)`. */
   search(bytes: Uint8Array, start: number, end: number, into: Candidates): void {
-    const hits = this.#matcher.scan(bytes, start, end);
+    const answers = this.#answers;
+    const row = answers.rowOf(bytes, start, end);
+    if (row >= 0 && answers.has(row, bytes, start, end)) {
+      const at = row * FOUND_COLUMNS;
+      this.#add(answers.found, at + 1, answers.found[at]!, into);
+      return;
+    }
     const { results } = this.#matcher;
-    for (let i = 0; i < hits; i++) into.addAll(this.#rulesOf[results[i]!]!);
+    const hits = this.#matcher.scan(bytes, start, end);
+    if (row >= 0) answers.remember(row, bytes, start, end, results, hits);
+    this.#add(results, 0, hits, into);
+  }
+
+  #add(found: Uint32Array, start: number, count: number, into: Candidates): void {
+    for (let i = start; i < start + count; i++) into.addAll(this.#rulesOf[found[i]!]!);
   }
 }

@@ -51,3 +51,17 @@ test('agrees with a plain search', () => {
     }),
   );
 });
+
+test('finds the same in bytes that come again, and in others that look alike', () => {
+  const words = ['a', 'ab', 'ba', 'aa', 'b', 'abab', 'bb', 'aab', 'baa', 'bba'];
+  const index = new PatternIndex(words.map((word, i) => entry(i, word)));
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'x'), maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1, maxLength: 30 }), (texts) => {
+      for (const each of [...texts, ...texts]) {
+        const expected = words.flatMap((word, i) => (each.includes(word) ? [i] : []));
+        expect(found(index, each)).toEqual(expected);
+      }
+    }),
+  );
+});
