@@ -37,7 +37,10 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
 
 /** Who is told of what a parser found. Called from within `consume`, `gap` and `end`. */
 export interface AppSink {
-  /** The stage was reached, or (`body`) its buffers have grown. `complete` comes once for each direction. */
+  /**
+   * The stage was reached, or (`body`) its buffers have grown. `complete` comes once for each direction, and may tell of
+   * the last growth too.
+   */
   onProgress(transaction: Transaction, direction: Direction, stage: Stage): void;
   /** A deviation, by Suricata's name where one exists. */
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void;

@@ -220,7 +220,8 @@ export class Detector implements RawBytes {
     for (let i = 0; i < searches.length; i++) {
       const { buffer, patterns } = searches[i]!;
       if (buffer.stage === STAGE.body) {
-        if (stage >= STAGE.body) pending = this.#searchGrowing(searches, i, flow, transaction, direction, pending);
+        if (stage >= STAGE.body)
+          pending = this.#searchGrowing(searches, i, flow, transaction, direction, stage, pending);
         continue;
       }
       if (buffer.stage !== stage) continue;
@@ -393,6 +394,7 @@ export class Detector implements RawBytes {
     flow: FlowSlot,
     transaction: Transaction,
     direction: Direction,
+    stage: Stage,
     known: PendingTransaction | null,
   ): PendingTransaction | null {
     const { buffer, patterns } = searches[search]!;
@@ -400,6 +402,11 @@ export class Detector implements RawBytes {
     for (let nth = pending?.searchedInstance[search] ?? 0; ; nth++) {
       const bytes = buffer.read(transaction, direction, nth);
       if (bytes === null) return pending;
+      // What is complete grows no more: there is nothing to remember.
+      if (pending === null && stage === STAGE.complete) {
+        patterns.search(bytes, 0, bytes.length, this.#candidates);
+        continue;
+      }
       pending ??= this.#flows.remember(flow, transaction, direction);
       const searchedBytes = nth === pending.searchedInstance[search] ? (pending.searchedBytes[search] ?? 0) : 0;
       if (bytes.length === searchedBytes) continue;

@@ -27,6 +27,9 @@ export class PortTable {
   readonly #known = new Map<number, Int32Array>();
   readonly #answers = new Map<string, Int32Array>();
   #knownRules = 0;
+  /** Most packets ask what the one before them did. */
+  #lastKey = -1;
+  #lastAnswer: Int32Array = NONE;
 
   constructor(rules: readonly IndexedRule[]) {
     this.#sharers = sharersOf(rules);
@@ -42,7 +45,11 @@ export class PortTable {
   rulesFor(sourcePort: number, destinationPort: number): Int32Array {
     if (this.#always !== null) return this.#always;
     const key = this.#classOf[sourcePort]! * this.#classCount + this.#classOf[destinationPort]!;
-    return this.#known.get(key) ?? this.#find(key, sourcePort, destinationPort);
+    if (key !== this.#lastKey) {
+      this.#lastAnswer = this.#known.get(key) ?? this.#find(key, sourcePort, destinationPort);
+      this.#lastKey = key;
+    }
+    return this.#lastAnswer;
   }
 
   /** Does any rule's pair of ports fit? */

@@ -81,7 +81,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
 ];
 
 function piece(head: Head, start: number, end: number): Uint8Array | null {
-  return start < 0 ? null : head.bytes.subarray(start, end);
+  return start < 0 ? null : head.view(start, end);
 }
 
 function part(
@@ -156,7 +156,7 @@ function single(name: string, summary: string, direction: Direction): Buffer {
       const first = message.firstOfName[nth];
       if (first === undefined) return null;
       const value = joinedValue(head, first);
-      const name = head.bytes.subarray(head.nameStart(first), head.nameEnd(first));
+      const name = head.view(head.nameStart(first), head.nameEnd(first));
       const line = new Uint8Array(name.length + 2 + value.length);
       line.set(name);
       line.set(COLON_SPACE, name.length);
@@ -175,7 +175,7 @@ function uri(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array 
     message.uri = null;
     if (message.secondStart >= 0) {
       splitTarget(head.bytes, message.secondStart, message.secondEnd, tx.isConnect, parts);
-      if (isNormalTarget(head.bytes, parts)) message.uri = head.bytes.subarray(parts.pathStart, parts.end);
+      if (isNormalTarget(head.bytes, parts)) message.uri = head.view(parts.pathStart, parts.end);
       else {
         makeRoom(parts.end - parts.pathStart);
         message.uri = head.keep(scratch, normalizeTarget(head.bytes, parts, scratch));
@@ -215,7 +215,7 @@ function header(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Arr
     const cookieName = message === tx.request ? COOKIE : SET_COOKIE;
     if (head.isCanonical && !head.hasRepeats() && head.find(cookieName) < 0) {
       const end = head.length - 2;
-      message.fields = end > head.fieldsStart ? head.bytes.subarray(head.fieldsStart, end) : null;
+      message.fields = end > head.fieldsStart ? head.view(head.fieldsStart, end) : null;
     } else message.fields = buildLines(head, 0, cookieName, '');
   }
   return message.fields;
@@ -225,7 +225,7 @@ function start(message: HttpMessage, head: Head): Uint8Array | null {
   if (message.start === undefined) {
     const isRaw =
       head.isCanonical && head.fieldsStart === head.lineEnd + 2 && head.fieldCount > 0 && !head.hasRepeats();
-    message.start = isRaw ? head.bytes.subarray(0, head.length) : buildLines(head, head.lineEnd, null, '\r\n');
+    message.start = isRaw ? head.view(0, head.length) : buildLines(head, head.lineEnd, null, '\r\n');
   }
   return message.start;
 }

@@ -4,8 +4,9 @@ import type { FieldName } from './field-name.ts';
 
 /** The fields of one message as offsets into its bytes. */
 export class FieldTable {
-  bytes: Uint8Array = EMPTY_BYTES;
   fieldCount = 0;
+  #bytes: Uint8Array = EMPTY_BYTES;
+  #memory: ArrayBufferLike = EMPTY_BYTES.buffer;
   #fields = new Int32Array(16 * COLUMNS);
   #linkedCount = -1;
   #hasRepeats = false;
@@ -13,6 +14,21 @@ export class FieldTable {
   /** How many fields it has room for. */
   get fieldCapacity(): number {
     return this.#fields.length / COLUMNS;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** They begin where their memory begins. */
+  set bytes(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#memory = bytes.buffer;
+  }
+
+  /** A view of `bytes[start, end)`, in half the time of `subarray`. */
+  view(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.#memory, start, end - start);
   }
 
   clearFields(): void {
@@ -147,7 +163,7 @@ export class FieldTable {
   value(field: number): Uint8Array {
     const row = field * COLUMNS;
     if (!this.isFolded(field)) {
-      return this.bytes.subarray(this.#fields[row + VALUE_START]!, this.#fields[row + VALUE_END]!);
+      return this.view(this.#fields[row + VALUE_START]!, this.#fields[row + VALUE_END]!);
     }
     const value = new Uint8Array(this.valueBytes(field));
     this.copyValue(field, value, 0);

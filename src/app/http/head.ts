@@ -88,7 +88,7 @@ export class Head extends FieldTable {
 
   /** The fields as they were sent, with the empty line. */
   get rawFields(): Uint8Array {
-    return this.#sent ?? this.bytes.subarray(this.fieldsStart, this.length);
+    return this.#sent ?? this.view(this.fieldsStart, this.length);
   }
 
   /** Puts other bytes in the place of what was sent, which stays as `rawFields`. The fields must be parsed again. */

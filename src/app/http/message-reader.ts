@@ -215,11 +215,9 @@ export abstract class MessageReader {
     const tx = this.tx!;
     const { body } = this.message;
     const event = body?.finish() ?? null;
-    if (event !== null) {
-      this.raise(event);
-      this.#hasGrown = true;
-    }
-    this.#reportGrowth();
+    if (event !== null) this.raise(event);
+    // That it is complete tells of its growth too.
+    this.#hasGrown = false;
     this.tx = null;
     this.head = null;
     this.state = READ.start;
