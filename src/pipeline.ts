@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
 import type { FlowContext } from './detect/header.ts';
+import type { FlowFigures } from './detect/packet-state.ts';
 import type { Ruleset } from './detect/ruleset.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
@@ -60,6 +61,7 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'tcp.reassembly_memuse',
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',
+  'detect.tracks_evicted',
   'ips.accepted',
   'ips.blocked',
   ...REPORT_COUNTERS,
@@ -136,10 +138,8 @@ export class Pipeline implements StreamConsumer, AppSink {
       midstreamUntilMs: options.midstreamUntilMs,
     });
     this.#apps = new AppLayer(this, this.#flows, appProtocols({ http: httpOptions(config) }));
-    this.#detector = new Detector(ruleset, {
-      streamDepthBytes: config.stream.depthBytes,
-      windowMemoryBytes: config.stream.memoryBytes,
-    });
+    const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
+    this.#detector = new Detector(ruleset, limits, { figures: this.#figures(), seed: options.seed });
     this.#findings = {
       condemnedBy: null,
       isOfCondemnedPacket: false,
@@ -153,7 +153,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#checks = new CheckPolicy(config.checks);
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters);
-    this.#settings = { mode, onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop };
+    this.#settings = {
+      mode,
+      onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop,
+      maxAlertsPerPacket: config.rules.maxAlertsPerPacket,
+    };
   }
 
   setMode(mode: Mode): void {
@@ -225,6 +229,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     counters.set('flow.active', this.#flows.size);
     counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
+    counters.set('detect.tracks_evicted', this.#detector.evictedTracks);
   }
 
   // --- StreamConsumer: contiguous bytes of the packet in hand ---
@@ -312,9 +317,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     }
     if (packet.protocol === IP_PROTOCOL.tcp) {
       // Its receiver drops a segment with a bad checksum: the bytes of the stream are those of another one.
+      // As in Suricata, the packet that completes the handshake is not yet part of an established connection.
+      const isEstablished = this.#streams.isEstablished(packet.flow);
       if (packet.hasBadChecksum) this.#findings.outcome = outcomeOf('invalid', packet);
       else this.#trackTcp(packet);
-      this.#context.isEstablished = this.#streams.isEstablished(packet.flow);
+      this.#context.isEstablished = isEstablished;
     } else {
       this.#context.isEstablished = this.#flows.packets[packet.flow * 2 + TO_CLIENT]! > 0;
       if (packet.protocol === IP_PROTOCOL.udp) this.#parseDatagram(packet);
@@ -353,6 +360,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #conclude(packet: Packet): Verdict {
     const { judgement } = this;
     if (packet.events.length > 0 && this.#meetsRules(packet.flow)) this.#detector.onPacketEvents();
+    this.#detector.finish();
     judge(this.#findings, this.#settings, judgement);
     const isDropped = judgement.verdict === VERDICT.drop;
     // Only the packet that it handed over can the kernel answer.
@@ -443,6 +451,15 @@ export class Pipeline implements StreamConsumer, AppSink {
     }
     const offset = event === ('tcp.retransmit_differs' satisfies StreamEvent) ? this.#streams.differingOffset : -1;
     this.#reporter.anomaly(packet, this.#facts(packet), check, action === 'drop', transaction, offset);
+  }
+
+  #figures(): FlowFigures {
+    return {
+      packets: (flow, direction) => this.#flows.packets[flow * 2 + direction]!,
+      bytes: (flow, direction) => this.#flows.bytes[flow * 2 + direction]!,
+      firstSeenMs: (flow) => this.#flows.firstSeenMs[flow]!,
+      streamBytes: (flow, direction) => this.#streams.sentBytes(flow, direction),
+    };
   }
 
   #facts(packet: Packet): FlowFacts | null {

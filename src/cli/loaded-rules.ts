@@ -5,6 +5,7 @@ import { parseClassifications } from '../rules/classification.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
+import { parseThresholdConfig } from '../rules/threshold-config.ts';
 import { type CompiledRuleset, compileRuleset, type RuleTexts, readRuleTexts } from '../service/rule-set.ts';
 import { EXIT, Failure } from './failure.ts';
 
@@ -45,13 +46,17 @@ function readTexts(config: Config): RuleTexts {
 }
 
 /** Lines of the lists beside the rules that were skipped. */
-function listProblems({ rules }: Config, { classification, reference, reputation }: RuleTexts): RuleDiagnostic[] {
+function listProblems(
+  { rules, variables }: Config,
+  { classification, reference, reputation, threshold }: RuleTexts,
+): RuleDiagnostic[] {
   const inFile = (file: string | null, problems: readonly ListProblem[]): RuleDiagnostic[] =>
     problems.map((problem) => warning(file ?? '', problem));
   const { problems } = reputation === null ? { problems: [] } : readReputation(reputation.categories, reputation.lists);
   return [
     ...(classification === null ? [] : inFile(rules.classificationFile, parseClassifications(classification).problems)),
     ...(reference === null ? [] : inFile(rules.referenceFile, parseReferences(reference).problems)),
+    ...(threshold === null ? [] : inFile(rules.thresholdFile, parseThresholdConfig(threshold, variables).problems)),
     ...problems.map((problem) => warning(problem.file, problem)),
   ];
 }

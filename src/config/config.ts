@@ -38,6 +38,10 @@ export interface Config {
     readonly reputationCategoriesFile: string | null;
     /** Absolute paths; the later over the earlier. */
     readonly reputationFiles: readonly string[];
+    /** A threshold.config of Suricata. */
+    readonly thresholdFile: string | null;
+    /** Of more rules that match one packet, the last are not reported. */
+    readonly maxAlertsPerPacket: number;
     /** Which of several matching rules decides: the first of these. */
     readonly actionOrder: readonly OrderedAction[];
   };
@@ -133,6 +137,8 @@ export const DEFAULTS: Config = freeze({
     referenceFile: null,
     reputationCategoriesFile: null,
     reputationFiles: [],
+    thresholdFile: null,
+    maxAlertsPerPacket: 15,
     actionOrder: ORDERED_ACTIONS,
   },
   variables: DEFAULT_VARIABLES,

@@ -111,7 +111,8 @@ function withAbsolutePaths(
   skipRules: boolean,
   problems: ConfigProblem[],
 ): Overrides {
-  const { files, classificationFile, referenceFile, reputationCategoriesFile, reputationFiles } = values.rules ?? {};
+  const { files, classificationFile, referenceFile, reputationCategoriesFile, reputationFiles, thresholdFile } =
+    values.rules ?? {};
   const absolute = (path: string): string => resolve(directory, path);
   const eveFile = values.outputs?.eve?.file;
   const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
@@ -127,6 +128,7 @@ function withAbsolutePaths(
       ...(referenceFile != null && { referenceFile: absolute(referenceFile) }),
       ...(reputationCategoriesFile != null && { reputationCategoriesFile: absolute(reputationCategoriesFile) }),
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
+      ...(thresholdFile != null && { thresholdFile: absolute(thresholdFile) }),
     },
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });

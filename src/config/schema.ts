@@ -176,6 +176,8 @@ export const configSchema: z.ZodType<Overrides> = section({
         text('the path of a file with reputation categories'),
       ),
       'reputation-files': key('reputationFiles', list('reputation lists', text('the path of a reputation list'))),
+      'threshold-file': key('thresholdFile', text('the path of a threshold.config')),
+      'max-alerts-per-packet': key('maxAlertsPerPacket', whole(1, MAX_U16)),
       'action-order': key('actionOrder', actionOrder()),
     }),
   ),

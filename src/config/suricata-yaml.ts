@@ -55,6 +55,8 @@ interface Found {
   referenceFile?: string;
   reputationCategoriesFile?: string;
   reputationFiles?: readonly string[];
+  thresholdFile?: string;
+  maxAlertsPerPacket?: number;
   actionOrder?: readonly OrderedAction[];
   midstream?: boolean;
   memoryBytes?: number;
@@ -99,6 +101,8 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   const reputationPath = reader.text(['default-reputation-path'], absolute) ?? folder;
   const reputationFiles = reader.strings(['reputation-files']);
   if (reputationFiles.length > 0) found.reputationFiles = reputationFiles.map((file) => resolve(reputationPath, file));
+  set('thresholdFile', reader.text(['threshold-file'], absolute));
+  set('maxAlertsPerPacket', reader.whole(['packet-alert-max']) || undefined);
   set('actionOrder', reader.actionOrder(['action-order']));
   set('fragmentMemoryBytes', reader.size(['defrag', 'memcap']));
   set('fragmentTimeoutSeconds', reader.whole(['defrag', 'timeout']));
@@ -136,6 +140,8 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(found.referenceFile !== undefined && { referenceFile: found.referenceFile }),
       ...(found.reputationCategoriesFile !== undefined && { reputationCategoriesFile: found.reputationCategoriesFile }),
       ...(found.reputationFiles !== undefined && { reputationFiles: found.reputationFiles }),
+      ...(found.thresholdFile !== undefined && { thresholdFile: found.thresholdFile }),
+      ...(found.maxAlertsPerPacket !== undefined && { maxAlertsPerPacket: found.maxAlertsPerPacket }),
       ...(found.actionOrder !== undefined && { actionOrder: found.actionOrder }),
     },
     variables: { addresses: found.addresses ?? {}, ports: found.ports ?? {} },

@@ -9,10 +9,13 @@ import { Evaluator, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator
 import { FlowBits } from './flow-bits.ts';
 import { FlowDetections, type PendingTransaction, type StreamDetection } from './flow-state.ts';
 import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
+import { type Match, MatchList } from './match-list.ts';
+import { type FlowFigures, PacketState } from './packet-state.ts';
 import type { PatternIndex } from './pattern-index.ts';
 import type { PortTable } from './port-table.ts';
 import { type BufferSearch, inspectsStream, type Ruleset } from './ruleset.ts';
 import { WindowMemory } from './stream-window.ts';
+import { Thresholds } from './thresholds.ts';
 
 export interface DetectionLimits {
   /** How far into one direction of a stream raw-stream rules look. */
@@ -21,35 +24,31 @@ export interface DetectionLimits {
   readonly windowMemoryBytes: number;
 }
 
-/** A rule matched, in a transaction or (null) in a packet or stream. */
-export interface Match {
-  readonly rule: Rule;
-  /** Its place in the order in which rules are judged. */
-  readonly order: number;
-  readonly transaction: Transaction | null;
-  /** Whose transaction it is. The flow may have changed to another one since. */
-  readonly protocol: AppProtocol | null;
+/** What detection needs of its surroundings. */
+export interface DetectionHost {
+  readonly figures: FlowFigures;
+  /** Secret and random for each process: where hosts land in tables must not be foreseeable. */
+  readonly seed: readonly [number, number];
 }
-
-/** Per flow slot: address-only rules were judged in this direction (bits 0 and 1), protocol-only rules (2 and 3). */
-const JUDGED = { addresses: 1, protocol: 4 } as const;
 
 /**
  * Finds the rules that match: candidates by one pattern search per buffer, then each candidate exactly. Called while
  * one packet is judged: `begin`; then, for each piece of the stream, `keepStream`, what the protocols find in it
- * (`onProgress`), `judgeStream`; then `onPacket`. Pieces of the stream and transactions are of either direction: a packet can
+ * (`onProgress`), `judgeStream`; then `onPacket`, `onPacketEvents` and `finish`. Pieces of the stream and transactions are of either direction: a packet can
  * bring to an end what the other side has sent.
  */
 export class Detector implements RawBytes {
-  /** Of the current packet, in the order found. */
-  readonly matches: Match[] = [];
+  /** Of the current packet; after `finish` in the order in which they are judged, and only those that count. */
+  readonly matches: readonly Match[];
   readonly windowMemory: WindowMemory;
   #ruleset: Ruleset;
   #candidates: Candidates;
   readonly #limits: DetectionLimits;
   readonly #evaluator = new Evaluator();
   readonly #flows = new FlowDetections();
+  /** Per flow slot: address-only rules were judged in this direction (bits 0 and 1). */
   readonly #judgedOnce = new FlowBits();
+  readonly #found: MatchList;
   #packet!: Packet;
   #context!: FlowContext;
   /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
@@ -63,11 +62,18 @@ export class Detector implements RawBytes {
   /** The packet's payload is so far in its stream that rules on the stream look no more. */
   #isBeyondDepth = false;
 
-  constructor(ruleset: Ruleset, limits: DetectionLimits) {
+  constructor(ruleset: Ruleset, limits: DetectionLimits, { figures, seed }: DetectionHost) {
     this.#ruleset = ruleset;
     this.#candidates = new Candidates(ruleset.rules.length);
     this.#limits = limits;
     this.windowMemory = new WindowMemory(limits.windowMemoryBytes);
+    this.#found = new MatchList(new PacketState(figures, seed), new Thresholds(seed));
+    this.matches = this.#found.matches;
+  }
+
+  /** See MatchList. */
+  get evictedTracks(): number {
+    return this.#found.evictedTracks;
   }
 
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
@@ -86,11 +92,12 @@ export class Detector implements RawBytes {
     this.#context = context;
     this.#stream = null;
     this.#isBeyondDepth = false;
-    if (this.matches.length > 0) this.matches.length = 0;
+    this.#found.begin(packet, context);
   }
 
   release(flow: FlowSlot): void {
     this.#judgedOnce.clear(flow);
+    this.#found.release(flow);
     this.forgetStreams(flow);
   }
 
@@ -167,8 +174,7 @@ export class Detector implements RawBytes {
     const { direction } = packet;
     const group = this.#ruleset.packetGroup(packet.protocol, direction);
     if (group.isEmpty) return;
-    if (group.addressOnly.length > 0) this.#judgeOnce(group.addressOnly, JUDGED.addresses);
-    if (group.protocolOnly.length > 0 && context.app !== null) this.#judgeOnce(group.protocolOnly, JUDGED.protocol);
+    if (group.addressOnly.length > 0) this.#judgeAddresses(group.addressOnly);
 
     const candidates = this.#candidates;
     candidates.clear();
@@ -195,7 +201,7 @@ export class Detector implements RawBytes {
       if (rule.protocol.scope === 'stream' || rule.flow.stream === 'only_stream') continue;
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, context)) continue;
       if (!this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) continue;
-      if (context.isInStream && inspectsStream(rule) && this.#isMatched(order)) continue;
+      if (context.isInStream && inspectsStream(rule) && this.#found.has(order)) continue;
       this.#add(order, null, null);
     }
   }
@@ -262,6 +268,11 @@ export class Detector implements RawBytes {
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#context)) continue;
       if (this.#evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) this.#add(order, null, null);
     }
+  }
+
+  /** What is left for the end: state, and how often rules may tell and act. No other call follows. */
+  finish(): void {
+    this.#found.finish();
   }
 
   /** A parser, or the detection of protocols (null), reported something of a transaction or (null) of the flow. */
@@ -337,7 +348,7 @@ export class Detector implements RawBytes {
     ) {
       stream.matched.set(order, skippedBytes + end);
       stream.pending.delete(order);
-      this.#add(order, null, null);
+      this.#add(order, null, null, true);
     } else if (rule.fastPattern !== null) stream.pending.add(order);
   }
 
@@ -417,10 +428,10 @@ export class Detector implements RawBytes {
     }
   }
 
-  #judgeOnce(rules: Int32Array, what: number): void {
+  #judgeAddresses(rules: Int32Array): void {
     const packet = this.#packet;
     const { direction, flow } = packet;
-    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, what << direction)) return;
+    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, 1 << direction)) return;
     for (let i = 0; i < rules.length; i++) {
       const order = rules[i]!;
       const rule = this.#ruleset.rules[order]!;
@@ -442,12 +453,8 @@ export class Detector implements RawBytes {
     return this.#rulesOn(ports, direction).length > 0;
   }
 
-  #add(order: number, transaction: Transaction | null, protocol: AppProtocol | null): void {
-    this.matches.push({ rule: this.#ruleset.rules[order]!, order, transaction, protocol });
-  }
-
-  #isMatched(order: number): boolean {
-    return this.matches.some((match) => match.order === order && match.transaction === null);
+  #add(order: number, transaction: Transaction | null, protocol: AppProtocol | null, isInStream = false): void {
+    this.#found.add(this.#ruleset.rules[order]!, order, transaction, protocol, isInStream);
   }
 }
 

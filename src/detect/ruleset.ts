@@ -1,12 +1,14 @@
 import type { AppProtocol, BufferDefinition } from '../app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FastPattern, Rule } from '../rules/rule.ts';
+import type { StateUse } from '../rules/rule-state.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
 import { PatternIndex } from './pattern-index.ts';
 import { PortTable } from './port-table.ts';
 
 /**
- * All rules, in the order in which they are judged (by action, then by priority), arranged so that a
+ * All rules, in the order in which they are judged (as Suricata: by action, those that set flowbits and the like before
+ * those that ask for them, by priority, by number), arranged so that a
  * packet meets only those that could concern it. Built once, changed by nobody, replaced as a whole on reload.
  */
 export class Ruleset {
@@ -24,7 +26,14 @@ export class Ruleset {
     actionOrder: readonly string[] = ['pass', 'drop', 'reject', 'alert'],
   ) {
     const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
-    this.rules = [...rules].sort((a, b) => rank(a) - rank(b) || a.priority - b.priority);
+    this.rules = [...rules].sort(
+      (a, b) =>
+        rank(a) - rank(b) ||
+        compareStateUse(a.stateUse, b.stateUse) ||
+        a.priority - b.priority ||
+        a.sid - b.sid ||
+        a.gid - b.gid,
+    );
     const owners = ownersOf(protocols);
     const app = this.rules.map((rule) => appProtocolOf(rule, owners));
     const numbered = this.rules.map((rule, index) => ({ rule, index }));
@@ -120,15 +129,13 @@ export class PacketGroup {
   readonly packetUnpatterned: PortTable;
   /** Rules that name only addresses: judged at a flow's first packet in each direction. */
   readonly addressOnly: Int32Array;
-  /** Rules that name only an application protocol: judged once in each direction when it is known. */
-  readonly protocolOnly: Int32Array;
   /** No rule looks at packets, nor at the stream. */
   readonly isEmpty: boolean;
 
   constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean) {
     const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
     const rules = all.filter(({ rule }) => !inspectsTransactions(rule));
-    const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isProtocolOnly(rule));
+    const rest = rules.filter(({ rule }) => !isAddressOnly(rule));
     const inStream = rest.filter(({ rule }) => hasStreams && inspectsStream(rule));
     const inPackets = rest.filter(({ rule }) =>
       hasStreams ? inspectsPackets(rule) : rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream',
@@ -136,7 +143,6 @@ export class PacketGroup {
     const readers = all.filter(({ rule }) => hasStreams && inspectsTransactions(rule) && inspectsPayload(rule));
     this.isEmpty = rules.length === 0;
     this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
-    this.protocolOnly = indexesOf(rules.filter(({ rule }) => isProtocolOnly(rule)));
     this.stream = patternsOf(inStream);
     this.streamPorts = new PortTable(inStream.filter(hasPattern));
     this.streamUnpatterned = new PortTable(inStream.filter((entry) => !hasPattern(entry)));
@@ -201,7 +207,8 @@ const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({ buffer
 
 const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null;
 
-const hasNoContent = (rule: Rule): boolean => rule.inspections.length === 0 && rule.packetTests.length === 0;
+const hasNoContent = (rule: Rule): boolean =>
+  rule.inspections.length === 0 && rule.packetTests.length === 0 && rule.conditions.length === 0;
 
 const isAddressOnly = (rule: Rule): boolean =>
   hasNoContent(rule) &&
@@ -211,7 +218,22 @@ const isAddressOnly = (rule: Rule): boolean =>
   rule.sourcePorts.isAny &&
   rule.destinationPorts.isAny;
 
-const isProtocolOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.protocol.app !== null;
+/**
+ * Does what the rule does concern the packet's flow, as in Suricata? A rule on transactions, on a protocol or on nothing
+ * but addresses and ports does, and any other one where it matched in the stream.
+ */
+export function actsOnFlow(rule: Rule, isInStream: boolean): boolean {
+  if (isInStream || inspectsTransactions(rule)) return true;
+  return (
+    hasNoContent(rule) && (rule.protocol.app !== null || (rule.flow.direction === null && rule.flow.state === null))
+  );
+}
+
+/** What sets comes first. */
+function compareStateUse(a: StateUse, b: StateUse): number {
+  for (let kind = 0; kind < a.length; kind++) if (a[kind] !== b[kind]) return b[kind]! - a[kind]!;
+  return 0;
+}
 
 /**
  * As in Suricata, a TCP rule on content looks into the stream, unless a keyword ties it to packets; one with `depth`

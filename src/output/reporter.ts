@@ -1,6 +1,6 @@
 import type { Transaction } from '../app/protocol.ts';
 import type { Counters } from '../base/counters.ts';
-import type { Match } from '../detect/detector.ts';
+import type { Match } from '../detect/match-list.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
 import { blocks, DROP_REASONS, type Judgement } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
@@ -52,14 +52,14 @@ export class Reporter {
     mayBlock: boolean,
   ): void {
     for (let i = 0; i < judgement.reportedMatches; i++) {
-      const { rule, transaction, protocol } = matches[i]!;
-      if (rule.isSilent) continue;
+      const { rule, transaction, protocol, action, isReported } = matches[i]!;
+      if (!isReported) continue;
       this.#counters.increment('detect.alert');
-      const isBlocked = (mayBlock && blocks(rule)) || judgement.check !== null;
+      const isBlocked = (mayBlock && blocks(action)) || judgement.check !== null;
       this.#sink.alert(packet, flow, {
         rule,
         isBlocked,
-        wouldBlock: blocks(rule) && !isBlocked,
+        wouldBlock: blocks(action) && !isBlocked,
         rejects: judgement.rejects && rule.action.startsWith('reject'),
         verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
         transaction,

@@ -6,6 +6,8 @@ import type { CompileContext } from './context.ts';
 import { RuleFault } from './fault.ts';
 import type { ParsedRule } from './parser.ts';
 import type { AddressTest, FlowRequirement, Step } from './rule.ts';
+import { STATE_KINDS, type StateCondition, type StateEffect, type StateKind, type StateUse } from './rule-state.ts';
+import type { Threshold } from './threshold.ts';
 
 export type PacketTest = (packet: Packet) => boolean;
 
@@ -49,11 +51,18 @@ export class RuleDraft {
   readonly metadata: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   target: 'src_ip' | 'dest_ip' | null = null;
   isSilent = false;
+  /** `alert`: even a `pass` is told of. */
+  isLoud = false;
   flow: FlowRequirement | null = null;
   readonly packetTests: PacketTest[] = [];
   readonly addressTests: AddressTest[] = [];
   readonly packetEvents: string[] = [];
   readonly appEvents: string[] = [];
+  readonly thresholds: Threshold[] = [];
+  readonly conditions: StateCondition[] = [];
+  readonly effects: StateEffect[] = [];
+  readonly #asked = new Set<StateKind>();
+  readonly #changed = new Set<StateKind>();
   /** The protocol whose buffers the rule looks into; from its header, else from the first such buffer. */
   app: string | null;
 
@@ -155,6 +164,24 @@ export class RuleDraft {
   /** Adds a condition on addresses, which are the same for all packets of a flow. */
   testAddresses(test: AddressTest): void {
     this.addressTests.push(test);
+  }
+
+  askState(kind: StateKind, condition: StateCondition): void {
+    this.#asked.add(kind);
+    this.conditions.push(condition);
+  }
+
+  changeState(kind: StateKind, effect: StateEffect): void {
+    this.#changed.add(kind);
+    this.effects.push(effect);
+  }
+
+  /** See StateUse. */
+  get stateUse(): StateUse {
+    return STATE_KINDS.map((kind) => {
+      if (this.#changed.has(kind)) return this.#asked.has(kind) ? 2 : 3;
+      return this.#asked.has(kind) ? 1 : 0;
+    });
   }
 
   /** The content before a modifier. */

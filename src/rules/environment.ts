@@ -3,6 +3,7 @@ import type { BufferChoice } from './draft.ts';
 import type { RuleVariables } from './header-sets.ts';
 import { DEFAULT_REFERENCES } from './reference-config.ts';
 import type { Reputation } from './reputation.ts';
+import { NO_THRESHOLDS, type ThresholdConfig } from './threshold-config.ts';
 
 /** What rules may refer to. */
 export interface RuleEnvironment {
@@ -13,6 +14,8 @@ export interface RuleEnvironment {
   readonly references: ReadonlyMap<string, string>;
   /** Of addresses, by category; empty where none is configured. */
   readonly reputation: Reputation;
+  /** What a threshold.config says of rules. */
+  readonly thresholds: ThresholdConfig;
   readonly buffers: readonly BufferChoice[];
   /** Application protocols that are really inspected, as rule headers spell them. */
   readonly knownAppProtocols: readonly string[];
@@ -27,6 +30,7 @@ export interface RuleEnvironmentOptions {
   readonly classifications?: ReadonlyMap<string, Classification>;
   readonly references?: ReadonlyMap<string, string>;
   readonly reputation?: Reputation;
+  readonly thresholds?: ThresholdConfig;
   readonly buffers?: readonly BufferChoice[];
   /** Left out: the protocols of the buffers. */
   readonly knownAppProtocols?: readonly string[];
@@ -43,6 +47,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     classifications: options.classifications ?? DEFAULT_CLASSIFICATIONS,
     references: options.references ?? DEFAULT_REFERENCES,
     reputation: options.reputation ?? new Map(),
+    thresholds: options.thresholds ?? NO_THRESHOLDS,
     buffers,
     knownAppProtocols: options.knownAppProtocols ?? [...new Set(buffers.map((choice) => choice.protocol))],
   };

@@ -5,7 +5,7 @@ const names = (text: string): readonly string[] => text.split(/\s+/).filter((nam
 /** `suricata --list-keywords` of version 7, with the old spellings. */
 export const SURICATA_KEYWORDS: ReadonlySet<string> = new Set(
   names(`
-    sid priority rev classtype app-layer-protocol ack tcp.seq tcp.ack seq window tcp.flags flags fragbits fragoffset
+    sid alert priority rev classtype app-layer-protocol ack tcp.seq tcp.ack seq window tcp.flags flags fragbits fragoffset
     ttl itype icode icmp_id icmp_seq icmpv6.mtu icmpv4.hdr icmpv6.hdr dsize flow threshold metadata reference msg
     gid content uricontent pcre depth startswith endswith distance within offset replace nocase fast_pattern rawbytes
     byte_test byte_jump byte_math byte_extract sameip ip_proto ipopts tos geoip ftpbounce isdataat id rpc asn1 flowvar

@@ -2,6 +2,8 @@ import type { BufferDefinition } from '../app/protocol.ts';
 import type { AddressSet } from '../base/address-set.ts';
 import type { PortSet } from '../base/port-set.ts';
 import type { Packet } from '../wire/packet.ts';
+import type { StateCondition, StateEffect, StateUse } from './rule-state.ts';
+import type { Suppression, Threshold } from './threshold.ts';
 
 export const RULE_ACTIONS = ['pass', 'drop', 'reject', 'rejectsrc', 'rejectdst', 'rejectboth', 'alert'] as const;
 export type RuleAction = (typeof RULE_ACTIONS)[number];
@@ -93,6 +95,7 @@ export interface Rule {
   readonly references: readonly { readonly type: string; readonly id: string }[];
   /** In EVE's form: every key with the list of its values. */
   readonly metadata: Readonly<Record<string, readonly string[]>>;
+  /** Matches without an alert. So does a `pass`, unless it says `alert`. */
   readonly isSilent: boolean;
   /** Which end of the packet is the target of the attack; absent where the rule does not say. */
   readonly target?: 'src_ip' | 'dest_ip';
@@ -111,6 +114,12 @@ export interface Rule {
   readonly packetEvents: readonly string[];
   /** What must have been reported of the transaction, or of the flow where it concerns no transaction. */
   readonly appEvents: readonly string[];
+  /** What earlier packets and rules must have left behind, judged last; and what this rule leaves. */
+  readonly conditions: readonly StateCondition[];
+  readonly effects: readonly StateEffect[];
+  readonly stateUse: StateUse;
+  readonly thresholds: readonly Threshold[];
+  readonly suppressions: readonly Suppression[];
   readonly inspections: readonly BufferInspection[];
   readonly fastPattern: FastPattern | null;
   readonly file: string;

@@ -8,6 +8,7 @@ import { ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
+import { parseThresholdConfig } from '../rules/threshold-config.ts';
 
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
 export interface RuleTexts {
@@ -15,6 +16,8 @@ export interface RuleTexts {
   /** Null: Suricata's defaults. */
   readonly classification: string | null;
   readonly reference: string | null;
+  /** Null: only rules themselves say how often they alert. */
+  readonly threshold: string | null;
   /** Null: no reputation of addresses is configured. */
   readonly reputation: { readonly categories: ReputationText; readonly lists: readonly ReputationText[] } | null;
 }
@@ -31,6 +34,7 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
     files: rules.files.map((file) => ({ file, text: read(file) })),
     classification: rules.classificationFile === null ? null : read(rules.classificationFile),
     reference: rules.referenceFile === null ? null : read(rules.referenceFile),
+    threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
     reputation:
       rules.reputationCategoriesFile === null
         ? null
@@ -43,12 +47,13 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
 export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {
-  const { classification, reference, reputation } = texts;
+  const { classification, reference, reputation, threshold } = texts;
   const environment = ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
     ...(reputation !== null && { reputation: readReputation(reputation.categories, reputation.lists).reputation }),
+    ...(threshold !== null && { thresholds: parseThresholdConfig(threshold, variables).config }),
     buffers: APP_BUFFERS,
   });
   const compiled = compileRules(texts.files, environment);

@@ -136,6 +136,14 @@ export class TcpTracker {
     return this.#sessions.at(slot)?.isEstablished ?? false;
   }
 
+  /** How far a direction has got, its SYN and the bytes behind a gap included; 0 without a connection. */
+  sentBytes(slot: FlowSlot, direction: Direction): number {
+    const session = this.#sessions.at(slot);
+    if (session === null) return 0;
+    const { highest, initial } = direction === TO_SERVER ? session.toServer : session.toClient;
+    return (highest - initial) >>> 0;
+  }
+
   /** Both directions have ended: no more bytes will be delivered. */
   isOver(slot: FlowSlot): boolean {
     const session = this.#sessions.at(slot);

@@ -1,26 +1,32 @@
 import { VERDICT, type Verdict } from '../capture/source.ts';
-import type { Match } from '../detect/detector.ts';
-import type { Rule } from '../rules/rule.ts';
-import { IP_PROTOCOL } from '../wire/packet.ts';
+import type { Match } from '../detect/match-list.ts';
+import type { Rule, RuleAction } from '../rules/rule.ts';
 import type { Outcome } from './outcome.ts';
 
 /** detect: rules report. prevent: `drop` and `reject` rules block. Always-on checks drop in both. */
 export type Mode = 'detect' | 'prevent';
 
 /** Why a packet was dropped, in Suricata's words; `check` is ours, for the named always-on checks. */
-export const DROP_REASONS = ['rules', 'flow drop', 'check', 'defrag error', 'stream memcap', 'stream error'] as const;
+export const DROP_REASONS = [
+  'rules',
+  'threshold detection_filter',
+  'flow drop',
+  'check',
+  'defrag error',
+  'stream memcap',
+  'stream error',
+] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 export interface VerdictSettings {
   readonly mode: Mode;
   /** What becomes of data that could not be inspected, in prevent mode. Detect mode lets it pass. */
   readonly onLimit: Verdict;
+  /** Of more rules that match one packet, the last are not reported. */
+  readonly maxAlertsPerPacket: number;
 }
 
-/** Suricata's packet-alert-max: of more rules that match one packet, the last are not reported. */
-export const MAX_ALERTS_PER_PACKET = 15;
-
-export const blocks = (rule: Rule): boolean => rule.action === 'drop' || rule.action.startsWith('reject');
+export const blocks = (action: RuleAction): boolean => action === 'drop' || action.startsWith('reject');
 
 /** The decision on one packet. Reused: valid until the next `judge`. */
 export class Judgement {
@@ -55,8 +61,8 @@ export interface Findings {
   /** It is one of an application protocol: what its server would make of later bytes is unknown. */
   hasBrokenProtocol: boolean;
   outcome: Outcome;
-  /** Sorted here into the order in which rules are judged. */
-  readonly matches: Match[];
+  /** In the order in which rules are judged, up to the first `pass`. */
+  readonly matches: readonly Match[];
 }
 
 /** The only place where a packet's fate is decided. */
@@ -95,35 +101,31 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   if (reason !== null) drop(reason, into);
 }
 
-function judgeMatches({ matches, isVital }: Findings, { mode }: VerdictSettings, into: Judgement): void {
-  if (matches.length > 1) matches.sort((a, b) => a.order - b.order);
+function judgeMatches(
+  { matches, isVital }: Findings,
+  { mode, maxAlertsPerPacket }: VerdictSettings,
+  into: Judgement,
+): void {
   let alerts = 0;
   for (let i = 0; i < matches.length; i++) {
-    const { rule } = matches[i]!;
-    if (rule.action === 'pass') {
-      into.exemptsFlow = concernsFlow(rule);
+    const { rule, action, isReported, actsOnFlow } = matches[i]!;
+    // What is not reported any more still blocks.
+    if (isReported && alerts < maxAlertsPerPacket) {
+      alerts++;
+      into.reportedMatches = i + 1;
+    }
+    if (action === 'pass') {
+      into.exemptsFlow = actsOnFlow && !into.condemnsFlow;
       into.rule ??= rule;
       return;
     }
-    // What is not reported any more still blocks.
-    if (alerts < MAX_ALERTS_PER_PACKET) {
-      into.reportedMatches = i + 1;
-      if (!rule.isSilent) alerts++;
-    }
-    if (mode === 'prevent' && blocks(rule) && !isVital && into.reason === null) {
-      into.rule = rule;
-      into.condemnsFlow = true;
-      into.rejects = rule.action !== 'drop';
-      drop('rules', into);
-    }
+    if (mode === 'detect' || !blocks(action) || isVital) continue;
+    into.condemnsFlow ||= actsOnFlow;
+    if (into.reason !== null) continue;
+    into.rule = rule;
+    into.rejects = action !== 'drop';
+    drop(action === rule.action ? 'rules' : 'threshold detection_filter', into);
   }
-}
-
-/** As in Suricata, a `pass` that looks at single packets exempts those, and any other one its flow. */
-function concernsFlow({ protocol, packetTests, inspections }: Rule): boolean {
-  if (inspections.some(({ buffer }) => buffer !== null)) return true;
-  if (packetTests.length > 0) return false;
-  return inspections.length === 0 || (protocol.ipProtocols?.includes(IP_PROTOCOL.tcp) ?? false);
 }
 
 function limitOf(outcome: Outcome): DropReason | null {

@@ -60,12 +60,12 @@ describe('the state of the flow', () => {
     });
   };
 
-  test('established begins with the packet that completes the handshake', () => {
-    expect(numbersOf('established')).toEqual(packets.map((_, i) => i + 1).filter((number) => number >= 3));
+  test('established begins behind the packet that completes the handshake', () => {
+    expect(numbersOf('established')).toEqual(packets.map((_, i) => i + 1).filter((number) => number >= 4));
   });
 
   test('not_established ends there', () => {
-    expect(numbersOf('not_established')).toEqual([2]);
+    expect(numbersOf('not_established')).toEqual([2, 3]);
   });
 
   test('stateless does not ask', () => {
@@ -120,7 +120,13 @@ describe('actions', () => {
 describe('rules that are replaced while flows live', () => {
   const compile = (text: string) =>
     compileRuleset(
-      { files: [{ file: 'test.rules', text }], classification: null, reference: null, reputation: null },
+      {
+        files: [{ file: 'test.rules', text }],
+        classification: null,
+        reference: null,
+        threshold: null,
+        reputation: null,
+      },
       mergeConfig({}),
     ).ruleset;
   const replaced = (first: string, second: string, turns: Parameters<typeof conversation>[0], at: number): number[] => {

@@ -5,6 +5,7 @@ import { keywordFamilies, keywordIndex } from '../../src/rules/keywords/index.ts
 import { SURICATA_KEYWORDS } from '../../src/rules/known-names.ts';
 import { keywordReference } from '../../src/rules/reference.ts';
 import type { Rule } from '../../src/rules/rule.ts';
+import { NO_THRESHOLDS } from '../../src/rules/threshold-config.ts';
 import { nothing } from '../../src/rules/values.ts';
 import { TRAFFIC_CASES } from './keyword-cases.ts';
 import { compileText, isMatch, ruleOf, TEST_BUFFERS } from './support.ts';
@@ -90,7 +91,79 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, Partial<Rule>]
       ['', { isSilent: false }],
     ],
   ],
-  ['flowbits', [['flowbits:noalert;', { isSilent: true }]]],
+  [
+    'alert',
+    [
+      ['alert;', { isSilent: false }],
+      ['', { isSilent: false }],
+    ],
+  ],
+  ['bypass', [['bypass;', { isSilent: false }]]],
+  ['prefilter', [['prefilter;', { isSilent: false }]]],
+  // What they do to traffic is in test/detect/state-rules.test.ts.
+  [
+    'flowbits',
+    [
+      ['flowbits:noalert;', { isSilent: true }],
+      ['flowbits:set, a;', { stateUse: [3, 0, 0, 0] }],
+      ['flowbits:isset,a|b;', { stateUse: [1, 0, 0, 0] }],
+      ['flowbits:isnotset,a; flowbits:toggle,a; flowbits:unset,b;', { stateUse: [2, 0, 0, 0] }],
+    ],
+  ],
+  [
+    'flowint',
+    [
+      ['flowint:a,+,1;', { stateUse: [0, 3, 0, 0] }],
+      ['flowint: a , > , b;', { stateUse: [0, 1, 0, 0] }],
+      ['flowint:a,notset; flowint:a,=,0;', { stateUse: [0, 2, 0, 0] }],
+    ],
+  ],
+  [
+    'hostbits',
+    [
+      ['hostbits:set,a;', { stateUse: [0, 0, 3, 0] }],
+      ['hostbits:isset,a,both;', { stateUse: [0, 0, 1, 0] }],
+      ['hostbits:noalert;', { isSilent: true }],
+    ],
+  ],
+  [
+    'xbits',
+    [
+      ['xbits:set,a,track ip_src,expire 60;', { stateUse: [0, 0, 3, 0] }],
+      ['xbits:isset,a,track ip_pair;', { stateUse: [0, 0, 0, 1] }],
+      ['xbits:noalert;', { isSilent: true }],
+    ],
+  ],
+  [
+    'threshold',
+    [
+      [
+        'threshold: type both, track by_both, seconds 60, count 5;',
+        { thresholds: [{ type: 'both', track: 'pair', count: 5, windowMs: 60_000, newAction: 'alert', timeoutMs: 0 }] },
+      ],
+      ['', { thresholds: [] }],
+    ],
+  ],
+  [
+    'detection_filter',
+    [
+      [
+        'detection_filter: track by_dst, count 3, seconds 1;',
+        {
+          thresholds: [
+            {
+              type: 'detection_filter',
+              track: 'destination',
+              count: 3,
+              windowMs: 1000,
+              newAction: 'alert',
+              timeoutMs: 0,
+            },
+          ],
+        },
+      ],
+    ],
+  ],
   [
     'flow',
     [
@@ -177,7 +250,7 @@ describe('the reference', () => {
     for (const name of keywordIndex(TEST_BUFFERS).keys())
       expect(markdown).toMatch(new RegExp(`^\\| (.*, )?${name.replaceAll('.', '\\.')}(,.*)? \\|`, 'm'));
     expect(markdown).toContain('## Not supported yet');
-    expect(markdown).toMatch(/^base64_data, |, detection_filter, /m);
+    expect(markdown).toMatch(/^asn1, |, luajit, /m);
     // A bar of an example must not end the cell.
     expect(markdown).toContain('content:"cmd.exe\\|00\\|";');
   });
@@ -213,6 +286,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     classifications: new Map(),
     references: new Map(),
     reputation: new Map(),
+    thresholds: NO_THRESHOLDS,
     buffers,
     knownAppProtocols: ['http', 'dns'],
   };

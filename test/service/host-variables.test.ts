@@ -10,7 +10,13 @@ const RULE = 'drop tcp $EXTERNAL_NET any -> $HOME_NET any (msg:"to this host"; c
 test('home is every address of this host, and everybody else is outside', () => {
   const config = mergeConfig(new HostAddresses().variables);
   const { ruleset, diagnostics } = compileRuleset(
-    { files: [{ file: 'test.rules', text: RULE }], classification: null, reference: null, reputation: null },
+    {
+      files: [{ file: 'test.rules', text: RULE }],
+      classification: null,
+      reference: null,
+      threshold: null,
+      reputation: null,
+    },
     config,
   );
   expect(diagnostics).toEqual([]);

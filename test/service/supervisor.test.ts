@@ -76,7 +76,7 @@ function setUp(failure: Failure, queueCount = 2, addresses: HostAddresses | null
   const started: ThreadSettings[] = [];
   const supervisor = new Supervisor({
     config: DEFAULTS,
-    rules: { files: [], classification: null, reference: null, reputation: null },
+    rules: { files: [], classification: null, reference: null, threshold: null, reputation: null },
     firewall,
     interception: {
       firstQueue: 0,

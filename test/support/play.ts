@@ -30,6 +30,8 @@ export interface PlayOptions {
   config?: Overrides;
   linkType?: LinkType;
   midstreamUntilMs?: number;
+  /** Where packets go out that came in by no interface; 0: nobody knows. */
+  outInterface?: number;
   /** Between two packets. */
   stepMs?: number;
   /** Packets have no checksums to judge: they were changed after they were built. */
@@ -49,12 +51,14 @@ export class Player {
   readonly #packet = new Packet();
   readonly #linkType: LinkType;
   readonly #stepMs: number;
+  readonly #outInterface: number;
   #timeMs = 1_700_000_000_000;
 
   constructor(options: PlayOptions = {}) {
     const config = configOf(options.config);
     this.#linkType = options.linkType ?? LINK.rawIp;
     this.#stepMs = options.stepMs ?? 1;
+    this.#outInterface = options.outInterface ?? 0;
     if (options.trustsChecksums === true) this.#packet.checksum = CHECKSUM.trusted;
     const sink = new Collector();
     this.played = sink.played as Played;
@@ -72,6 +76,7 @@ export class Player {
   send(bytes: Uint8Array, inInterface = 0): boolean {
     const packet = this.#packet;
     packet.inInterface = inInterface;
+    packet.outInterface = inInterface === 0 ? this.#outInterface : 0;
     packet.bytes = bytes;
     packet.start = 0;
     packet.end = bytes.length;
@@ -157,7 +162,13 @@ let compiled: { readonly key: string; readonly ruleset: Ruleset } | null = null;
 function rulesetOf(text: string, config: Config): Ruleset {
   const key = JSON.stringify([text, config.rules, config.variables]);
   if (compiled?.key === key) return compiled.ruleset;
-  const texts = { files: [{ file: 'test.rules', text }], classification: null, reference: null, reputation: null };
+  const texts = {
+    files: [{ file: 'test.rules', text }],
+    classification: null,
+    reference: null,
+    threshold: null,
+    reputation: null,
+  };
   const { ruleset, diagnostics } = compileRuleset(texts, config);
   const faults = diagnostics.filter(({ severity }) => severity === 'error');
   if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
@@ -167,7 +178,7 @@ function rulesetOf(text: string, config: Config): Ruleset {
 
 export const readRules = (file: string): string => readFileSync(file, 'utf8');
 
-function configOf(overrides: Overrides | undefined): Config {
+export function configOf(overrides?: Overrides): Config {
   // Addresses of the tests are documentation addresses (RFC 5737, RFC 3849): the server's side is at home.
   const home: Overrides = { variables: { addresses: { HOME_NET: '[192.0.2.2,10.0.0.0/8,2001:db8::2]' } } };
   return overrides === undefined ? mergeConfig(home) : mergeConfig(home, overrides);

@@ -1,25 +1,29 @@
 import { expect, test } from 'vitest';
 import { VERDICT } from '../../src/capture/source.ts';
-import type { Match } from '../../src/detect/detector.ts';
+import type { Match } from '../../src/detect/match-list.ts';
+import { actsOnFlow } from '../../src/detect/ruleset.ts';
 import type { RuleAction } from '../../src/rules/rule.ts';
-import {
-  type Findings,
-  Judgement,
-  judge,
-  MAX_ALERTS_PER_PACKET,
-  type VerdictSettings,
-} from '../../src/verdict/judge.ts';
+import { type Findings, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
 import { ruleOf } from '../support/rules.ts';
 
-const PREVENT: VerdictSettings = { mode: 'prevent', onLimit: VERDICT.drop };
-const DETECT: VerdictSettings = { mode: 'detect', onLimit: VERDICT.drop };
+const MAX_ALERTS_PER_PACKET = 15;
+const PREVENT: VerdictSettings = { mode: 'prevent', onLimit: VERDICT.drop, maxAlertsPerPacket: MAX_ALERTS_PER_PACKET };
+const DETECT: VerdictSettings = { mode: 'detect', onLimit: VERDICT.drop, maxAlertsPerPacket: MAX_ALERTS_PER_PACKET };
 
-const match = (action: RuleAction, order = 0, options = ''): Match => ({
-  rule: ruleOf(`${action} tcp any any -> any any (msg:"${action}"; ${options} sid:${order + 1};)`),
-  order,
-  transaction: null,
-  protocol: null,
-});
+/** A match in the stream, as far as the rule looks into it. */
+function match(action: RuleAction, order = 0, options = ''): Match {
+  const rule = ruleOf(`${action} tcp any any -> any any (msg:"${action}"; ${options} sid:${order + 1};)`);
+  const isInStream = rule.inspections.length > 0 && rule.packetTests.length === 0;
+  return {
+    rule,
+    order,
+    transaction: null,
+    protocol: null,
+    action,
+    isReported: !rule.isSilent,
+    actsOnFlow: actsOnFlow(rule, isInStream),
+  };
+}
 
 function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgement {
   const judgement = new Judgement();
@@ -71,7 +75,7 @@ test('an alert never blocks', () => {
 });
 
 test('pass hides what is judged after it, and not what is judged before it', () => {
-  const judgement = judged(PREVENT, { matches: [match('drop', 2), match('pass', 1), match('alert', 0)] });
+  const judgement = judged(PREVENT, { matches: [match('alert', 0), match('pass', 1), match('drop', 2)] });
   expect(judgement).toMatchObject({ verdict: VERDICT.accept, exemptsFlow: true, reportedMatches: 1 });
 });
 
@@ -136,7 +140,7 @@ test.each([
 
 test('at most fifteen alerts are reported, the first in order, and silent rules take no place', () => {
   const loud = Array.from({ length: 20 }, (_, i) => match('alert', i));
-  expect(judged(DETECT, { matches: loud.reverse() }).reportedMatches).toBe(MAX_ALERTS_PER_PACKET);
+  expect(judged(DETECT, { matches: loud }).reportedMatches).toBe(MAX_ALERTS_PER_PACKET);
   const silent = Array.from({ length: 20 }, (_, i) => match('alert', i, 'noalert;'));
   expect(judged(DETECT, { matches: [...silent, match('alert', 20)] }).reportedMatches).toBe(21);
 });

@@ -12,7 +12,9 @@ import { metaKeywords } from './meta.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
+import { stateKeywords } from './state.ts';
 import { tcpKeywords } from './tcp.ts';
+import { thresholdKeywords } from './threshold.ts';
 import { tlsKeywords } from './tls.ts';
 
 export interface KeywordFamily {
@@ -24,6 +26,8 @@ export interface KeywordFamily {
 const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'About the rule', keywords: metaKeywords },
   { title: 'Flow', keywords: flowKeywords },
+  { title: 'State', keywords: stateKeywords },
+  { title: 'Thresholds', keywords: thresholdKeywords },
   { title: 'Content', keywords: contentKeywords },
   { title: 'Regular expressions', keywords: pcreKeywords },
   { title: 'Sizes and places', keywords: payloadKeywords },

@@ -143,17 +143,45 @@ const noalert = defineKeyword({
   },
 });
 
-const flowbits = defineKeyword({
-  name: 'flowbits',
-  summary: 'Only noalert so far: the rule matches without an alert',
-  example: 'flowbits:noalert;',
-  parse: (value) =>
-    value.text === 'noalert'
-      ? null
-      : value.fail(`Suricata knows flowbits:${commaSeparated(value.text)[0]}, vpatch doesn't yet`),
+const alert = defineKeyword({
+  name: 'alert',
+  summary: 'A pass rule that matches is told of like any other',
+  example: 'alert;',
+  parse: nothing,
   compile: (_, draft) => {
-    draft.isSilent = true;
+    if (draft.isSilent) draft.fail('alert cannot be used with noalert');
+    draft.isLoud = true;
   },
 });
 
-export const metaKeywords = [msg, sid, gid, rev, classtype, priority, reference, metadata, target, noalert, flowbits];
+const bypass = defineKeyword({
+  name: 'bypass',
+  summary: 'Accepted for compatibility: flows that match are still inspected',
+  example: 'bypass;',
+  parse: nothing,
+  compile: () => {},
+});
+
+const prefilter = defineKeyword({
+  name: 'prefilter',
+  summary: 'Accepted for compatibility: how candidates are found is decided without it',
+  example: 'prefilter;',
+  parse: nothing,
+  compile: () => {},
+});
+
+export const metaKeywords = [
+  msg,
+  sid,
+  gid,
+  rev,
+  classtype,
+  priority,
+  reference,
+  metadata,
+  target,
+  noalert,
+  alert,
+  bypass,
+  prefilter,
+];

@@ -1,0 +1,147 @@
+import type { Direction } from '../base/direction.ts';
+import type { FlowSlot } from '../flow/slot.ts';
+import type { HostTrack, RuleState } from '../rules/rule-state.ts';
+import { NO_FLOW, type Packet } from '../wire/packet.ts';
+import type { FlowContext } from './header.ts';
+import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
+
+/** A flow's own figures, by whoever counts them. */
+export interface FlowFigures {
+  packets(flow: FlowSlot, direction: Direction): number;
+  bytes(flow: FlowSlot, direction: Direction): number;
+  firstSeenMs(flow: FlowSlot): number;
+  streamBytes(flow: FlowSlot, direction: Direction): number;
+}
+
+/** What rules have set on a flow. As many as rules have names for. */
+class FlowVariables {
+  readonly bits = new Set<number>();
+  readonly numbers = new Map<number, number>();
+}
+
+/** What rules remember, seen from the packet in hand. Survives a change of rules. */
+export class PacketState implements RuleState {
+  hasFlow = false;
+  readonly #figures: FlowFigures;
+  readonly #hosts: TrackTable;
+  readonly #flows: (FlowVariables | null)[] = [];
+  readonly #key = new Uint32Array(TRACK_KEY_WORDS);
+  #packet!: Packet;
+  #context!: FlowContext;
+
+  constructor(figures: FlowFigures, seed: readonly [number, number]) {
+    this.#figures = figures;
+    this.#hosts = new TrackTable(seed);
+  }
+
+  /** Marks of hosts that had to go before their time, since too many were there. */
+  get evicted(): number {
+    return this.#hosts.evicted;
+  }
+
+  get app(): string | null {
+    return this.#context.app;
+  }
+
+  enter(packet: Packet, context: FlowContext): void {
+    this.#packet = packet;
+    this.#context = context;
+    this.hasFlow = packet.flow !== NO_FLOW;
+  }
+
+  release(flow: FlowSlot): void {
+    if (flow < this.#flows.length) this.#flows[flow] = null;
+  }
+
+  flowBit(id: number): boolean {
+    return this.#known()?.bits.has(id) ?? false;
+  }
+
+  setFlowBit(id: number, isSet: boolean): void {
+    if (isSet) this.#made()?.bits.add(id);
+    else this.#known()?.bits.delete(id);
+  }
+
+  flowInt(id: number): number | null {
+    return this.#known()?.numbers.get(id) ?? null;
+  }
+
+  setFlowInt(id: number, value: number): void {
+    this.#made()?.numbers.set(id, value);
+  }
+
+  hostBit(id: number, track: HostTrack): boolean {
+    trackKey(this.#packet, id, 0, track, this.#key);
+    return this.#hosts.find(this.#key, this.#packet.timeMs) >= 0;
+  }
+
+  setHostBit(id: number, track: HostTrack, lifetimeMs: number): void {
+    const { timeMs } = this.#packet;
+    trackKey(this.#packet, id, 0, track, this.#key);
+    let entry = this.#hosts.find(this.#key, timeMs);
+    if (entry < 0) entry = this.#hosts.claim(this.#key, timeMs);
+    this.#hosts.endMs[entry] = timeMs + lifetimeMs;
+  }
+
+  unsetHostBit(id: number, track: HostTrack): void {
+    trackKey(this.#packet, id, 0, track, this.#key);
+    const entry = this.#hosts.find(this.#key, this.#packet.timeMs);
+    if (entry >= 0) this.#hosts.endMs[entry] = 0;
+  }
+
+  flowPackets(direction: Direction): number {
+    return this.#figures.packets(this.#packet.flow, direction);
+  }
+
+  flowBytes(direction: Direction): number {
+    return this.#figures.bytes(this.#packet.flow, direction);
+  }
+
+  flowAgeMs(): number {
+    return this.#packet.timeMs - this.#figures.firstSeenMs(this.#packet.flow);
+  }
+
+  streamBytes(direction: Direction): number {
+    return this.#figures.streamBytes(this.#packet.flow, direction);
+  }
+
+  #known(): FlowVariables | null {
+    const { flow } = this.#packet;
+    return this.hasFlow && flow < this.#flows.length ? this.#flows[flow]! : null;
+  }
+
+  #made(): FlowVariables | null {
+    if (!this.hasFlow) return null;
+    const { flow } = this.#packet;
+    // Without holes, so that the engine keeps it an array.
+    while (this.#flows.length <= flow) this.#flows.push(null);
+    const variables = this.#flows[flow] ?? new FlowVariables();
+    this.#flows[flow] = variables;
+    return variables;
+  }
+}
+
+/** What is remembered (two numbers), and of whom; `rule`: of nobody in particular. A pair is the same either way. */
+export function trackKey(
+  packet: Packet,
+  what: number,
+  whose: number,
+  track: HostTrack | 'rule',
+  key: Uint32Array,
+): void {
+  const { source, destination } = packet;
+  key[0] = what;
+  key[1] = whose;
+  const isSwapped = track === 'pair' && isGreater(source, destination);
+  const first = track === 'destination' || isSwapped ? destination : source;
+  const second = isSwapped ? source : destination;
+  for (let i = 0; i < 4; i++) {
+    key[2 + i] = track === 'rule' ? 0 : first[i]!;
+    key[6 + i] = track === 'pair' ? second[i]! : 0;
+  }
+}
+
+function isGreater(a: Uint32Array, b: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (a[i] !== b[i]) return a[i]! > b[i]!;
+  return false;
+}
