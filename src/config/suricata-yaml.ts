@@ -105,8 +105,8 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   set('maxAlertsPerPacket', reader.whole(['packet-alert-max']) || undefined);
   set('actionOrder', reader.actionOrder(['action-order']));
   set('fragmentMemoryBytes', reader.size(['defrag', 'memcap']));
-  set('fragmentTimeoutSeconds', reader.whole(['defrag', 'timeout']));
-  set('maxDatagrams', reader.whole(['defrag', 'trackers']));
+  set('fragmentTimeoutSeconds', reader.positive(['defrag', 'timeout']));
+  set('maxDatagrams', reader.positive(['defrag', 'trackers']));
   set('midstream', reader.flag(['stream', 'midstream']));
   set('memoryBytes', reader.size(['stream', 'reassembly', 'memcap']));
   set('depthBytes', unlimitedIfZero(reader.size(['stream', 'reassembly', 'depth'])));
@@ -204,6 +204,12 @@ class SettingsReader {
   whole(path: readonly string[]): number | undefined {
     return this.#value(path, 'a whole number', (value) =>
       Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
+    );
+  }
+
+  positive(path: readonly string[]): number | undefined {
+    return this.#value(path, 'a whole number above 0', (value) =>
+      Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined,
     );
   }
 

@@ -34,8 +34,8 @@ export class Defragmenter {
   /** In the order in which they began, which is the order in which they time out. */
   readonly #entries = new Map<string, Entry>();
   readonly #spare: Datagram[] = [];
-  /** The last whole packet, made when the first one is. */
-  #whole: Uint8Array = EMPTY_BYTES;
+  /** Whole packets are written to one or the other, made when the first one is. */
+  readonly #buffers: [Uint8Array, Uint8Array] = [EMPTY_BYTES, EMPTY_BYTES];
   /** Packets that were forgotten because the rest of them did not come. */
   timeouts = 0;
 
@@ -54,7 +54,7 @@ export class Defragmenter {
 
   /**
    * Takes a decoded fragment. What is wrong with it becomes an event of it. Where it completes its packet, `whole` is
-   * set as a capture source would: its bytes are borrowed until the next fragment completes one.
+   * set as a capture source would: its bytes are borrowed until the next fragment from elsewhere completes one.
    */
   add(fragment: Packet, whole: Packet): FragmentOutcome {
     this.expire(fragment.timeMs);
@@ -171,10 +171,7 @@ export class Defragmenter {
   }
 
   #assemble(headers: Uint8Array, datagram: Datagram, last: Packet, whole: Packet): void {
-    if (this.#whole.length === 0) {
-      this.#whole = new Uint8Array(MAX_LINK_BYTES + IPV6_HEADER_BYTES + MAX_LENGTH_BYTES);
-    }
-    const bytes = this.#whole;
+    const bytes = this.#bufferBeside(last);
     // The link header tells the VLAN, and whether the frame was one of a loopback interface.
     const linkBytes = last.ipStart - last.start;
     for (let i = 0; i < linkBytes; i++) bytes[i] = last.bytes[last.start + i]!;
@@ -185,6 +182,15 @@ export class Defragmenter {
     if (last.ipVersion === 4) finishIpv4(bytes, linkBytes, dataStart, end);
     else writeU16(bytes, linkBytes + IPV6_LENGTH, end - linkBytes - IPV6_HEADER_BYTES);
     takeOver(last, whole, bytes, end);
+  }
+
+  /** The fragment in hand may itself have been in a tunnel in a packet that was put together. */
+  #bufferBeside(last: Packet): Uint8Array {
+    const index = last.bytes === this.#buffers[0] ? 1 : 0;
+    if (this.#buffers[index].length === 0) {
+      this.#buffers[index] = new Uint8Array(MAX_LINK_BYTES + IPV6_HEADER_BYTES + MAX_LENGTH_BYTES);
+    }
+    return this.#buffers[index];
   }
 
   #end(key: string, entry: Entry): void {

@@ -1,5 +1,6 @@
 import { EMPTY_BYTES, i32, u8, u16, u32 } from '../base/bytes.ts';
 import { type CutEvent, tooShort } from './cut.ts';
+import { isExtension, isKnown, NEXT, RANK, rankOf, transportHeaderBytes } from './ipv6-headers.ts';
 import { IP_PROTOCOL } from './packet.ts';
 
 export const IPV6_EVENTS = {
@@ -56,30 +57,8 @@ const HEADER_BYTES = 40;
 const MAX_PAYLOAD_BYTES = 65_535;
 const FRAGMENT_HEADER_BYTES = 8;
 
-const NEXT = {
-  hopByHop: 0,
-  routing: 43,
-  fragment: 44,
-  esp: 50,
-  authentication: 51,
-  none: 59,
-  destination: 60,
-  mobility: 135,
-  hip: 139,
-  shim6: 140,
-} as const;
 /** RFC 8200 §4.2, RFC 2675, RFC 2711, RFC 6275 §6.3, RFC 6788 and the like: registered at IANA. */
 const OPTION = { pad1: 0x00, padN: 0x01, routerAlert: 0x05, homeAddress: 0xc9, jumbo: 0xc2 } as const;
-// The order of RFC 8200 §4.1. Destination options stand before routing, or last.
-const RANK = {
-  start: 0,
-  hopByHop: 1,
-  firstDestination: 2,
-  routing: 3,
-  fragment: 4,
-  authentication: 5,
-  last: 6,
-} as const;
 
 /** A window onto one IPv6 packet. Borrowed: valid until the next `reset`. */
 export class Ipv6View {
@@ -331,73 +310,6 @@ export class Ipv6View {
         this.#hasUnknownOption = true;
         return true;
     }
-  }
-}
-
-/** ESP is none for us: what follows it is encrypted. */
-function isExtension(next: number): boolean {
-  switch (next) {
-    case NEXT.hopByHop:
-    case NEXT.routing:
-    case NEXT.fragment:
-    case NEXT.authentication:
-    case NEXT.destination:
-    case NEXT.mobility:
-    case NEXT.hip:
-    case NEXT.shim6:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** What a decoder knows, or what says that nothing follows. */
-function isKnown(next: number): boolean {
-  switch (next) {
-    case IP_PROTOCOL.ipv4:
-    case IP_PROTOCOL.tcp:
-    case IP_PROTOCOL.udp:
-    case IP_PROTOCOL.ipv6:
-    case IP_PROTOCOL.gre:
-    case IP_PROTOCOL.esp:
-    case IP_PROTOCOL.icmpv6:
-    case IP_PROTOCOL.sctp:
-    case NEXT.none:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** RFC 7112 §3 means the whole header; of a TCP segment, what is fixed of it. */
-function transportHeaderBytes(protocol: number): number {
-  switch (protocol) {
-    case IP_PROTOCOL.tcp:
-      return 20;
-    case IP_PROTOCOL.udp:
-    case IP_PROTOCOL.icmpv6:
-      return 8;
-    case IP_PROTOCOL.sctp:
-      return 12;
-    default:
-      return 0;
-  }
-}
-
-function rankOf(next: number, rank: number): number {
-  switch (next) {
-    case NEXT.hopByHop:
-      return RANK.hopByHop;
-    case NEXT.routing:
-      return RANK.routing;
-    case NEXT.fragment:
-      return RANK.fragment;
-    case NEXT.authentication:
-      return RANK.authentication;
-    case NEXT.destination:
-      return rank < RANK.routing ? RANK.firstDestination : RANK.last;
-    default:
-      return RANK.last;
   }
 }
 

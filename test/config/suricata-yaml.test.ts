@@ -147,6 +147,7 @@ test('a key may stand twice, as Suricata lets it; the last one counts', () => {
 
 describe('a wrong suricata.yaml', () => {
   test.each([
+    ['defrag: { trackers: 0 }', 'suricata.yaml:3:21: defrag.trackers: expected a whole number above 0, found 0'],
     ['stream: { midstream: perhaps }', 'suricata.yaml:3:22: stream.midstream: expected yes or no, found "perhaps"'],
     [
       'stream: { reassembly: { depth: 1tb } }',

@@ -3,7 +3,7 @@ import { Defragmenter, FRAGMENT, type FragmentOutcome } from '../../src/defrag/d
 import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../../src/defrag/options.ts';
 import { Decoder } from '../../src/wire/decode.ts';
 import { LINK, type LinkType, Packet } from '../../src/wire/packet.ts';
-import { buildTcp, buildUdp, framed, hex } from '../support/packets.ts';
+import { buildIp, buildTcp, buildUdp, framed, hex } from '../support/packets.ts';
 import { type FragmentFields, fragmentOf, fragmentsOf, type Piece, transportOf } from './fragments.ts';
 
 const V6 = { source: 'fd00::1', destination: 'fd00::2' } as const;
@@ -109,6 +109,22 @@ describe('a packet in fragments is what it was', () => {
       expect(bench.complete(fragmentsOf(inIpv4(2048), pieceBytes))).toEqual(datagram(2048));
     }
   });
+});
+
+test('a fragment out of a packet that was put together keeps its bytes', () => {
+  const bench = new Bench();
+  const inner = inIpv4(400);
+  bench.add(fragmentOf({ ...inner, id: 7 }, { start: 0, end: 200 }));
+  const carrier = { protocol: 4, payload: fragmentOf({ ...inner, id: 7 }, { start: 200, end: 400 }) };
+  bench.complete(fragmentsOf(carrier, 160));
+  const { bytes, transportStart, ipEnd } = bench.whole;
+  const before = bytes.slice(transportStart, ipEnd);
+  const packet = framed(bytes, { start: transportStart, end: ipEnd, timeMs: bench.timeMs });
+  new Decoder().decode(packet);
+  const whole = new Packet();
+  expect(bench.defragmenter.add(packet, whole)).toBe(FRAGMENT.completes);
+  expect(bytes.slice(transportStart, ipEnd)).toEqual(before);
+  expect(whole.bytes.slice(whole.start, whole.end)).toEqual(buildIp({ protocol: 17, payload: inner.payload, id: 7 }));
 });
 
 describe('order and repetition', () => {

@@ -46,6 +46,9 @@ function changed(packet: Uint8Array, at: number, ...bytes: readonly number[]): U
   return copy;
 }
 
+const tunneled = (packet: Uint8Array, depth: number): Uint8Array =>
+  depth === 0 ? packet : buildIp({ ...V4, protocol: 4, payload: tunneled(packet, depth - 1) });
+
 const ROWS: readonly Row[] = [
   { name: 'I1 version 5', packets: [changed(udp, 0, 0x55)], dropped: [1], events: ['ipraw.invalid_ip_version'] },
   { name: 'I1 header length 4', packets: [changed(udp, 0, 0x44)], dropped: [1], events: ['ipv4.hlen_too_small'] },
@@ -213,6 +216,12 @@ const ROWS: readonly Row[] = [
   // Nothing of it can be used without the missing one.
   { name: 'I12 one is missing', packets: [first, third], dropped: [], alerts: 0 },
   {
+    name: 'I12 a flood of first fragments: no more than are kept',
+    packets: Array.from({ length: 1002 }, (_, id) => fragmentOf({ ...whole, id }, { start: 0, end: 104 })),
+    dropped: [1001, 1002],
+    events: ['ipv4.frag_ignored', 'defrag.max_datagrams', 'ipv4.frag_ignored', 'defrag.max_datagrams'],
+  },
+  {
     name: 'I13 an atomic fragment is a packet like any other',
     packets: [
       buildUdp({ ...V6, payload: 'attack', extensions: [header(44, '00 00 0000 00000001')] }),
@@ -280,6 +289,14 @@ const ROWS: readonly Row[] = [
       buildIcmp({ ...V4, destination: '255.255.255.255' }),
     ],
     dropped: [],
+  },
+  // More of them in layers.test.ts.
+  {
+    name: 'I16 tunnels: what is inside is inspected, three of them inside each other are too many',
+    packets: [tunneled(udp, 1), tunneled(udp, 2), tunneled(udp, 3)],
+    dropped: [3],
+    events: ['too_many_layers'],
+    alerts: 2,
   },
   {
     name: 'I17 a UDP length that is wrong',
