@@ -4,17 +4,23 @@ import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
 import { DROPPING_STREAM_EVENTS, ORDINARY_STREAM_EVENTS, STREAM_EVENTS } from '../stream/events.ts';
 import { ORDINARY_WIRE_EVENTS, REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';
 import type { Packet } from '../wire/packet.ts';
+import { reasonFor } from './reasons.ts';
 
 /** What an always-on check does with a packet: refuse it, tell of it, nothing. */
 export type CheckAction = 'drop' | 'report' | 'ignore';
+
+/** Which kind of stage looks: at single packets, at connections, or at what applications say. */
+export type CheckType = 'decode' | 'stream' | 'applayer';
 
 /** One thing that can be wrong or remarkable in traffic, whatever the rules say. Applies in both modes. */
 export interface Check {
   /** As events, rules and the configuration name it. */
   readonly name: string;
-  readonly type: 'decode' | 'stream' | 'applayer';
+  readonly type: CheckType;
   readonly summary: string;
   readonly byDefault: CheckAction;
+  /** Why that is the default. */
+  readonly why: string;
 }
 
 /** Every check, in the order of the stages. */
@@ -22,9 +28,7 @@ export const CHECKS: readonly Check[] = [
   ...checksOf(WIRE_EVENTS, 'decode', wireDefault),
   ...checksOf(FLOW_EVENTS, 'stream', (name) => (REMARKABLE_FLOW_EVENTS.has(name) ? 'report' : 'drop')),
   ...checksOf(STREAM_EVENTS, 'stream', streamDefault),
-  ...[...APP_EVENTS].map(([name, { summary, drops }]): Check => {
-    return { name, type: 'applayer', summary, byDefault: drops ? 'drop' : 'report' };
-  }),
+  ...[...APP_EVENTS].map(([name, { summary, drops }]) => check(name, 'applayer', summary, drops ? 'drop' : 'report')),
 ];
 
 export interface CheckSettings {
@@ -89,10 +93,14 @@ function indexChecks(): Map<string, Check> {
 
 function checksOf(
   summaries: Readonly<Record<string, string>>,
-  type: Check['type'],
+  type: CheckType,
   byDefault: (name: string) => CheckAction,
 ): Check[] {
-  return Object.entries(summaries).map(([name, summary]) => ({ name, type, summary, byDefault: byDefault(name) }));
+  return Object.entries(summaries).map(([name, summary]) => check(name, type, summary, byDefault(name)));
+}
+
+function check(name: string, type: CheckType, summary: string, byDefault: CheckAction): Check {
+  return { name, type, summary, byDefault, why: reasonFor(name, type, byDefault) };
 }
 
 function wireDefault(name: string): CheckAction {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CHECKS } from '../../src/verdict/checks.ts';
+import { CHECKS, type CheckAction, type CheckType } from '../../src/verdict/checks.ts';
 
 const INTRODUCTION = `# Always-on checks
 
@@ -13,21 +13,33 @@ A rule can ask for any of them: \`decode-event:ipv4.trunc_pkt\`, \`stream-event:
 with it; a check that drops does so all the same. Rules for events that Suricata has and vpatch never raises load with a
 warning.
 
-This page is made from the source, by \`make docs\`.
-`;
+This page is made from the source, by \`make docs\`. Each table says why its checks have their default.`;
 
 const TITLES = { decode: 'Packets', stream: 'Connections and TCP', applayer: 'Application protocols' } as const;
 
 test('docs/checks.md lists every check', async () => {
-  const sections = (['decode', 'stream', 'applayer'] as const).map((type) => {
-    const rows = CHECKS.filter((check) => check.type === type).map(
-      ({ name, byDefault, summary }) => `| \`${name}\` | ${byDefault} | ${summary.replaceAll('|', '\\|')} |`,
-    );
-    return [`## ${TITLES[type]}`, '', '| check | default | meaning |', '|---|---|---|', ...rows, ''].join('\n');
-  });
-  await expect([INTRODUCTION, ...sections].join('\n')).toMatchFileSnapshot('../../docs/checks.md');
+  const sections = (['decode', 'stream', 'applayer'] as const).flatMap((type) => [
+    `## ${TITLES[type]}`,
+    ...(['drop', 'report', 'ignore'] as const).flatMap((action) => tables(type, action)),
+  ]);
+  await expect([INTRODUCTION, ...sections].join('\n\n')).toMatchFileSnapshot('../../docs/checks.md');
 });
+
+/** One for each reason. */
+function tables(type: CheckType, action: CheckAction): string[] {
+  const checks = CHECKS.filter((check) => check.type === type && check.byDefault === action);
+  return [...new Set(checks.map(({ why }) => why))].map((reason) => {
+    const rows = checks
+      .filter(({ why }) => why === reason)
+      .map(({ name, summary }) => `| \`${name}\` | ${action} | ${summary.replaceAll('|', '\\|')} |`);
+    return [`### ${action}: ${reason}`, '', '| check | default | meaning |', '|---|---|---|', ...rows].join('\n');
+  });
+}
 
 test('there are checks', () => {
   expect(CHECKS.length).toBeGreaterThan(50);
+});
+
+test('every check says why it has its default', () => {
+  expect(CHECKS.filter(({ why }) => why === '').map(({ name }) => name)).toEqual([]);
 });
