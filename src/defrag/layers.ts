@@ -76,6 +76,7 @@ export class Layers {
     inner.linkType = link;
     inner.comeWith(packet);
     inner.tunnelDepth = packet.tunnelDepth + 1;
+    inner.carrier = packet.carrier ?? packet;
     this.#inner = inner;
   }
 

@@ -131,6 +131,7 @@ export class EveWriter implements EventSink {
       event_type: eventType,
       ...(packet.vlanId >= 0 && { vlan: [packet.vlanId] }),
       ...endpoints(packet),
+      ...(packet.carrier !== null && { tunnel: { ...endpoints(packet.carrier), depth: packet.tunnelDepth } }),
       ...(flow !== null && flow.protocol !== null && { app_proto: flow.protocol.name }),
       ...(packet.flow !== NO_FLOW && { direction: packet.direction === TO_SERVER ? 'to_server' : 'to_client' }),
     };
@@ -153,9 +154,14 @@ function endpoints(packet: Packet): Record<string, unknown> {
     ...(hasPorts && isWhole && { src_port: packet.sourcePort }),
     dest_ip: addressText(packet.ipVersion, packet.destination),
     ...(hasPorts && isWhole && { dest_port: packet.destinationPort }),
-    proto: PROTOCOL_NAMES.get(protocol) ?? String(protocol).padStart(3, '0'),
+    proto: protocolName(packet),
     ...(isIcmp && isWhole && { icmp_type: packet.icmpType, icmp_code: packet.icmpCode }),
   };
+}
+
+function protocolName({ protocol, isFragment, ipVersion }: Packet): string {
+  if (isFragment && ipVersion === 6) return 'IPv6-Frag';
+  return PROTOCOL_NAMES.get(protocol) ?? String(protocol).padStart(3, '0');
 }
 
 /** As Suricata spells them; others are their number. */
@@ -166,8 +172,10 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [IP_PROTOCOL.icmpv6, 'IPv6-ICMP'],
   [IP_PROTOCOL.sctp, 'SCTP'],
   [2, 'IGMP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
+  [IP_PROTOCOL.ipv4, 'IP-in-IP'],
+  [IP_PROTOCOL.ipv6, 'IPv6'],
+  [IP_PROTOCOL.gre, 'GRE'],
+  [IP_PROTOCOL.esp, 'ESP'],
   [51, 'AH'],
 ]);
 

@@ -60,6 +60,8 @@ export class Packet {
   isLoopback = false;
   /** How many tunnels it came through before it lay open like this. What its own headers claim is the sender's word. */
   tunnelDepth = 0;
+  /** The outermost packet of that frame, while this one is in hand. Null: it came in no tunnel. */
+  carrier: Packet | null = null;
 
   // --- set by decode ---
   /** 0: no IP packet could be read. Then nothing below is valid. */
@@ -141,5 +143,6 @@ export class Packet {
     this.outInterface = other.outInterface;
     this.isLoopback = other.isLoopback;
     this.tunnelDepth = other.tunnelDepth;
+    this.carrier = other.carrier;
   }
 }

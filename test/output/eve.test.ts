@@ -102,6 +102,31 @@ describe('an alert', () => {
     expect(lines[0]).toMatch(/^\{"timestamp":"[^\n]*\}\n$/);
   });
 
+  test('of a packet in a tunnel has the addresses of both', () => {
+    const carrier = packetOf(
+      buildIp({ source: '192.0.2.1', destination: '192.0.2.2', protocol: 4, payload: buildUdp() }),
+    );
+    const packet = packetOf(buildUdp());
+    packet.comeWith(carrier);
+    packet.tunnelDepth = 1;
+    packet.carrier = carrier;
+    const { events } = written((eve) => eve.alert(packet, null, alertFacts));
+    expect(events[0]).toMatchObject({
+      pcap_cnt: 7,
+      src_ip: '10.0.0.1',
+      src_port: 40_000,
+      proto: 'UDP',
+      tunnel: { src_ip: '192.0.2.1', dest_ip: '192.0.2.2', proto: 'IP-in-IP', depth: 1 },
+    });
+  });
+
+  test('of an IPv6 fragment says so', () => {
+    const packet = packetOf(buildIp({ source: 'fd00::1', destination: 'fd00::2', protocol: 17, moreFragments: true }));
+    const { events } = written((eve) => eve.alert(packet, null, alertFacts));
+    expect(events[0]).toMatchObject({ proto: 'IPv6-Frag' });
+    expect(events[0]).not.toHaveProperty('src_port');
+  });
+
   test('of a live packet has the interface and no packet number', () => {
     const packet = packetOf(buildTcp());
     packet.inInterface = 2;
