@@ -8,7 +8,7 @@ export const IPV6_EVENTS = {
   'ipv6.wrong_ip_version': 'the frame announces IPv6, the header another version',
   'ipv6.trunc_pkt': 'payload length larger than what was sent',
   'ipv6.trunc_exthdr': 'an extension header, or the header that it announces, runs beyond the packet',
-  'ipv6.exthdr_too_many': 'more extension headers than are looked behind',
+  'ipv6.exthdr_too_many': 'more extension headers than a packet could need',
   'ipv6.exthdr_misordered': 'extension headers in another order than RFC 8200 §4.1 gives',
   'ipv6.exthdr_dupl_hh': 'two hop-by-hop options headers',
   'ipv6.exthdr_dupl_dh': 'more than two destination options headers',
@@ -42,7 +42,7 @@ export type Ipv6Event = keyof typeof IPV6_EVENTS;
 
 /**
  * RFC 8200 §4.1 names seven, one of them twice; with mobility (RFC 6275) there are nine that a packet could need.
- * Beyond: `ipv6.exthdr_too_many`, and nothing is read any further.
+ * Beyond: `ipv6.exthdr_too_many`. All are read nevertheless, since a host may do so too; each has at least eight bytes.
  */
 export const MAX_EXTENSION_HEADERS = 9;
 
@@ -155,7 +155,7 @@ export class Ipv6View {
     for (let headers = 0; isExtension(next); headers++) {
       this.protocol = next;
       this.payloadStart = at;
-      if (headers === MAX_EXTENSION_HEADERS) return 'ipv6.exthdr_too_many';
+      if (headers === MAX_EXTENSION_HEADERS) events.push('ipv6.exthdr_too_many');
       if (this.end - at < FRAGMENT_HEADER_BYTES) {
         return tooShort(at + FRAGMENT_HEADER_BYTES, this.wireEnd, 'ipv6.trunc_exthdr');
       }
@@ -198,12 +198,11 @@ export class Ipv6View {
     return null;
   }
 
-  /** RFC 7112 §5. False too where there are more headers than are looked behind; what the capture cut is not judged. */
+  /** RFC 7112 §5. What the capture cut is not judged. */
   #hasAllHeaders(firstHeader: number, start: number): boolean {
     let next = firstHeader;
     let at = start;
-    for (let headers = 0; isExtension(next); headers++) {
-      if (headers === MAX_EXTENSION_HEADERS) return false;
+    while (isExtension(next)) {
       if (at + FRAGMENT_HEADER_BYTES > this.end) return at + FRAGMENT_HEADER_BYTES <= this.wireEnd;
       const length = this.#extensionBytes(next, at);
       next = u8(this.#bytes, at);

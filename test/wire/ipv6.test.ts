@@ -157,10 +157,11 @@ describe('IPv6 extension headers', () => {
     expect(decoded(chain(...many))).toMatchObject({ events: [], sourcePort: 40_000 });
     expect(decoded(chain(...many, mobility))).toMatchObject({
       events: ['ipv6.exthdr_too_many'],
-      isUnreadable: true,
-      sourcePort: 0,
-      payloadBytes: 0,
+      isUnreadable: false,
+      sourcePort: 40_000,
     });
+    const full = Array.from({ length: 4000 }, () => mobility);
+    expect(decoded(chain(...full))).toMatchObject({ events: ['ipv6.exthdr_too_many'], sourcePort: 40_000 });
   });
 
   test('headers that run beyond the packet', () => {
