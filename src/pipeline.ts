@@ -1,10 +1,10 @@
-import type { HttpOptions } from './app/http/options.ts';
 import { appProtocols } from './app/index.ts';
 import type { AppSink, Stage, Transaction } from './app/protocol.ts';
 import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
+import { appOptions } from './config/app-options.ts';
 import type { Config } from './config/config.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
@@ -15,12 +15,14 @@ import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
 import { FLOW_FLAG, type FlowEndReason, FlowTable, LOOKUP } from './flow/table.ts';
 import type { EventSink, FlowFacts } from './output/event.ts';
-import { REPORT_COUNTERS, Reporter } from './output/reporter.ts';
+import { PacketCounters, PIPELINE_COUNTERS } from './output/pipeline-counters.ts';
+import { Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
 import type { StreamEvent } from './stream/events.ts';
 import { TcpTracker } from './stream/tracker.ts';
 import { CheckPolicy, checkNamed } from './verdict/checks.ts';
-import { type Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
+import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
+import { Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
 import { belongsToStream, outcomeOf } from './verdict/outcome.ts';
 import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
@@ -42,31 +44,6 @@ export interface PipelineOptions {
   readonly worker?: number;
 }
 
-/** Suricata's names in EVE's `stats`, where it has them; always-on checks have one each under `check`. */
-export const PIPELINE_COUNTERS: readonly string[] = [
-  'decoder.pkts',
-  'decoder.bytes',
-  'decoder.ipv4',
-  'decoder.ipv6',
-  'decoder.tcp',
-  'decoder.udp',
-  'defrag.ipv4.fragments',
-  'defrag.ipv4.reassembled',
-  'defrag.ipv6.fragments',
-  'defrag.ipv6.reassembled',
-  'defrag.timeouts',
-  'defrag.memuse',
-  'flow.total',
-  'flow.active',
-  'tcp.reassembly_memuse',
-  'detect.stream_window_memuse',
-  'detect.stream_window_memcap',
-  'detect.tracks_evicted',
-  'ips.accepted',
-  'ips.blocked',
-  ...REPORT_COUNTERS,
-];
-
 /** Idle flows are looked for this often, in packets' time: 50,000 can end in a second. */
 const EXPIRE_INTERVAL_MS = 20;
 /** Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". */
@@ -80,6 +57,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly counters: Counters;
   /** The last packet's judgement: valid until the next `process`. */
   readonly judgement = new Judgement();
+  readonly #counts: PacketCounters;
   readonly #decoder = new Decoder();
   readonly #layers: Layers;
   readonly #flows: FlowTable;
@@ -93,7 +71,9 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   // What the stages say about the packet in hand: the frame that the source gave, or what was in it.
   #frame = new Packet();
-  #packet = new Packet();
+  #packet = NO_PACKET;
+  /** Stands for the packet that a silent flow does not have when it ends. */
+  readonly #flowEnd = new Packet();
   readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
   readonly #findings: Findings;
   /** Of bytes that it delivers, rules on the stream could not see all that they would need. */
@@ -103,27 +83,14 @@ export class Pipeline implements StreamConsumer, AppSink {
   #hasEnded = false;
   /** For so long a handshake that was forgotten may go on. */
   readonly #handshakeTimeMs: number;
+  /** Of the packet in hand, or of the last one. */
+  #timeMs = 0;
   #nextExpiryMs = Number.NEGATIVE_INFINITY;
-
-  readonly #at: Record<
-    'packets' | 'bytes' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'flows' | 'accepted' | 'blocked',
-    number
-  >;
 
   constructor(options: PipelineOptions) {
     const { config, mode, ruleset } = options;
     this.counters = new Counters(PIPELINE_COUNTERS, options.counterMemory);
-    this.#at = {
-      packets: this.counters.index('decoder.pkts'),
-      bytes: this.counters.index('decoder.bytes'),
-      ipv4: this.counters.index('decoder.ipv4'),
-      ipv6: this.counters.index('decoder.ipv6'),
-      tcp: this.counters.index('decoder.tcp'),
-      udp: this.counters.index('decoder.udp'),
-      flows: this.counters.index('flow.total'),
-      accepted: this.counters.index('ips.accepted'),
-      blocked: this.counters.index('ips.blocked'),
-    };
+    this.#counts = new PacketCounters(this.counters);
     this.#layers = new Layers(config.defrag, config.tunnel.maxDepth);
     this.#flows = new FlowTable(options.seed, (flow, reason) => this.#forget(flow, reason), {
       ...config.flow,
@@ -137,19 +104,10 @@ export class Pipeline implements StreamConsumer, AppSink {
       maxTotalBytes: config.stream.memoryBytes,
       midstreamUntilMs: options.midstreamUntilMs,
     });
-    this.#apps = new AppLayer(this, this.#flows, appProtocols({ http: httpOptions(config) }));
+    this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)));
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
     this.#detector = new Detector(ruleset, limits, { figures: this.#figures(), seed: options.seed });
-    this.#findings = {
-      condemnedBy: null,
-      isOfCondemnedPacket: false,
-      isBareReset: false,
-      isVital: false,
-      failedCheck: null,
-      hasBrokenProtocol: false,
-      outcome: 'inspected',
-      matches: this.#detector.matches,
-    };
+    this.#findings = new Findings(this.#detector.matches);
     this.#checks = new CheckPolicy(config.checks);
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters);
@@ -171,6 +129,7 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   process(frame: Packet): Verdict {
     this.#frame = frame;
+    this.#timeMs = frame.timeMs;
     this.#layers.begin();
     if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
     let verdict = this.#inspect(frame);
@@ -181,14 +140,16 @@ export class Pipeline implements StreamConsumer, AppSink {
       inner = this.#layers.takeInner();
     }
     if (verdict === VERDICT.drop) this.#layers.drop();
-    this.#countFrame(frame, verdict);
+    this.#packet = NO_PACKET;
+    this.#counts.frame(frame, verdict === VERDICT.drop);
     return verdict;
   }
 
   #inspect(packet: Packet): Verdict {
-    const findings = this.#begin(packet);
+    const findings = this.#findings;
+    this.#begin(packet);
     this.#decoder.decode(packet);
-    this.#count(packet);
+    this.#counts.packet(packet);
     if (packet.isFragment || packet.tunnelLink !== NO_TUNNEL) this.#open(packet);
     if (packet.events.length > 0) this.#weighEvents(0);
 
@@ -197,7 +158,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (isSound && !findings.isOfCondemnedPacket) {
       const known = packet.events.length;
       const seen = this.#flows.lookup(packet);
-      if (seen === LOOKUP.new) this.#countFlow();
+      if (seen === LOOKUP.new) this.#counts.newFlow();
       if (packet.events.length > known) this.#weighEvents(known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket();
@@ -207,6 +168,7 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   /** Ends flows that were idle for too long. `process` does so itself; a live source calls it when no packet comes. */
   expire(nowMs: number): void {
+    this.#timeMs = nowMs;
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
     this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
     this.#sink.elapse?.(nowMs);
@@ -249,11 +211,12 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   onEnd(flow: FlowSlot, direction: Direction): void {
-    // A flow that expires ends too, while another one's packet is in hand.
-    if (flow === this.#packet.flow) {
-      this.#context.isEstablished = this.#streams.isEstablished(flow);
-      this.#hasEnded = true;
+    if (flow !== this.#packet.flow) {
+      this.#endWithoutPacket(flow, direction);
+      return;
     }
+    this.#context.isEstablished = this.#streams.isEstablished(flow);
+    this.#hasEnded = true;
     this.#apps.end(flow, direction);
   }
 
@@ -261,8 +224,7 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   onProgress(transaction: Transaction, direction: Direction, stage: Stage): void {
     const flow = this.#apps.currentFlow;
-    // At a flow's end there is no packet that could be judged.
-    if (flow !== this.#packet.flow || !this.#meetsRules(flow)) return;
+    if (!this.#meetsRules(flow)) return;
     const protocol = this.#apps.protocol(flow)!;
     this.#context.app = protocol.name;
     this.#detector.onProgress(protocol, flow, transaction, direction, stage);
@@ -270,7 +232,6 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
     const flow = this.#apps.currentFlow;
-    if (flow !== this.#packet.flow) return;
     this.#weigh(event, transaction);
     if (!this.#meetsRules(flow)) return;
     this.#detector.onAppEvent(this.#apps.protocol(flow), flow, transaction, direction, event);
@@ -278,22 +239,14 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   // --- one packet, stage by stage ---
 
-  #begin(packet: Packet): Findings {
-    const findings = this.#findings;
-    findings.condemnedBy = null;
-    findings.isOfCondemnedPacket = false;
-    findings.isBareReset = false;
-    findings.isVital = false;
-    findings.failedCheck = null;
-    findings.hasBrokenProtocol = false;
-    findings.outcome = 'inspected';
+  #begin(packet: Packet): void {
+    this.#findings.reset();
     this.#packet = packet;
     packet.flow = NO_FLOW;
     this.#context.isEstablished = false;
     this.#context.app = null;
     this.#context.isInStream = false;
     this.#detector.begin(packet, this.#context);
-    return findings;
   }
 
   /** Rare: a fragment or a tunnel. */
@@ -366,8 +319,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     // Only the packet that it handed over can the kernel answer.
     if (packet !== this.#frame) judgement.rejects = false;
     if (packet.flow !== NO_FLOW) {
-      if (judgement.condemnsFlow) this.#condemn(packet.flow);
-      if (judgement.exemptsFlow) this.#mark(packet.flow, FLOW_FLAG.passed);
+      const marks = flowMarks(judgement);
+      if (marks !== 0) this.#mark(packet.flow, marks);
     }
     if (judgement.reportedMatches > 0) {
       const mayBlock = this.#settings.mode === 'prevent' && !this.#findings.isVital;
@@ -378,38 +331,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     return judgement.verdict;
   }
 
-  #countFrame(frame: Packet, verdict: Verdict): void {
-    const { values } = this.counters;
-    const at = this.#at;
-    values[at.packets] = values[at.packets]! + 1;
-    values[at.bytes] = values[at.bytes]! + frame.wireBytes;
-    const counter = verdict === VERDICT.drop ? at.blocked : at.accepted;
-    values[counter] = values[counter]! + 1;
-  }
-
-  #count(packet: Packet): void {
-    const { values } = this.counters;
-    const at = this.#at;
-    if (packet.ipVersion === 0) return;
-    const version = packet.ipVersion === 4 ? at.ipv4 : at.ipv6;
-    values[version] = values[version]! + 1;
-    if (packet.protocol === IP_PROTOCOL.tcp) values[at.tcp] = values[at.tcp]! + 1;
-    else if (packet.protocol === IP_PROTOCOL.udp) values[at.udp] = values[at.udp]! + 1;
-  }
-
-  #countFlow(): void {
-    this.counters.values[this.#at.flows] = this.counters.values[this.#at.flows]! + 1;
-  }
-
   #mark(flow: FlowSlot, flag: number): void {
     this.#flows.flags[flow] = this.#flows.flags[flow]! | flag;
-  }
-
-  #condemn(flow: FlowSlot): void {
-    const { check, rejects } = this.judgement;
-    this.#mark(flow, FLOW_FLAG.condemned);
-    if (check !== null) this.#mark(flow, FLOW_FLAG.broken);
-    else if (rejects) this.#mark(flow, FLOW_FLAG.rejected);
   }
 
   /** A connection that is over is remembered for its last packets, but needs nothing of its content any more. */
@@ -427,9 +350,30 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.release(flow);
   }
 
+  /**
+   * A flow that was silent for too long ends while another one's packet is in hand, or none. What its protocol makes of
+   * that is judged as a packet without content would be: rules tell of it, and nothing is left to drop.
+   */
+  #endWithoutPacket(flow: FlowSlot, direction: Direction): void {
+    const inHand = this.#packet;
+    const packet = this.#flowEnd;
+    this.#begin(packet);
+    this.#flows.describe(flow, direction, packet);
+    packet.timeMs = this.#timeMs;
+    this.#context.isEstablished = this.#streams.isEstablished(flow);
+    this.#findings.isVital = true;
+    this.#apps.end(flow, direction);
+    this.#detector.finish();
+    judge(this.#findings, this.#settings, this.judgement);
+    if (this.judgement.reportedMatches > 0) {
+      this.#reporter.alerts(packet, this.#facts(packet), this.#detector.matches, this.judgement, false);
+    }
+    this.#begin(inHand);
+  }
+
   /** In a flood, handshakes are forgotten before they are complete: those connections are picked up where they are. */
   #pickUpRecycled(): void {
-    const untilMs = this.#packet.timeMs + this.#handshakeTimeMs;
+    const untilMs = this.#timeMs + this.#handshakeTimeMs;
     if (this.#streams.midstreamUntilMs < untilMs) this.#streams.midstreamUntilMs = untilMs;
   }
 
@@ -445,12 +389,13 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (check === null) throw new Error(`no check is called "${event}"`);
     const action = this.#checks.action(event, packet);
     if (action === 'ignore') return;
-    if (action === 'drop') {
+    const isBlocked = action === 'drop' && packet !== this.#flowEnd;
+    if (isBlocked) {
       this.#findings.failedCheck ??= event;
       if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
     }
     const offset = event === ('tcp.retransmit_differs' satisfies StreamEvent) ? this.#streams.differingOffset : -1;
-    this.#reporter.anomaly(packet, this.#facts(packet), check, action === 'drop', transaction, offset);
+    this.#reporter.anomaly(packet, this.#facts(packet), check, isBlocked, transaction, offset);
   }
 
   #figures(): FlowFigures {
@@ -470,15 +415,5 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 }
 
-const httpOptions = ({ http }: Config): Partial<HttpOptions> => ({
-  maxHeadBytes: http.headerBytes,
-  maxRequestBodyBytes: http.requestBodyBytes,
-  maxResponseBodyBytes: http.responseBodyBytes,
-  maxPathSlashes: http.maxSlashes,
-});
-
-/** From the bits of a flow that is condemned. */
-function condemnedBy(flags: number): 'drop' | 'reject' | 'check' {
-  if ((flags & FLOW_FLAG.broken) !== 0) return 'check';
-  return (flags & FLOW_FLAG.rejected) !== 0 ? 'reject' : 'drop';
-}
+/** Between two packets. */
+const NO_PACKET = new Packet();

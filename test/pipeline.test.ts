@@ -66,6 +66,45 @@ describe('rules', () => {
   });
 });
 
+describe('a flow that ends without a packet', () => {
+  // The client falls silent within the head of its request.
+  const silent = (clientPort: number) =>
+    conversation([{ direction: TO_SERVER, bytes: fromLatin1('GET /attack HTTP/1.1\r\nHost: shop') }], { clientPort });
+  const started = (clientPort: number) => silent(clientPort).slice(0, 4);
+
+  test.each(modes)('is judged when it is forgotten, in %s mode with nothing left to drop', (mode) => {
+    const player = new Player({ rules: RULE, mode, config: { timeouts: { tcpEstablishedMs: 1000 } } });
+    for (const packet of started(40_000)) expect(player.send(packet)).toBe(true);
+    expect(player.played.alerts).toEqual([]);
+    player.played.pipeline.expire(1_700_000_005_000);
+    expect(player.played).toMatchObject({ alerts: [1], blockedAlerts: [], dropped: [] });
+  });
+
+  test('is judged at the end of a capture, whether its packet was the last or not', () => {
+    const player = new Player({ rules: RULE });
+    for (const packet of [...started(40_000), ...started(40_001)]) player.send(packet);
+    expect(player.finish().alerts).toEqual([1, 1]);
+  });
+
+  test('takes nothing from the packet during which it is forgotten', () => {
+    const player = new Player({ rules: RULE, mode: 'prevent', config: { timeouts: { tcpEstablishedMs: 50 } } });
+    for (const packet of started(40_000)) player.send(packet);
+    const attack = conversation([request('/attack')], { clientPort: 40_001 });
+    for (const packet of attack.slice(0, 3)) player.send(packet);
+    for (let i = 0; i < 60; i++) player.send(attack[2]!);
+    expect(player.played).toMatchObject({ alerts: [1], blockedAlerts: [] });
+    expect(player.send(attack[3]!)).toBe(false);
+    expect(player.played).toMatchObject({ alerts: [1, 1], blockedAlerts: [1] });
+  });
+
+  test('is no match for a rule that its flow was exempted from', () => {
+    const pass = `pass tcp any any -> any any (sid:2;)\n${RULE}`;
+    const player = new Player({ rules: pass });
+    for (const packet of started(40_000)) player.send(packet);
+    expect(player.finish().alerts).toEqual([]);
+  });
+});
+
 describe('a flood of handshakes', () => {
   const config = { flow: { maxTcpFlows: 8 } };
   const syn = (port: number) => conversation([], { clientPort: port })[0]!;

@@ -87,6 +87,15 @@ export class FlowIndex {
     this.#firstFree = slot + 1;
   }
 
+  /** Copies both addresses, four words each. */
+  readAddresses(slot: number, client: Uint32Array, server: Uint32Array): void {
+    const at = slot * ADDRESS_WORDS;
+    for (let word = 0; word < 4; word++) {
+      client[word] = this.addresses[at + word]!;
+      server[word] = this.addresses[at + 4 + word]!;
+    }
+  }
+
   /** Client and server change places. */
   reverse(slot: number): void {
     const ports = this.ports[slot]!;

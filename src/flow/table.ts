@@ -156,6 +156,23 @@ export class FlowTable {
     return this.#hasPorts(slot) ? this.#index.ports[slot]! & 0xffff : 0;
   }
 
+  /** Makes the packet one of the flow that travels in this direction, as far as the table knows: without any bytes. */
+  describe(slot: FlowSlot, direction: Direction, packet: Packet): void {
+    const isFromClient = direction === TO_SERVER;
+    packet.flow = slot;
+    packet.direction = direction;
+    packet.ipVersion = this.ipVersion(slot);
+    packet.vlanId = this.vlanId(slot);
+    packet.protocol = this.protocol(slot);
+    this.#index.readAddresses(
+      slot,
+      isFromClient ? packet.source : packet.destination,
+      isFromClient ? packet.destination : packet.source,
+    );
+    packet.sourcePort = isFromClient ? this.clientPort(slot) : this.serverPort(slot);
+    packet.destinationPort = isFromClient ? this.serverPort(slot) : this.clientPort(slot);
+  }
+
   timeoutClass(slot: FlowSlot): TimeoutClass {
     return this.#idle.classOf(slot);
   }

@@ -7,7 +7,7 @@ import { BufferedFile } from '../output/buffered-file.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
-import { PIPELINE_COUNTERS } from '../pipeline.ts';
+import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';

@@ -47,22 +47,38 @@ export class Judgement {
 }
 
 /** What is known when a packet has gone through all stages. Reused by the pipeline. */
-export interface Findings {
+export class Findings {
   /** What condemned the flow, at an earlier packet. */
-  condemnedBy: 'drop' | 'reject' | 'check' | null;
+  condemnedBy: 'drop' | 'reject' | 'check' | null = null;
   /** A fragment of a packet of which another one was dropped. */
-  isOfCondemnedPacket: boolean;
+  isOfCondemnedPacket = false;
   /** A TCP reset without data: all that it can do is to end the connection. */
-  isBareReset: boolean;
+  isBareReset = false;
   /** Without it the host is cut off: no rule drops it. */
-  isVital: boolean;
+  isVital = false;
   /** The first always-on check that is set to drop and that the packet fails. */
-  failedCheck: string | null;
+  failedCheck: string | null = null;
   /** It is one of an application protocol: what its server would make of later bytes is unknown. */
-  hasBrokenProtocol: boolean;
-  outcome: Outcome;
+  hasBrokenProtocol = false;
+  outcome: Outcome = 'inspected';
   /** In the order in which rules are judged, up to the first `pass`. */
   readonly matches: readonly Match[];
+
+  /** `matches` are the detector's, which empties them itself. */
+  constructor(matches: readonly Match[]) {
+    this.matches = matches;
+  }
+
+  /** For the next packet. */
+  reset(): void {
+    this.condemnedBy = null;
+    this.isOfCondemnedPacket = false;
+    this.isBareReset = false;
+    this.isVital = false;
+    this.failedCheck = null;
+    this.hasBrokenProtocol = false;
+    this.outcome = 'inspected';
+  }
 }
 
 /** The only place where a packet's fate is decided. */

@@ -11,7 +11,7 @@ const script = (body: string): string => `
   const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
   const { readFileSync } = await import('node:fs');
   const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
-  const { PIPELINE_COUNTERS } = await import(dist + '/pipeline.js');
+  const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
   const { FlowCounts } = await import(dist + '/flow/counts.js');
   const { DEFAULTS } = await import(dist + '/config/config.js');
   const queues = () => readFileSync('/proc/self/net/netfilter/nfnetlink_queue', 'utf8').trim();

@@ -3,7 +3,7 @@ import { VERDICT } from '../../src/capture/source.ts';
 import type { Match } from '../../src/detect/match-list.ts';
 import { actsOnFlow } from '../../src/detect/ruleset.ts';
 import type { RuleAction } from '../../src/rules/rule.ts';
-import { type Findings, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
+import { Findings, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
 import { ruleOf } from '../support/rules.ts';
 
 const MAX_ALERTS_PER_PACKET = 15;
@@ -25,23 +25,9 @@ function match(action: RuleAction, order = 0, options = ''): Match {
   };
 }
 
-function judged(settings: VerdictSettings, findings: Partial<Findings>): Judgement {
+function judged(settings: VerdictSettings, findings: Partial<Omit<Findings, 'reset'>>): Judgement {
   const judgement = new Judgement();
-  judge(
-    {
-      condemnedBy: null,
-      isOfCondemnedPacket: false,
-      isBareReset: false,
-      isVital: false,
-      failedCheck: null,
-      hasBrokenProtocol: false,
-      outcome: 'inspected',
-      matches: [],
-      ...findings,
-    },
-    settings,
-    judgement,
-  );
+  judge(Object.assign(new Findings(findings.matches ?? []), findings), settings, judgement);
   return judgement;
 }
 
@@ -165,16 +151,7 @@ test.each([
 
 test('a judgement is emptied before it is used again', () => {
   const judgement = new Judgement();
-  const findings = {
-    condemnedBy: null,
-    isOfCondemnedPacket: false,
-    isBareReset: false,
-    isVital: false,
-    failedCheck: null,
-    hasBrokenProtocol: false,
-    outcome: 'inspected',
-  } as const;
-  judge({ ...findings, matches: [match('reject')] }, PREVENT, judgement);
-  judge({ ...findings, matches: [] }, PREVENT, judgement);
+  judge(new Findings([match('reject')]), PREVENT, judgement);
+  judge(new Findings([]), PREVENT, judgement);
   expect(judgement).toEqual(new Judgement());
 });

@@ -1,0 +1,78 @@
+import type { Counters } from '../base/counters.ts';
+import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
+import { REPORT_COUNTERS } from './reporter.ts';
+
+/** Suricata's names in EVE's `stats`, where it has them; always-on checks have one each under `check`. */
+export const PIPELINE_COUNTERS: readonly string[] = [
+  'decoder.pkts',
+  'decoder.bytes',
+  'decoder.ipv4',
+  'decoder.ipv6',
+  'decoder.tcp',
+  'decoder.udp',
+  'defrag.ipv4.fragments',
+  'defrag.ipv4.reassembled',
+  'defrag.ipv6.fragments',
+  'defrag.ipv6.reassembled',
+  'defrag.timeouts',
+  'defrag.memuse',
+  'flow.total',
+  'flow.active',
+  'tcp.reassembly_memuse',
+  'detect.stream_window_memuse',
+  'detect.stream_window_memcap',
+  'detect.tracks_evicted',
+  'ips.accepted',
+  'ips.blocked',
+  ...REPORT_COUNTERS,
+];
+
+/** What is counted with every packet: by index, without looking up a name. */
+export class PacketCounters {
+  readonly #values: Float64Array;
+  readonly #packets: number;
+  readonly #bytes: number;
+  readonly #ipv4: number;
+  readonly #ipv6: number;
+  readonly #tcp: number;
+  readonly #udp: number;
+  readonly #flows: number;
+  readonly #accepted: number;
+  readonly #blocked: number;
+
+  constructor(counters: Counters) {
+    this.#values = counters.values;
+    this.#packets = counters.index('decoder.pkts');
+    this.#bytes = counters.index('decoder.bytes');
+    this.#ipv4 = counters.index('decoder.ipv4');
+    this.#ipv6 = counters.index('decoder.ipv6');
+    this.#tcp = counters.index('decoder.tcp');
+    this.#udp = counters.index('decoder.udp');
+    this.#flows = counters.index('flow.total');
+    this.#accepted = counters.index('ips.accepted');
+    this.#blocked = counters.index('ips.blocked');
+  }
+
+  /** One frame of the source, with what became of it. */
+  frame(frame: Packet, isBlocked: boolean): void {
+    this.#add(this.#packets, 1);
+    this.#add(this.#bytes, frame.wireBytes);
+    this.#add(isBlocked ? this.#blocked : this.#accepted, 1);
+  }
+
+  /** A decoded packet: a frame's own, or one that was in it. */
+  packet(packet: Packet): void {
+    if (packet.ipVersion === 0) return;
+    this.#add(packet.ipVersion === 4 ? this.#ipv4 : this.#ipv6, 1);
+    if (packet.protocol === IP_PROTOCOL.tcp) this.#add(this.#tcp, 1);
+    else if (packet.protocol === IP_PROTOCOL.udp) this.#add(this.#udp, 1);
+  }
+
+  newFlow(): void {
+    this.#add(this.#flows, 1);
+  }
+
+  #add(counter: number, amount: number): void {
+    this.#values[counter] = this.#values[counter]! + amount;
+  }
+}
