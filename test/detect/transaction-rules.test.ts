@@ -120,6 +120,17 @@ describe('uploaded files', () => {
   const form = `${part('a.txt', 'harmless')}${part('b.php', '<?php system(1);')}--XX--\r\n`;
   const request = post(form, 'Content-Type: multipart/form-data; boundary=XX\r\n');
 
+  test('each of a thousand is searched, and those behind them together', () => {
+    const files = Array.from({ length: 1500 }, (_, i) => part('a', `<${i}>`)).join('');
+    const many = post(`${files}--XX--\r\n`, 'Content-Type: multipart/form-data; boundary=XX\r\n');
+    const config = { http: { requestBodyBytes: many.length } };
+    const found = (options: string): number[] => alertsOf(rule(`file.data; ${options}`), [up(many)], { config });
+    expect(found('content:"<1000>"; startswith;')).toEqual([1]);
+    expect(found('content:"<1400>"; startswith;')).toEqual([]);
+    expect(found('content:"<1400>";')).toEqual([1]);
+    expect(found('content:"<1499>";')).toEqual([1]);
+  });
+
   test('each is searched, also the second, at every cut and byte by byte', () => {
     const rules = rule('file.data; content:"<?php"; startswith; content:"system(1)";');
     const connections = [...everyCut(request).map((parts) => parts.map(up)), [...request].map(up)];

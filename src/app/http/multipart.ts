@@ -83,5 +83,9 @@ export class MultipartForm {
 
 const CONTENT_TYPE = fieldName('content-type');
 
-/** Suricata has no such limit; a form with more files is not one that a person filled in. */
-const MAX_FILES = 64;
+/**
+ * Suricata has no such limit. Servers take fewer: PHP 20 (max_file_uploads), ASP.NET Core 1,024 fields of any kind
+ * (FormOptions.ValueCountLimit). Behind it the last file is not closed, so that the rest of the form is searched as a
+ * part of it.
+ */
+const MAX_FILES = 1024;
