@@ -6,15 +6,49 @@ export const WHOLE_BYTES = 32_768;
 /** Of a longer stream at least this much is kept, so that a match may straddle packets. Our choice. */
 export const TAIL_BYTES = 8_192;
 
+const SMALLEST_BITS = 9;
+const SMALLEST_BYTES = 2 ** SMALLEST_BITS;
+/** The largest holds WHOLE_BYTES. */
+const SIZE_CLASSES = 7;
+/** Of what windows gave back so much is kept for others. Our choice. */
+const MAX_SPARE_BYTES = 2 ** 20;
+
 /** Bytes that all windows of a worker hold together, and the most that they may. */
 export class WindowMemory {
   usedBytes = 0;
   readonly limitBytes: number;
   /** Where what is kept of a stream and a chunk too long to be kept lie one behind the other. Of all windows, in turn. */
   scratch: Uint8Array = EMPTY_BYTES;
+  /** By size, the smallest first: what a connection holds is a few hundred bytes, and comes and goes with it. */
+  readonly #spare: Uint8Array[][] = Array.from({ length: SIZE_CLASSES }, () => []);
+  #spareBytes = 0;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+  }
+
+  /**
+   * Room for so many bytes, or for a few more; null: the limit does not leave it. Its content is undefined. `freedBytes`
+   * are given back next.
+   */
+  take(neededBytes: number, freedBytes: number): Uint8Array | null {
+    const sizeClass = neededBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((neededBytes - 1) >> SMALLEST_BITS);
+    const lengthBytes = SMALLEST_BYTES << sizeClass;
+    if (this.usedBytes - freedBytes + lengthBytes > this.limitBytes) return null;
+    this.usedBytes += lengthBytes;
+    const spare = this.#spare[sizeClass]?.pop();
+    if (spare === undefined) return new Uint8Array(lengthBytes);
+    this.#spareBytes -= lengthBytes;
+    return spare;
+  }
+
+  /** What `take` gave, or `EMPTY_BYTES`. */
+  give(bytes: Uint8Array): void {
+    const lengthBytes = bytes.length;
+    this.usedBytes -= lengthBytes;
+    if (lengthBytes === 0 || this.#spareBytes + lengthBytes > MAX_SPARE_BYTES) return;
+    this.#spare[31 - Math.clz32(lengthBytes >> SMALLEST_BITS)]?.push(bytes);
+    this.#spareBytes += lengthBytes;
   }
 
   reserveScratch(neededBytes: number): Uint8Array {
@@ -64,7 +98,7 @@ export class StreamWindow {
   }
 
   release(): void {
-    this.#memory.usedBytes -= this.bytes.length;
+    this.#memory.give(this.bytes);
     this.bytes = EMPTY_BYTES;
     this.skippedBytes += this.end;
     this.end = 0;
@@ -81,16 +115,15 @@ export class StreamWindow {
   }
 
   #reserve(neededBytes: number): boolean {
-    if (neededBytes <= this.bytes.length) return true;
-    return this.#resize(Math.max(neededBytes, Math.min(this.bytes.length * 2, WHOLE_BYTES), 512), this.end);
+    return neededBytes <= this.bytes.length || this.#resize(neededBytes, this.end);
   }
 
   #resize(lengthBytes: number, usedBytes: number): boolean {
-    const change = lengthBytes - this.bytes.length;
-    if (change > 0 && this.#memory.usedBytes + change > this.#memory.limitBytes) return false;
-    const resized = new Uint8Array(lengthBytes);
-    copyBytes(this.bytes, 0, usedBytes, resized, 0);
-    this.#memory.usedBytes += change;
+    const { bytes } = this;
+    const resized = this.#memory.take(lengthBytes, bytes.length);
+    if (resized === null) return false;
+    copyBytes(bytes, 0, usedBytes, resized, 0);
+    this.#memory.give(bytes);
     this.bytes = resized;
     return true;
   }
