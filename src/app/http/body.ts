@@ -15,8 +15,12 @@ export class Body {
   isFull = false;
   readonly #limitBytes: number;
   #content: ByteBuffer;
-  /** Content that lies in one piece in somebody else's bytes, instead of `#content`. */
+  /** Content that lies in one piece in somebody else's bytes, instead of `#content`: `[#start, #end)` of them. */
   #borrowed: Uint8Array | null = null;
+  #start = 0;
+  #end = 0;
+  /** Of what was borrowed; made when somebody asks. */
+  #view: Uint8Array | null = null;
   /** What came before the first decoded byte: if it can't be decoded, it is the content. */
   #undecoded: ByteBuffer | null = null;
   readonly #layers: Inflater[];
@@ -33,12 +37,14 @@ export class Body {
   }
 
   get length(): number {
-    return this.#borrowed?.length ?? this.#content.length;
+    return this.#borrowed === null ? this.#content.length : this.#end - this.#start;
   }
 
   /** The content so far. Borrowed. */
   view(): Uint8Array {
-    return this.#borrowed ?? this.#content.view();
+    if (this.#borrowed === null) return this.#content.view();
+    this.#view ??= this.#borrowed.subarray(this.#start, this.#end);
+    return this.#view;
   }
 
   /**
@@ -48,14 +54,17 @@ export class Body {
   borrow(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.sentBytes > 0 || this.#layers.length > 0) return false;
     this.sentBytes = end - start;
-    this.#borrowed = bytes.subarray(start, Math.min(end, start + this.#limitBytes));
-    this.isFull = this.#borrowed.length >= this.#limitBytes;
+    this.#borrowed = bytes;
+    this.#start = start;
+    this.#end = Math.min(end, start + this.#limitBytes);
+    this.isFull = this.#end - start >= this.#limitBytes;
     return true;
   }
 
   /** The message is complete and was looked at: what was borrowed is not its content any more. */
   giveBack(): void {
     this.#borrowed = null;
+    this.#view = null;
   }
 
   /** Takes bytes of content. Says what was wrong with its coding. */

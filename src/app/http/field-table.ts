@@ -42,6 +42,12 @@ export class FieldTable {
   nameEnd(field: number): number {
     return this.#fields[field * COLUMNS + NAME_END]!;
   }
+  valueStart(field: number): number {
+    return this.#fields[field * COLUMNS + VALUE_START]!;
+  }
+  valueEnd(field: number): number {
+    return this.#fields[field * COLUMNS + VALUE_END]!;
+  }
   isFolded(field: number): boolean {
     return this.#fields[field * COLUMNS + IS_FOLDED] === 1;
   }

@@ -97,6 +97,7 @@ function isAnyFolded(head: Head, name: typeof CONTENT_LENGTH, first: number): bo
   return false;
 }
 
+/** Reused: valid until the next call. */
 interface ContentLengths {
   first: number;
   count: number;
@@ -104,26 +105,31 @@ interface ContentLengths {
   isDifferent: boolean;
 }
 
+const found: ContentLengths = { first: 0, count: 0, isInvalid: false, isDifferent: false };
+
 function contentLengths(head: Head, firstField: number): ContentLengths {
-  const lengths: ContentLengths = { first: 0, count: 0, isInvalid: false, isDifferent: false };
+  found.first = 0;
+  found.count = 0;
+  found.isInvalid = false;
+  found.isDifferent = false;
   const value = head.decimal(firstField);
   if (value >= 0 && head.find(CONTENT_LENGTH, firstField + 1) < 0) {
-    lengths.first = value;
-    lengths.count = 1;
-    return lengths;
+    found.first = value;
+    found.count = 1;
+    return found;
   }
   for (let field = firstField; field >= 0; field = head.find(CONTENT_LENGTH, field + 1)) {
     for (const part of head.valueText(field).split(',')) {
       const digits = trimBlanks(part);
       const value = Number.parseInt(digits.replace(/^[^0-9]*/, ''), 10);
-      if (!/^[0-9]+$/.test(digits) || value > Number.MAX_SAFE_INTEGER) lengths.isInvalid = true;
+      if (!/^[0-9]+$/.test(digits) || value > Number.MAX_SAFE_INTEGER) found.isInvalid = true;
       const known = Number.isNaN(value) ? 0 : Math.min(value, Number.MAX_SAFE_INTEGER);
-      if (lengths.count === 0) lengths.first = known;
-      else if (known !== lengths.first) lengths.isDifferent = true;
-      lengths.count++;
+      if (found.count === 0) found.first = known;
+      else if (known !== found.first) found.isDifferent = true;
+      found.count++;
     }
   }
-  return lengths;
+  return found;
 }
 
 /** Not String.trim, which takes more than OWS, and no pattern: `[ ]+$` is quadratic on runs of blanks. */

@@ -21,17 +21,20 @@ export function checkHost(
     if (version !== null && version >= 11) raise('http.missing_host_header');
     return;
   }
-  const value = head.value(field);
+  const isPlain = !head.isFolded(field);
+  const value = isPlain ? head.bytes : head.value(field);
+  const start = isPlain ? head.valueStart(field) : 0;
+  const end = isPlain ? head.valueEnd(field) : value.length;
   for (let other = head.find(HOST, field + 1); other >= 0; other = head.find(HOST, other + 1)) {
     const again = head.value(other);
-    if (isSameName(value, 0, value.length, again, 0, again.length)) raise('http.host_header_ambiguous');
+    if (isSameName(value, start, end, again, 0, again.length)) raise('http.host_header_ambiguous');
     else raise('http.request_host_repeated');
   }
-  if (!isAuthority(value, 0, value.length)) raise('http.request_header_host_invalid');
+  if (!isAuthority(value, start, end)) raise('http.request_header_host_invalid');
   if (parts.hostStart < 0) return;
   const targetEnd = hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd);
-  const valueEnd = hostNameEnd(value, 0, value.length);
-  if (!isSameName(head.bytes, parts.hostStart, targetEnd, value, 0, valueEnd)) raise('http.host_header_ambiguous');
+  const valueEnd = hostNameEnd(value, start, end);
+  if (!isSameName(head.bytes, parts.hostStart, targetEnd, value, start, valueEnd)) raise('http.host_header_ambiguous');
 }
 
 /** A host name, an address or a bracketed IPv6 address, and perhaps a port. An empty one is allowed. */

@@ -162,13 +162,9 @@ export class HttpParser implements AppParser, Exchange {
     this.#finished.push(tx);
   }
 
+  /** Takes them out one by one: emptied at once, the arrays would have to be made anew for the next ones. */
   #releaseFinished(): void {
-    if (this.#spent.length > 0) {
-      for (const message of this.#spent) message.body = null;
-      this.#spent.length = 0;
-    }
-    if (this.#finished.length === 0) return;
-    for (const tx of this.#finished) tx.release();
-    this.#finished.length = 0;
+    for (let message = this.#spent.pop(); message !== undefined; message = this.#spent.pop()) message.body = null;
+    for (let tx = this.#finished.pop(); tx !== undefined; tx = this.#finished.pop()) tx.release();
   }
 }
