@@ -140,10 +140,10 @@ export class Detector implements RawBytes {
     candidates.clear();
     let newAt = view.end - this.#pieceBytes;
     // Where the window has moved, rules wait no longer for what their fast pattern began.
-    if (stream.pendingSince !== view.skippedBytes) {
-      if (stream.pending.size > 0 || stream.pendingSince < 0) newAt = 0;
-      stream.pendingSince = view.skippedBytes;
-      stream.pending.clear();
+    if (stream.waitingSince !== view.skippedBytes) {
+      if (stream.hasWaiting || stream.waitingSince < 0) newAt = 0;
+      stream.waitingSince = view.skippedBytes;
+      stream.forgetWaiting();
     }
     if (group.stream !== null && this.#concerns(group.streamPorts, direction)) {
       group.stream.search(view.bytes, Math.max(0, newAt - group.stream.longestBytes + 1), view.end, candidates);
@@ -152,7 +152,7 @@ export class Detector implements RawBytes {
     budget.earn(this.#pieceBytes);
     const isJudgedWhole = !budget.isSpent;
     if (isJudgedWhole) {
-      if (stream.pending.size > 0) for (const order of stream.pending) candidates.add(order);
+      stream.addWaiting(candidates);
       candidates.addAll(this.#rulesOn(group.streamUnpatterned, direction));
     }
     if (candidates.count > 0) {
@@ -339,17 +339,16 @@ export class Detector implements RawBytes {
     if (!fitsEndpoints(rule, packet, direction)) return;
     const { bytes, end, skippedBytes } = this.#view;
     // What made a rule match does not make it match again. Without a fast pattern, nothing says that there is more.
-    const seenUntil = stream.matched.get(order) ?? 0;
+    const seenUntil = stream.matchedUntil(order);
     if (seenUntil > 0 && rule.fastPattern === null) return;
     const start = Math.max(0, seenUntil - skippedBytes);
     if (
       fitsState(rule, packet, direction, this.#delivered) &&
       this.#evaluator.payloadMatches(rule, bytes, start, end, skippedBytes + start)
     ) {
-      stream.matched.set(order, skippedBytes + end);
-      stream.pending.delete(order);
+      stream.match(order, skippedBytes + end);
       this.#add(order, null, null, true);
-    } else if (rule.fastPattern !== null) stream.pending.add(order);
+    } else if (rule.fastPattern !== null) stream.wait(order);
   }
 
   /** Returns what is remembered of the transaction, which may have begun just now. */

@@ -1,6 +1,7 @@
 import type { Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
+import type { Candidates } from './candidates.ts';
 import { RawSearch } from './raw-search.ts';
 import { StreamWindow, type WindowMemory } from './stream-window.ts';
 
@@ -73,36 +74,63 @@ export class PendingTransaction {
   }
 }
 
-/** What raw-stream rules remember of one direction of a flow. */
+/** What raw-stream rules remember of one direction of a flow. Sets are made when there is something in them. */
 export class StreamDetection {
   readonly window: StreamWindow;
-  /** Rules whose fast pattern is in the window, and that did not match yet. */
-  readonly pending = new Set<number>();
-  /** `window.skippedBytes` when `pending` was true of the whole window; -1: the window must be searched. */
-  pendingSince = 0;
-  /** Rules that matched, with the offset in the stream behind what they have seen. */
-  readonly matched = new Map<number, number>();
+  /** `window.skippedBytes` when those that wait were all that have to; -1: the window must be searched. */
+  waitingSince = 0;
   readonly budget = new RetryBudget();
   /** For rules on transactions that have contents of no buffer. */
   readonly raw = new RawSearch();
+  #waiting: Set<number> | null = null;
+  #matched: Map<number, number> | null = null;
 
   constructor(memory: WindowMemory) {
     this.window = new StreamWindow(memory);
   }
 
+  /** Rules whose fast pattern is in the window, and that did not match yet. */
+  get hasWaiting(): boolean {
+    return this.#waiting !== null && this.#waiting.size > 0;
+  }
+
+  addWaiting(into: Candidates): void {
+    if (this.#waiting !== null) for (const order of this.#waiting) into.add(order);
+  }
+
+  wait(order: number): void {
+    this.#waiting ??= new Set();
+    this.#waiting.add(order);
+  }
+
+  forgetWaiting(): void {
+    this.#waiting = null;
+  }
+
+  /** The offset in the stream behind what the rule has seen when it matched last; 0: it did not. */
+  matchedUntil(order: number): number {
+    return this.#matched?.get(order) ?? 0;
+  }
+
+  match(order: number, seenUntil: number): void {
+    this.#matched ??= new Map();
+    this.#matched.set(order, seenUntil);
+    this.#waiting?.delete(order);
+  }
+
   /** Other rules: the window is kept, and must be searched for their patterns. */
   renumber(orders: Int32Array): void {
-    const matched = [...this.matched];
-    this.matched.clear();
-    for (const [old, seenUntil] of matched) if (orders[old]! >= 0) this.matched.set(orders[old]!, seenUntil);
-    this.pending.clear();
-    this.pendingSince = -1;
+    const matched = this.#matched;
+    this.#matched = null;
+    if (matched !== null) for (const [old, until] of matched) if (orders[old]! >= 0) this.match(orders[old]!, until);
+    this.#waiting = null;
+    this.waitingSince = -1;
   }
 
   release(): void {
     this.window.release();
-    this.pending.clear();
-    this.matched.clear();
+    this.#waiting = null;
+    this.#matched = null;
   }
 }
 
