@@ -18,6 +18,8 @@ import { buildTcp, buildUdp, type TcpFields } from '../support/packets.ts';
 /** Enough to see growth of a byte for each packet. */
 const SMALL_PACKETS = Number(process.env.PACKETS ?? 10_000_000);
 const CONNECTIONS = 64;
+/** Opened and closed one after the other. */
+const OPENED_CONNECTIONS = 1024;
 const IPV4_BYTES = 20;
 
 const config = mergeConfig();
@@ -81,6 +83,23 @@ const page = 'an ordinary page\n'.repeat(20);
 const response = Buffer.from(
   `HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: ${page.length}\r\n\r\n${page}`,
 );
+/** What `make bench` asks for and gets. */
+const smallRequest = Buffer.from('GET / HTTP/1.1\r\nHost: 10.200.0.2:8080\r\n\r\n');
+const smallPage = Buffer.from(
+  [
+    'HTTP/1.1 200 OK',
+    'Server: nginx/1.22.1',
+    'Date: Sun, 22 Nov 2026 04:00:00 GMT',
+    'Content-Type: text/html',
+    'Content-Length: 612',
+    'Last-Modified: Sun, 22 Nov 2026 03:00:00 GMT',
+    'Connection: keep-alive',
+    'ETag: "637b1a2c-264"',
+    'Accept-Ranges: bytes',
+    '',
+    'x'.repeat(612),
+  ].join('\r\n'),
+);
 const bulk = (bytes: number): Uint8Array =>
   Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8) * 13) & 0xff);
 
@@ -94,6 +113,7 @@ const CASES: readonly Case[] = [
   },
   { name: 'bulk 1448', packets: SMALL_PACKETS / 5, serverPort: 5001, request: bulk(1448), response: new Uint8Array(0) },
   { name: 'http keep-alive', packets: SMALL_PACKETS, serverPort: 80, request, response },
+  { name: 'http small page', packets: SMALL_PACKETS, serverPort: 80, request: smallRequest, response: smallPage },
 ];
 
 class Run {
@@ -159,6 +179,37 @@ function measureTcp({ name, packets, serverPort, request, response }: Case, rule
   report(name, packets, exchange, connections[0]!.request.bytes.length + connections[0]!.response.bytes.length, run);
 }
 
+/** From SYN to the last ACK, with the small page between. */
+function measureConnections(ruleset: Ruleset): void {
+  const run = new Run(ruleset);
+  const connections = Array.from({ length: OPENED_CONNECTIONS }, (_, n) => wholeConnection(20_000 + n));
+  const exchange = (n: number): number => {
+    const packets = connections[n % OPENED_CONNECTIONS]!;
+    for (const packet of packets) run.send(packet);
+    return packets.length;
+  };
+  const bytes = connections[0]!.reduce((sum, packet) => sum + packet.length, 0);
+  report('http connections', SMALL_PACKETS, exchange, bytes, run);
+}
+
+function wholeConnection(port: number): Uint8Array[] {
+  const up = { source: CLIENT, destination: SERVER, sourcePort: port, destinationPort: 80 };
+  const down = { source: SERVER, destination: CLIENT, sourcePort: 80, destinationPort: port };
+  const sent = 1 + smallRequest.length;
+  const answered = 1 + smallPage.length;
+  return [
+    buildTcp({ ...up, flags: 'S', sequence: 0, acknowledgement: 0 }),
+    buildTcp({ ...down, flags: 'SA', sequence: 0, acknowledgement: 1 }),
+    buildTcp({ ...up, flags: 'A', sequence: 1, acknowledgement: 1 }),
+    buildTcp({ ...up, flags: 'PA', sequence: 1, acknowledgement: 1, payload: smallRequest }),
+    buildTcp({ ...down, flags: 'PA', sequence: 1, acknowledgement: sent, payload: smallPage }),
+    buildTcp({ ...up, flags: 'A', sequence: sent, acknowledgement: answered }),
+    buildTcp({ ...down, flags: 'FA', sequence: answered, acknowledgement: sent }),
+    buildTcp({ ...up, flags: 'FA', sequence: sent, acknowledgement: answered + 1 }),
+    buildTcp({ ...down, flags: 'A', sequence: answered + 1, acknowledgement: sent + 1 }),
+  ];
+}
+
 function measureUdp(ruleset: Ruleset): void {
   const run = new Run(ruleset);
   const datagrams = Array.from({ length: CONNECTIONS }, (_, n) => [
@@ -202,7 +253,7 @@ function report(name: string, packets: number, exchange: (n: number) => number, 
   const figures = [
     `${(sent / seconds / 1e3).toFixed(0).padStart(6)} k packets/s`,
     `${((exchanges * exchangeBytes * 8) / seconds / 1e9).toFixed(1).padStart(6)} Gbit/s`,
-    `${(exchanges / seconds / 1e3).toFixed(0).padStart(5)} k exchanges/s`,
+    `${((seconds / exchanges) * 1e6).toFixed(2).padStart(6)} µs an exchange`,
     `heap ${growth >= 0 ? '+' : ''}${(growth / 1024).toFixed(0)} KiB over ${(sent / 1e6).toFixed(1)} M packets`,
     ...(run.sink.alerts > 0 ? [`${run.sink.alerts} alerts`] : []),
   ];
@@ -244,5 +295,6 @@ const rulesets = [[], rulesBelow('signatures'), ...(process.env.RULES ? [rulesBe
 for (const files of process.env.ONLY_RULES ? rulesets.slice(-1) : rulesets) {
   const ruleset = rulesetOf(files);
   for (const each of CASES) if (each.name.includes(wanted)) measureTcp(each, ruleset);
+  if ('http connections'.includes(wanted)) measureConnections(ruleset);
   if ('udp 100'.includes(wanted)) measureUdp(ruleset);
 }
