@@ -23,6 +23,13 @@ export function isAckAcceptable(half: TcpHalf, ack: number, mayMissPackets: bool
 }
 
 /**
+ * Whether an old acknowledgement is of before the first byte, which nobody has sent. Linux 6.7 and later discard what
+ * comes with it (tcp_ack in net/ipv4/tcp_input.c), others take it: nobody can know.
+ */
+export const isBeforeFirstByte = (half: TcpHalf, ack: number): boolean =>
+  half.offset < MAX_BEHIND_BYTES && isAfter((half.initial + 1) | 0, ack);
+
+/**
  * Whether a RST that is not at the next number is one that was overtaken: hosts send it with the number that an older
  * segment acknowledged (RFC 9293 §3.5.2), while their FIN has moved on. Receivers are past it and ignore it.
  */

@@ -47,7 +47,7 @@ export const STREAM_EVENTS = {
     'an MD5 signature or authentication option where the SYN-ACK had none, or the reverse; receivers discard it',
   'tcp.urgent_data': 'an urgent pointer; the byte that it points to is not in the stream that the application reads',
   'stream.reassembly_urgent_oob_limit_reached':
-    'an urgent pointer too soon behind another one: which byte is out of the stream cannot be known',
+    'an urgent pointer too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
   'tcp.missing_ack': 'a segment without ACK behind the handshake, which receivers ignore',
 
   // --- closing ---

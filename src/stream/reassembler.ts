@@ -6,7 +6,7 @@ import type { StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
-import { urgentPointer } from './tcp-header.ts';
+import { URG, urgentPointer } from './tcp-header.ts';
 
 export interface ReassemblyLimits {
   /**
@@ -110,21 +110,24 @@ export class Reassembler {
   }
 
   /**
-   * Takes over the urgent pointer of a segment with this sequence number, as the kernel does (tcp_check_urg in
-   * net/ipv4/tcp_input.c). False where it would be out of our sight which byte the application does not get: the pointer
-   * comes too soon behind another one, or was not there when these bytes came first.
+   * Takes over the urgent pointer of a segment with this sequence number, where it has one, as the kernel does
+   * (tcp_check_urg in net/ipv4/tcp_input.c). False where it would be out of our sight which byte the application does not
+   * get. A sender's segments have URG up to the urgent byte, and again when they are sent again. So until that byte is
+   * acknowledged whatever brings it must point to it, and nothing may point elsewhere: the kernel may have discarded
+   * the segment that did so first. Nor may a pointer come too soon behind another one, or behind its byte.
    */
-  markUrgent(half: TcpHalf, packet: Packet, sequence: number): boolean {
-    const urgent = (sequence + Math.max(urgentPointer(packet) - 1, 0)) | 0;
+  agreesOnUrgent(half: TcpHalf, packet: Packet, sequence: number): boolean {
     const end = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
-    if ((half.hasUrgent && urgent === half.urgent) || isAfter(half.acked, end) || isAfter(half.acked, urgent))
-      return true;
-    if (isAfter(half.next, urgent)) return false;
-    if (half.hasUrgent) {
-      if (isAfter(half.urgent, urgent)) return true;
-      const isDelivered = isAfter(half.next, half.urgent);
-      if (isDelivered && packet.timeMs - half.urgentMs < MIN_URGENT_INTERVAL_MS) return false;
+    const hasPointer = (packet.tcpFlags & URG) !== 0;
+    const urgent = hasPointer ? (sequence + Math.max(urgentPointer(packet) - 1, 0)) | 0 : 0;
+    const isNew = hasPointer && !isAfter(half.acked, urgent);
+    if (half.hasUrgent && !isAfter(half.acked, half.urgent)) {
+      if (isNew) return urgent === half.urgent;
+      return isAfter(sequence, half.urgent) || !isAfter(end, half.urgent);
     }
+    if (!isNew) return true;
+    if (isAfter(half.next, urgent) || (half.queue?.has(urgent) ?? false)) return false;
+    if (half.hasUrgent && packet.timeMs - half.urgentMs < MIN_URGENT_INTERVAL_MS) return false;
     half.hasUrgent = true;
     half.urgent = urgent;
     half.urgentMs = packet.timeMs;

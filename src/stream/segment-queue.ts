@@ -42,6 +42,12 @@ export class SegmentQueue {
     return this.#segments[0]!.start;
   }
 
+  /** Is the byte with this number kept? */
+  has(sequence: number): boolean {
+    const segment = this.#segments[this.#firstEndingAfter(sequence)];
+    return segment !== undefined && distance(segment.start, sequence) <= 0;
+  }
+
   /**
    * How far into `bytes[at, at + length)`, which begins at `sequence`, the first byte is that differs from the one kept
    * in its place; -1 where none does.

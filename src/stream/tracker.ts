@@ -3,7 +3,14 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
 import type { Packet } from '../wire/packet.ts';
-import { applyAck, echoesSyn, isAckAcceptable, isNearWindow, isTimestampFresh } from './acceptance.ts';
+import {
+  applyAck,
+  echoesSyn,
+  isAckAcceptable,
+  isBeforeFirstByte,
+  isNearWindow,
+  isTimestampFresh,
+} from './acceptance.ts';
 import {
   closingState,
   closingTimeoutClass,
@@ -188,13 +195,14 @@ export class TcpTracker {
       const event = this.#handshake.check(session, packet, mayMissPackets);
       if (event !== null) return refuse(packet, event);
     }
-    if (!isAckAcceptable(acked, ack, mayMissPackets)) {
+    // Of a connection that was picked up, nobody saw the first byte.
+    if (!isAckAcceptable(acked, ack, mayMissPackets) || (!session.isMidstream && isBeforeFirstByte(acked, ack))) {
       packet.events.push(isFin ? 'stream.fin_invalid_ack' : INVALID_ACK_EVENT[session.state]!);
       return refuse(packet, 'stream.pkt_invalid_ack');
     }
     if (session.hasTimestamps && !isTimestampFresh(sent, this.#options, sequence)) {
-      // Without data it is an ACK that was overtaken, which the receiver ignores in silence.
-      if (length === 0 && !isFin) return 'inspected';
+      // Without data it is an ACK that was overtaken, of which the receiver heeds nothing but an urgent pointer.
+      if (length === 0 && (tcpFlags & (FIN | URG)) === 0) return 'inspected';
       return refuse(packet, 'stream.pkt_invalid_timestamp');
     }
     if (length === 0 && !isFin) noteBareAck(session, packet, sent, acked);
@@ -206,7 +214,7 @@ export class TcpTracker {
     }
     if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session);
     const { hasUrgent, urgent, urgentMs } = sent;
-    if ((tcpFlags & URG) !== 0 && !this.#reassembler.markUrgent(sent, packet, sequence)) {
+    if ((hasUrgent || (tcpFlags & URG) !== 0) && !this.#reassembler.agreesOnUrgent(sent, packet, sequence)) {
       return refuse(packet, 'stream.reassembly_urgent_oob_limit_reached');
     }
     if (length > 0) {

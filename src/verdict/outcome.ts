@@ -1,5 +1,6 @@
 import type { StreamOutcome } from '../stream/outcome.ts';
 import type { Packet } from '../wire/packet.ts';
+import { TCP_FLAG } from '../wire/tcp.ts';
 
 /**
  * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
@@ -22,11 +23,15 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
     case 'differs':
     case 'invalid':
     case 'closed':
-      return packet.payloadBytes > 0 ? 'outside-stream' : 'inspected';
+      return changesStream(packet) ? 'outside-stream' : 'inspected';
     default:
       return outcome satisfies never;
   }
 }
+
+/** An urgent pointer takes a byte out of what the application reads, be it one of another packet. */
+const changesStream = ({ payloadBytes, tcpFlags }: Packet): boolean =>
+  payloadBytes > 0 || (tcpFlags & TCP_FLAG.urg) !== 0;
 
 /** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
 export const belongsToStream = (outcome: StreamOutcome): boolean =>

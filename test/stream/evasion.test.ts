@@ -36,6 +36,8 @@ const data = (seq: number, text: string | Uint8Array, more: Segment = {}): Segme
   ...more,
 });
 
+const URGENT_LIMIT = 'stream.reassembly_urgent_oob_limit_reached';
+
 const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
   'flags that cannot be (decoding drops most of them)': [
     { name: 'SYN and FIN', handshake: false, steps: [['client', { flags: 'SF' }, 'pass', 'stream.fin_syn']] },
@@ -258,8 +260,9 @@ const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
       name: 'a pointer of zero is the first byte; one beyond the segment is a byte to come',
       steps: [
         ['client', data(1, 'Xev', { flags: 'UA', urgentPointer: 0 }), 'pass', 'tcp.urgent_data'],
+        ['server', { seq: 1, ack: 4 }, 'pass'],
         ['client', data(4, 'i', { flags: 'UA', urgentPointer: 3, timeMs: 9000 }), 'pass', 'tcp.urgent_data'],
-        ['client', data(5, 'lX!'), 'pass'],
+        ['client', data(5, 'lX!', { flags: 'UA', urgentPointer: 2, timeMs: 9000 }), 'pass'],
       ],
       toServer: 'evil!',
     },
@@ -267,12 +270,8 @@ const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
       name: 'several: the kernel would put the first back into the stream, if it was not read past',
       steps: [
         ['client', data(1, 'eXvil', { flags: 'UA', urgentPointer: 2 }), 'pass', 'tcp.urgent_data'],
-        [
-          'client',
-          data(6, 'nY', { flags: 'UA', urgentPointer: 2 }),
-          'drop',
-          'stream.reassembly_urgent_oob_limit_reached',
-        ],
+        ['server', { seq: 1, ack: 6 }, 'pass'],
+        ['client', data(6, 'nY', { flags: 'UA', urgentPointer: 2 }), 'drop', URGENT_LIMIT],
         ['client', data(6, 'nY', { flags: 'UA', urgentPointer: 2, timeMs: 5000 }), 'pass', 'tcp.urgent_data'],
       ],
       toServer: 'eviln',
@@ -281,14 +280,64 @@ const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
       name: 'a pointer that comes later than its byte',
       steps: [
         ['client', data(1, 'evXil'), 'pass'],
-        [
-          'client',
-          data(1, 'evXil', { flags: 'UA', urgentPointer: 3 }),
-          'drop',
-          'stream.reassembly_urgent_oob_limit_reached',
-        ],
+        ['client', data(1, 'evXil', { flags: 'UA', urgentPointer: 3 }), 'drop', URGENT_LIMIT],
       ],
       toServer: 'evXil',
+    },
+    {
+      name: 'a pointer that comes later than its byte, which is kept',
+      steps: [
+        ['client', data(3, 'Xil'), 'pass'],
+        ['client', { flags: 'UA', seq: 1, ack: 1, urgentPointer: 3 }, 'drop', URGENT_LIMIT],
+        ['client', data(1, 'ev'), 'pass'],
+      ],
+      toServer: 'evXil',
+    },
+    {
+      name: 'the byte once more, and nobody says that it is urgent: the kernel may not have heard so',
+      steps: [
+        ['client', data(1, 'evXil', { flags: 'UA', urgentPointer: 3 }), 'pass', 'tcp.urgent_data'],
+        ['client', data(1, 'evXil'), 'drop', URGENT_LIMIT],
+        ['client', data(2, 'vX', { flags: 'UA', urgentPointer: 2 }), 'pass', 'stream.pkt_retransmission'],
+        ['server', { seq: 1, ack: 6 }, 'pass'],
+        ['client', data(1, 'evXil'), 'pass', 'stream.pkt_spurious_retransmission'],
+      ],
+      toServer: 'evil',
+    },
+    {
+      name: 'announced, and then not',
+      steps: [
+        ['client', { flags: 'UA', seq: 1, ack: 1, urgentPointer: 3 }, 'pass', 'tcp.urgent_data'],
+        ['client', data(1, 'ev'), 'pass'],
+        ['client', data(3, 'Xil'), 'drop', URGENT_LIMIT],
+        ['client', data(3, 'Xil', { flags: 'UA', urgentPointer: 2 }), 'drop', URGENT_LIMIT],
+        ['client', data(3, 'Xil', { flags: 'UA', urgentPointer: 1 }), 'pass'],
+      ],
+      toServer: 'evil',
+    },
+    {
+      name: 'a pointer far ahead, which the kernel may not have seen, and one before it',
+      steps: [
+        ['client', data(70_000, 'X', { flags: 'UA', urgentPointer: 1 }), 'pass', 'tcp.urgent_data'],
+        ['client', data(1, 'evXil', { flags: 'UA', urgentPointer: 3 }), 'drop', URGENT_LIMIT],
+      ],
+      toServer: '',
+    },
+    {
+      name: 'a pointer in an ACK that was overtaken, or that acknowledges what was never sent: the kernel may heed it',
+      handshake: timestamps(100),
+      steps: [
+        ['client', { seq: 1, ack: 1, options: timestamps(105) }, 'pass'],
+        ['client', { seq: 1, ack: 1, options: timestamps(101) }, 'pass'],
+        ['client', { flags: 'UA', seq: 1, ack: 1, options: timestamps(101) }, 'drop', 'stream.pkt_invalid_timestamp'],
+        [
+          'client',
+          { flags: 'UA', seq: 1, ack: 500, options: timestamps(105) },
+          'drop',
+          'stream.est_invalid_ack',
+          'stream.pkt_invalid_ack',
+        ],
+      ],
     },
     {
       name: 'a pointer in a packet that is refused counts for nothing',

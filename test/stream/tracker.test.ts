@@ -273,6 +273,7 @@ describe('established', () => {
 
   test.each([
     ['what was never sent', 1000, ['stream.est_invalid_ack', 'stream.pkt_invalid_ack']],
+    ['what is before the first byte', 0, ['stream.est_invalid_ack', 'stream.pkt_invalid_ack']],
     ['what is far in the past', -200_000, ['stream.est_invalid_ack', 'stream.pkt_invalid_ack']],
     ['what is half the sequence space away', 2 ** 31, ['stream.est_invalid_ack', 'stream.pkt_invalid_ack']],
   ])('data that acknowledges %s is refused', (_, ack, events) => {
