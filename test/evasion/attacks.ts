@@ -57,12 +57,14 @@ export const sortedAlerts = ({ alerts }: Played): number[] => [...new Set(alerts
 export function couldRead({ page, from, completeBytes }: Attack, arrived: readonly Segment[]): boolean {
   const wanted = Buffer.concat(page.turns.filter(({ direction }) => direction === from).map(({ bytes }) => bytes));
   const has = new Uint8Array(completeBytes);
-  for (const { sequence, data, isDecoy, ...segment } of arrived) {
+  for (const { sequence, data, isDecoy, flags, urgentPointer, ...segment } of arrived) {
     if (segment.from !== from || isDecoy === true) continue;
-    const start = sequence - 1 + (segment.flags === 'S' ? 1 : 0);
+    const start = sequence - 1 + (flags === 'S' ? 1 : 0);
+    // RFC 6093 §3.1: it is read apart from the stream.
+    const urgentIndex = flags.includes('U') ? urgentPointer! - 1 : -1;
     data.forEach((byte, index) => {
       const at = start + index;
-      if (at >= 0 && at < completeBytes && byte === wanted[at]) has[at] = 1;
+      if (at >= 0 && at < completeBytes && byte === wanted[at] && index !== urgentIndex) has[at] = 1;
     });
   }
   return has.every((byte) => byte === 1);
