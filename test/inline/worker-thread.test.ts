@@ -18,7 +18,7 @@ const script = (body: string): string => `
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const thread = startWorkerThread({
     queue: 9, worker: 0, config: DEFAULTS, mode: 'detect',
-    rules: { files: [], classification: null, reference: null, reputation: null },
+    rules: { files: [], classification: null, reference: null, reputation: null, threshold: null },
     rejectMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     flowCells: FlowCounts.sharedCells(1),
