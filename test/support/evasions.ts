@@ -89,7 +89,7 @@ function chaffs(): Evasion[] {
     ['syn', (segment) => ({ ...segment, flags: 'S' })],
     ['syn and fin', (segment) => ({ ...segment, flags: 'SFA' })],
     ['paws', (segment) => ({ ...segment, timestamp: segment.timestamp! - OLD_TICKS })],
-    ['md5sig', (segment) => ({ ...segment, options: MD5_OPTION })],
+    ['md5sig', (segment) => ({ ...segment, options: MD5_SIGNATURE })],
   ];
   return decoys.flatMap(([name, spoil]) =>
     (['before', 'after'] as const).map((place): Evasion => {
@@ -269,4 +269,4 @@ const FAR_BYTES = 2 ** 29;
 /** More than the turns of a test advance. */
 const OLD_TICKS = 60_000;
 /** RFC 2385 §3: kind 19, 18 bytes, here with a digest of nothing. */
-const MD5_OPTION = Uint8Array.of(19, 18, ...new Array<number>(16).fill(0x5a), 1, 1);
+export const MD5_SIGNATURE = Uint8Array.of(19, 18, ...new Array<number>(16).fill(0x5a), 1, 1);
