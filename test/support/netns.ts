@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 
-export type Side = 'client' | 'server';
+/** `far` is there once `addFar` was called. */
+export type Side = 'client' | 'server' | 'far';
 
 export interface Finished {
   readonly status: number | null;
@@ -20,15 +21,16 @@ export class Testbed {
   readonly addresses = {
     client: { 4: '10.77.0.1', 6: 'fd77::1' },
     server: { 4: '10.77.0.2', 6: 'fd77::2' },
+    far: { 4: '10.78.0.2', 6: 'fd78::2' },
   } as const;
-  readonly interfaces: Readonly<Record<Side, string>>;
+  readonly interfaces: Readonly<Record<'client' | 'server', string>>;
   readonly #names: Readonly<Record<Side, string>>;
   readonly #onExit = (): void => this.close();
   #isOpen = true;
 
   constructor() {
     const id = `${process.pid}${String.fromCharCode('a'.charCodeAt(0) + (made++ % 26))}`;
-    this.#names = { client: `vp-${id}-client`, server: `vp-${id}-server` };
+    this.#names = { client: `vp-${id}-client`, server: `vp-${id}-server`, far: `vp-${id}-far` };
     this.interfaces = { client: `vpc${id}`, server: `vps${id}` };
     process.on('exit', this.#onExit);
     const { client, server } = this.#names;
@@ -69,6 +71,32 @@ export class Testbed {
       const state = `/sys/class/net/${this.interfaces[side]}/operstate`;
       await until(`the ${side}'s interface is up`, () => this.run(side, 'cat', [state]).output.trim() === 'up');
     }
+  }
+
+  /** A host behind the client, which forwards to it over a cable that takes packets of up to `mtuBytes` that way. */
+  addFar(mtuBytes: number): void {
+    const { client, server, far } = this.#names;
+    const [near, end] = [`${this.interfaces.client}n`, `${this.interfaces.client}f`];
+    ip('netns', 'add', far);
+    ip('link', 'add', near, 'netns', client, 'type', 'veth', 'peer', 'name', end, 'netns', far);
+    ip('-n', client, 'link', 'set', near, 'mtu', String(mtuBytes), 'up');
+    ip('-n', far, 'link', 'set', end, 'up');
+    for (const [version, router, bits] of [[4, '10.78.0.1', 24] as const, [6, 'fd78::1', 64] as const]) {
+      const address = this.addresses.far[version];
+      const nodad = version === 6 ? ['nodad'] : [];
+      ip('-n', client, 'addr', 'add', `${router}/${bits}`, 'dev', near, ...nodad);
+      ip('-n', far, 'addr', 'add', `${address}/${bits}`, 'dev', end, ...nodad);
+      ip('-n', far, 'route', 'add', 'default', 'via', router);
+      ip('-n', server, 'route', 'add', address, 'via', this.addresses.client[version]);
+    }
+    this.set('client', 'ipv4/ip_forward', 1);
+    this.set('client', 'ipv6/conf/all/forwarding', 1);
+  }
+
+  /** A setting below /proc/sys/net. */
+  set(side: Side, name: string, value: number): void {
+    const { status, error } = this.run(side, 'tee', [`/proc/sys/net/${name}`], String(value));
+    if (status !== 0) throw new Error(`${name} is not set: ${error}`);
   }
 
   /** Runs a program to its end. */
@@ -119,7 +147,7 @@ export class Testbed {
   }
 
   /** The hardware address of one end, for frames that are to arrive. */
-  hardwareAddress(side: Side): Uint8Array {
+  hardwareAddress(side: 'client' | 'server'): Uint8Array {
     const { output } = this.run(side, 'cat', [`/sys/class/net/${this.interfaces[side]}/address`]);
     return Uint8Array.from(output.trim().split(':'), (byte) => Number.parseInt(byte, 16));
   }

@@ -120,7 +120,9 @@ export class VpatchProcess {
 export interface EveEvent {
   readonly event_type: string;
   readonly src_ip?: string;
+  readonly src_port?: number;
   readonly dest_ip?: string;
+  readonly dest_port?: number;
   readonly alert?: { readonly action: string; readonly signature_id: number; readonly signature: string };
   readonly anomaly?: { readonly type: string; readonly event: string };
   readonly drop?: { readonly reason: string };

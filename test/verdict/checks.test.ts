@@ -64,7 +64,7 @@ test('what ordinary hosts send is never dropped by default', () => {
   }
 });
 
-test.each(['stream.pkt_retransmission', 'stream.pkt_spurious_retransmission'])(
+test.each(['stream.pkt_retransmission', 'stream.pkt_spurious_retransmission', 'ipv6.zero_len_padn'])(
   '%s is told of only on request',
   (name) => {
     expect(new CheckPolicy(ALL).action(name, packetFrom('192.0.2.1'))).toBe('ignore');

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+import { CleanBed, describeWith } from './clean-bed.ts';
+
+const FILE_BYTES = 3_000_000;
+const NODE_PORT = 8084;
+/** Clients, servers, and every listener unasked (ip-sysctl.rst of the kernel's documentation). */
+const FAST_OPEN_FOR_ALL = 0x403;
+
+describeWith(['nginx', 'curl'], 'what ordinary TCP does', () => {
+  let bed: CleanBed;
+  let nginx: WebServer;
+  const content = randomBytes(FILE_BYTES);
+
+  beforeAll(async () => {
+    bed = await CleanBed.start();
+    for (const side of ['client', 'server'] as const) bed.testbed.set(side, 'ipv4/tcp_fastopen', FAST_OPEN_FOR_ALL);
+    nginx = await WebServer.start(bed.testbed);
+    writeFileSync(join(nginx.files, 'file'), content);
+    writeFileSync(join(bed.folder, 'file'), content);
+    await bed.serveNode(NODE_PORT, ECHO_SERVER);
+  });
+  afterEach(() => {
+    bed.testbed.run('server', 'iptables', ['-t', 'raw', '-F']);
+    bed.testbed.run('client', 'iptables', ['-t', 'raw', '-F']);
+  });
+  afterAll(() => {
+    nginx?.close();
+    bed?.close();
+  });
+
+  const url = (path: string, version: 4 | 6 = 4): string => {
+    const address = bed.testbed.addresses.server[version];
+    return `http://${version === 6 ? `[${address}]` : address}:${HTTP_PORT}${path}`;
+  };
+  const curl = (...args: string[]): Promise<string> => bed.ask('curl', '-gsS', '-m', '25', ...args);
+  const counter = (name: string): number => {
+    const { output } = bed.testbed.run('client', 'nstat', ['-az', name]);
+    return Number(new RegExp(`${name}\\s+(\\d+)`).exec(output)?.[1]);
+  };
+
+  /** Up and down, and bytes are what they were. */
+  async function expectTransfers(version: 4 | 6 = 4): Promise<void> {
+    const copy = join(bed.folder, 'copy');
+    await curl('-o', copy, url('/files/file', version));
+    expect(readFileSync(copy).equals(content)).toBe(true);
+    await curl('-T', join(bed.folder, 'file'), url('/upload/copy', version));
+    expect(readFileSync(join(nginx.uploads, 'copy')).equals(content)).toBe(true);
+  }
+
+  test.each([4, 6] as const)('IPv%d: TCP Fast Open', async (version) => {
+    const before = counter('TcpExtTCPFastOpenActive');
+    // The first one asks for a cookie, the others have data in their SYN.
+    for (let i = 0; i < 4; i++) expect(await curl('--tcp-fastopen', url('/', version))).toBe(PAGE);
+    expect(counter('TcpExtTCPFastOpenActive')).toBeGreaterThan(before);
+    // A server that does not want it any more gets the data once more.
+    bed.testbed.set('server', 'ipv4/tcp_fastopen', 0);
+    expect(await curl('--tcp-fastopen', url('/', version))).toBe(PAGE);
+    bed.testbed.set('server', 'ipv4/tcp_fastopen', FAST_OPEN_FOR_ALL);
+  });
+
+  test('congestion notification, and connections without timestamps, SACK and window scaling', async () => {
+    for (const side of ['client', 'server'] as const) bed.testbed.set(side, 'ipv4/tcp_ecn', 1);
+    await expectTransfers();
+    for (const side of ['client', 'server'] as const) bed.testbed.set(side, 'ipv4/tcp_ecn', 0);
+    for (const name of ['tcp_timestamps', 'tcp_sack', 'tcp_window_scaling']) {
+      bed.testbed.set('client', `ipv4/${name}`, 0);
+      await expectTransfers();
+      bed.testbed.set('client', `ipv4/${name}`, 1);
+    }
+  });
+
+  test('a cable that loses packets, both ways', async () => {
+    const rule = [
+      '-t',
+      'raw',
+      '-A',
+      'PREROUTING',
+      '-p',
+      'tcp',
+      '-m',
+      'statistic',
+      '--mode',
+      'random',
+      '--probability',
+      '0.03',
+    ];
+    for (const side of ['client', 'server'] as const) {
+      expect(bed.testbed.run(side, 'iptables', [...rule, '-j', 'DROP']).error).toBe('');
+    }
+    const before = counter('TcpRetransSegs');
+    await expectTransfers();
+    expect(counter('TcpRetransSegs')).toBeGreaterThan(before);
+  });
+
+  test('a path that takes smaller packets than its ends think', async () => {
+    bed.testbed.addFar(1280);
+    for (const version of [4, 6] as const) {
+      const { status, output, error } = await bed.testbed.finish('far', 'sh', [
+        '-c',
+        `curl -gsS -m 20 '${url('/files/file', version)}' | cmp - ${join(bed.folder, 'file')}`,
+      ]);
+      expect([status, output, error]).toEqual([0, '', '']);
+    }
+  });
+
+  test('small segments', async () => {
+    const device = bed.testbed.interfaces.client;
+    bed.testbed.run('client', 'ip', ['link', 'set', 'dev', device, 'mtu', '600']);
+    bed.testbed.run('server', 'ip', ['link', 'set', 'dev', bed.testbed.interfaces.server, 'mtu', '600']);
+    await expectTransfers();
+    bed.testbed.run('client', 'ip', ['link', 'set', 'dev', device, 'mtu', '1500']);
+    bed.testbed.run('server', 'ip', ['link', 'set', 'dev', bed.testbed.interfaces.server, 'mtu', '1500']);
+  });
+
+  test('silence with keep-alive probes, a reader that stops for a while, ends from both sides', async () => {
+    for (const name of ['tcp_keepalive_time', 'tcp_keepalive_intvl']) bed.testbed.set('client', `ipv4/${name}`, 1);
+    expect(
+      await bed.askNode(`
+      const net = require('net');
+      const open = (use) => new Promise((resolve, reject) => {
+        const socket = net.connect({ port: ${NODE_PORT}, host: ADDRESS, allowHalfOpen: true }, () => use(socket, resolve));
+        socket.on('error', reject);
+      });
+      const echoOf = (text, socket) => new Promise((resolve) => {
+        let said = '';
+        socket.on('data', (data) => { said += data; if (said.length >= text.length) resolve(said === text); });
+        socket.write(text);
+      });
+      (async () => {
+        console.log('silent', await open(async (socket, done) => {
+          socket.setKeepAlive(true, 1000);
+          const first = await echoOf('before', socket);
+          setTimeout(async () => { done(first && await echoOf('after a while', socket)); socket.destroy(); }, 3500);
+        }));
+        console.log('slow', await open((socket, done) => {
+          const text = 'x'.repeat(8_000_000);
+          let bytes = 0;
+          socket.on('data', (data) => {
+            if (bytes === 0) { socket.pause(); setTimeout(() => socket.resume(), 2000); }
+            bytes += data.length;
+          }).on('end', () => done(bytes === text.length));
+          socket.end(text);
+        }));
+        console.log('both', await open((socket, done) => { socket.end(); socket.on('close', () => done(true)).resume(); }));
+        console.log('reset', await open((socket, done) => {
+          socket.on('close', () => done(true)).write('y'.repeat(300_000), () => socket.resetAndDestroy());
+        }));
+      })();`),
+    ).toBe('silent true\nslow true\nboth true\nreset true\n');
+  });
+
+  test('the same port again and again, while the server still remembers the last connection', async () => {
+    // The server closes first, and so it is the server that waits. Until the client hears that, its port is taken.
+    const script = `
+      const ask = (left) => {
+        const socket = require('net').connect({ port: ${HTTP_PORT}, host: ADDRESS, localPort: 50000 });
+        let said = '';
+        socket.on('data', (data) => { said += data; }).on('end', () => {
+          console.log(said.split('\\r\\n\\r\\n')[1].trim());
+          if (left > 1) setTimeout(ask, 5, left - 1);
+        }).on('error', ({ code }) => {
+          if (code !== 'EADDRNOTAVAIL') throw new Error(code);
+          setTimeout(ask, 5, left);
+        }).write('GET / HTTP/1.0\\r\\n\\r\\n');
+      };
+      ask(10);`;
+    expect(await bed.askNode(script)).toBe(PAGE.repeat(10));
+  });
+
+  test('nothing was dropped, and nothing is odd but what is', () =>
+    // A server that has turned TCP Fast Open off ignores what its client still sends that way.
+    bed.expectClean(['stream.3whs_synack_tfo_data_ignored']));
+});
+
+/** Repeats what it hears, and ends when the other side does. */
+const ECHO_SERVER = `
+  require('net').createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
+    .listen(PORT, '::');`;
