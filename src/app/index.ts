@@ -7,6 +7,8 @@ import type { HttpOptions } from './http/options.ts';
 import type { AppProtocol, BufferDefinition } from './protocol.ts';
 import { SMTP_EVENTS } from './smtp/events.ts';
 import { createSmtp } from './smtp/smtp.ts';
+import { SSH_EVENTS } from './ssh/events.ts';
+import { createSsh } from './ssh/ssh.ts';
 import { TLS_EVENTS } from './tls/events.ts';
 import { createTls } from './tls/tls.ts';
 
@@ -21,6 +23,7 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createTls() as AppProtocol,
   createDns() as AppProtocol,
   createSmtp() as AppProtocol,
+  createSsh() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -37,6 +40,7 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   TLS_EVENTS,
   DNS_EVENTS,
   SMTP_EVENTS,
+  SSH_EVENTS,
 ]);
 
 export function indexEvents(

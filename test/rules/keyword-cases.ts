@@ -519,6 +519,27 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     ],
   ],
   [
+    'ssh.protoversion',
+    [
+      {
+        options: 'ssh.protoversion:2_compat;',
+        matches: inBuffer('ssh.proto', '2.0', '1.99'),
+        misses: inBuffer('ssh.proto', '1.5'),
+      },
+      { options: 'ssh.protoversion:"2.0";', matches: inBuffer('ssh.proto', '2.0'), misses: inBuffer('ssh.proto', '2') },
+    ],
+  ],
+  [
+    'ssh.softwareversion',
+    [
+      {
+        options: 'ssh.softwareversion:"PuTTY_1.0";',
+        matches: inBuffer('ssh.software', 'PuTTY_1.0'),
+        misses: inBuffer('ssh.software', 'PuTTY_1.0.1', 'PuTTY'),
+      },
+    ],
+  ],
+  [
     'tls.version',
     [
       {
@@ -691,6 +712,8 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   sticky('http.stat_msg', 'http.stat_msg'),
   sticky('file.data', 'file.data'),
   sticky('file_data', 'file.data'),
+  sticky('ssh.proto', 'ssh.proto'),
+  sticky('ssh.software', 'ssh.software'),
   sticky('dns.query', 'dns.query'),
   sticky('dns_query', 'dns.query'),
 ]);

@@ -38,6 +38,8 @@ export const TEST_BUFFERS = [
   buffer('file.data', null, ['file_data'], 2),
   { protocol: 'dns', definition: { ...buffer('dns.query', null, ['dns_query']).definition } },
   { protocol: 'dns', definition: { ...buffer('dns.opcode', null).definition, isInternal: true } },
+  { protocol: 'ssh', definition: buffer('ssh.proto', null).definition },
+  { protocol: 'ssh', definition: buffer('ssh.software', null).definition },
   tlsBuffer('tls.cert_subject'),
   tlsBuffer('tls.cert_issuer'),
   tlsBuffer('tls.cert_fingerprint', { isCaseless: true }),

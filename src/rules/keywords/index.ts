@@ -12,6 +12,7 @@ import { metaKeywords } from './meta.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
+import { sshKeywords } from './ssh.ts';
 import { stateKeywords } from './state.ts';
 import { tcpKeywords } from './tcp.ts';
 import { thresholdKeywords } from './threshold.ts';
@@ -37,6 +38,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
   { title: 'DNS', keywords: dnsKeywords },
+  { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },

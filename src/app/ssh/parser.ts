@@ -1,0 +1,39 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { type AppParser, type AppSink, STAGE } from '../protocol.ts';
+import { SideReader, type SshListener } from './side-reader.ts';
+import { SshTransaction } from './transaction.ts';
+
+/** One connection, up to where both directions are encrypted. */
+export class SshParser implements AppParser {
+  readonly #transaction = new SshTransaction();
+  readonly #readers: readonly [SideReader, SideReader];
+
+  constructor(sink: AppSink) {
+    const tx = this.#transaction;
+    const listener = (direction: Direction): SshListener => ({
+      onBanner: () => sink.onProgress(tx, direction, STAGE.head),
+      onComplete: () => sink.onProgress(tx, direction, STAGE.complete),
+      onEvent: (event) => sink.onEvent(tx, direction, event),
+    });
+    this.#readers = [
+      new SideReader(tx.client, true, listener(TO_SERVER)),
+      new SideReader(tx.server, false, listener(TO_CLIENT)),
+    ];
+  }
+
+  get isDone(): boolean {
+    return this.#readers[TO_SERVER].isDone && this.#readers[TO_CLIENT].isDone;
+  }
+
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    this.#readers[direction].consume(bytes, start, end);
+  }
+
+  gap(direction: Direction, missingBytes: number): void {
+    this.#readers[direction].gap(missingBytes);
+  }
+
+  end(direction: Direction): void {
+    if (!this.#readers[direction].isDone) this.#readers[direction].stop();
+  }
+}
