@@ -1,6 +1,6 @@
 import { appProtocols } from './app/index.ts';
 import type { AppSink, Stage, Transaction } from './app/protocol.ts';
-import { AppLayer } from './app/session.ts';
+import { AppLayer, NO_PROTOCOL_SHOWN, NOTHING_SHOWN } from './app/session.ts';
 import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
@@ -74,7 +74,12 @@ export class Pipeline implements StreamConsumer, AppSink {
   #packet = NO_PACKET;
   /** Stands for the packet that a silent flow does not have when it ends. */
   readonly #flowEnd = new Packet();
-  readonly #context: FlowContext = { isEstablished: false, app: null, isInStream: false };
+  readonly #context: FlowContext = {
+    isEstablished: false,
+    app: null,
+    shown: NOTHING_SHOWN,
+    isInStream: false,
+  };
   readonly #findings: Findings;
   /** Of bytes that it delivers, rules on the stream could not see all that they would need. */
   #reachesLimit = false;
@@ -200,7 +205,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const meetsRules = this.#meetsRules(flow);
     const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);
-    this.#context.app = this.#apps.protocol(flow)?.name ?? null;
+    this.#noteProtocol(flow);
     if (!meetsRules || (this.#detector.judgeStream() && isKept)) return;
     this.#reachesLimit = true;
     this.counters.increment('detect.stream_window_memcap');
@@ -226,7 +231,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const flow = this.#apps.currentFlow;
     if (!this.#meetsRules(flow)) return;
     const protocol = this.#apps.protocol(flow)!;
-    this.#context.app = protocol.name;
+    this.#noteProtocol(flow);
     this.#detector.onProgress(protocol, flow, transaction, direction, stage);
   }
 
@@ -245,6 +250,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     packet.flow = NO_FLOW;
     this.#context.isEstablished = false;
     this.#context.app = null;
+    this.#context.shown = NOTHING_SHOWN;
     this.#context.isInStream = false;
     this.#detector.begin(packet, this.#context);
   }
@@ -280,8 +286,16 @@ export class Pipeline implements StreamConsumer, AppSink {
       if (packet.protocol === IP_PROTOCOL.udp) this.#parseDatagram(packet);
     }
     if (opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
-    this.#context.app = this.#apps.protocol(packet.flow)?.name ?? null;
+    this.#noteProtocol(packet.flow);
     this.#inspectPacket();
+  }
+
+  #noteProtocol(flow: FlowSlot): void {
+    const context = this.#context;
+    context.app = this.#apps.protocol(flow)?.name ?? null;
+    context.shown = this.#apps.shown(flow);
+    const { protocol, payloadBytes } = this.#packet;
+    if (protocol === IP_PROTOCOL.udp && context.app === null && payloadBytes > 0) context.shown = NO_PROTOCOL_SHOWN;
   }
 
   #trackTcp(packet: Packet): void {

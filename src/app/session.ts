@@ -11,6 +11,14 @@ export const MAX_PROTOCOL_CHANGES = 8;
 /** How far the protocol of a flow is known. `failed`: none of ours; `done`: parsed to its end. */
 export type AppState = 'undecided' | 'open' | 'failed' | 'done';
 
+/** What a direction shows in which no protocol of ours begins; Suricata's name for it. */
+export const NO_PROTOCOL = 'failed';
+
+/** By direction: the name of the protocol that its own bytes show, or NO_PROTOCOL; null while it is not known. */
+export type ShownProtocols = readonly [string | null, string | null];
+export const NOTHING_SHOWN: ShownProtocols = [null, null];
+export const NO_PROTOCOL_SHOWN: ShownProtocols = [NO_PROTOCOL, NO_PROTOCOL];
+
 /** The ports of a flow: the flow table. */
 export interface FlowPorts {
   clientPort(flow: FlowSlot): number;
@@ -85,6 +93,11 @@ export class AppLayer {
     return this.#sessions[flow]?.protocol ?? null;
   }
 
+  /** What each direction's own bytes show. Nothing is remembered of datagrams that nobody knows. */
+  shown(flow: FlowSlot): ShownProtocols {
+    return this.#sessions[flow]?.shown ?? NOTHING_SHOWN;
+  }
+
   /** The flow is gone. Its unfinished transactions are not told any more. */
   release(flow: FlowSlot): void {
     this.#sessions[flow]?.close();
@@ -114,6 +127,7 @@ export class AppLayer {
 export class AppSession {
   state: AppState = 'undecided';
   protocol: AppProtocol | null = null;
+  readonly shown: [string | null, string | null] = [null, null];
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
   readonly #channel: Channel;
@@ -135,6 +149,7 @@ export class AppSession {
   /** The protocol is known beforehand. */
   open(protocol: AppProtocol): void {
     this.#detection = null;
+    this.shown.fill(protocol.name);
     this.#start(protocol);
   }
 
@@ -197,6 +212,7 @@ export class AppSession {
   #detect(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     const detection = this.#detection!;
     const protocol = detection.probe(direction, bytes, start, end, this.#protocols, this.#channel);
+    this.#noteShown(detection, direction, protocol);
     if (protocol === null) {
       this.#giveUpIfHopeless(detection);
       return;
@@ -233,6 +249,7 @@ export class AppSession {
     if (detection.isSettled[direction]) return;
     const protocol = this.protocol!;
     const found = detection.probe(direction, bytes, start, end, [protocol, ...this.#protocols], this.#channel);
+    this.#noteShown(detection, direction, found);
     if (found === null) {
       if (detection.isSettled[direction]) this.#raise(direction, 'applayer_detect_protocol_only_one_direction');
     } else if (found !== protocol) {
@@ -253,6 +270,7 @@ export class AppSession {
       return;
     }
     this.state = 'undecided';
+    this.shown.fill(null);
     this.#expected = handover.protocol;
     this.#detection = new Detection();
     const other = opposite(direction);
@@ -266,6 +284,10 @@ export class AppSession {
     if (detection.wasSkipped) this.#raise(direction, 'applayer_proto_detection_skipped');
     if (this.#expected !== null && detection.firstDirection !== null) this.#raiseUnexpected(direction);
     this.#close('failed');
+  }
+
+  #noteShown(detection: Detection, direction: Direction, found: AppProtocol | null): void {
+    if (detection.isSettled[direction]) this.shown[direction] = found?.name ?? NO_PROTOCOL;
   }
 
   #forgetIfSettled(detection: Detection): void {

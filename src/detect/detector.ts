@@ -1,4 +1,5 @@
 import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
+import { NOTHING_SHOWN } from '../app/session.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
@@ -31,6 +32,9 @@ export interface DetectionHost {
   readonly seed: readonly [number, number];
 }
 
+/** Per flow slot: these rules were judged in this direction (bits 0 and 1, 2 and 3). */
+const JUDGED = { addresses: 1, shown: 4 } as const;
+
 /**
  * Finds the rules that match: candidates by one pattern search per buffer, then each candidate exactly. Called while
  * one packet is judged: `begin`; then, for each piece of the stream, `keepStream`, what the protocols find in it
@@ -52,7 +56,12 @@ export class Detector implements RawBytes {
   #packet!: Packet;
   #context!: FlowContext;
   /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
-  readonly #delivered: FlowContext = { isEstablished: true, app: null, isInStream: true };
+  readonly #delivered: FlowContext = {
+    isEstablished: true,
+    app: null,
+    shown: NOTHING_SHOWN,
+    isInStream: true,
+  };
 
   // The piece of the stream in hand. Without a stream no rule wants it.
   #stream: StreamDetection | null = null;
@@ -174,7 +183,10 @@ export class Detector implements RawBytes {
     const { direction } = packet;
     const group = this.#ruleset.packetGroup(packet.protocol, direction);
     if (group.isEmpty) return;
-    if (group.addressOnly.length > 0) this.#judgeAddresses(group.addressOnly);
+    if (group.addressOnly.length > 0) this.#judgeOnce(group.addressOnly, JUDGED.addresses);
+    if (group.shownOnly.length > 0 && context.shown[direction] !== null) {
+      this.#judgeOnce(group.shownOnly, JUDGED.shown);
+    }
 
     const candidates = this.#candidates;
     candidates.clear();
@@ -384,6 +396,7 @@ export class Detector implements RawBytes {
 
   #deliverAs(app: string | null): void {
     this.#delivered.app = app;
+    this.#delivered.shown = this.#context.shown;
     this.#delivered.isEstablished = this.#packet.protocol === IP_PROTOCOL.tcp || this.#context.isEstablished;
   }
 
@@ -427,10 +440,10 @@ export class Detector implements RawBytes {
     }
   }
 
-  #judgeAddresses(rules: Int32Array): void {
+  #judgeOnce(rules: Int32Array, what: number): void {
     const packet = this.#packet;
     const { direction, flow } = packet;
-    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, 1 << direction)) return;
+    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, what << direction)) return;
     for (let i = 0; i < rules.length; i++) {
       const order = rules[i]!;
       const rule = this.#ruleset.rules[order]!;

@@ -1,3 +1,4 @@
+import type { ShownProtocols } from '../app/session.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
@@ -8,6 +9,8 @@ export interface FlowContext {
   isEstablished: boolean;
   /** Application protocol, null while or where it is not recognised. */
   app: string | null;
+  /** What `app-layer-protocol` asks for. */
+  shown: ShownProtocols;
   /** The payload of this packet went into the reassembled stream. */
   isInStream: boolean;
 }
@@ -29,6 +32,7 @@ export function fitsEndpoints(rule: Rule, packet: Packet, direction: Direction):
 export function fitsState(rule: Rule, packet: Packet, direction: Direction, flow: FlowContext): boolean {
   if (rule.protocol.app !== null && rule.protocol.app !== flow.app) return false;
   if (!fitsFlow(rule, packet, direction, flow)) return false;
+  if (rule.shownProtocols.length > 0 && !fitsShown(rule, flow.shown[direction])) return false;
   const tests = rule.packetTests;
   for (let i = 0; i < tests.length; i++) if (!tests[i]!(packet)) return false;
   return true;
@@ -42,6 +46,15 @@ function fitsFlow(rule: Rule, packet: Packet, actual: Direction, flow: FlowConte
   if (direction === 'toclient' && actual !== TO_CLIENT) return false;
   if (state === 'established') return flow.isEstablished;
   if (state === 'not_established') return !flow.isEstablished;
+  return true;
+}
+
+function fitsShown({ shownProtocols }: Rule, shown: string | null): boolean {
+  if (shown === null) return false;
+  for (let i = 0; i < shownProtocols.length; i++) {
+    const { name, isNegated } = shownProtocols[i]!;
+    if ((name === shown) === isNegated) return false;
+  }
   return true;
 }
 

@@ -129,13 +129,15 @@ export class PacketGroup {
   readonly packetUnpatterned: PortTable;
   /** Rules that name only addresses: judged at a flow's first packet in each direction. */
   readonly addressOnly: Int32Array;
+  /** Rules that name only what a direction shows: judged once in each direction, when it is known. */
+  readonly shownOnly: Int32Array;
   /** No rule looks at packets, nor at the stream. */
   readonly isEmpty: boolean;
 
   constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean) {
     const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
     const rules = all.filter(({ rule }) => !inspectsTransactions(rule));
-    const rest = rules.filter(({ rule }) => !isAddressOnly(rule));
+    const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isShownOnly(rule));
     const inStream = rest.filter(({ rule }) => hasStreams && inspectsStream(rule));
     const inPackets = rest.filter(({ rule }) =>
       hasStreams ? inspectsPackets(rule) : rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream',
@@ -143,6 +145,7 @@ export class PacketGroup {
     const readers = all.filter(({ rule }) => hasStreams && inspectsTransactions(rule) && inspectsPayload(rule));
     this.isEmpty = rules.length === 0;
     this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
+    this.shownOnly = indexesOf(rules.filter(({ rule }) => isShownOnly(rule)));
     this.stream = patternsOf(inStream);
     this.streamPorts = new PortTable(inStream.filter(hasPattern));
     this.streamUnpatterned = new PortTable(inStream.filter((entry) => !hasPattern(entry)));
@@ -210,8 +213,11 @@ const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null
 const hasNoContent = (rule: Rule): boolean =>
   rule.inspections.length === 0 && rule.packetTests.length === 0 && rule.conditions.length === 0;
 
+const isShownOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.shownProtocols.length > 0;
+
 const isAddressOnly = (rule: Rule): boolean =>
   hasNoContent(rule) &&
+  rule.shownProtocols.length === 0 &&
   rule.protocol.app === null &&
   rule.flow.direction === null &&
   rule.flow.state === null &&

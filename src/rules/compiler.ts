@@ -172,6 +172,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     isBidirectional: parsed.isBidirectional,
     addressTests: draft.addressTests,
     flow,
+    shownProtocols: draft.shownProtocols,
     packetTests: draft.packetTests,
     packetEvents: draft.packetEvents,
     appEvents: draft.appEvents,

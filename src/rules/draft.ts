@@ -54,6 +54,7 @@ export class RuleDraft {
   /** `alert`: even a `pass` is told of. */
   isLoud = false;
   flow: FlowRequirement | null = null;
+  readonly shownProtocols: { readonly name: string; readonly isNegated: boolean }[] = [];
   readonly packetTests: PacketTest[] = [];
   readonly addressTests: AddressTest[] = [];
   readonly packetEvents: string[] = [];

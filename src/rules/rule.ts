@@ -108,6 +108,8 @@ export interface Rule {
   /** What the addresses must be beside being in these sets. */
   readonly addressTests: readonly AddressTest[];
   readonly flow: FlowRequirement;
+  /** `app-layer-protocol`: what the direction's own bytes must show, or (negated) must not. */
+  readonly shownProtocols: readonly { readonly name: string; readonly isNegated: boolean }[];
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];
   /** What decoding and TCP tracking must have found in the packet; `packetTests` ask for it too. */

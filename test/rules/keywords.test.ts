@@ -28,6 +28,23 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, Partial<Rule>]
     ],
   ],
   [
+    'app-layer-protocol',
+    [
+      ['app-layer-protocol:ssl;', { shownProtocols: [{ name: 'tls', isNegated: false }] }],
+      ['app-layer-protocol:failed;', { shownProtocols: [{ name: 'failed', isNegated: false }] }],
+      [
+        'app-layer-protocol:!http; app-layer-protocol:!dns;',
+        {
+          shownProtocols: [
+            { name: 'http', isNegated: true },
+            { name: 'dns', isNegated: true },
+          ],
+        },
+      ],
+      ['', { shownProtocols: [] }],
+    ],
+  ],
+  [
     'gid',
     [
       ['gid:7;', { gid: 7 }],

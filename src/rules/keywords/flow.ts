@@ -1,6 +1,8 @@
+import { NO_PROTOCOL } from '../../app/session.ts';
 import { defineKeyword } from '../keyword.ts';
+import { readProtocol } from '../protocol.ts';
 import type { FlowRequirement } from '../rule.ts';
-import { commaSeparated } from '../values.ts';
+import { commaSeparated, word } from '../values.ts';
 
 /** Each option, and what it stands for. Two that set the same thing to different values contradict each other. */
 const OPTIONS = {
@@ -47,4 +49,26 @@ const flow = defineKeyword({
   },
 });
 
-export const flowKeywords = [flow];
+const appLayerProtocol = defineKeyword({
+  name: 'app-layer-protocol',
+  summary: "What this side's own bytes show is, or (!) is not, this protocol; `failed` is none that is known",
+  example: 'app-layer-protocol:!http;',
+  parse: (value) => {
+    const text = word(value);
+    const isNegated = text.startsWith('!');
+    return { text: text.slice(isNegated ? 1 : 0).trim(), isNegated };
+  },
+  compile: ({ text, isNegated }, draft) => {
+    const known = draft.context.environment.knownAppProtocols;
+    const app = text === NO_PROTOCOL ? text : readProtocol({ text, at: draft.valueAt }, known).app;
+    const name = app ?? draft.fail(`${text} is no application protocol`, draft.valueAt);
+    if (draft.app !== null) draft.fail(`the rule is for ${draft.app} already`);
+    const others = draft.shownProtocols;
+    if (others.some((other) => other.isNegated !== isNegated || !isNegated)) {
+      draft.fail('app-layer-protocol names one protocol, or several with !');
+    }
+    others.push({ name, isNegated });
+  },
+});
+
+export const flowKeywords = [flow, appLayerProtocol];
