@@ -167,7 +167,8 @@ export class AppSession {
     if (this.#parser !== null) this.#parser.gap(direction, missingBytes);
     if (this.#detection === null) return;
     this.#detection.gap(direction, missingBytes);
-    this.#giveUpIfHopeless(this.#detection);
+    if (this.#parser === null) this.#giveUpIfHopeless(this.#detection);
+    else this.#forgetIfSettled(this.#detection);
   }
 
   end(direction: Direction): void {
@@ -279,7 +280,7 @@ export class AppSession {
   }
 
   #giveUpIfHopeless(detection: Detection): void {
-    if (this.state !== 'undecided' || !detection.isHopeless) return;
+    if (!detection.isHopeless) return;
     const direction = detection.firstDirection ?? TO_SERVER;
     if (detection.wasSkipped) this.#raise(direction, 'applayer_proto_detection_skipped');
     if (this.#expected !== null && detection.firstDirection !== null) this.#raiseUnexpected(direction);
