@@ -86,6 +86,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
   /** With this packet, a direction of its flow came to its end. */
   #hasEnded = false;
+  /** As far as rules on the stream look. */
+  readonly #streamDepthBytes: number;
   /** For so long a handshake that was forgotten may go on. */
   readonly #handshakeTimeMs: number;
   /** Of the packet in hand, or of the last one. */
@@ -103,6 +105,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       worker: options.worker ?? 0,
       ...(options.flowCounts !== undefined && { counts: options.flowCounts }),
     });
+    this.#streamDepthBytes = config.stream.depthBytes;
     this.#handshakeTimeMs = config.timeouts.tcpNewMs;
     this.#streams = new TcpTracker(this.#flows, this, {
       maxOutOfOrderBytes: config.stream.maxOutOfOrderBytes,
@@ -202,6 +205,9 @@ export class Pipeline implements StreamConsumer, AppSink {
   // --- StreamConsumer: contiguous bytes of the packet in hand ---
 
   onData(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number): void {
+    if (offset <= this.#streamDepthBytes && offset + end - start > this.#streamDepthBytes) {
+      this.#packet.events.push('stream.reassembly_depth_reached' satisfies StreamEvent);
+    }
     const meetsRules = this.#meetsRules(flow);
     const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);

@@ -92,6 +92,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly buffers: readonly BufferDefinition<T>[];
   /** Left out: TCP alone. */
   readonly transports?: readonly Transport[];
+  /** For rules on events, question and answer are transactions of their own, as Suricata has them. */
+  readonly hasOneWayTransactions?: boolean;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

@@ -1,7 +1,7 @@
 import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
 import { NOTHING_SHOWN } from '../app/session.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
-import type { Direction } from '../base/direction.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Rule, Step } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
@@ -310,8 +310,16 @@ export class Detector implements RawBytes {
     if (pending.events.has(event)) return;
     pending.events.add(event);
     for (let i = 0; i < rules.length; i++) {
-      pending = this.#judgeInTransaction(rules[i]!, protocol, flow, transaction, direction, null, pending) ?? pending;
+      const way = protocol?.hasOneWayTransactions === true ? direction : this.#wayOfEvent(rules[i]!, direction);
+      pending = this.#judgeInTransaction(rules[i]!, protocol, flow, transaction, way, null, pending) ?? pending;
     }
+  }
+
+  /** As in Suricata, an event belongs to both directions of its transaction. What the rule looks into, to one. */
+  #wayOfEvent(order: number, direction: Direction): Direction {
+    const { flow, inspections } = this.#ruleset.rules[order]!;
+    if (flow.direction === null || inspections.length > 0) return direction;
+    return flow.direction === 'toserver' ? TO_SERVER : TO_CLIENT;
   }
 
   /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */

@@ -81,6 +81,7 @@ export const STREAM_EVENTS = {
 
   // --- reassembly ---
   'stream.reassembly_seq_gap': 'bytes that nobody saw: they were acknowledged, or passed when a bound was reached',
+  'stream.reassembly_depth_reached': 'rules on the stream look no further into this direction; protocols are followed',
   'stream.reassembly_insert_memcap': 'out-of-order data beyond the memory for all connections',
   'stream.reassembly_insert_limit': 'out-of-order data beyond what one direction of a connection may have',
   'tcp.retransmit_differs': 're-sent data differs from what came first',
@@ -109,6 +110,7 @@ export const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>(
  */
 export const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
   'stream.3whs_synack_tfo_data_ignored',
+  'stream.reassembly_depth_reached',
   'stream.est_syn_resend',
   'stream.est_syn_resend_diff_seq',
   'stream.est_synack_resend',

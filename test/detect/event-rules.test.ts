@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { TO_SERVER } from '../../src/base/direction.ts';
 import { LINK } from '../../src/wire/packet.ts';
+import { message, question } from '../app/dns-messages.ts';
 import { compileText } from '../rules/support.ts';
 import { buildTcp, buildUdp } from '../support/packets.ts';
-import { conversation, Player, playPackets } from '../support/play.ts';
+import { conversation, datagrams, Player, playPackets, type Turn } from '../support/play.ts';
 import { alertsOf, down, up } from './support.ts';
 
 /** A datagram whose length field says more than was sent. */
@@ -84,6 +86,14 @@ alert tcp any any -> any any (flow:established,to_server; stream-event:pkt_retra
     expect(playPackets(conversation([up('abc')]), { rules }).alerts).toEqual([]);
   });
 
+  test('tells once in each direction that rules look no further', () => {
+    const rules = 'alert tcp any any -> any any (stream-event:reassembly_depth_reached; sid:1;)';
+    const config = { stream: { depthBytes: 50 } };
+    const talk = [up('x'.repeat(50)), up('y'), down('x'.repeat(200)), up('z'.repeat(100))];
+    const { alerts, anomalies } = playPackets(conversation(talk), { rules, config });
+    expect({ alerts, anomalies }).toEqual({ alerts: [1, 1], anomalies: [] });
+  });
+
   test('names events of ours too', () => {
     const packets = conversation([up('abcd')]);
     const other = buildTcp({
@@ -132,7 +142,8 @@ describe('app-layer-event', () => {
 
   test.each([
     ['flow:established,to_server;', 'http any any -> any any', [1]],
-    ['flow:established,to_client;', 'http any any -> any any', []],
+    ['flow:established,to_client;', 'http any any -> any any', [1]],
+    ['flow:established,to_client; http.stat_code; content:"200";', 'http any any -> any any', []],
     ['', 'tcp any any -> any 80', [1]],
     ['', 'tcp any any -> any 81', []],
     ['', 'ip any any -> any any', [1]],
@@ -148,6 +159,23 @@ describe('app-layer-event', () => {
     const both = rule('app-layer-event:http.uri_double_encoding;');
     expect(alertsOf(both, [up('GET /%2561 HTTP/1.1\r\n\r\n')])).toEqual([1]);
     expect(alertsOf(both, [up(noHost), down(answer), up('GET /%2561 HTTP/1.1\r\nHost: a\r\n\r\n')])).toEqual([]);
+  });
+
+  test('an event belongs to both directions of its transaction', () => {
+    const layers = 'app-layer-event:http.too_many_encoding_layers;';
+    const rules = `alert http any any -> any any (flow:established,to_server; ${layers} sid:1;)
+alert http any any -> any any (flow:established,to_client; ${layers} sid:2;)
+alert http any any -> any any (flow:established; ${layers} sid:3;)`;
+    const encoded = 'HTTP/1.1 200 OK\r\nContent-Encoding: identity, gzip, identity, gzip\r\nContent-Length: 1\r\n\r\nx';
+    expect(alertsOf(rules, [up(good), down(encoded)])).toEqual([1, 2, 3]);
+  });
+
+  test('but of DNS, question and answer are apart', () => {
+    const rules = ['to_server', 'to_client'].map((direction, i) => {
+      return `alert dns any any -> any any (flow:${direction}; app-layer-event:dns.z_flag_set; sid:${i + 1};)`;
+    });
+    const asked: Turn = { direction: TO_SERVER, bytes: message({ flags: 0x0140 }, question('a')) };
+    expect(playPackets(datagrams([asked]), { rules: rules.join('\n') }).alerts).toEqual([1]);
   });
 
   test('two requests at once are two transactions', () => {

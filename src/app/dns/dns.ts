@@ -10,6 +10,7 @@ export const createDns = (): AppProtocol<DnsTransaction> => ({
   name: 'dns',
   buffers: DNS_BUFFERS,
   transports: ['udp', 'tcp'],
+  hasOneWayTransactions: true,
   probe: probeDns,
   open: (sink, { transport }) => new DnsParser(sink, transport),
   describe: describeDns,

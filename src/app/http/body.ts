@@ -145,15 +145,19 @@ export interface ContentCoding {
  * values, as browsers and libhtp do.
  */
 export function contentCoding(value: string, maxLayers: number): ContentCoding {
+  let named = 0;
   let layers = 0;
   let event: HttpEvent | null = null;
   for (const part of value.replaceAll('\0', '').toLowerCase().split(/[, ]/)) {
-    if (part === '' || part === 'identity') continue;
+    if (part === '') continue;
+    named++;
+    if (part === 'identity') continue;
     if (!KNOWN_CODINGS.has(part)) event = 'http.abnormal_ce_header';
     if (part.includes('gzip') || part.includes('deflate')) layers++;
   }
-  if (layers > maxLayers) return { layers: maxLayers, event: 'http.too_many_encoding_layers' };
-  return { layers, event };
+  // libhtp counts those that do nothing too.
+  if (named > maxLayers) event = 'http.too_many_encoding_layers';
+  return { layers: Math.min(layers, maxLayers), event };
 }
 
 const KNOWN_CODINGS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'x-deflate']);
