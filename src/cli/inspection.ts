@@ -81,7 +81,7 @@ export class Inspection {
     return {
       mode: config.mode,
       seconds,
-      rules: { loaded: rules.ruleset.rules.length, refused: rules.errors, warnings: rules.warnings },
+      rules: { loaded: rules.ruleset.loaded.length, refused: rules.errors, warnings: rules.warnings },
       alerts: this.#tally.alerts,
       drops: this.#tally.drops,
       anomalies: this.#tally.anomalies,

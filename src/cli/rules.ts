@@ -44,13 +44,13 @@ function check(files: readonly string[], options: RulesOptions): void {
   const lines = diagnostics.map((found) =>
     options.json === true ? JSON.stringify(found) : withoutControls(formatDiagnostic(found)),
   );
-  const count = `${ruleset.rules.length} loaded, ${errors} refused, ${warnings} warnings`;
+  const count = `${ruleset.loaded.length} loaded, ${errors} refused, ${warnings} warnings`;
   process.stdout.write([...lines, ...(options.json === true ? [] : [count]), ''].join('\n'));
   if (errors > 0) throw new Failure(EXIT.problem);
 }
 
 function list(files: readonly string[], options: RulesOptions): void {
-  const lines = loadChosen(files, options).ruleset.rules.map((rule) => {
+  const lines = loadChosen(files, options).ruleset.loaded.map((rule) => {
     const { action, gid, sid, rev, message, file, line } = rule;
     return options.json === true
       ? JSON.stringify({ action, gid, sid, rev, message, priority: rule.priority, file, line })

@@ -51,7 +51,7 @@ async function run(options: RunOptions): Promise<void> {
     await runInline({
       config,
       rules: texts,
-      ruleCount: ruleset.rules.length,
+      ruleCount: ruleset.loaded.length,
       log,
       addresses: isHostAlone ? addresses : null,
     });

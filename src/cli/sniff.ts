@@ -64,7 +64,7 @@ async function sniff(options: SniffOptions): Promise<void> {
   const signals = new StopSignals();
   const timers = [setInterval(() => inspection.expire(clock.nowMs()), EXPIRE_INTERVAL_MS)];
   if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
-  log.info(`listening on ${options.interface} with ${rules.ruleset.rules.length} rules; Ctrl-C ends it`);
+  log.info(`listening on ${options.interface} with ${rules.ruleset.loaded.length} rules; Ctrl-C ends it`);
   await signals.first;
 
   capture.close();

@@ -87,8 +87,8 @@ export class Detector implements RawBytes {
 
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
   replace(ruleset: Ruleset): void {
-    const orderOf = new Map(ruleset.rules.map(({ gid, sid }, order) => [`${gid}:${sid}`, order]));
-    const orders = Int32Array.from(this.#ruleset.rules, ({ gid, sid }) => orderOf.get(`${gid}:${sid}`) ?? -1);
+    const orderOf = new Map(ruleset.rules.map((rule, order) => [identityOf(rule), order]));
+    const orders = Int32Array.from(this.#ruleset.rules, (rule) => orderOf.get(identityOf(rule)) ?? -1);
     this.#flows.renumber(orders);
     this.#ruleset = ruleset;
     this.#candidates = new Candidates(ruleset.rules.length);
@@ -483,3 +483,6 @@ function hasEvents({ appEvents }: Rule, known: PendingTransaction | null): boole
   for (let i = 0; i < appEvents.length; i++) if (known === null || !known.events.has(appEvents[i]!)) return false;
   return true;
 }
+
+/** The same for a rule before and after a reload. */
+const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.app ?? ''}`;

@@ -12,6 +12,9 @@ import { PortTable } from './port-table.ts';
  * packet meets only those that could concern it. Built once, changed by nobody, replaced as a whole on reload.
  */
 export class Ruleset {
+  /** As they were written, in that order. */
+  readonly loaded: readonly Rule[];
+  /** With their alternatives, each at its place. */
   readonly rules: readonly Rule[];
   readonly #packetGroups = new Map<number, readonly [PacketGroup, PacketGroup]>();
   readonly #otherGroups: readonly [PacketGroup, PacketGroup];
@@ -26,14 +29,17 @@ export class Ruleset {
     actionOrder: readonly string[] = ['pass', 'drop', 'reject', 'alert'],
   ) {
     const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
-    this.rules = [...rules].sort(
-      (a, b) =>
-        rank(a) - rank(b) ||
-        compareStateUse(a.stateUse, b.stateUse) ||
-        a.priority - b.priority ||
-        a.sid - b.sid ||
-        a.gid - b.gid,
-    );
+    this.loaded = rules;
+    this.rules = rules
+      .flatMap((rule) => [rule, ...rule.alternatives])
+      .sort(
+        (a, b) =>
+          rank(a) - rank(b) ||
+          compareStateUse(a.stateUse, b.stateUse) ||
+          a.priority - b.priority ||
+          a.sid - b.sid ||
+          a.gid - b.gid,
+      );
     const owners = ownersOf(protocols);
     const app = this.rules.map((rule) => appProtocolOf(rule, owners));
     const numbered = this.rules.map((rule, index) => ({ rule, index }));

@@ -13,7 +13,7 @@ import { SURICATA_KEYWORDS } from './known-names.ts';
 import { type LogicalLine, logicalLines } from './lexer.ts';
 import { nearestName } from './nearest-name.ts';
 import { type ParsedOption, type ParsedRule, parseRule, shortened } from './parser.ts';
-import { checkBufferProtocol, readProtocol } from './protocol.ts';
+import { checkBufferProtocol, type HeaderProtocol, readProtocol } from './protocol.ts';
 import type {
   BufferInspection,
   CompiledRules,
@@ -38,12 +38,19 @@ export function compileRules(
   return compiler.finish();
 }
 
+interface RuleHeader {
+  readonly parsed: ParsedRule;
+  readonly protocol: HeaderProtocol;
+}
+
 class Compiler {
   readonly #context: CompileContext;
   readonly #keywords: ReadonlyMap<string, Keyword>;
   /** By gid and sid. */
   readonly #rules = new Map<string, { rule: Rule; sidPlace: { line: number; column: number } }>();
   readonly #diagnostics: RuleDiagnostic[] = [];
+  /** The one at work: where a fault is, unless it says where. */
+  #option: ParsedOption | null = null;
 
   constructor(environment: RuleEnvironment) {
     this.#context = new CompileContext(environment);
@@ -56,7 +63,7 @@ class Compiler {
 
   add(file: string, line: LogicalLine): void {
     let parsed: ParsedRule | null = null;
-    let option: ParsedOption | null = null;
+    this.#option = null;
     const report = (severity: 'error' | 'warning', message: string, at: number, keyword: string | null): void => {
       const sid = sidOf(parsed, line.text);
       this.#diagnostics.push({ file, ...line.place(at), severity, keyword, sid, message });
@@ -65,22 +72,50 @@ class Compiler {
     try {
       parsed = parseRule(line.text);
       const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
-      const draft = new RuleDraft(parsed, protocol.app, this.#context);
-      if (protocol.test !== null) draft.packetTests.push(protocol.test);
-      for (option of parsed.options) {
-        draft.keyword = option.name.text;
-        draft.keywordAt = option.name.at;
-        draft.valueAt = option.value?.at ?? option.name.at;
-        this.#keyword(option).apply(new OptionValue(option), draft);
-      }
-      option = null;
-      const rule = buildRule(draft, protocol, file, line);
+      const header = { parsed, protocol };
+      const draft = this.#draft(header, protocol.app);
+      const rule = {
+        ...buildRule(draft, protocol, file, line),
+        alternatives: this.#alternatives(header, draft, file, line),
+      };
       for (const { message, at, keyword } of draft.warnings) report('warning', message, at, keyword);
       this.#keep(rule, line, parsed);
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;
-      report('error', error.message, error.at ?? option?.name.at ?? 0, option === null ? null : option.name.text);
+      const name = this.#nameAtWork;
+      report('error', error.message, error.at ?? name?.at ?? 0, name?.text ?? null);
     }
+  }
+
+  get #nameAtWork(): ParsedOption['name'] | null {
+    return this.#option?.name ?? null;
+  }
+
+  #draft({ parsed, protocol }: RuleHeader, app: string | null): RuleDraft {
+    const draft = new RuleDraft(parsed, app, this.#context);
+    if (protocol.test !== null) draft.packetTests.push(protocol.test);
+    for (const option of parsed.options) {
+      this.#option = option;
+      draft.keyword = option.name.text;
+      draft.keywordAt = option.name.at;
+      draft.valueAt = option.value?.at ?? option.name.at;
+      this.#keyword(option).apply(new OptionValue(option), draft);
+    }
+    this.#option = null;
+    return draft;
+  }
+
+  #alternatives(header: RuleHeader, { otherApps }: RuleDraft, file: string, line: LogicalLine): Rule[] {
+    return otherApps.flatMap((app) => {
+      try {
+        return [buildRule(this.#draft(header, app), header.protocol, file, line)];
+      } catch (error) {
+        // Something else of the rule is not for this protocol.
+        if (!(error instanceof RuleFault)) throw error;
+        this.#option = null;
+        return [];
+      }
+    });
   }
 
   #keyword(option: ParsedOption): Keyword {
@@ -182,6 +217,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
     inspections: draft.inspections.filter(({ steps }) => steps.length > 0).map(buildInspection),
     fastPattern: chooseFastPattern(draft),
+    alternatives: [],
     file,
     line: line.line,
     text: line.text,

@@ -72,6 +72,8 @@ export class RuleDraft {
   /** The content that modifiers such as `nocase` speak of. */
   lastContent: ContentDraft | null = null;
   fastPattern: ContentDraft | null = null;
+  /** Null: its header or a keyword names the only protocol that the rule can be about. */
+  #possibleApps: readonly string[] | null;
   #sticky: BufferChoice | null = null;
   #stickyAt = 0;
   #lastInspection: InspectionDraft | null = null;
@@ -79,12 +81,18 @@ export class RuleDraft {
   constructor(parsed: ParsedRule, app: string | null, context: CompileContext) {
     this.parsed = parsed;
     this.app = app;
+    this.#possibleApps = app === null ? [] : null;
     this.context = context;
   }
 
   /** Null: the payload. */
   get currentBuffer(): BufferChoice | null {
     return this.#sticky;
+  }
+
+  /** Beside `app`: protocols that have all buffers of the rule too, where it does not say which one it means. */
+  get otherApps(): readonly string[] {
+    return this.#possibleApps?.filter((app) => app !== this.app) ?? [];
   }
 
   fail(message: string, at: number | null = null): never {
@@ -123,6 +131,10 @@ export class RuleDraft {
       this.fail(
         `${name} belongs to ${choices.map((other) => other.protocol).join(', ')}, and the rule is for ${this.app}`,
       );
+    }
+    if (this.#possibleApps !== null) {
+      const before = this.app === null ? null : this.#possibleApps;
+      this.#possibleApps = choices.map(({ protocol }) => protocol).filter((app) => before?.includes(app) ?? true);
     }
     this.app = choice.protocol;
     return choice;

@@ -124,6 +124,8 @@ export interface Rule {
   readonly suppressions: readonly Suppression[];
   readonly inspections: readonly BufferInspection[];
   readonly fastPattern: FastPattern | null;
+  /** The same rule for other protocols that have its buffers, such as `file.data`, where it does not say which. */
+  readonly alternatives: readonly Rule[];
   readonly file: string;
   readonly line: number;
   /** The rule as written, on one line. */

@@ -270,7 +270,7 @@ function rulesetOf(files: readonly string[]): Ruleset {
   const used = process.cpuUsage(startedAt);
   const seconds = (used.user + used.system) / 1e6;
   const megabytes = ruleset.databaseBytes / 2 ** 20;
-  console.log(`${ruleset.rules.length} rules, compiled in ${seconds.toFixed(2)} s to ${megabytes.toFixed(1)} MiB`);
+  console.log(`${ruleset.loaded.length} rules, compiled in ${seconds.toFixed(2)} s to ${megabytes.toFixed(1)} MiB`);
   return ruleset;
 }
 

@@ -207,3 +207,35 @@ test('a file behind an empty one of the same form is inspected', () => {
   const turns = [up(post(form, 'Content-Type: multipart/form-data; boundary=b\r\n'))];
   expect(alertsOf(rule('flow:to_server; file.data; content:"malicious"; startswith;'), turns)).toEqual([1]);
 });
+
+describe('a rule that does not say which protocol it is for', () => {
+  const mail = [
+    down('220 mail.example\r\n'),
+    up('HELO client.example\r\n'),
+    down('250 ok\r\n'),
+    up('MAIL FROM:<a@client.example>\r\n'),
+    down('250 ok\r\n'),
+    up('RCPT TO:<b@mail.example>\r\n'),
+    down('250 ok\r\n'),
+    up('DATA\r\n'),
+    down('354 go on\r\n'),
+    up(
+      'Content-Type: application/octet-stream; name="a.bin"\r\nContent-Disposition: attachment; filename="a.bin"\r\n\r\nevil\r\n.\r\n',
+    ),
+    down('250 ok\r\n'),
+  ];
+  const web = [up(post('evil')), down(answer('ok'))];
+  const onFiles = 'file.data; content:"evil";';
+
+  test('is tried on every protocol that has its buffers', () => {
+    const anywhere = `alert tcp any any -> any any (${onFiles} sid:1;)`;
+    expect(alertsOfEach(anywhere, [web, mail])).toEqual([[1], [1]]);
+  });
+
+  test('is for one alone where another buffer says so', () => {
+    const ofWeb = `alert tcp any any -> any any (${onFiles} http.uri; content:"/form"; sid:1;)`;
+    expect(alertsOfEach(ofWeb, [web, mail])).toEqual([[1], []]);
+    const ofMail = `alert smtp any any -> any any (${onFiles} sid:1;)`;
+    expect(alertsOfEach(ofMail, [web, mail])).toEqual([[], [1]]);
+  });
+});
