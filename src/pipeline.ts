@@ -6,6 +6,7 @@ import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import { appOptions } from './config/app-options.ts';
 import type { Config } from './config/config.ts';
+import { verdictSettings } from './config/verdict-settings.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
 import type { FlowContext } from './detect/header.ts';
@@ -23,7 +24,7 @@ import { TcpTracker } from './stream/tracker.ts';
 import { CheckPolicy, checkNamed } from './verdict/checks.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
 import { Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
-import { belongsToStream, outcomeOf } from './verdict/outcome.ts';
+import { beginsMidstream, belongsToStream, outcomeOf } from './verdict/outcome.ts';
 import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
 import { IP_PROTOCOL, NO_FLOW, NO_TUNNEL, Packet } from './wire/packet.ts';
@@ -68,6 +69,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #sink: EventSink;
   readonly #reporter: Reporter;
   #settings: VerdictSettings;
+  /** No rule looks at connections whose beginning was not seen. */
+  readonly #passesMidstream: boolean;
 
   // What the stages say about the packet in hand: the frame that the source gave, or what was in it.
   #frame = new Packet();
@@ -119,11 +122,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#checks = new CheckPolicy(config.checks);
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters);
-    this.#settings = {
-      mode,
-      onLimit: config.failure.limits === 'open' ? VERDICT.accept : VERDICT.drop,
-      maxAlertsPerPacket: config.rules.maxAlertsPerPacket,
-    };
+    this.#settings = verdictSettings(config, mode);
+    this.#passesMidstream = config.stream.midstreamPolicy === 'pass';
   }
 
   setMode(mode: Mode): void {
@@ -166,7 +166,10 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (isSound && !findings.isOfCondemnedPacket) {
       const known = packet.events.length;
       const seen = this.#flows.lookup(packet);
-      if (seen === LOOKUP.new) this.#counts.newFlow();
+      if (seen === LOOKUP.new) {
+        this.#counts.newFlow();
+        if (this.#passesMidstream && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
+      }
       if (packet.events.length > known) this.#weighEvents(known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket();
@@ -212,6 +215,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);
     this.#noteProtocol(flow);
+    if (offset >= this.#streamDepthBytes && !this.#apps.isReading(flow)) this.#streams.stopComparing(flow, direction);
     if (!meetsRules || (this.#detector.judgeStream() && isKept)) return;
     this.#reachesLimit = true;
     this.counters.increment('detect.stream_window_memcap');

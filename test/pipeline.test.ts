@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
+import type { Config, Mode, Overrides } from '../src/config/config.ts';
 import { LINK } from '../src/wire/packet.ts';
 import { buildTcp, buildUdp } from './support/packets.ts';
 import { conversation, datagrams, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
@@ -102,6 +103,51 @@ describe('a flow that ends without a packet', () => {
     const player = new Player({ rules: pass });
     for (const packet of started(40_000)) player.send(packet);
     expect(player.finish().alerts).toEqual([]);
+  });
+});
+
+describe('a connection whose beginning was not seen', () => {
+  const packets = conversation([request('/attack'), RESPONSE]).slice(3);
+  const dropAll = packets.map((_, i) => i + 1);
+  const play = (stream: Overrides<Config['stream']>, isFollowed: boolean, mode: Mode = 'prevent', limits?: 'open') =>
+    playPackets(packets, {
+      rules: RULE,
+      mode,
+      config: { stream, ...(limits !== undefined && { failure: { limits } }) },
+      ...(isFollowed && { midstreamUntilMs: Number.POSITIVE_INFINITY }),
+    });
+
+  test('drops in prevent mode where it is not followed, as what cannot be inspected does', () => {
+    const { dropped, dropReasons } = play({}, false);
+    expect(dropped).toEqual(dropAll);
+    expect(new Set(dropReasons)).toEqual(new Set(['stream midstream', 'flow drop']));
+    expect(play({}, false, 'detect').dropped).toEqual([]);
+    expect(play({}, false, 'prevent', 'open').dropped).toEqual([]);
+  });
+
+  test('is inspected where it is followed', () => {
+    expect(play({}, true).blockedAlerts).toEqual([1]);
+  });
+
+  test.each([
+    ['ignore', []],
+    ['pass', []],
+    ['drop', dropAll],
+  ] as const)('by the policy "%s", not followed', (midstreamPolicy, dropped) => {
+    expect(play({ midstreamPolicy }, false).dropped).toEqual(dropped);
+  });
+
+  test.each([
+    ['ignore', [1]],
+    ['pass', []],
+    ['drop', [1]],
+  ] as const)('by the policy "%s", followed', (midstreamPolicy, blocked) => {
+    expect(play({ midstreamPolicy }, true).blockedAlerts).toEqual(blocked);
+  });
+
+  test.each(['R', 'RA', 'FA'])('is not what only ends one, %s: that passes', (flags) => {
+    const last = buildTcp({ flags, sequence: 5, acknowledgement: flags === 'R' ? 0 : 7, payload: '' });
+    expect(playPackets([last], { mode: 'prevent' }).dropped).toEqual([]);
   });
 });
 
@@ -312,7 +358,8 @@ describe('ordinary traffic', () => {
     ['an empty datagram', buildUdp({ payload: '' })],
     ['a packet of 65,535 bytes', buildTcp({ payload: 'x'.repeat(65_495) })],
   ])('%s passes in prevent mode', (_name, packet) => {
-    expect(playPackets([packet], { mode: 'prevent' }).dropped).toEqual([]);
+    const isLive = { midstreamUntilMs: Number.POSITIVE_INFINITY };
+    expect(playPackets([packet], { mode: 'prevent', ...isLive }).dropped).toEqual([]);
   });
 
   test('what is not IP passes', () => {

@@ -88,6 +88,12 @@ export class AppLayer {
     return this.#sessions[flow]?.state ?? 'undecided';
   }
 
+  /** Its bytes mean something to a parser, or may yet. */
+  isReading(flow: FlowSlot): boolean {
+    const state = this.state(flow);
+    return state === 'undecided' || state === 'open';
+  }
+
   /** Null if it is not known, or none of ours (see `state`). */
   protocol(flow: FlowSlot): AppProtocol | null {
     return this.#sessions[flow]?.protocol ?? null;

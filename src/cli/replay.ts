@@ -54,7 +54,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
     hasPacketNumbers: true,
     mayFold: false,
     checksum: options.checksums === 'off' ? CHECKSUM.trusted : CHECKSUM.unverified,
-    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    midstreamUntilMs: config.stream.midstream === true ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
   });
 
   const startedMs = performance.now();

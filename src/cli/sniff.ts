@@ -55,7 +55,7 @@ async function sniff(options: SniffOptions): Promise<void> {
     mayFold: true,
     // What this host sends is seen before its network card has filled in the checksum.
     checksum: CHECKSUM.trusted,
-    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : startedMs + COLD_START_MS,
+    midstreamUntilMs: config.stream.midstream === false ? startedMs + COLD_START_MS : Number.POSITIVE_INFINITY,
   });
   const uptimeSeconds = (): number => (clock.nowMs() - startedMs) / 1000;
   const writeStats = (): void => inspection.writeStats(clock.nowMs(), uptimeSeconds());

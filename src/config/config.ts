@@ -17,6 +17,12 @@ export const CHECK_ACTIONS = ['drop', 'report', 'ignore'] as const satisfies rea
 export const FAILURES = ['open', 'closed'] as const;
 export type Failure = (typeof FAILURES)[number];
 
+export type Midstream = boolean | 'auto';
+
+/** `ignore`: they are inspected as far as they can be. `pass`: no rule looks at them. `drop`: those not followed drop. */
+export const MIDSTREAM_POLICIES = ['auto', 'ignore', 'pass', 'drop'] as const;
+export type MidstreamPolicy = (typeof MIDSTREAM_POLICIES)[number];
+
 export const HOOKS = ['input', 'output', 'forward'] as const;
 export type Hook = (typeof HOOKS)[number];
 
@@ -71,8 +77,10 @@ export interface Config {
     readonly maxOutOfOrderBytes: number;
     /** How far into a direction rules without a protocol buffer look. Protocol parsers follow the flow to its end. */
     readonly depthBytes: number;
-    /** Follow connections whose beginning was not seen. */
-    readonly midstream: boolean;
+    /** Follow connections whose beginning was not seen. `auto`: in live traffic, and not in captures. */
+    readonly midstream: Midstream;
+    /** What becomes of such connections. `auto`: those that are not followed are a limit, as `failure.limits` has it. */
+    readonly midstreamPolicy: MidstreamPolicy;
   };
   readonly http: {
     /** Of one body; the rest is skipped and the next message is inspected again. */
@@ -147,7 +155,13 @@ export const DEFAULTS: Config = freeze({
   timeouts,
   defrag: DEFAULT_DEFRAG_OPTIONS,
   tunnel: { maxDepth: 2 },
-  stream: { memoryBytes: 64 * MIB, maxOutOfOrderBytes: 8 * MIB, depthBytes: MIB, midstream: false },
+  stream: {
+    memoryBytes: 64 * MIB,
+    maxOutOfOrderBytes: 8 * MIB,
+    depthBytes: MIB,
+    midstream: 'auto',
+    midstreamPolicy: 'auto',
+  },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
   failure: { engine: 'open', limits: 'closed' },
   queue: {

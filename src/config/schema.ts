@@ -9,6 +9,7 @@ import {
   FAILURES,
   HOOKS,
   LOG_LEVELS,
+  MIDSTREAM_POLICIES,
   MODES,
   ORDERED_ACTIONS,
   type Overrides,
@@ -71,6 +72,11 @@ const text = (expected: string, form = /./s): z.ZodType<string> =>
 
 const flag = (): z.ZodType<boolean> =>
   expecting('true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+
+const flagOr = <const W extends string>(word: W): z.ZodType<boolean | W> =>
+  expecting(`true, false or ${word}`, (value) =>
+    typeof value === 'boolean' || value === word ? (value as W) : undefined,
+  );
 
 const list = <T>(expected: string, item: z.ZodType<T>): z.ZodType<readonly T[]> =>
   expecting<unknown[]>(`a list of ${expected}`, (value) => (Array.isArray(value) ? value : undefined)).pipe(
@@ -251,7 +257,8 @@ export const configSchema: z.ZodType<Overrides> = section({
       memory: key('memoryBytes', size(MIB, 64 * GIB)),
       'max-out-of-order': key('maxOutOfOrderBytes', size(4 * KIB, GIB)),
       depth: key('depthBytes', size(KIB, GIB)),
-      midstream: key('midstream', flag()),
+      midstream: key('midstream', flagOr('auto')),
+      'midstream-policy': key('midstreamPolicy', oneOf(MIDSTREAM_POLICIES)),
     }),
   ),
   http: key(

@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
-import { ORDERED_ACTIONS, type OrderedAction, type Overrides } from './config.ts';
+import { type MidstreamPolicy, ORDERED_ACTIONS, type OrderedAction, type Overrides } from './config.ts';
 import type { ConfigProblem } from './problem.ts';
 import { expandRuleFiles } from './rule-files.ts';
 import { YamlFile } from './yaml-file.ts';
@@ -59,6 +59,7 @@ interface Found {
   maxAlertsPerPacket?: number;
   actionOrder?: readonly OrderedAction[];
   midstream?: boolean;
+  midstreamPolicy?: string;
   memoryBytes?: number;
   depthBytes?: number;
   requestBodyBytes?: number;
@@ -108,6 +109,10 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   set('fragmentTimeoutSeconds', reader.positive(['defrag', 'timeout']));
   set('maxDatagrams', reader.positive(['defrag', 'trackers']));
   set('midstream', reader.flag(['stream', 'midstream']));
+  set(
+    'midstreamPolicy',
+    reader.text(['stream', 'midstream-policy'], (policy) => policy),
+  );
   set('memoryBytes', reader.size(['stream', 'reassembly', 'memcap']));
   set('depthBytes', unlimitedIfZero(reader.size(['stream', 'reassembly', 'depth'])));
   set('requestBodyBytes', unlimitedIfZero(reader.size([...LIBHTP, 'request-body-limit'])));
@@ -133,6 +138,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
   const isClosed = /^(drop-|reject)/.test(found.exceptionPolicy ?? '');
   const { fragmentMemoryBytes, fragmentTimeoutSeconds, maxDatagrams } = found;
   const { requestBodyBytes, responseBodyBytes, memoryBytes, depthBytes, midstream } = found;
+  const midstreamPolicy = midstreamPolicyOf(found.midstreamPolicy ?? found.exceptionPolicy);
   return {
     rules: {
       ...(files.length > 0 && { files }),
@@ -154,6 +160,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(memoryBytes !== undefined && { memoryBytes }),
       ...(depthBytes !== undefined && { depthBytes }),
       ...(midstream !== undefined && { midstream }),
+      ...(midstreamPolicy !== undefined && { midstreamPolicy }),
     },
     http: {
       ...(requestBodyBytes !== undefined && { requestBodyBytes }),
@@ -165,6 +172,12 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(found.failOpen !== undefined && { engine: found.failOpen ? ('open' as const) : ('closed' as const) }),
     },
   };
+}
+
+function midstreamPolicyOf(policy: string | undefined): MidstreamPolicy | undefined {
+  if (policy === undefined || policy === 'auto') return undefined;
+  if (policy === 'ignore') return 'ignore';
+  return policy.startsWith('pass') || policy === 'bypass' ? 'pass' : 'drop';
 }
 
 function ruleFiles(found: Found, problems: ConfigProblem[]): string[] {

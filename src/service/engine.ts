@@ -43,7 +43,7 @@ export class Engine implements Inspector {
       ruleset: compileRuleset(settings.rules, config).ruleset,
       sink: this.#eve,
       seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
-      midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : nowMs + COLD_START_MS,
+      midstreamUntilMs: config.stream.midstream === false ? nowMs + COLD_START_MS : Number.POSITIVE_INFINITY,
       counterMemory: settings.counters,
       flowCounts: new FlowCounts(settings.flowCells, worker),
       worker,

@@ -169,6 +169,8 @@ export class Handshake {
     // Bytes beyond this acknowledgement may have passed already.
     (sent === toServer ? toClient : toServer).isSynced = false;
     this.#establish(session);
+    // Anybody can send such a packet. Two sides that agree are a connection.
+    this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpUntracked);
     return session;
   }
 

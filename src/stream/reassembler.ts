@@ -177,6 +177,12 @@ export class Reassembler {
     this.#forgetDelivered(half);
   }
 
+  /** Bytes are still delivered, but no more kept until they are acknowledged. */
+  stopComparing(half: TcpHalf): void {
+    half.isCompared = false;
+    this.#forgetDelivered(half);
+  }
+
   /** No more bytes will come: tells the consumer, unless it knows, and lets go of what was kept. */
   end(flow: number, half: TcpHalf): void {
     this.#forgetQueue(half);
@@ -202,7 +208,7 @@ export class Reassembler {
       if (differing >= 0) return this.#refuseDiffering(half, packet, (sequence + differing) | 0);
     }
     packet.events.push('stream.pkt_retransmission' satisfies StreamEvent);
-    if (half.isStopped || isFromThisHost(packet)) return 'inspected';
+    if (half.isStopped || !half.isCompared || isFromThisHost(packet)) return 'inspected';
     const from = isAfter(sequence, half.acked) ? sequence : half.acked;
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
@@ -232,7 +238,7 @@ export class Reassembler {
 
   /** The kernel leaves an urgent byte out of what the application reads, unless that has set SO_OOBINLINE. */
   #deliver(flow: number, half: TcpHalf, packet: Packet, bytes: Uint8Array, start: number, end: number): void {
-    if (!half.isStopped && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
+    if (!half.isStopped && half.isCompared && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
     const urgentAt = half.hasUrgent ? start + distance(half.urgent, half.next) : end;
     if (urgentAt >= start && urgentAt < end) {
       if (urgentAt > start) this.#hand(flow, half, bytes, start, urgentAt);

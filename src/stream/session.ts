@@ -82,6 +82,8 @@ export class TcpHalf {
   isEnded = false;
   /** Nobody wants the bytes. */
   isStopped = false;
+  /** Somebody reads the bytes, so that what is sent again must be the same. */
+  isCompared = true;
   /** How many bytes came before `next`, counting gaps. */
   offset = 0;
   /**
@@ -142,6 +144,7 @@ export class TcpHalf {
     this.fin = 0;
     this.isEnded = false;
     this.isStopped = false;
+    this.isCompared = true;
     this.offset = 0;
     this.hasUrgent = false;
     this.urgent = 0;

@@ -138,6 +138,15 @@ export class TcpTracker {
     if (session !== null) this.#reassembler.stop(session.half(direction));
   }
 
+  /**
+   * Nobody reads this direction's bytes any more, though they are still delivered: what is sent again need not be the
+   * same.
+   */
+  stopComparing(slot: FlowSlot, direction: Direction): void {
+    const session = this.#sessions.at(slot);
+    if (session !== null) this.#reassembler.stopComparing(session.half(direction));
+  }
+
   /** The handshake was completed (by the client's last ACK), or picked up behind it. Remains so to the flow's end. */
   isEstablished(slot: FlowSlot): boolean {
     return this.#sessions.at(slot)?.isEstablished ?? false;
@@ -187,6 +196,7 @@ export class TcpTracker {
     // Judge all of it before any of it changes the state.
     if ((tcpFlags & ACK) === 0) return refuse(packet, 'tcp.missing_ack');
     this.#options.read(packet);
+    const isKnownFromBothSides = !sent.isSynced;
     if (!sent.isSynced) synchronise(sent, sequence);
     if (!isNearWindow(sent, sequence, length)) {
       return refuse(packet, (isFin ? FIN_OUT_OF_WINDOW_EVENT : OUT_OF_WINDOW_EVENT)[session.state]!);
@@ -208,6 +218,7 @@ export class TcpTracker {
     if (length === 0 && !isFin) noteBareAck(session, packet, sent, acked);
 
     applyAck(acked, ack, packet.window << sent.windowScale);
+    if (isKnownFromBothSides) this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpEstablished);
     let outcome: StreamOutcome = 'inspected';
     if (isAfter(acked.acked, acked.next) || acked.delivered !== null) {
       if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
@@ -296,10 +307,11 @@ export class TcpTracker {
 
   /** A packet without SYN and RST on a flow without session. */
   #stray(packet: Packet): StreamOutcome {
-    if ((packet.tcpFlags & FIN) !== 0) packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
-    else if ((packet.tcpFlags & ACK) !== 0 && this.#mayPickUp(packet)) {
+    const isBareFin = (packet.tcpFlags & FIN) !== 0 && packet.payloadEnd === packet.payloadStart;
+    if (!isBareFin && (packet.tcpFlags & ACK) !== 0 && this.#mayPickUp(packet)) {
       return this.#segment(this.#handshake.pickUp(packet, false), packet);
     }
+    if ((packet.tcpFlags & FIN) !== 0) packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
     return this.#notTracked(packet);
   }
 

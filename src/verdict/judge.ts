@@ -15,6 +15,7 @@ export const DROP_REASONS = [
   'defrag error',
   'stream memcap',
   'stream error',
+  'stream midstream',
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
@@ -24,6 +25,8 @@ export interface VerdictSettings {
   readonly onLimit: Verdict;
   /** Of more rules that match one packet, the last are not reported. */
   readonly maxAlertsPerPacket: number;
+  /** The same of connections that are not followed, since their beginning was not seen. */
+  readonly onUnknownConnection: Verdict;
 }
 
 export const blocks = (action: RuleAction): boolean => action === 'drop' || action.startsWith('reject');
@@ -112,8 +115,14 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
     drop('check', into);
     return;
   }
-  if (into.reason !== null || settings.mode === 'detect' || settings.onLimit === VERDICT.accept) return;
-  const reason = limitOf(findings.outcome);
+  if (into.reason !== null || settings.mode === 'detect') return;
+  if (findings.outcome === 'unknown-connection') {
+    if (settings.onUnknownConnection === VERDICT.accept) return;
+    into.condemnsFlow = true;
+    drop('stream midstream', into);
+    return;
+  }
+  const reason = settings.onLimit === VERDICT.accept ? null : limitOf(findings.outcome);
   if (reason !== null) drop(reason, into);
 }
 
@@ -144,7 +153,7 @@ function judgeMatches(
   }
 }
 
-function limitOf(outcome: Outcome): DropReason | null {
+function limitOf(outcome: Exclude<Outcome, 'unknown-connection'>): DropReason | null {
   switch (outcome) {
     case 'inspected':
       return null;

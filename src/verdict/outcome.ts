@@ -1,12 +1,13 @@
 import type { StreamOutcome } from '../stream/outcome.ts';
-import type { Packet } from '../wire/packet.ts';
+import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 import { TCP_FLAG } from '../wire/tcp.ts';
 
 /**
  * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
- * or a gap was there that the receiver has too. The others are decided by the configuration.
+ * or a gap was there that the receiver has too. The others are decided by the configuration. `unknown-connection`: its
+ * beginning was not seen, and it is not followed.
  */
-export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream';
+export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream' | 'unknown-connection';
 
 /** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
 export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
@@ -15,8 +16,9 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
     case 'kept':
     case 'bypassed':
     case 'gap':
-    case 'not-tracked':
       return 'inspected';
+    case 'not-tracked':
+      return isLastWord(packet) ? 'inspected' : 'unknown-connection';
     case 'memory-cap':
     case 'not-compared':
       return 'memory-limit';
@@ -33,6 +35,16 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
 const changesStream = ({ payloadBytes, tcpFlags }: Packet): boolean =>
   payloadBytes > 0 || (tcpFlags & TCP_FLAG.urg) !== 0;
 
+/** All that it can do is to end its connection, which may have been forgotten. */
+const isLastWord = ({ tcpFlags, payloadBytes }: Packet): boolean =>
+  (tcpFlags & TCP_FLAG.rst) !== 0 || ((tcpFlags & TCP_FLAG.fin) !== 0 && payloadBytes === 0);
+
 /** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
 export const belongsToStream = (outcome: StreamOutcome): boolean =>
   outcome === 'inspected' || outcome === 'kept' || outcome === 'gap' || outcome === 'bypassed';
+
+/** The first packet that is seen of a flow says that there were others: it is a TCP connection, and no SYN. */
+export const beginsMidstream = ({ protocol, tcpFlags }: Packet): boolean =>
+  protocol === IP_PROTOCOL.tcp &&
+  (tcpFlags & TCP_FLAG.rst) === 0 &&
+  (tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) !== TCP_FLAG.syn;

@@ -101,7 +101,7 @@ describe('problems', () => {
     ['flow: { max-tcp: 0 }', 'vpatch.yaml:1:18: flow.max-tcp: expected a whole number from 1 to 4000000, found 0'],
     ['flow: { max-tcp: 1.5 }', 'vpatch.yaml:1:18: flow.max-tcp: expected a whole number from 1 to 4000000, found 1.5'],
     ['timeouts: { icmp: 30 }', 'vpatch.yaml:1:19: timeouts.icmp: expected a duration such as 60s or 5m, found 30'],
-    ['stream: { midstream: yes }', 'vpatch.yaml:1:22: stream.midstream: expected true or false, found "yes"'],
+    ['stream: { midstream: yes }', 'vpatch.yaml:1:22: stream.midstream: expected true, false or auto, found "yes"'],
     [
       'queue: { hooks: input }',
       'vpatch.yaml:1:17: queue.hooks: expected a list of input, output or forward, found "input"',

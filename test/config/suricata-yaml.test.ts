@@ -66,6 +66,17 @@ describe('an existing suricata.yaml', () => {
     expect(config.http).toEqual({ ...DEFAULTS.http, requestBodyBytes: 4096, responseBodyBytes: 1234 });
   });
 
+  test.each([
+    ['exception-policy: ignore', 'ignore'],
+    ['exception-policy: pass-flow', 'pass'],
+    ['exception-policy: auto', 'auto'],
+    ['stream: { midstream-policy: drop-flow }', 'drop'],
+    ['exception-policy: ignore\nstream: { midstream-policy: bypass }', 'pass'],
+    ['stream: { midstream: yes }', 'auto'],
+  ])('gives what becomes of connections whose beginning was not seen: %s', (yaml, policy) => {
+    expect(load(`${yaml}\n`).config.stream.midstreamPolicy).toBe(policy);
+  });
+
   test('gives the bounds of what is kept of fragments', () => {
     const { config, notes } = load('defrag: { memcap: 16mb, trackers: 2000, timeout: 30, max-frags: 65535 }\n');
     expect(config.defrag).toEqual({

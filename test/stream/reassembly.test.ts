@@ -188,6 +188,17 @@ describe('gaps', () => {
   });
 });
 
+test('stopComparing: bytes come as before, and nothing is kept to compare with', () => {
+  const talk = open();
+  talk.fromClient({ seq: 1, ack: 1, data: 'abc' });
+  talk.tracker.stopComparing(talk.slot, TO_SERVER);
+  expect(talk.tracker.keptBytes).toBe(0);
+  talk.fromClient({ seq: 4, ack: 1, data: 'def' });
+  expect(talk.fromClient({ seq: 4, ack: 1, data: 'dEf' })).toBe('inspected');
+  expect(talk.tracker.keptBytes).toBe(0);
+  expect(talk.received[TO_SERVER]).toBe('abcdef');
+});
+
 describe('stopReassembly', () => {
   test('state is tracked, bytes are not delivered, the end is told', () => {
     const talk = open();

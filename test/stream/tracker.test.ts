@@ -631,6 +631,22 @@ describe('mid-stream', () => {
     expect(late.fromServer({ flags: 'PA', seq: 500, ack: 90, data: 'answer', timeMs: 2000 })).toBe('not-tracked');
   });
 
+  test('counts as a connection once both sides have spoken', () => {
+    const talk = new Conversation({ midstreamUntilMs: 2000 });
+    talk.fromClient({ flags: 'PA', seq: 500, ack: 90, data: 'request' });
+    talk.fromClient({ flags: 'PA', seq: 507, ack: 90, data: ', more' });
+    expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpUntracked);
+    talk.fromServer({ seq: 90, ack: 513 });
+    expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpEstablished);
+  });
+
+  test('a FIN with data is picked up, one without is not', () => {
+    const talk = new Conversation({ midstreamUntilMs: 2000 });
+    expect(talk.fromClient({ flags: 'FA', seq: 500, ack: 90 })).toBe('not-tracked');
+    expect(talk.fromClient({ flags: 'FA', seq: 490, ack: 90, data: 'last words' })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>last words >.');
+  });
+
   test('with a SYN-ACK, which is from the server whatever the ports', () => {
     const talk = new Conversation({ midstreamUntilMs: 2000 });
     talk.server.port = 50_000;

@@ -7,8 +7,13 @@ import { Findings, Judgement, judge, type VerdictSettings } from '../../src/verd
 import { ruleOf } from '../support/rules.ts';
 
 const MAX_ALERTS_PER_PACKET = 15;
-const PREVENT: VerdictSettings = { mode: 'prevent', onLimit: VERDICT.drop, maxAlertsPerPacket: MAX_ALERTS_PER_PACKET };
-const DETECT: VerdictSettings = { mode: 'detect', onLimit: VERDICT.drop, maxAlertsPerPacket: MAX_ALERTS_PER_PACKET };
+const PREVENT: VerdictSettings = {
+  mode: 'prevent',
+  onLimit: VERDICT.drop,
+  onUnknownConnection: VERDICT.drop,
+  maxAlertsPerPacket: MAX_ALERTS_PER_PACKET,
+};
+const DETECT: VerdictSettings = { ...PREVENT, mode: 'detect' };
 
 /** A match in the stream, as far as the rule looks into it. */
 function match(action: RuleAction, order = 0, options = ''): Match {
@@ -122,6 +127,14 @@ test.each([
   expect(judged(PREVENT, { outcome })).toMatchObject({ verdict: VERDICT.drop, reason });
   expect(judged({ ...PREVENT, onLimit: VERDICT.accept }, { outcome }).verdict).toBe(VERDICT.accept);
   expect(judged(DETECT, { outcome }).verdict).toBe(VERDICT.accept);
+});
+
+test('a connection that is not followed drops whole in prevent mode as the configuration says', () => {
+  const findings = { outcome: 'unknown-connection' } as const;
+  expect(judged(PREVENT, findings)).toMatchObject({ verdict: VERDICT.drop, reason: 'stream midstream' });
+  expect(judged(PREVENT, findings).condemnsFlow).toBe(true);
+  expect(judged({ ...PREVENT, onUnknownConnection: VERDICT.accept }, findings).verdict).toBe(VERDICT.accept);
+  expect(judged(DETECT, findings).verdict).toBe(VERDICT.accept);
 });
 
 test('at most fifteen alerts are reported, the first in order, and silent rules take no place', () => {
