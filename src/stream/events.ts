@@ -89,6 +89,16 @@ export const STREAM_EVENTS = {
 } as const satisfies Record<string, string>;
 export type StreamEvent = keyof typeof STREAM_EVENTS;
 
+/** Event names of Suricata that rules may name and that are never raised here, with the reason. */
+export const UNRAISED_STREAM_EVENTS: Readonly<Record<string, string>> = {
+  'stream.3whs_async_wrong_seq':
+    'one-sided connections are no mode of their own here: they are picked up in the middle',
+  'stream.reassembly_insert_invalid': 'what cannot be put in order was refused before, by another event',
+  'stream.reassembly_no_segment': 'segments are not pooled; the bound is stream.reassembly_insert_memcap',
+  'stream.reassembly_segment_before_base_seq': 'data of the past is stream.pkt_spurious_retransmission',
+  'stream.wrong_thread': 'the kernel gives both directions of a connection to one queue',
+};
+
 /** What no ordinary host sends, whatever was lost or began before us: it is dropped unless the configuration says otherwise. */
 export const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
   'tcp.retransmit_differs',

@@ -1,10 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
 import { FlowTable } from '../../src/flow/table.ts';
 import type { StreamConsumer } from '../../src/stream/consumer.ts';
 import { STREAM_EVENTS } from '../../src/stream/events.ts';
-import { TcpTracker } from '../../src/stream/tracker.ts';
+import { DEFAULT_TCP_TRACKER_OPTIONS, TcpTracker } from '../../src/stream/tracker.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
 import { Conversation, type Side, setSegment, TO_CLIENT, TO_SERVER } from './conversation.ts';
@@ -235,6 +237,31 @@ describe('memory', () => {
     // The median, since a collection in between makes some negative.
     const median = grownBytes.sort((a, b) => a - b)[250]!;
     expect(median).toBeLessThan(maxGrownBytes);
+  });
+
+  test('a flood of SYNs takes less than a KiB for each connection', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const maxTcpFlows = 20_000;
+    const talk = new Conversation({}, { flows: { maxTcpFlows } });
+    const flood = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        talk.client.address++;
+        talk.fromClient({ flags: 'S', data: i % 2 === 0 ? '' : 'x' });
+      }
+      talk.log.length = 0;
+      talk.received = ['', ''];
+    };
+    collect();
+    const { heapUsed: before, arrayBuffers } = process.memoryUsage();
+    flood(maxTcpFlows);
+    collect();
+    const { heapUsed: full, arrayBuffers: buffers } = process.memoryUsage();
+    expect(talk.tracker.sessionCount).toBe(maxTcpFlows);
+    expect((full - before) / maxTcpFlows).toBeLessThan(1024);
+    // Data of SYNs has a share of the memory, however many there are.
+    expect(talk.tracker.keptBytes).toBeLessThanOrEqual(DEFAULT_TCP_TRACKER_OPTIONS.maxTotalBytes / 8);
+    expect(buffers - arrayBuffers).toBeLessThan(DEFAULT_TCP_TRACKER_OPTIONS.maxTotalBytes / 4);
   });
 
   test('connections coming and going leave neither sessions nor flows', () => {

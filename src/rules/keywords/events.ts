@@ -1,6 +1,6 @@
 import { APP_EVENTS } from '../../app/index.ts';
 import { FLOW_EVENTS } from '../../flow/events.ts';
-import { STREAM_EVENTS } from '../../stream/events.ts';
+import { STREAM_EVENTS, UNRAISED_STREAM_EVENTS } from '../../stream/events.ts';
 import { UNRAISED_EVENTS, WIRE_EVENTS } from '../../wire/events.ts';
 import type { RuleDraft } from '../draft.ts';
 import { defineKeyword, type Keyword } from '../keyword.ts';
@@ -14,6 +14,7 @@ const SAME_EVENT: ReadonlyMap<string, string> = new Map([
   ['stream.est_synack_resend_with_diff_ack', 'stream.est_synack_resend_with_different_ack'],
   ['stream.3whs_synack_resend_with_diff_ack', 'stream.3whs_synack_resend_with_different_ack'],
   ['stream.reassembly_overlap_different_data', 'tcp.retransmit_differs'],
+  ['stream.urgent_oob_limit_reached', 'stream.reassembly_urgent_oob_limit_reached'],
   ['http.request_too_many_headers', 'http.request_too_many_fields'],
   ['http.response_too_many_headers', 'http.response_too_many_fields'],
 ]);
@@ -116,7 +117,7 @@ function setProtocol(draft: RuleDraft, event: string, protocol: string): void {
 
 function warnUnlessRaised(draft: RuleDraft, { name, isRaised }: NamedEvent): void {
   if (isRaised) return;
-  const reason = UNRAISED_EVENTS[name];
+  const reason = UNRAISED_EVENTS[name] ?? UNRAISED_STREAM_EVENTS[name];
   draft.warn(
     `vpatch never raises ${name}${reason === undefined ? '' : ` (${reason})`}: the rule is loaded, and never matches`,
   );
