@@ -114,6 +114,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       maxOutOfOrderBytes: config.stream.maxOutOfOrderBytes,
       maxTotalBytes: config.stream.memoryBytes,
       midstreamUntilMs: options.midstreamUntilMs,
+      isOneSided: config.stream.isOneSided,
     });
     this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)));
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };

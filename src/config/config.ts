@@ -81,6 +81,8 @@ export interface Config {
     readonly midstream: Midstream;
     /** What becomes of such connections. `auto`: those that are not followed are a limit, as `failure.limits` has it. */
     readonly midstreamPolicy: MidstreamPolicy;
+    /** Of some connections only one direction is seen. */
+    readonly isOneSided: boolean;
   };
   readonly http: {
     /** Of one body; the rest is skipped and the next message is inspected again. */
@@ -161,6 +163,7 @@ export const DEFAULTS: Config = freeze({
     depthBytes: MIB,
     midstream: 'auto',
     midstreamPolicy: 'auto',
+    isOneSided: false,
   },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
   failure: { engine: 'open', limits: 'closed' },

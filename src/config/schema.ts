@@ -258,6 +258,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       'max-out-of-order': key('maxOutOfOrderBytes', size(4 * KIB, GIB)),
       depth: key('depthBytes', size(KIB, GIB)),
       midstream: key('midstream', flagOr('auto')),
+      'async-oneside': key('isOneSided', flag()),
       'midstream-policy': key('midstreamPolicy', oneOf(MIDSTREAM_POLICIES)),
     }),
   ),

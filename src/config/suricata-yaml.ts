@@ -60,6 +60,7 @@ interface Found {
   actionOrder?: readonly OrderedAction[];
   midstream?: boolean;
   midstreamPolicy?: string;
+  isOneSided?: boolean;
   memoryBytes?: number;
   depthBytes?: number;
   requestBodyBytes?: number;
@@ -109,6 +110,7 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   set('fragmentTimeoutSeconds', reader.positive(['defrag', 'timeout']));
   set('maxDatagrams', reader.positive(['defrag', 'trackers']));
   set('midstream', reader.flag(['stream', 'midstream']));
+  set('isOneSided', reader.flag(['stream', 'async-oneside']));
   set(
     'midstreamPolicy',
     reader.text(['stream', 'midstream-policy'], (policy) => policy),
@@ -161,6 +163,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(depthBytes !== undefined && { depthBytes }),
       ...(midstream !== undefined && { midstream }),
       ...(midstreamPolicy !== undefined && { midstreamPolicy }),
+      ...(found.isOneSided !== undefined && { isOneSided: found.isOneSided }),
     },
     http: {
       ...(requestBodyBytes !== undefined && { requestBodyBytes }),

@@ -25,7 +25,8 @@ export class Engine implements Inspector {
 
   /** Compiles the rules, which takes its time: not while a queue is waiting. */
   constructor(settings: WorkerSettings, events: LineOutput, nowMs: number) {
-    const { config, mode, worker } = settings;
+    const { mode, worker } = settings;
+    const config = withSides(settings.config);
     this.#rules = settings.rules;
     this.#config = config;
     this.#rejectMark = settings.rejectMark;
@@ -78,4 +79,11 @@ export class Engine implements Inspector {
   setVariables(variables: RuleVariables): void {
     this.#pipeline.replaceRules(compileRuleset(this.#rules, { ...this.#config, variables }).ruleset);
   }
+}
+
+/** With one of the two hooks, only one direction of this host's own connections is seen. */
+function withSides(config: Config): Config {
+  const { hooks } = config.queue;
+  if (hooks.includes('input') === hooks.includes('output')) return config;
+  return { ...config, stream: { ...config.stream, isOneSided: true } };
 }

@@ -92,7 +92,7 @@ export type StreamEvent = keyof typeof STREAM_EVENTS;
 /** Event names of Suricata that rules may name and that are never raised here, with the reason. */
 export const UNRAISED_STREAM_EVENTS: Readonly<Record<string, string>> = {
   'stream.3whs_async_wrong_seq':
-    'one-sided connections are no mode of their own here: they are picked up in the middle',
+    'the numbers of the side that is not seen are taken from the acknowledgements of the other',
   'stream.reassembly_insert_invalid': 'what cannot be put in order was refused before, by another event',
   'stream.reassembly_no_segment': 'segments are not pooled; the bound is stream.reassembly_insert_memcap',
   'stream.reassembly_segment_before_base_seq': 'data of the past is stream.pkt_spurious_retransmission',

@@ -126,10 +126,14 @@ export class Handshake {
     return hasPayload(packet) ? 'stream.3whs_ack_data_inject' : 'stream.3whs_ack_in_wrong_dir';
   }
 
-  /** Completes the handshake once both SYNs are acknowledged. */
-  complete(session: TcpSession): void {
+  /** Completes the handshake once both SYNs are acknowledged, or the answer of the other side is taken for granted. */
+  complete(session: TcpSession, isGranted = false): void {
     const { toServer, toClient } = session;
     if (!toServer.hasSyn || !toClient.hasSyn) return;
+    if (isGranted) {
+      this.#establish(session);
+      return;
+    }
     if (!isAfter(toServer.acked, toServer.initial) || !isAfter(toClient.acked, toClient.initial)) return;
     this.#establish(session);
   }
@@ -172,6 +176,18 @@ export class Handshake {
     // Anybody can send such a packet. Two sides that agree are a connection.
     this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpUntracked);
     return session;
+  }
+
+  /** The client goes on behind its SYN, and nobody saw the answer: what it acknowledges tells of it. */
+  assumeAnswer(session: TcpSession, packet: Packet): void {
+    const { toServer, toClient } = session;
+    session.isMidstream = true;
+    toClient.pickUp(packet.acknowledgement | 0);
+    toClient.isSynced = false;
+    toClient.windowScale = MAX_WINDOW_SCALE;
+    toServer.windowScale = MAX_WINDOW_SCALE;
+    applyAck(toServer, (toServer.initial + 1) | 0, PICKED_UP_WINDOW_BYTES);
+    this.#establish(session);
   }
 
   #open(packet: Packet): StreamOutcome {

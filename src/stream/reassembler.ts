@@ -17,6 +17,8 @@ export interface ReassemblyLimits {
   readonly maxOutOfOrderSegments: number;
   /** Kept bytes of all connections, with what keeping them costs. */
   readonly maxTotalBytes: number;
+  /** Acknowledgements may be missing: what could not be kept for comparison is nothing to wonder about. */
+  readonly isOneSided: boolean;
 }
 
 /**
@@ -213,7 +215,8 @@ export class Reassembler {
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
     // What passed before a pick-up in the middle nobody has looked at.
-    if (isComparedWhole || distance(half.next, from) > half.offset + half.urgentBytes) return 'inspected';
+    if (isComparedWhole || this.#limits.isOneSided) return 'inspected';
+    if (distance(half.next, from) > half.offset + half.urgentBytes) return 'inspected';
     return this.#refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
   }
 

@@ -38,6 +38,8 @@ export interface TcpTrackerOptions extends ReassemblyLimits {
    * `invalid`, as it is to its receiver, so that data in it cannot be smuggled into our stream alone.
    */
   readonly mayMissPackets: boolean;
+  /** Of some connections only one direction passes us: what the other side said is taken from its answers. */
+  readonly isOneSided: boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ export const DEFAULT_TCP_TRACKER_OPTIONS: TcpTrackerOptions = {
   maxTotalBytes: 64 * 2 ** 20,
   midstreamUntilMs: Number.NEGATIVE_INFINITY,
   mayMissPackets: true,
+  isOneSided: false,
 };
 
 /**
@@ -69,13 +72,16 @@ export class TcpTracker {
   readonly #reassembler: Reassembler;
   readonly #handshake: Handshake;
   readonly #options = new SegmentOptions();
+  readonly #isOneSided: boolean;
 
   constructor(flows: FlowTable, consumer: StreamConsumer, options: Partial<TcpTrackerOptions> = {}) {
-    const { midstreamUntilMs, mayMissPackets, ...limits } = { ...DEFAULT_TCP_TRACKER_OPTIONS, ...options };
+    const settings = { ...DEFAULT_TCP_TRACKER_OPTIONS, ...options };
+    const { midstreamUntilMs, mayMissPackets, isOneSided } = settings;
     this.midstreamUntilMs = midstreamUntilMs;
     this.mayMissPackets = mayMissPackets;
+    this.#isOneSided = isOneSided;
     this.#flows = flows;
-    this.#reassembler = new Reassembler(consumer, limits);
+    this.#reassembler = new Reassembler(consumer, settings);
     this.#handshake = new Handshake(flows, this.#sessions, this.#reassembler);
   }
 
@@ -117,7 +123,7 @@ export class TcpTracker {
     if ((flags & FIN) !== 0) return refuse(packet, 'stream.fin_syn');
     if ((flags & ACK) === 0) return this.#handshake.syn(session, packet);
     if (session === null) {
-      if (!this.#mayPickUp(packet)) return this.#notTracked(packet);
+      if (!this.#mayPickUp(packet) && !this.#isOneSided) return this.#notTracked(packet);
       return this.#handshake.synAck(this.#handshake.pickUp(packet, true), packet);
     }
     return this.#handshake.synAck(session, packet);
@@ -223,7 +229,7 @@ export class TcpTracker {
     if (isAfter(acked.acked, acked.next) || acked.delivered !== null) {
       if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
     }
-    if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session);
+    if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session, this.#isOneSided && length > 0);
     const { hasUrgent, urgent, urgentMs } = sent;
     if ((hasUrgent || (tcpFlags & URG) !== 0) && !this.#reassembler.agreesOnUrgent(sent, packet, sequence)) {
       return refuse(packet, 'stream.reassembly_urgent_oob_limit_reached');
@@ -262,7 +268,12 @@ export class TcpTracker {
 
   /** A packet without SYN and RST before the server has answered. */
   #beforeAnswer(session: TcpSession, packet: Packet): StreamOutcome {
-    if (packet.direction === TO_SERVER) return refuse(packet, 'tcp.ack_before_synack');
+    if (packet.direction === TO_SERVER) {
+      const isFirst = session.resetDirection === null && (packet.tcpFlags & ACK) !== 0;
+      if (!this.#isOneSided || !isFirst) return refuse(packet, 'tcp.ack_before_synack');
+      this.#handshake.assumeAnswer(session, packet);
+      return this.#segment(session, packet);
+    }
     const { toServer } = session;
     const ack = packet.acknowledgement | 0;
     const hasPayload = packet.payloadEnd > packet.payloadStart;

@@ -592,6 +592,55 @@ describe('the end', () => {
   });
 });
 
+describe('one-sided connections', () => {
+  const isOneSided = { isOneSided: true };
+
+  test('of the client: its data is followed behind its SYN', () => {
+    const talk = new Conversation(isOneSided);
+    talk.fromClient({ flags: 'S' });
+    expect(talk.fromClient({ seq: 1, ack: 1 })).toBe('inspected');
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'request' })).toBe('inspected');
+    expect(talk.events).toEqual([]);
+    expect(talk.isEstablished).toBe(true);
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 900, data: 'reQuest' })).toBe('differs');
+    expect(talk.fromClient({ flags: 'FA', seq: 8, ack: 100_000 })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>request >.');
+  });
+
+  test('of the server: its data is followed behind its SYN-ACK', () => {
+    const talk = new Conversation(isOneSided);
+    expect(talk.fromServer({ flags: 'SA', ack: 1 })).toBe('inspected');
+    expect(talk.fromServer({ flags: 'PA', seq: 1, ack: 80, data: 'answer' })).toBe('inspected');
+    expect(talk.isEstablished).toBe(true);
+    expect(talk.takeLog()).toBe('<answer');
+  });
+
+  test('the answer may come after all', () => {
+    const talk = new Conversation(isOneSided);
+    talk.fromClient({ flags: 'S' });
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'request' });
+    expect(talk.fromServer({ flags: 'SA', ack: 1 })).toBe('inspected');
+    expect(talk.fromServer({ flags: 'PA', seq: 1, ack: 8, data: 'answer' })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>request <answer');
+    expect(talk.tracker.keptBytes).toBeGreaterThan(0);
+  });
+
+  test('data without an acknowledgement opens nothing', () => {
+    const talk = new Conversation(isOneSided);
+    talk.fromClient({ flags: 'S' });
+    expect(talk.fromClient({ flags: 'P', seq: 1, data: 'decoy' })).toBe('invalid');
+    expect(talk.events).toEqual(['tcp.ack_before_synack']);
+  });
+
+  test('what could not be kept for comparison passes again', () => {
+    const talk = new Conversation({ ...isOneSided, maxTotalBytes: 100 });
+    talk.fromClient({ flags: 'S' });
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'request' });
+    expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'request' })).toBe('inspected');
+    expect(talk.events).toEqual(['stream.pkt_retransmission']);
+  });
+});
+
 describe('mid-stream', () => {
   test('without permission a flow without handshake is not tracked', () => {
     const talk = new Conversation();
