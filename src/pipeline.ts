@@ -5,7 +5,7 @@ import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import { appOptions } from './config/app-options.ts';
-import type { Config } from './config/config.ts';
+import type { Config, MidstreamPolicy } from './config/config.ts';
 import { verdictSettings } from './config/verdict-settings.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
@@ -69,8 +69,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #sink: EventSink;
   readonly #reporter: Reporter;
   #settings: VerdictSettings;
-  /** No rule looks at connections whose beginning was not seen. */
-  readonly #passesMidstream: boolean;
+  readonly #midstreamPolicy: MidstreamPolicy;
 
   // What the stages say about the packet in hand: the frame that the source gave, or what was in it.
   #frame = new Packet();
@@ -124,7 +123,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters);
     this.#settings = verdictSettings(config, mode);
-    this.#passesMidstream = config.stream.midstreamPolicy === 'pass';
+    this.#midstreamPolicy = config.stream.midstreamPolicy;
   }
 
   setMode(mode: Mode): void {
@@ -169,7 +168,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       const seen = this.#flows.lookup(packet);
       if (seen === LOOKUP.new) {
         this.#counts.newFlow();
-        if (this.#passesMidstream && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
+        if (this.#midstreamPolicy === 'pass' && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
       }
       if (packet.events.length > known) this.#weighEvents(known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
@@ -312,11 +311,15 @@ export class Pipeline implements StreamConsumer, AppSink {
   #trackTcp(packet: Packet): void {
     const known = packet.events.length;
     this.#reachesLimit = false;
+    const isFirst = isFirstOfFlow(this.#flows, packet.flow);
     const outcome = this.#streams.packet(packet);
     this.#context.isInStream = belongsToStream(outcome);
     this.#findings.outcome = this.#reachesLimit ? 'memory-limit' : outcomeOf(outcome, packet);
     // The capture cut its end off, or it was too large for the queue.
     if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';
+    if (isFirst && this.#midstreamPolicy === 'drop' && beginsMidstream(packet)) {
+      this.#findings.outcome = 'unknown-connection';
+    }
     if (packet.events.length > known) this.#weighEvents(known);
   }
 
@@ -442,3 +445,6 @@ export class Pipeline implements StreamConsumer, AppSink {
 
 /** Between two packets. */
 const NO_PACKET = new Packet();
+
+const isFirstOfFlow = ({ packets }: FlowTable, flow: FlowSlot): boolean =>
+  packets[flow * 2]! + packets[flow * 2 + 1]! === 1;

@@ -140,9 +140,20 @@ describe('a connection whose beginning was not seen', () => {
   test.each([
     ['ignore', [1]],
     ['pass', []],
-    ['drop', [1]],
   ] as const)('by the policy "%s", followed', (midstreamPolicy, blocked) => {
     expect(play({ midstreamPolicy }, true).blockedAlerts).toEqual(blocked);
+  });
+
+  test('by the policy "drop", followed: it drops from its first packet on', () => {
+    const reply = playPackets(packets.slice(1), {
+      rules: RULE,
+      mode: 'prevent',
+      config: { stream: { midstreamPolicy: 'drop' } },
+      midstreamUntilMs: Number.POSITIVE_INFINITY,
+    });
+    expect(reply.dropped).toEqual(dropAll.slice(1).map((number) => number - 1));
+    expect(reply.dropReasons[0]).toBe('stream midstream');
+    expect(play({ midstreamPolicy: 'drop' }, true, 'detect').dropped).toEqual([]);
   });
 
   test.each(['R', 'RA', 'FA'])('is not what only ends one, %s: that passes', (flags) => {

@@ -19,7 +19,7 @@ export type Failure = (typeof FAILURES)[number];
 
 export type Midstream = boolean | 'auto';
 
-/** `ignore`: they are inspected as far as they can be. `pass`: no rule looks at them. `drop`: those not followed drop. */
+/** `ignore`: they are inspected as far as they can be. `pass`: no rule looks at them. `drop`: they drop. */
 export const MIDSTREAM_POLICIES = ['auto', 'ignore', 'pass', 'drop'] as const;
 export type MidstreamPolicy = (typeof MIDSTREAM_POLICIES)[number];
 
