@@ -82,6 +82,7 @@ export class SourceCounts {
     if (this.#flows[entry] === 0) this.#remove(entry);
   }
 
+  /** Leaves the packet's source in `#wanted`, where `#find` and `#add` look for it. */
   #hash(packet: Packet): number {
     const key = this.#wanted;
     const isV6 = packet.ipVersion === 6;

@@ -66,7 +66,7 @@ export async function runInline({ config, rules, ruleCount, log, addresses }: Ru
       await start(supervisor);
       for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
       log.info(readyText(config, ruleCount, interception, firewall));
-      await serve(supervisor, signals, output, config, log);
+      await serve(supervisor, signals, output === null ? null : withLosses(output, supervisor), config, log);
     } finally {
       process.off('exit', abandon);
     }
@@ -125,9 +125,18 @@ function summary(supervisor: Supervisor, output: LineOutput | null): Record<stri
     dropped: total('ips.blocked'),
     alerts: total('detect.alert'),
     ...incidents,
-    lostLines: incidents.lostLines + (output?.lostLines ?? 0),
+    ...(output !== null && { lostLines: output.lostLines }),
   };
 }
+
+/** Counts what the workers could not send as well. */
+const withLosses = (output: LineOutput, supervisor: Supervisor): LineOutput => ({
+  write: (lines) => output.write(lines),
+  close: () => output.close(),
+  get lostLines(): number {
+    return output.lostLines + supervisor.incidents.lostLines;
+  },
+});
 
 function interceptionOf({ queue, failure }: Config): Interception {
   return {
