@@ -80,7 +80,7 @@ export class Defragmenter {
       raise(fragment, 'frag_wrong_end');
       return FRAGMENT.waits;
     }
-    entry ??= this.#begin(key, fragment) ?? undefined;
+    entry ??= this.#begin(key, fragment);
     if (entry?.datagram == null || !this.#hasRoom(fragment, entry.datagram, start, end)) return FRAGMENT.waits;
     const { datagram } = entry;
     datagram.keep(start, end, isLast, fragment.bytes, fragment.transportStart);
@@ -122,12 +122,12 @@ export class Defragmenter {
     const start = fragment.fragmentOffsetBytes;
     const wireBytes = dataBytesOf(fragment) + fragment.missingBytes;
     if (start === 0) {
-      if (fragment.transportStart - fragment.ipStart + wireBytes < minFirstBytes)
-        raise(fragment, 'frag_first_too_small');
+      const packetBytes = fragment.transportStart - fragment.ipStart + wireBytes;
+      if (packetBytes < minFirstBytes) raise(fragment, 'frag_first_too_small');
     } else if (start < minOffsetBytes) raise(fragment, 'frag_offset_too_small');
     // Of IPv6, decoding has said so.
-    if (fragment.ipVersion === 4 && !hasRightLength(fragment, wireBytes))
-      fragment.events.push('ipv4.frag_invalid_length');
+    if (fragment.ipVersion === 6 || hasRightLength(fragment, wireBytes)) return;
+    fragment.events.push('ipv4.frag_invalid_length' satisfies WireEvent);
   }
 
   /** What counts, beside the data, to the length that is bounded. */
@@ -141,11 +141,11 @@ export class Defragmenter {
     return fragment.fragmentOffsetBytes === 0 ? headersBytes : IPV4_HEADER_BYTES;
   }
 
-  #begin(key: string, fragment: Packet): Entry | null {
+  #begin(key: string, fragment: Packet): Entry | undefined {
     if (this.#entries.size >= this.#options.maxDatagrams) {
       raise(fragment, 'frag_ignored');
       fragment.events.push('defrag.max_datagrams' satisfies WireEvent);
-      return null;
+      return undefined;
     }
     const datagram = this.#spare.pop() ?? new Datagram(this.#pool);
     const entry: Entry = { datagram, headers: null, startedMs: fragment.timeMs };
