@@ -37,7 +37,8 @@ export class Layers {
       if (outcome === FRAGMENT.completes) this.#inner = whole;
       return outcome !== FRAGMENT.condemned;
     }
-    if (packet.tunnelLink !== NO_TUNNEL) this.#enter(packet, packet.tunnelLink);
+    // A receiver drops what has a wrong checksum: nobody gets what is in it.
+    if (packet.tunnelLink !== NO_TUNNEL && !packet.hasBadChecksum) this.#enter(packet, packet.tunnelLink);
     return true;
   }
 

@@ -79,6 +79,18 @@ describe('what is in a tunnel', () => {
     });
   });
 
+  test('is not looked at where the outer packet has a wrong checksum, since no receiver does', () => {
+    const bad = buildIp({ ...OUTER, protocol: 4, payload: attack });
+    bad[10]! ^= 0xff;
+    const vxlan = joined('08000000 00002a00', ethernet);
+    const badUdp = buildUdp({ ...OUTER, destinationPort: 4789, payload: vxlan, checksum: 1 });
+    const config = { checks: { policy: 'report' } } as const;
+    for (const frame of [bad, badUdp])
+      expect(playPackets([frame], { rules: rule('alert'), config }).alerts).toEqual([]);
+    const without = buildUdp({ ...OUTER, destinationPort: 4789, payload: vxlan, checksum: 0 });
+    expect(playPackets([without], { rules: rule('alert'), config }).alerts).toEqual([1]);
+  });
+
   test('cannot claim to come from inside the host', () => {
     const inner = buildUdp({ source: '127.0.0.1', destination: '127.0.0.1', payload: 'x' });
     const frame = joined('000000000000 000000000000 0800', inner);
