@@ -1,6 +1,9 @@
 import { createDns } from './dns/dns.ts';
 import { DNS_EVENTS } from './dns/events.ts';
 import { type AppEventInfo, DETECTION_EVENTS } from './events.ts';
+import { FTP_EVENTS } from './ftp/events.ts';
+import { createFtp } from './ftp/ftp.ts';
+import { createFtpData } from './ftp/ftp-data.ts';
 import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
@@ -24,6 +27,8 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createDns() as AppProtocol,
   createSmtp() as AppProtocol,
   createSsh() as AppProtocol,
+  createFtp() as AppProtocol,
+  createFtpData() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -41,6 +46,7 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   DNS_EVENTS,
   SMTP_EVENTS,
   SSH_EVENTS,
+  FTP_EVENTS,
 ]);
 
 export function indexEvents(

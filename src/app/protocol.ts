@@ -53,6 +53,23 @@ export interface Channel {
   readonly transport: Transport;
   readonly clientPort: number;
   readonly serverPort: number;
+  /** What the connection that announced this one has said of it. */
+  readonly subject?: unknown;
+  /** Announces another connection. Valid within the parser's methods. */
+  readonly expect?: (expectation: Expectation) => void;
+}
+
+/** Another connection of the same two hosts, as one of them has announced it: the data connection of FTP. */
+export interface Expectation {
+  /** Which host will accept it: TO_SERVER is the server of the connection that announces it. */
+  readonly listener: Direction;
+  readonly port: number;
+  /** The direction, on that connection, in which bytes will go first. */
+  readonly sender: Direction;
+  /** It is not probed. */
+  readonly protocol: string;
+  /** For the parser of that protocol, in its channel. */
+  readonly subject: unknown;
 }
 
 /** Another protocol speaks from here on, in both directions: STARTTLS, an accepted CONNECT or Upgrade. */
@@ -89,6 +106,8 @@ export type ProbeAnswer = 'yes' | 'no' | 'more';
 export interface AppProtocol<T extends Transaction = Transaction> {
   /** As EVE's app_proto and rule headers spell it. */
   readonly name: string;
+  /** EVE's key for what `describe` says, where it is not the name. */
+  readonly contextKey?: string;
   readonly buffers: readonly BufferDefinition<T>[];
   /** Left out: TCP alone. */
   readonly transports?: readonly Transport[];
@@ -102,7 +121,7 @@ export interface AppProtocol<T extends Transaction = Transaction> {
    */
   probe(direction: Direction, bytes: Uint8Array, start: number, end: number, channel: Channel): ProbeAnswer;
   open(sink: AppSink, channel: Channel): AppParser;
-  /** Context for events: the value of EVE's key `name`. */
+  /** Context for events: the value of EVE's key. */
   describe(transaction: T): Record<string, unknown>;
   /** Further keys beside that one: the `email` of an SMTP transaction. */
   describeContent?(transaction: T): Record<string, unknown>;

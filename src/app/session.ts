@@ -2,8 +2,9 @@ import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/directio
 import type { FlowSlot } from '../flow/slot.ts';
 import { Detection } from './detection.ts';
 import type { DetectionEvent } from './events.ts';
+import { Expectations } from './expectations.ts';
 import { APP_PROTOCOLS } from './index.ts';
-import type { AppParser, AppProtocol, AppSink, Channel, Handover, Transport } from './protocol.ts';
+import type { AppParser, AppProtocol, AppSink, Channel, Expectation, Handover, Transport } from './protocol.ts';
 
 /** A tunnel in a tunnel in a tunnel: beyond this the rest is not parsed. Ours; nobody needs more than three. */
 export const MAX_PROTOCOL_CHANGES = 8;
@@ -19,8 +20,10 @@ export type ShownProtocols = readonly [string | null, string | null];
 export const NOTHING_SHOWN: ShownProtocols = [null, null];
 export const NO_PROTOCOL_SHOWN: ShownProtocols = [NO_PROTOCOL, NO_PROTOCOL];
 
-/** The ports of a flow: the flow table. */
-export interface FlowPorts {
+/** Between whom a flow is: the flow table. */
+export interface FlowEndpoints {
+  /** Four words of the client's address at `flow * 8`, the server's at `flow * 8 + 4`. */
+  readonly addresses: Uint32Array;
   clientPort(flow: FlowSlot): number;
   serverPort(flow: FlowSlot): number;
 }
@@ -36,14 +39,15 @@ export class AppLayer {
   readonly #sink: AppSink;
   readonly #overTcp: readonly AppProtocol[];
   readonly #overUdp: readonly AppProtocol[];
-  readonly #ports: FlowPorts;
+  readonly #endpoints: FlowEndpoints;
   readonly #sessions: (AppSession | undefined)[] = [];
+  readonly #expectations = new Expectations();
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
 
-  constructor(sink: AppSink, ports: FlowPorts, protocols: readonly AppProtocol[] = APP_PROTOCOLS) {
+  constructor(sink: AppSink, endpoints: FlowEndpoints, protocols: readonly AppProtocol[] = APP_PROTOCOLS) {
     this.#sink = sink;
-    this.#ports = ports;
+    this.#endpoints = endpoints;
     this.#overTcp = protocols.filter((protocol) => speaks(protocol, 'tcp'));
     this.#overUdp = protocols.filter((protocol) => speaks(protocol, 'udp'));
   }
@@ -51,7 +55,7 @@ export class AppLayer {
   /** The next bytes of a stream. Borrowed for the call. */
   consume(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.currentFlow = flow;
-    this.#session(flow).consume(direction, bytes, start, end);
+    this.#session(flow, direction).consume(direction, bytes, start, end);
   }
 
   /**
@@ -63,8 +67,8 @@ export class AppLayer {
     let session = this.#sessions[flow];
     if (session === undefined) {
       const channel = this.#channel;
-      channel.clientPort = this.#ports.clientPort(flow);
-      channel.serverPort = this.#ports.serverPort(flow);
+      channel.clientPort = this.#endpoints.clientPort(flow);
+      channel.serverPort = this.#endpoints.serverPort(flow);
       const protocol = this.#recognise(direction, bytes, start, end);
       if (protocol === null) return;
       session = new AppSession([], this.#sink, { ...channel });
@@ -76,12 +80,12 @@ export class AppLayer {
 
   gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
     this.currentFlow = flow;
-    this.#session(flow).gap(direction, missingBytes);
+    this.#session(flow, direction).gap(direction, missingBytes);
   }
 
   end(flow: FlowSlot, direction: Direction): void {
     this.currentFlow = flow;
-    this.#session(flow).end(direction);
+    this.#session(flow, null).end(direction);
   }
 
   state(flow: FlowSlot): AppState {
@@ -117,15 +121,42 @@ export class AppLayer {
     return null;
   }
 
-  #session(flow: FlowSlot): AppSession {
+  /** `direction`: of bytes that came, null without any. */
+  #session(flow: FlowSlot, direction: Direction | null): AppSession {
     let session = this.#sessions[flow];
     if (session === undefined) {
-      const clientPort = this.#ports.clientPort(flow);
-      const serverPort = this.#ports.serverPort(flow);
-      session = new AppSession(this.#overTcp, this.#sink, { transport: 'tcp', clientPort, serverPort });
+      session = this.#open(flow, direction);
       this.#sessions[flow] = session;
     }
     return session;
+  }
+
+  #open(flow: FlowSlot, direction: Direction | null): AppSession {
+    const clientPort = this.#endpoints.clientPort(flow);
+    const serverPort = this.#endpoints.serverPort(flow);
+    const channel: Channel = { transport: 'tcp', clientPort, serverPort, expect: this.#expect };
+    const expected =
+      direction === null || this.#expectations.isEmpty
+        ? null
+        : this.#expectations.take(this.#meeting(flow, TO_SERVER, serverPort), direction);
+    const protocol = this.#overTcp.find(({ name }) => name === expected?.protocol);
+    if (expected === null || protocol === undefined) return new AppSession(this.#overTcp, this.#sink, channel);
+    const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject });
+    session.open(protocol);
+    return session;
+  }
+
+  readonly #expect = (expectation: Expectation): void => {
+    const { listener, port } = expectation;
+    this.#expectations.add(this.#meeting(this.currentFlow, listener, port), expectation);
+  };
+
+  /** Who accepts a connection, where, and from whom: `listener` is the host of this flow at which such bytes arrive. */
+  #meeting(flow: FlowSlot, listener: Direction, port: number): string {
+    const { addresses } = this.#endpoints;
+    const client = addresses.subarray(flow * 8, flow * 8 + 4).join('.');
+    const server = addresses.subarray(flow * 8 + 4, flow * 8 + 8).join('.');
+    return listener === TO_SERVER ? `${server} ${port} ${client}` : `${client} ${port} ${server}`;
   }
 }
 

@@ -182,7 +182,10 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
 /** Under the protocol's name, what the transaction was: `http: { hostname, url, ... }`. */
 function contextOf(protocol: AppProtocol | null, transaction: Transaction | null): Record<string, unknown> {
   if (protocol === null || transaction === null) return {};
-  return { [protocol.name]: protocol.describe(transaction), ...protocol.describeContent?.(transaction) };
+  return {
+    [protocol.contextKey ?? protocol.name]: protocol.describe(transaction),
+    ...protocol.describeContent?.(transaction),
+  };
 }
 
 // RFC 9293 §3.1: the control bits, and Suricata's names for them.

@@ -12,7 +12,7 @@ import {
 import { AppLayer, MAX_PROTOCOL_CHANGES } from '../../src/app/session.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { bufferNamed, flowPorts } from './support.ts';
+import { bufferNamed, flowEndpoints } from './support.ts';
 
 const GET = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -32,7 +32,7 @@ function start(): {
       },
       onEvent: (_tx, _direction, event) => lines.push(`${layer.currentFlow}: ${event}`),
     },
-    flowPorts(),
+    flowEndpoints(),
     APP_PROTOCOLS.filter(({ name }) => name === 'http'),
   );
   const send = (flow: number, direction: Direction, text: string): void => {
@@ -217,7 +217,7 @@ function startWith(protocols: readonly AppProtocol[]) {
     onProgress: () => {},
     onEvent: (_tx, direction, event) => lines.push(`${direction} ${event}`),
   };
-  const layer = new AppLayer(sink, flowPorts(53), protocols);
+  const layer = new AppLayer(sink, flowEndpoints(53), protocols);
   const as = (feed: 'consume' | 'datagram') => (direction: Direction, text: string) => {
     const bytes = Buffer.from(text, 'latin1');
     layer[feed](7, direction, bytes, 0, bytes.length);

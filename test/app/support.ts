@@ -1,6 +1,6 @@
 import { APP_BUFFERS } from '../../src/app/index.ts';
 import type { BufferDefinition, Channel, Transport } from '../../src/app/protocol.ts';
-import type { FlowPorts } from '../../src/app/session.ts';
+import type { FlowEndpoints } from '../../src/app/session.ts';
 
 /** A channel between ports that hint at nothing, unless told otherwise. */
 export const channel = (transport: Transport = 'tcp', serverPort = 4000, clientPort = 40_000): Channel => ({
@@ -9,8 +9,9 @@ export const channel = (transport: Transport = 'tcp', serverPort = 4000, clientP
   serverPort,
 });
 
-/** Every flow is between these ports. */
-export const flowPorts = (serverPort = 4000, clientPort = 40_000): FlowPorts => ({
+/** Every flow is between these ports, and one pair of hosts. */
+export const flowEndpoints = (serverPort = 4000, clientPort = 40_000): FlowEndpoints => ({
+  addresses: new Uint32Array(8 * 64),
   clientPort: () => clientPort,
   serverPort: () => serverPort,
 });

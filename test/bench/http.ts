@@ -6,7 +6,7 @@
 import { type AppSink, type BufferDefinition, STAGE } from '../../src/app/protocol.ts';
 import { AppLayer } from '../../src/app/session.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
-import { bufferNamed, flowPorts } from '../app/support.ts';
+import { bufferNamed, flowEndpoints } from '../app/support.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 300_000;
@@ -48,7 +48,7 @@ function measure(label: string, names: readonly string[], withResponses: boolean
   let best = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const sink = new ReadingSink(names);
-    const layer = new AppLayer(sink, flowPorts(80));
+    const layer = new AppLayer(sink, flowEndpoints(80));
     const startedAt = process.cpuUsage();
     for (let i = 0; i < REQUESTS; i++) {
       const flow = i & 1023;

@@ -684,6 +684,53 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
       },
     ],
   ],
+  [
+    'ftpbounce',
+    [
+      {
+        options: 'ftpbounce;',
+        matches: [
+          { buffers: { 'ftp.port_address': '\xc0\x00\x02\x03' }, packet: { ...between(1, 2), direction: 0 } },
+          { buffers: { 'ftp.port_address': '\xc0\x00\x02\x01' }, packet: { ...between(1, 2), direction: 1 } },
+        ],
+        misses: [
+          { buffers: { 'ftp.port_address': '\xc0\x00\x02\x01' }, packet: { ...between(1, 2), direction: 0 } },
+          { buffers: { 'ftp.port_address': '\xc0\x00\x02\x02' }, packet: { ...between(1, 2), direction: 1 } },
+        ],
+      },
+    ],
+  ],
+  [
+    'ftpdata_command',
+    [
+      {
+        options: 'ftpdata_command:retr;',
+        matches: inBuffer('ftpdata_command', '\x01'),
+        misses: inBuffer('ftpdata_command', '\x02'),
+      },
+      {
+        options: 'ftpdata_command:STOR;',
+        matches: inBuffer('ftpdata_command', '\x02'),
+        misses: inBuffer('ftpdata_command', '\x01'),
+      },
+    ],
+  ],
+  [
+    'filename',
+    [{ options: 'filename:"a.B";', matches: inBuffer('file.name', 'xA.b.c'), misses: inBuffer('file.name', 'ab') }],
+  ],
+  [
+    'fileext',
+    [
+      {
+        options: 'fileext:"exe";',
+        matches: inBuffer('file.name', 'a.EXE'),
+        misses: inBuffer('file.name', 'exe', 'a.exe '),
+      },
+      { options: 'fileext:!exe;', matches: inBuffer('file.name', 'a.txt'), misses: inBuffer('file.name', 'a.exe') },
+    ],
+  ],
+  sticky('file.name', 'file.name'),
   sticky('tls.cert_subject', 'tls.cert_subject'),
   sticky('tls.cert_issuer', 'tls.cert_issuer'),
   sticky('tls.certs', 'tls.certs'),

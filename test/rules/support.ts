@@ -40,6 +40,9 @@ export const TEST_BUFFERS = [
   { protocol: 'dns', definition: { ...buffer('dns.opcode', null).definition, isInternal: true } },
   { protocol: 'ssh', definition: buffer('ssh.proto', null).definition },
   { protocol: 'ssh', definition: buffer('ssh.software', null).definition },
+  otherBuffer('ftp', 'ftp.port_address', { isInternal: true }),
+  otherBuffer('ftp-data', 'file.name'),
+  otherBuffer('ftp-data', 'ftpdata_command', { isInternal: true }),
   tlsBuffer('tls.cert_subject'),
   tlsBuffer('tls.cert_issuer'),
   tlsBuffer('tls.cert_fingerprint', { isCaseless: true }),
@@ -50,8 +53,12 @@ export const TEST_BUFFERS = [
   tlsBuffer('tls.cert_validity', { isInternal: true }),
 ];
 
+function otherBuffer(protocol: string, name: string, traits: Partial<BufferDefinition<Transaction>> = {}) {
+  return { protocol, definition: { ...buffer(name, null).definition, ...traits } };
+}
+
 function tlsBuffer(name: string, traits: Partial<BufferDefinition<Transaction>> = {}) {
-  return { protocol: 'tls', definition: { ...buffer(name, null).definition, ...traits } };
+  return otherBuffer('tls', name, traits);
 }
 
 /** 192.0.2.1 has 10 in it, its neighbours 90. */

@@ -5,7 +5,9 @@ import { byteKeywords } from './bytes.ts';
 import { contentKeywords } from './content.ts';
 import { dnsKeywords } from './dns.ts';
 import { eventKeywords } from './events.ts';
+import { fileKeywords } from './files.ts';
 import { flowKeywords } from './flow.ts';
+import { ftpKeywords } from './ftp.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
 import { metaKeywords } from './meta.ts';
@@ -40,6 +42,8 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'DNS', keywords: dnsKeywords },
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
+  { title: 'FTP', keywords: ftpKeywords },
+  { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
 ];

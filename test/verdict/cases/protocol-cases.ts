@@ -126,6 +126,13 @@ const SMTP_CASES: CheckCases = {
   'smtp.mime_too_many_files': smtp(mail(attachments(40)), mail(attachments(32))),
 };
 
+const ftp = (commands: number): Uint8Array[] =>
+  conversation([server('220 (ready)\r\n'), client('NOOP\r\n'.repeat(commands))], { serverPort: 21 });
+
+const FTP_CASES: CheckCases = {
+  'ftp.too_many_transactions': { fails: ftp(1025), arrives: ftp(1024) },
+};
+
 const counted = (hex: string, digits: number): string =>
   `${bytesOf(hex).length.toString(16).padStart(digits, '0')}${hex}`;
 /** RFC 8446 §5.1 and §4. */
@@ -175,4 +182,4 @@ const TLS_CASES: CheckCases = {
 };
 
 /** By the name of the check. */
-export const PROTOCOL_CASES: CheckCases = { ...HTTP_CASES, ...DNS_CASES, ...SMTP_CASES, ...TLS_CASES };
+export const PROTOCOL_CASES: CheckCases = { ...HTTP_CASES, ...DNS_CASES, ...SMTP_CASES, ...FTP_CASES, ...TLS_CASES };

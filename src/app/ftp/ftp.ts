@@ -1,0 +1,38 @@
+import { latin1 } from '../../base/bytes.ts';
+import { TO_CLIENT } from '../../base/direction.ts';
+import type { AppProtocol } from '../protocol.ts';
+import { FTP_BUFFERS } from './buffers.ts';
+import { FtpParser } from './parser.ts';
+import { probeFtp } from './probe.ts';
+import type { FtpTransaction } from './transaction.ts';
+
+/** The control connection: RFC 959, with RFC 2428 for IPv6 and RFC 4217 for TLS. */
+export const createFtp = (): AppProtocol<FtpTransaction> => ({
+  name: 'ftp',
+  buffers: FTP_BUFFERS,
+  firstDirection: TO_CLIENT,
+  probe: probeFtp,
+  open: (sink, channel) => new FtpParser(sink, channel),
+  describe: describeFtp,
+});
+
+/** EVE's `ftp` object. */
+export function describeFtp(tx: FtpTransaction): Record<string, unknown> {
+  const lines = tx.replies.slice(0, MAX_SHOWN).map(text);
+  const codes = lines.map((line) => line.slice(0, 3)).filter((code) => /^\d{3}$/.test(code));
+  const isTransfer = tx.endpoint !== null;
+  return {
+    command: text(tx.commandBytes),
+    ...(tx.argument.length > 0 && { command_data: tx.command === 'PASS' ? 'xxxxx' : text(tx.argument) }),
+    ...(codes.length > 0 && { completion_code: codes }),
+    ...(lines.length > 0 && { reply: lines.map((line) => line.slice(4)) }),
+    ...(isTransfer && { dynamic_port: tx.endpoint!.port, mode: tx.isPassive ? 'passive' : 'active' }),
+    reply_received: tx.isAnswered ? 'yes' : 'no',
+  };
+}
+
+const text = (bytes: Uint8Array): string => latin1(bytes, 0, Math.min(bytes.length, MAX_TEXT_CHARACTERS));
+
+/** A log line is for reading. */
+const MAX_TEXT_CHARACTERS = 1000;
+const MAX_SHOWN = 32;
