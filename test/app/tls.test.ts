@@ -218,8 +218,12 @@ describe('deviations', () => {
     ['tls.invalid_sni_length', clientHello({ extensions: '0000 0005 0003 00 0000' })],
     ['tls.invalid_sni_length', clientHello({ extensions: '0000 0006 0004 00 00ff 61' })],
     ['tls.invalid_certificate', record(22, '0b000007 000004 000009 30')],
-    ['tls.certificate_invalid_der', record(22, '0b000008 000005 000002 3005')],
-    ['tls.certificate_invalid_der', record(22, '0b000008 000005 000002 3000')],
+    ['tls.invalid_handshake_message', record(22, '84ffffff 41')],
+    ['tls.certificate_invalid_length', record(22, '0b000008 000005 000002 3005')],
+    ['tls.certificate_invalid_length', record(22, '0b000008 000005 000002 3000')],
+    ['tls.certificate_invalid_length', record(22, '0b00000f 00000c 000009 30053084fffffffa04')],
+    ['tls.invalid_certificate', record(22, '0b00000f 00000c 000009 30063084fffffffa04')],
+    ['tls.certificate_invalid_der', record(22, '0b00000a 000007 000004 30020400')],
   ])('%s', (event, bytes) => {
     expect(eventsOf(bytes)).toEqual([event]);
     expect(eventsOf(...Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual([event]);

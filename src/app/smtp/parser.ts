@@ -126,7 +126,11 @@ export class SmtpParser implements AppParser {
     if (line.isCut) this.#raise(TO_SERVER, 'smtp.truncated_line');
     if (!this.#isGreeted) this.#raise(TO_SERVER, 'smtp.no_server_welcome_message');
     if (this.#awaitsTls) this.#raise(TO_SERVER, 'smtp.invalid_pipelined_sequence');
-    const command = this.#obey(name, rest, tx);
+    this.#await(this.#obey(name, rest, tx));
+  }
+
+  /** The server has to answer this. */
+  #await(command: number): void {
     if (this.#pending.length < MAX_PENDING_COMMANDS) this.#pending.push(command);
     else this.#raise(TO_SERVER, 'smtp.too_many_pending_commands');
   }
@@ -207,7 +211,7 @@ export class SmtpParser implements AppParser {
 
   /** The server answers once more, to the mail itself. */
   #endMail(): void {
-    if (this.#mode === MODE.data) this.#pending.push(COMMAND.other);
+    if (this.#mode === MODE.data) this.#await(COMMAND.other);
     this.#mode = MODE.commands;
     this.#content = null;
     this.#complete();

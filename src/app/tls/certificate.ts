@@ -22,9 +22,9 @@ export interface Certificate {
 /** What could be read, or the event that says what could not. The bytes are borrowed for the call. */
 export function parseCertificate(der: Uint8Array): Certificate | TlsEvent {
   const outer = new DerReader(der);
-  if (!outer.expect(DER.sequence)) return 'tls.certificate_invalid_der';
+  if (!outer.expect(DER.sequence)) return outer.isTooLong ? 'tls.certificate_invalid_length' : faultOf(outer);
   const certificate = outer.inside();
-  if (!certificate.expect(DER.sequence)) return 'tls.certificate_invalid_der';
+  if (!certificate.expect(DER.sequence)) return faultOf(certificate);
   const body = certificate.inside();
   body.expect(VERSION);
   if (!body.expect(DER.integer)) return 'tls.certificate_invalid_serial';
@@ -40,6 +40,12 @@ export function parseCertificate(der: Uint8Array): Certificate | TlsEvent {
   const subject = body.expect(DER.sequence) ? formatName(body.inside()) : null;
   if (subject === null) return 'tls.certificate_invalid_subject';
   return { subject, issuer, serial, notBeforeMs, notAfterMs, alternativeNames: alternativeNamesOf(body) };
+}
+
+/** Why the frame of a certificate could not be read, by the names that Suricata has for it. */
+function faultOf(reader: DerReader): TlsEvent {
+  if (reader.isCut) return 'tls.certificate_invalid_length';
+  return reader.isTooLong ? 'tls.invalid_certificate' : 'tls.certificate_invalid_der';
 }
 
 /** SHA-1 of the certificate: `32:56:...` */

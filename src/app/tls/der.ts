@@ -35,6 +35,10 @@ export class DerReader {
   tag = 0;
   valueStart = 0;
   valueEnd = 0;
+  /** The last element is cut within its tag and length. */
+  isCut = false;
+  /** The last element says that it goes on behind the end. */
+  isTooLong = false;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -45,16 +49,20 @@ export class DerReader {
   next(): boolean {
     const { bytes } = this;
     let at = this.#at;
-    if (this.#end - at < 2) return false;
+    this.isCut = this.#end - at < 2;
+    this.isTooLong = false;
+    if (this.isCut) return false;
     const tag = u8(bytes, at++);
     if ((tag & 0x1f) === 0x1f) return false;
     let length = u8(bytes, at++);
     if (length >= 0x80) {
       let count = length & 0x7f;
-      if (count === 0 || count > MAX_LENGTH_BYTES || this.#end - at < count) return false;
+      this.isCut = count > this.#end - at;
+      if (count === 0 || count > MAX_LENGTH_BYTES || this.isCut) return false;
       for (length = 0; count > 0; count--) length = length * 256 + u8(bytes, at++);
     }
-    if (length > this.#end - at) return false;
+    this.isTooLong = length > this.#end - at;
+    if (this.isTooLong) return false;
     this.tag = tag;
     this.valueStart = at;
     this.valueEnd = at + length;

@@ -27,7 +27,8 @@ export const TLS_EVENTS = {
   'tls.overflow_heartbeat_message': drop('a heartbeat asks for more than it brings: Heartbleed (CVE-2014-0160)'),
   'tls.dataleak_heartbeat_mismatch': drop('the answer to an encrypted heartbeat is longer than the question'),
   // Certificates: RFC 5280 §4.1.
-  'tls.invalid_certificate': report('a list of certificates whose lengths contradict each other'),
+  'tls.invalid_certificate': report('a certificate, or a list of them, whose lengths contradict each other'),
+  'tls.certificate_invalid_length': report('a certificate that is cut off'),
   'tls.certificate_invalid_der': report('a certificate is not DER'),
   'tls.certificate_invalid_serial': report('a certificate without serial number'),
   'tls.certificate_invalid_algorithmidentifier': report('a certificate without signature algorithm'),

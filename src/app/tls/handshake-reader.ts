@@ -19,6 +19,7 @@ export const HANDSHAKE = {
   supplementalData: 23,
 } as const;
 
+const KNOWN: ReadonlySet<number> = new Set(Object.values(HANDSHAKE));
 /** Those whose content is looked into. */
 const READ: ReadonlySet<number> = new Set([HANDSHAKE.clientHello, HANDSHAKE.serverHello, HANDSHAKE.certificate]);
 const HEADER_BYTES = 4;
@@ -32,6 +33,8 @@ export const MAX_MESSAGE_BYTES = 128 * 1024;
 export interface MessageHandler {
   /** `message`: without its header, given away; null for a type that is not read, or one that is too long. */
   onMessage(type: number, message: Uint8Array | null): void;
+  /** The header of a message of no known type, which is skipped: its length may never come. */
+  onUnknown(): void;
   onTooLong(): void;
   /** While true, what is left is not read any more. */
   readonly isOver: boolean;
@@ -74,7 +77,7 @@ export class HandshakeReader {
     if (READ.has(this.#type)) {
       if (this.#remainingBytes > MAX_MESSAGE_BYTES) this.#handler.onTooLong();
       else this.#message = new ByteBuffer(this.#remainingBytes);
-    }
+    } else if (!KNOWN.has(this.#type)) this.#handler.onUnknown();
     if (this.#remainingBytes === 0) this.#finish();
   }
 

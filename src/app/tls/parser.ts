@@ -247,8 +247,9 @@ class Side implements RecordHandler, MessageHandler {
     switch (type) {
       case HANDSHAKE.clientHello:
       case HANDSHAKE.serverHello:
-        if ((type === HANDSHAKE.clientHello) !== (direction === TO_SERVER)) break;
-        if (message !== null) parser.onHello(direction, message);
+        // The other side's hello is none of this side's messages.
+        if ((type === HANDSHAKE.clientHello) !== (direction === TO_SERVER)) this.onUnknown();
+        else if (message !== null) parser.onHello(direction, message);
         return;
       case HANDSHAKE.certificate:
         if (message !== null) parser.onCertificates(direction, message);
@@ -261,11 +262,11 @@ class Side implements RecordHandler, MessageHandler {
         return;
       case HANDSHAKE.serverHelloDone:
         parser.complete(direction);
-        return;
-      default:
-        if (KNOWN_MESSAGES.has(type)) return;
     }
-    parser.raise(direction, 'tls.invalid_handshake_message');
+  }
+
+  onUnknown(): void {
+    this.#parser.raise(this.#direction, 'tls.invalid_handshake_message');
   }
 
   onTooLong(): void {
@@ -290,8 +291,6 @@ export const isSsl2Hello = (prefix: Uint8Array, messageBytes: number): boolean =
   prefix.length === SSL2_PREFIX_BYTES &&
   u8(prefix, 0) === SSL2_MESSAGE.clientHello &&
   SSL2_PREFIX_BYTES + u16(prefix, 3) + u16(prefix, 5) + u16(prefix, 7) === messageBytes;
-
-const KNOWN_MESSAGES: ReadonlySet<number> = new Set(Object.values(HANDSHAKE));
 
 const u24 = (bytes: Uint8Array, at: number): number => (u8(bytes, at) << 16) | u16(bytes, at + 1);
 
