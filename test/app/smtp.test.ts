@@ -269,6 +269,16 @@ describe('deviations', () => {
     expect(eventsOf(cut(pieces, 1000))).toEqual(eventsOf(pieces));
   });
 
+  test('a queue that never empties may go on for ever', () => {
+    const turns = Array.from({ length: 9000 }, () => [client('NOOP\r\n'), server('250 ok\r\n')]);
+    expect(eventsOf([...GREETING, client('NOOP\r\n'), ...turns.flat()])).toEqual([]);
+  });
+
+  test('replies that were lost are not counted', () => {
+    const pieces = [...GREETING, client('NOOP\r\n'), server('250 ok\r\n')];
+    expect(trace(SMTP, pieces, 0).lines.filter((line) => line.includes('!'))).toEqual([]);
+  });
+
   test('a long field is told of and cut', () => {
     const events = eventsOf(mail(`Subject: ${'x'.repeat(600)}`, ...Array(3).fill(` ${'y'.repeat(600)}`), ''));
     expect(events).toEqual(['smtp.mime_long_header_value']);

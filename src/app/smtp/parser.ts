@@ -13,13 +13,13 @@ const MAX_PENDING_COMMANDS = 4096;
 /** RFC 5321 §4.5.3.1.8 asks for 100 recipients at least; servers refuse more than some thousand. The rest is not kept. */
 const MAX_RECIPIENTS = 1000;
 /** RFC 5321 §4.5.3.1.3: 256; longer ones are cut. */
-const MAX_ADDRESS_BYTES = 4096;
+const MAX_ADDRESS_BYTES = 1024;
 
 /** What a reply answers. */
 const COMMAND = { other: 0, startTls: 1, data: 2, reset: 3 } as const;
 
 /** How the client's bytes are read. */
-const MODE = { commands: 0, data: 1, chunk: 2, stopped: 3 } as const;
+const MODE = { commands: 0, data: 1, chunk: 2 } as const;
 
 /**
  * One connection: commands, replies and mails. What follows DATA is read as a mail without waiting for the server's
@@ -37,12 +37,10 @@ export class SmtpParser implements AppParser {
   #content: ContentReader | null = null;
   #chunkBytes = 0;
   #isLastChunk = false;
-  /** Commands without a reply; the first `#answered` of them have one. */
+  /** Commands in their order; the first `#answered` of them have their replies. */
   readonly #pending: number[] = [];
   #answered = 0;
   #isGreeted = false;
-  /** The reply in hand has further lines. */
-  #isReplyOpen = false;
   #awaitsTls = false;
   readonly #isOver: [boolean, boolean] = [false, false];
 
@@ -67,6 +65,7 @@ export class SmtpParser implements AppParser {
       // Nobody knows how many replies are lost.
       this.#answered = 0;
       this.#pending.length = 0;
+      this.#isGreeted = true;
       return;
     }
     this.#requests.forget();
@@ -131,7 +130,7 @@ export class SmtpParser implements AppParser {
 
   /** The server has to answer this. */
   #await(command: number): void {
-    if (this.#pending.length < MAX_PENDING_COMMANDS) this.#pending.push(command);
+    if (this.#pending.length - this.#answered < MAX_PENDING_COMMANDS) this.#pending.push(command);
     else this.#raise(TO_SERVER, 'smtp.too_many_pending_commands');
   }
 
@@ -247,8 +246,8 @@ export class SmtpParser implements AppParser {
       this.#raise(TO_CLIENT, 'smtp.invalid_reply');
       return;
     }
-    this.#isReplyOpen = end - start > 3 && u8(bytes, start + 3) === HYPHEN;
-    if (this.#isReplyOpen) return;
+    const goesOn = end - start > 3 && u8(bytes, start + 3) === HYPHEN;
+    if (goesOn) return;
     if (!this.#isGreeted && this.#pending.length === this.#answered) {
       this.#isGreeted = true;
       if (code !== READY) this.#raise(TO_CLIENT, 'smtp.invalid_reply');
@@ -262,8 +261,8 @@ export class SmtpParser implements AppParser {
     const command = this.#pending[this.#answered];
     if (command === undefined) return;
     this.#answered++;
-    if (this.#answered === this.#pending.length) {
-      this.#pending.length = 0;
+    if (this.#answered === this.#pending.length || this.#answered === MAX_PENDING_COMMANDS) {
+      this.#pending.splice(0, this.#answered);
       this.#answered = 0;
     }
     if (command === COMMAND.startTls) this.#answerStartTls(code, nextAt);
