@@ -61,7 +61,7 @@ dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/conformance
 	@touch $@
 
 fuzz: build ## The randomised tests with FUZZ_RUNS (50) times as many cases
-	@FUZZ_RUNS=$(FUZZ_RUNS) vitest run $$(grep -rl "from 'fast-check'" test --include='*.test.ts')
+	@FUZZ_RUNS=$(FUZZ_RUNS) vitest run $$(grep -rlE "fuzzRuns|from 'fast-check'" test --include='*.test.ts')
 
 check: lint types sanitizers ## Format, lint, types, memory errors in the native code, a short fuzz run
 	@$(MAKE) fuzz FUZZ_RUNS=3

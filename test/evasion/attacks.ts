@@ -10,12 +10,12 @@ export const RULES = readdirSync('signatures', { recursive: true, encoding: 'utf
   .map((file) => readFileSync(`signatures/${file}`, 'utf8'))
   .join('\n');
 
-/** Always-on checks report only: the rules must find an attack whatever the checks would have said before. */
-export const detect: PlayOptions = { rules: RULES, config: { checks: { policy: 'report' } } };
-export const prevent: PlayOptions = { rules: RULES, mode: 'prevent' };
-
 /** The default ones take longer to make than a conversation takes to play. */
-const SMALL_TABLES = { maxTcpFlows: 16, maxUdpFlows: 16, maxOtherFlows: 16, maxHalfOpenFlows: 16 };
+const flow = { maxTcpFlows: 16, maxUdpFlows: 16, maxOtherFlows: 16, maxHalfOpenFlows: 16 };
+
+/** Always-on checks report only: the rules must find an attack whatever the checks would have said before. */
+export const detect: PlayOptions = { rules: RULES, config: { checks: { policy: 'report' }, flow } };
+export const prevent: PlayOptions = { rules: RULES, mode: 'prevent', config: { flow } };
 
 /** One of the attacks in fixtures/patches, over TCP. */
 export interface Attack {
@@ -26,12 +26,15 @@ export interface Attack {
   readonly completeBytes: number;
 }
 
-export const attacks: readonly Attack[] = transcriptsIn('fixtures/patches')
+/** All attacks in fixtures/patches. */
+export const pages: readonly Pick<Attack, 'name' | 'page'>[] = transcriptsIn('fixtures/patches')
   .filter(({ kind }) => kind === 'attack')
   .map(({ patch, name, file }) => ({
     name: `${patch} ${name}`,
     page: parseTranscript(readFileSync(file, 'utf8'), file),
-  }))
+  }));
+
+export const attacks: readonly Attack[] = pages
   .filter(({ page }) => page.transport === 'tcp')
   .map(({ name, page }) => ({ name, page, ...endOf(page, name) }));
 
@@ -42,7 +45,7 @@ export interface Sent {
 }
 
 export function send(segments: readonly Segment[], page: Transcript, options: PlayOptions, version: 4 | 6 = 4): Sent {
-  const player = new Player({ ...options, config: { ...options.config, flow: SMALL_TABLES } });
+  const player = new Player(options);
   const endpoints: Endpoints = { ...ENDPOINTS[version], ports: [40_000, page.port] };
   const arrived = segments.filter((segment) => player.send(buildSegment(segment, endpoints)));
   return { played: player.finish(), arrived };

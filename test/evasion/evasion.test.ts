@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fragmentsOf, transportOf } from '../defrag/fragments.ts';
 import { EVASIONS, type Evasion, splitAt } from '../support/evasions.ts';
 import { fuzzRuns, isFuzzing, SEED } from '../support/fuzz.ts';
+import { addressBytes } from '../support/packets.ts';
+import { conversation, datagrams, type PlayOptions, playPackets } from '../support/play.ts';
 import { Random } from '../support/random.ts';
-import { honest, type Segment } from '../support/segments.ts';
-import { type Attack, attacks, couldRead, detect, prevent, send, sortedAlerts } from './attacks.ts';
+import { ENDPOINTS, honest, type Segment } from '../support/segments.ts';
+import { type Attack, attacks, couldRead, detect, pages, prevent, send, sortedAlerts } from './attacks.ts';
 
 test('there are attacks, and without tricks each arrives where nobody blocks it', () => {
   expect(attacks.length).toBeGreaterThan(50);
@@ -70,3 +73,36 @@ test('whatever tricks come together, its target cannot read an attack', () => {
     { numRuns: fuzzRuns(300), ...SEED },
   );
 });
+
+test('in IP fragments of any size and order, each attack is found and blocked, over TCP and UDP', () => {
+  const rulesAlone: PlayOptions = { ...detect, mode: 'prevent' };
+  for (const [index, { name, page }] of pages.entries()) {
+    const random = new Random(index);
+    const ipv6 = index % 2 === 1;
+    const whole =
+      page.transport === 'udp'
+        ? datagrams(page.turns, { serverPort: page.port })
+        : conversation(page.turns, { serverPort: page.port, ipv6 });
+    const packets = whole.flatMap((packet, id) => random.shuffled(inFragments(packet, id, random)));
+    expect(sortedAlerts(playPackets(packets, detect)), name).toEqual(page.alerts);
+    expect(playPackets(packets, rulesAlone).dropReasons, name).toContain('rules');
+  }
+});
+
+/** Some of them twice. */
+function inFragments(packet: Uint8Array, id: number, random: Random): Uint8Array[] {
+  const [source, destination] = packet[0]! >> 4 === 6 ? ENDPOINTS[6].addresses : ENDPOINTS[4].addresses;
+  const isFromClient = addressBytes(source).every((byte, at) => packet[sourceAt(packet) + at] === byte);
+  const fields = {
+    source: isFromClient ? source : destination,
+    destination: isFromClient ? destination : source,
+    protocol: packet[packet[0]! >> 4 === 6 ? 6 : 9]!,
+    id,
+    payload: transportOf(packet),
+  };
+  const fragments = fragmentsOf(fields, 8 * random.between(1, 30));
+  return random.below(2) === 0 ? fragments : [...fragments, random.pick(fragments)];
+}
+
+/** RFC 8200 §3, RFC 791 §3.1. */
+const sourceAt = (packet: Uint8Array): number => (packet[0]! >> 4 === 6 ? 8 : 12);

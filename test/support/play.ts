@@ -159,7 +159,7 @@ export function datagrams(turns: readonly Turn[], { clientPort = 40_000, serverP
 let compiled: { readonly key: string; readonly ruleset: Ruleset } | null = null;
 
 /** Faults are a mistake of the test. */
-function rulesetOf(text: string, config: Config): Ruleset {
+export function rulesetOf(text: string, config: Config): Ruleset {
   const key = JSON.stringify([text, config.rules, config.variables]);
   if (compiled?.key === key) return compiled.ruleset;
   const texts = {
