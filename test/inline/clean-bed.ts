@@ -28,12 +28,15 @@ export class CleanBed {
 
   static async start(): Promise<CleanBed> {
     const bed = new CleanBed();
-    await bed.testbed.ready();
-    bed.#vpatch = await VpatchProcess.start(bed.testbed, {
-      ruleFiles: ['signatures/*/*.rules'],
-      args: ['-m', 'prevent'],
-    });
-    return bed;
+    try {
+      await bed.testbed.ready();
+      const args = ['-m', 'prevent'];
+      bed.#vpatch = await VpatchProcess.start(bed.testbed, { ruleFiles: ['signatures/*/*.rules'], args });
+      return bed;
+    } catch (error) {
+      bed.close();
+      throw error;
+    }
   }
 
   get address(): string {
