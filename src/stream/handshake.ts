@@ -326,8 +326,10 @@ export class Handshake {
   #rememberOther(half: TcpHalf, packet: Packet, maxOthers: number, flood: StreamEvent): StreamOutcome {
     const initial = packet.sequence | 0;
     half.others ??= [];
+    const isFull = half.others.length === maxOthers;
+    if (isFull) packet.events.push(flood);
     if (half.others.some((other) => other.initial === initial)) return 'inspected';
-    if (half.others.length === maxOthers) return refuse(packet, flood);
+    if (isFull) half.others.shift();
     this.#options.read(packet);
     const { windowScale, hasTimestamps } = this.#options;
     half.others.push({ initial, window: packet.window, windowScale, hasTimestamps });
@@ -370,7 +372,10 @@ function answered(half: TcpHalf, ack: number): OtherSyn | null {
   return null;
 }
 
-/** Suricata's stream.max-syn-queued and max-synack-queued. What comes beyond it passes, and is never taken for an answer. */
+/**
+ * Suricata's stream.max-syn-queued and max-synack-queued. Beyond them the oldest is forgotten: a server answers at once,
+ * so that the SYN of a true client is among the last, however many forged ones come before it.
+ */
 const MAX_OTHER_SYNS = 10;
 const MAX_OTHER_SYN_ACKS = 5;
 

@@ -680,12 +680,21 @@ test.each([
   expect(talk.received[TO_SERVER]).toBe('new');
 });
 
+test('a true SYN behind a flood of forged ones is the one that counts when it is answered', () => {
+  const talk = new Conversation();
+  for (let i = 0; i <= 30; i++) talk.fromClient({ flags: 'S', seq: (i + 1) * 10_000 });
+  talk.fromClient(SYN);
+  talk.fromClient({ flags: 'S', seq: 5_000_000 });
+  talk.fromServer(SYN_ACK);
+  talk.fromClient({ seq: 1, ack: 1 });
+  talk.fromClient(data(1, 'true'));
+  expect(talk.received[TO_SERVER]).toBe('true');
+});
+
 test('floods of contradicting SYNs and SYN-ACKs are bounded, and the first ones still count', () => {
   const talk = new Conversation();
   talk.fromClient(SYN);
   for (let i = 1; i <= 10; i++) talk.fromClient({ flags: 'S', seq: i * 10_000 });
-  expect(talk.events).toEqual(['tcp.syn_resend_diff_seq']);
-  talk.fromClient({ flags: 'S', seq: 10_000 });
   expect(talk.events).toEqual(['tcp.syn_resend_diff_seq']);
   talk.fromClient({ flags: 'S', seq: 200_000 });
   expect(talk.events).toEqual(['tcp.syn_resend_diff_seq', 'stream.3whs_syn_flood']);
