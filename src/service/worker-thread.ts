@@ -10,10 +10,10 @@ import {
 
 /**
  * Heap limits of a worker. Transactions and connections are what it allocates, a kilobyte or two each. Of this young
- * generation a third is filled before it is collected: every 2,000 to 4,000 requests. The old generation holds rules and
- * the state of flows, and ends a worker that leaks.
+ * generation a third is filled before it is collected: every 500 to 1,000 requests. A larger one is collected less often
+ * and costs its size in each worker. The old generation holds rules and the state of flows, and ends a worker that leaks.
  */
-const YOUNG_GENERATION_MIB = 12;
+const YOUNG_GENERATION_MIB = 3;
 const OLD_GENERATION_MIB = 1024;
 
 /**
