@@ -101,7 +101,7 @@ export class Detector implements RawBytes {
     this.#context = context;
     this.#stream = null;
     this.#isBeyondDepth = false;
-    this.#found.begin(packet, context);
+    this.#found.begin(packet);
   }
 
   release(flow: FlowSlot): void {

@@ -2,7 +2,6 @@ import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule, RuleAction } from '../rules/rule.ts';
 import type { Packet } from '../wire/packet.ts';
-import type { FlowContext } from './header.ts';
 import type { PacketState } from './packet-state.ts';
 import { actsOnFlow } from './ruleset.ts';
 import { StatefulMatches } from './stateful-matches.ts';
@@ -35,7 +34,6 @@ export class MatchList {
   readonly #state: PacketState;
   readonly #thresholds: Thresholds;
   #packet!: Packet;
-  #context!: FlowContext;
 
   constructor(state: PacketState, thresholds: Thresholds) {
     this.#state = state;
@@ -47,9 +45,8 @@ export class MatchList {
     return this.#state.evicted + this.#thresholds.evicted;
   }
 
-  begin(packet: Packet, context: FlowContext): void {
+  begin(packet: Packet): void {
     this.#packet = packet;
-    this.#context = context;
     this.#stateful.clear();
     if (this.matches.length > 0) this.matches.length = 0;
   }
@@ -109,7 +106,7 @@ export class MatchList {
   #judgeState(): void {
     const stateful = this.#stateful;
     const state = this.#state;
-    state.enter(this.#packet, this.#context);
+    state.enter(this.#packet);
     stateful.sort();
     for (let i = 0; i < stateful.count; i++) {
       const { rule, order, transaction, protocol, isInStream } = stateful.entries[i]!;

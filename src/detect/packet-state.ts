@@ -2,7 +2,6 @@ import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { HostTrack, RuleState } from '../rules/rule-state.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
-import type { FlowContext } from './header.ts';
 import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
 
 /** A flow's own figures, by whoever counts them. */
@@ -27,7 +26,6 @@ export class PacketState implements RuleState {
   readonly #flows: (FlowVariables | null)[] = [];
   readonly #key = new Uint32Array(TRACK_KEY_WORDS);
   #packet!: Packet;
-  #context!: FlowContext;
 
   constructor(figures: FlowFigures, seed: readonly [number, number]) {
     this.#figures = figures;
@@ -39,13 +37,8 @@ export class PacketState implements RuleState {
     return this.#hosts.evicted;
   }
 
-  get app(): string | null {
-    return this.#context.app;
-  }
-
-  enter(packet: Packet, context: FlowContext): void {
+  enter(packet: Packet): void {
     this.#packet = packet;
-    this.#context = context;
     this.hasFlow = packet.flow !== NO_FLOW;
   }
 

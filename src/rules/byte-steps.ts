@@ -32,7 +32,7 @@ function readField(place: FieldPlace, input: Inspected, cursor: number): boolean
   // From the start means the start of the stream. What has left a sliding window cannot be read any more.
   const origin = place.isRelative ? cursor : input.start - input.skippedBytes;
   const at = origin + amount(place.offset);
-  if (at < input.start || at > input.end - count || (place.isRelative && at >= input.end)) return false;
+  if (at < input.start || at > input.end - count) return false;
   const taken = field.read(input.bytes, at, count, place.format);
   if (taken === 0 && count > 0) return false;
   if (place.mask !== null) field.applyMask(place.mask.high, place.mask.low);

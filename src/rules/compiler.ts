@@ -3,7 +3,7 @@ import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { DEFAULT_PRIORITY, UNKNOWN_CATEGORY } from './classification.ts';
 import { ContentDraft } from './content-draft.ts';
 import { CompileContext } from './context.ts';
-import { RuleDraft } from './draft.ts';
+import { type PacketTest, RuleDraft } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { chooseFastPattern } from './fast-pattern.ts';
 import { RuleFault } from './fault.ts';
@@ -12,8 +12,10 @@ import { keywordIndex } from './keywords/index.ts';
 import { SURICATA_KEYWORDS } from './known-names.ts';
 import { type LogicalLine, logicalLines } from './lexer.ts';
 import { nearestName } from './nearest-name.ts';
+import { headerTest, locatorOf } from './packet-buffers.ts';
 import { type ParsedOption, type ParsedRule, parseRule, shortened } from './parser.ts';
 import { checkBufferProtocol, type HeaderProtocol, readProtocol } from './protocol.ts';
+import { areMet } from './requirements.ts';
 import type {
   BufferInspection,
   CompiledRules,
@@ -71,6 +73,7 @@ class Compiler {
 
     try {
       parsed = parseRule(line.text);
+      if (!this.#isForUs(parsed)) return;
       const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
       const header = { parsed, protocol };
       const draft = this.#draft(header, protocol.app);
@@ -116,6 +119,14 @@ class Compiler {
         return [];
       }
     });
+  }
+
+  /** False: the rule itself says that it is for another version. One that cannot be read is a fault of its keyword. */
+  #isForUs({ options }: ParsedRule): boolean {
+    return options.every(
+      ({ name, value }) =>
+        name.text !== 'requires' || areMet(value?.text ?? '', (keyword) => this.#keywords.has(keyword)) !== false,
+    );
   }
 
   #keyword(option: ParsedOption): Keyword {
@@ -208,20 +219,30 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     addressTests: draft.addressTests,
     flow,
     shownProtocols: draft.shownProtocols,
-    packetTests: draft.packetTests,
+    packetTests: [...draft.packetTests, ...headerTests(draft)],
     packetEvents: draft.packetEvents,
     appEvents: draft.appEvents,
     conditions: draft.conditions,
     effects: draft.effects,
     stateUse: draft.stateUse,
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
-    inspections: draft.inspections.filter(({ steps }) => steps.length > 0).map(buildInspection),
+    inspections: draft.inspections
+      .filter(({ choice, steps }) => steps.length > 0 && locatorOf(choice) === null)
+      .map(buildInspection),
     fastPattern: chooseFastPattern(draft),
     alternatives: [],
     file,
     line: line.line,
     text: line.text,
   };
+}
+
+/** What looks into headers is a condition on packets. */
+function headerTests({ inspections }: RuleDraft): PacketTest[] {
+  return inspections.flatMap((inspection) => {
+    const locate = locatorOf(inspection.choice);
+    return locate === null ? [] : [headerTest(locate, buildInspection(inspection).steps)];
+  });
 }
 
 /** The buffer is in lower case: a pattern with an upper-case letter can never match, and Suricata refuses it. */

@@ -1,8 +1,10 @@
+import { STAGE } from '../app/protocol.ts';
 import { Regex, RegexError } from '../base/native/regex.ts';
 import type { BufferChoice } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { HeaderSets } from './header-sets.ts';
 import { REGEX_LIMITS } from './regex-step.ts';
+import type { Transform } from './transforms.ts';
 
 /** What all rules of one compilation share. */
 export class CompileContext {
@@ -10,12 +12,22 @@ export class CompileContext {
   readonly headerSets: HeaderSets;
   /** Names and aliases to the buffers of that name, one for each protocol. */
   readonly buffersByName: ReadonlyMap<string, readonly BufferChoice[]>;
+  readonly #transformed = new Map<BufferChoice, Map<string, BufferChoice>>();
   readonly #regexes = new Map<string, Regex | RegexError>();
 
   constructor(environment: RuleEnvironment) {
     this.environment = environment;
     this.headerSets = new HeaderSets(environment.variables);
     this.buffersByName = indexBuffers(environment.buffers);
+  }
+
+  /** The same buffer through the same transform is one buffer, which is searched once for all rules. */
+  transformed(from: BufferChoice, key: string, make: () => Transform): BufferChoice {
+    const known = this.#transformed.get(from) ?? new Map<string, BufferChoice>();
+    this.#transformed.set(from, known);
+    const choice = known.get(key) ?? transformedBuffer(from, key, make());
+    known.set(key, choice);
+    return choice;
   }
 
   /** The same pattern with the same flags is compiled once. */
@@ -33,6 +45,24 @@ export class CompileContext {
     }
     return regex;
   }
+}
+
+/** What grows is transformed when it is complete: a digest, for one, does not keep its beginning. */
+function transformedBuffer({ protocol, definition }: BufferChoice, key: string, transform: Transform): BufferChoice {
+  const { name, summary, direction, stage } = definition;
+  return {
+    protocol,
+    definition: {
+      name: `${name} ${key}`,
+      summary,
+      direction,
+      stage: stage === STAGE.body ? STAGE.complete : stage,
+      read: (transaction, way, nth) => {
+        const bytes = definition.read(transaction, way, nth);
+        return bytes === null ? null : transform(bytes);
+      },
+    },
+  };
 }
 
 function indexBuffers(buffers: readonly BufferChoice[]): ReadonlyMap<string, readonly BufferChoice[]> {

@@ -8,11 +8,13 @@ import type { ParsedRule } from './parser.ts';
 import type { AddressTest, FlowRequirement, Step } from './rule.ts';
 import { STATE_KINDS, type StateCondition, type StateEffect, type StateKind, type StateUse } from './rule-state.ts';
 import type { Threshold } from './threshold.ts';
+import type { Transform } from './transforms.ts';
 
 export type PacketTest = (packet: Packet) => boolean;
 
 /** A buffer of some protocol's transactions. */
 export interface BufferChoice {
+  /** Empty: a header of the packet. */
   readonly protocol: string;
   readonly definition: BufferDefinition;
 }
@@ -106,7 +108,25 @@ export class RuleDraft {
   /** What follows looks into this buffer; null leads back to the payload. */
   enterBuffer(name: string | null): void {
     this.checkStickyIsUsed();
-    this.#sticky = name === null ? null : this.chooseBuffer(name);
+    this.#enter(name === null ? null : this.chooseBuffer(name));
+  }
+
+  /** What follows looks into a header of the packet. */
+  enterPacketBuffer(choice: BufferChoice): void {
+    this.checkStickyIsUsed();
+    this.#enter(choice);
+  }
+
+  /** What follows looks into what the transform makes of the sticky buffer. `key` names it with its arguments. */
+  transformBuffer(key: string, make: () => Transform): void {
+    const sticky = this.#sticky ?? this.fail(`${this.keyword} needs a sticky buffer before it`);
+    if (sticky.protocol === '') this.fail(`${this.keyword} cannot be used on ${sticky.definition.name}`);
+    if (this.#lastInspection !== null) this.fail(`${this.keyword} must stand right behind its sticky buffer`);
+    this.#enter(this.context.transformed(sticky, key, make));
+  }
+
+  #enter(choice: BufferChoice | null): void {
+    this.#sticky = choice;
     this.#stickyAt = this.keywordAt;
     this.lastContent = null;
     this.#lastInspection = null;

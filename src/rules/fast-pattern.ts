@@ -10,6 +10,8 @@ import type { FastPattern } from './rule.ts';
 export function chooseFastPattern(draft: RuleDraft): FastPattern | null {
   let best: { content: ContentDraft; inspection: RuleDraft['inspections'][number]; rank: number } | null = null;
   for (const inspection of draft.inspections) {
+    // Headers are short, and looked at packet by packet.
+    if (inspection.choice?.protocol === '') continue;
     const rank = rankOf(inspection.choice?.definition.name ?? null);
     for (const step of inspection.steps) {
       if (!(step instanceof ContentDraft) || step.isNegated) continue;

@@ -6,7 +6,7 @@ const names = (text: string): readonly string[] => text.split(/\s+/).filter((nam
 export const SURICATA_KEYWORDS: ReadonlySet<string> = new Set(
   names(`
     sid alert priority rev classtype app-layer-protocol ack tcp.seq tcp.ack seq window tcp.flags flags fragbits fragoffset
-    ttl itype icode icmp_id icmp_seq icmpv6.mtu icmpv4.hdr icmpv6.hdr dsize flow threshold metadata reference msg
+    ttl itype icode icmp_id icmp_seq icmpv6.mtu icmpv4.hdr icmpv6.hdr dsize flow flow.age flow.pkts_toserver flow.pkts_toclient flow.bytes_toserver flow.bytes_toclient threshold metadata reference msg
     gid content uricontent pcre depth startswith endswith distance within offset replace nocase fast_pattern rawbytes
     byte_test byte_jump byte_math byte_extract sameip ip_proto ipopts tos geoip ftpbounce isdataat id rpc asn1 flowvar
     flowint pktvar noalert flowbits hostbits stream_size ipv4-csum tcpv4-csum tcpv6-csum udpv4-csum udpv6-csum

@@ -24,8 +24,6 @@ export interface RuleState {
   flowAgeMs(): number;
   /** Bytes of a TCP stream that its receiver has acknowledged. */
   streamBytes(direction: Direction): number;
-  /** Null while or where it is not recognised. */
-  readonly app: string | null;
 }
 
 /** Judged when everything else of the rule fits, in the order of rules: an earlier rule may just have set something. */

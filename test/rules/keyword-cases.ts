@@ -1,5 +1,7 @@
 import { latin1 } from '../../src/base/bytes.ts';
 import type { Packet } from '../../src/wire/packet.ts';
+import { buildIcmp, buildTcp, buildUdp } from '../support/packets.ts';
+import { decoded } from '../wire/decoded.ts';
 import type { Traffic } from './support.ts';
 
 /** What a keyword must say of some traffic. */
@@ -66,6 +68,58 @@ const sticky = (name: string, buffer: string): [string, TrafficCase[]] => [
   name,
   [{ options: `${name}; content:"ab";`, matches: inBuffer(buffer, 'xaby'), misses: inBuffer(buffer, 'xby') }],
 ];
+
+/** A TCP header without options. */
+const TCP_FIXED = [0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0, 1, 0, 0, 0, 0];
+
+/** A transport header and its payload; `headerBytes` is where the payload begins. */
+function withHeader(protocol: number, content: readonly number[], headerBytes: number): Partial<Packet> {
+  const bytes = Uint8Array.of(0x41, ...content);
+  return {
+    ipVersion: 4,
+    protocol,
+    bytes,
+    transportStart: 1,
+    payloadStart: 1 + headerBytes,
+    payloadEnd: bytes.length,
+    ipEnd: bytes.length,
+  };
+}
+
+function ipv6Header(): Uint8Array {
+  const bytes = new Uint8Array(41);
+  bytes[1] = 0x60;
+  bytes.set([0xab, 0xcd], 9);
+  return bytes;
+}
+
+/** A header with the bytes ab cd. */
+const header = (name: string, packet: Partial<Packet>): [string, TrafficCase[]] => [
+  name,
+  [
+    onPackets(`${name}; content:"|ab cd|";`, [packet], [{ ...packet, isFragment: true, ipVersion: 0 }]),
+    onPackets(`${name}; content:!"|ab cd|";`, [], [packet]),
+    onPackets(`${name}; content:"|ab cd|"; content:"|41|"; distance:0;`, [], [packet]),
+  ],
+];
+
+/** The whole packet is decoded; the second one has a bit of its payload, or header, wrong. */
+const CHECKSUM_KEYWORDS = (
+  [
+    ['ipv4-csum', buildUdp({}), 8],
+    ['tcpv4-csum', buildTcp({ payload: 'abc' }), -1],
+    ['tcpv6-csum', buildTcp({ source: '2001:db8::1', destination: '2001:db8::2', payload: 'abc' }), -1],
+    ['udpv4-csum', buildUdp({ payload: 'abc' }), -1],
+    ['udpv6-csum', buildUdp({ source: '2001:db8::1', destination: '2001:db8::2', payload: 'abc' }), -1],
+    ['icmpv4-csum', buildIcmp({ payload: 'abc' }), -1],
+    ['icmpv6-csum', buildIcmp({ source: '2001:db8::1', destination: '2001:db8::2', payload: 'abc' }), -1],
+  ] as const
+).map(([name, whole, at]): [string, TrafficCase[]] => {
+  const wrong = whole.slice();
+  wrong[at < 0 ? whole.length + at : at]! ^= 1;
+  const [good, bad] = [decoded(whole), decoded(wrong)];
+  return [name, [onPackets(`${name}:valid;`, [good], [bad]), onPackets(`${name}:invalid;`, [bad], [good])]];
+});
 
 /** For each keyword that looks at traffic. */
 export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Map<string, TrafficCase[]>([
@@ -437,6 +491,27 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   ],
   ['ack', [onPackets('ack:0;', [tcp({ acknowledgement: 0 })], [tcp({ acknowledgement: 1 })])]],
   ['window', [onPackets('window:!512;', [tcp({ window: 511 })], [tcp({ window: 512 })])]],
+  [
+    'tcp.mss',
+    [
+      onPackets(
+        'tcp.mss:<536;',
+        [withHeader(6, [...TCP_FIXED, 2, 4, 1, 0], 24)],
+        [
+          withHeader(6, [...TCP_FIXED, 2, 4, 5, 0xb4], 24),
+          withHeader(6, TCP_FIXED, 20),
+          withHeader(17, [...TCP_FIXED, 2, 4, 1, 0], 24),
+        ],
+      ),
+    ],
+  ],
+  header('tcp.hdr', withHeader(6, [...TCP_FIXED.slice(0, -2), 0xab, 0xcd, 1, 2], 20)),
+  header('udp.hdr', withHeader(17, [0, 1, 0, 2, 0, 9, 0xab, 0xcd, 1], 8)),
+  header('icmpv4.hdr', withHeader(1, [8, 0, 0, 0, 0xab, 0xcd, 0, 1, 2], 8)),
+  header('icmpv6.hdr', withHeader(58, [128, 0, 0, 0, 0xab, 0xcd, 0, 1, 2], 8)),
+  header('ipv4.hdr', ipv4({ 4: 0xab, 5: 0xcd })),
+  header('ipv6.hdr', { ipVersion: 6, bytes: ipv6Header(), ipStart: 1, transportStart: 41, ipEnd: 41 }),
+  ...CHECKSUM_KEYWORDS,
   [
     'itype',
     [

@@ -4,7 +4,6 @@ import { defineKeyword, indexByName } from '../../src/rules/keyword.ts';
 import { keywordFamilies, keywordIndex } from '../../src/rules/keywords/index.ts';
 import { SURICATA_KEYWORDS } from '../../src/rules/known-names.ts';
 import { keywordReference } from '../../src/rules/reference.ts';
-import type { Rule } from '../../src/rules/rule.ts';
 import { NO_THRESHOLDS } from '../../src/rules/threshold-config.ts';
 import { nothing } from '../../src/rules/values.ts';
 import { TRAFFIC_CASES } from './keyword-cases.ts';
@@ -19,7 +18,7 @@ describe.each([...TRAFFIC_CASES])('%s', (_keyword, cases) => {
 });
 
 /** Keywords that say something about the rule: what each makes of it. */
-const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, Partial<Rule>])[]> = new Map([
+const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = new Map<string, [string, object][]>([
   [
     'msg',
     [
@@ -117,6 +116,36 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, Partial<Rule>]
   ],
   ['bypass', [['bypass;', { isSilent: false }]]],
   ['prefilter', [['prefilter;', { isSilent: false }]]],
+  ['requires', [['requires:version >= 7 < 8;', { isSilent: false }]]],
+  ['tag', [['tag:session; tag:host,10,seconds,src;', { isSilent: false }]]],
+  ...[
+    ...['dotprefix', 'strip_whitespace', 'compress_whitespace', 'to_lowercase', 'to_uppercase', 'to_md5', 'to_sha1'],
+    ...['to_sha256', 'url_decode', 'header_lowercase', 'strip_pseudo_headers'],
+  ].map((name): [string, [string, object][]] => [
+    name,
+    [[`http.uri; ${name}; content:"x";`, { inspections: [{ buffer: { name: `http.uri ${name}` } }] }]],
+  ]),
+  ['xor', [['http.uri; xor:"0aff"; content:"x";', { inspections: [{ buffer: { name: 'http.uri xor 0aff' } }] }]]],
+  [
+    'pcrexform',
+    [
+      [
+        'http.uri; pcrexform:"a(.*)"; content:"x";',
+        { inspections: [{ buffer: { name: 'http.uri pcrexform a(.*)' } }] },
+      ],
+    ],
+  ],
+  ...[
+    'flow.age:>5;',
+    'flow.pkts_toserver:3;',
+    'flow.pkts_toclient:3;',
+    'flow.bytes_toserver:>1KB;',
+    'flow.bytes_toclient:<9;',
+    'stream_size:both,>=,5;',
+  ].map((options): [string, [string, object][]] => [
+    options.split(':')[0]!,
+    [[options, { conditions: [expect.any(Function)], packetTests: [] }]],
+  ]),
   // What they do to traffic is in test/detect/state-rules.test.ts.
   [
     'flowbits',

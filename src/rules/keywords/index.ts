@@ -2,15 +2,18 @@ import type { BufferChoice } from '../draft.ts';
 import { indexByName, type Keyword } from '../keyword.ts';
 import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
 import { byteKeywords } from './bytes.ts';
+import { checksumKeywords } from './checksums.ts';
 import { contentKeywords } from './content.ts';
 import { dnsKeywords } from './dns.ts';
 import { eventKeywords } from './events.ts';
 import { fileKeywords } from './files.ts';
 import { flowKeywords } from './flow.ts';
+import { flowFigureKeywords } from './flow-figures.ts';
 import { ftpKeywords } from './ftp.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
 import { metaKeywords } from './meta.ts';
+import { packetBufferKeywords } from './packet-buffers.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
@@ -19,6 +22,7 @@ import { stateKeywords } from './state.ts';
 import { tcpKeywords } from './tcp.ts';
 import { thresholdKeywords } from './threshold.ts';
 import { tlsKeywords } from './tls.ts';
+import { transformKeywords } from './transforms.ts';
 
 export interface KeywordFamily {
   readonly title: string;
@@ -29,6 +33,7 @@ export interface KeywordFamily {
 const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'About the rule', keywords: metaKeywords },
   { title: 'Flow', keywords: flowKeywords },
+  { title: 'Figures of flows', keywords: flowFigureKeywords },
   { title: 'State', keywords: stateKeywords },
   { title: 'Thresholds', keywords: thresholdKeywords },
   { title: 'Content', keywords: contentKeywords },
@@ -39,6 +44,8 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Reputation', keywords: reputationKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
+  { title: 'Headers', keywords: packetBufferKeywords },
+  { title: 'Checksums', keywords: checksumKeywords },
   { title: 'DNS', keywords: dnsKeywords },
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
@@ -46,6 +53,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
+  { title: 'Transforms', keywords: transformKeywords },
 ];
 
 const FIXED_NAMES: ReadonlySet<string> = new Set(

@@ -1,5 +1,6 @@
 import { MAX_PRIORITY } from '../classification.ts';
 import { defineKeyword } from '../keyword.ts';
+import { areMet } from '../requirements.ts';
 import { commaSeparated, nothing, quoted, uint, word } from '../values.ts';
 
 const MAX_ID = 0xffff_ffff;
@@ -170,6 +171,36 @@ const prefilter = defineKeyword({
   compile: () => {},
 });
 
+const requires = defineKeyword({
+  name: 'requires',
+  summary: 'The rule is left out where a version of the rule language, a keyword or a feature is missing',
+  example: 'requires:version >= 7.0.3 < 8, keyword flow;',
+  parse: (value) => {
+    if (areMet(value.text, () => true) === null) {
+      value.fail('requires takes "version" with comparisons, "keyword" and a name, or "feature" and a name');
+    }
+  },
+  // A rule that gets here meets them.
+  compile: () => {},
+});
+
+const TAG_METRICS = ['packets', 'seconds', 'bytes'];
+
+const tag = defineKeyword({
+  name: 'tag',
+  summary: 'Accepted for compatibility: packets that follow an alert are not recorded',
+  example: 'tag:session,10,packets;',
+  parse: (value) => {
+    const [scope = '', count = '5', metric = 'packets', side, ...more] = commaSeparated(value.text);
+    const isHost = scope === 'host' && (side === 'src' || side === 'dst');
+    const isSession = scope === 'session' && side === undefined;
+    if ((!isHost && !isSession) || more.length > 0 || !/^\d{1,9}$/.test(count) || !TAG_METRICS.includes(metric)) {
+      value.fail('tag takes session or host, a number, packets, seconds or bytes, and for host src or dst');
+    }
+  },
+  compile: () => {},
+});
+
 export const metaKeywords = [
   msg,
   sid,
@@ -184,4 +215,6 @@ export const metaKeywords = [
   alert,
   bypass,
   prefilter,
+  requires,
+  tag,
 ];
