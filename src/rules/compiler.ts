@@ -41,6 +41,7 @@ export function compileRules(
 }
 
 interface RuleHeader {
+  readonly file: string;
   readonly parsed: ParsedRule;
   readonly protocol: HeaderProtocol;
 }
@@ -75,7 +76,7 @@ class Compiler {
       parsed = parseRule(line.text);
       if (!this.#isForUs(parsed)) return;
       const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
-      const header = { parsed, protocol };
+      const header = { parsed, protocol, file };
       const draft = this.#draft(header, protocol.app);
       const rule = {
         ...buildRule(draft, protocol, file, line),
@@ -94,8 +95,8 @@ class Compiler {
     return this.#option?.name ?? null;
   }
 
-  #draft({ parsed, protocol }: RuleHeader, app: string | null): RuleDraft {
-    const draft = new RuleDraft(parsed, app, this.#context);
+  #draft({ parsed, protocol, file }: RuleHeader, app: string | null): RuleDraft {
+    const draft = new RuleDraft(parsed, file, app, this.#context);
     if (protocol.test !== null) draft.packetTests.push(protocol.test);
     for (const option of parsed.options) {
       this.#option = option;
@@ -227,7 +228,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     stateUse: draft.stateUse,
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
     inspections: draft.inspections
-      .filter(({ choice, steps }) => steps.length > 0 && locatorOf(choice) === null)
+      .filter(({ choice, steps }) => steps.length > 0 && choice?.protocol !== '')
       .map(buildInspection),
     fastPattern: chooseFastPattern(draft),
     alternatives: [],

@@ -1,5 +1,6 @@
 import { STAGE } from '../app/protocol.ts';
 import { Regex, RegexError } from '../base/native/regex.ts';
+import type { Dataset } from './dataset.ts';
 import type { BufferChoice } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { HeaderSets } from './header-sets.ts';
@@ -12,6 +13,8 @@ export class CompileContext {
   readonly headerSets: HeaderSets;
   /** Names and aliases to the buffers of that name, one for each protocol. */
   readonly buffersByName: ReadonlyMap<string, readonly BufferChoice[]>;
+  /** By name. Each compilation begins with what their files say. */
+  readonly datasets = new Map<string, Dataset>();
   readonly #transformed = new Map<BufferChoice, Map<string, BufferChoice>>();
   readonly #regexes = new Map<string, Regex | RegexError>();
 

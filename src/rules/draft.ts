@@ -1,5 +1,6 @@
 import type { BufferDefinition } from '../app/protocol.ts';
 import type { Packet } from '../wire/packet.ts';
+import type { Base64Draft } from './base64-step.ts';
 import type { ByteVariable } from './byte-variable.ts';
 import type { ContentDraft } from './content-draft.ts';
 import type { CompileContext } from './context.ts';
@@ -14,7 +15,7 @@ export type PacketTest = (packet: Packet) => boolean;
 
 /** A buffer of some protocol's transactions. */
 export interface BufferChoice {
-  /** Empty: a header of the packet. */
+  /** Empty: it belongs to no transactions. */
   readonly protocol: string;
   readonly definition: BufferDefinition;
 }
@@ -36,6 +37,8 @@ export interface InspectionDraft {
 export class RuleDraft {
   readonly context: CompileContext;
   readonly parsed: ParsedRule;
+  /** Where the rule stands. */
+  readonly file: string;
   readonly warnings: { readonly message: string; readonly keyword: string | null; readonly at: number }[] = [];
   /** The keyword at work, and where it stands in the rule. */
   keyword: string | null = null;
@@ -76,12 +79,14 @@ export class RuleDraft {
   fastPattern: ContentDraft | null = null;
   /** Null: its header or a keyword names the only protocol that the rule can be about. */
   #possibleApps: readonly string[] | null;
+  base64: Base64Draft | null = null;
   #sticky: BufferChoice | null = null;
   #stickyAt = 0;
   #lastInspection: InspectionDraft | null = null;
 
-  constructor(parsed: ParsedRule, app: string | null, context: CompileContext) {
+  constructor(parsed: ParsedRule, file: string, app: string | null, context: CompileContext) {
     this.parsed = parsed;
+    this.file = file;
     this.app = app;
     this.#possibleApps = app === null ? [] : null;
     this.context = context;
@@ -111,7 +116,7 @@ export class RuleDraft {
     this.#enter(name === null ? null : this.chooseBuffer(name));
   }
 
-  /** What follows looks into a header of the packet. */
+  /** What follows looks into a header of the packet, or what was decoded from it. */
   enterPacketBuffer(choice: BufferChoice): void {
     this.checkStickyIsUsed();
     this.#enter(choice);

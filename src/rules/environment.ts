@@ -16,6 +16,8 @@ export interface RuleEnvironment {
   readonly reputation: Reputation;
   /** What a threshold.config says of rules. */
   readonly thresholds: ThresholdConfig;
+  /** The text of a file that a rule names, by the rule's file and that name; null: it cannot be read. */
+  readonly fileText: (ruleFile: string, name: string) => string | null;
   readonly buffers: readonly BufferChoice[];
   /** Application protocols that are really inspected, as rule headers spell them. */
   readonly knownAppProtocols: readonly string[];
@@ -31,6 +33,7 @@ export interface RuleEnvironmentOptions {
   readonly references?: ReadonlyMap<string, string>;
   readonly reputation?: Reputation;
   readonly thresholds?: ThresholdConfig;
+  readonly fileText?: (ruleFile: string, name: string) => string | null;
   readonly buffers?: readonly BufferChoice[];
   /** Left out: the protocols of the buffers. */
   readonly knownAppProtocols?: readonly string[];
@@ -48,6 +51,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     references: options.references ?? DEFAULT_REFERENCES,
     reputation: options.reputation ?? new Map(),
     thresholds: options.thresholds ?? NO_THRESHOLDS,
+    fileText: options.fileText ?? (() => null),
     buffers,
     knownAppProtocols: options.knownAppProtocols ?? [...new Set(buffers.map((choice) => choice.protocol))],
   };

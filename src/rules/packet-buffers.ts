@@ -30,7 +30,22 @@ function ip(version: 4 | 6): Locate {
   };
 }
 
+/** RFC 791 §3.1 and RFC 8200 §3: where the source address is in the header; the destination follows it. */
+const ADDRESSES = { 4: { at: 12, bytes: 4 }, 6: { at: 8, bytes: 16 } } as const;
+
+const address =
+  (index: 0 | 1): Locate =>
+  (packet, into) => {
+    if (packet.ipVersion === 0) return false;
+    const { at, bytes } = ADDRESSES[packet.ipVersion];
+    into.start = packet.ipStart + at + index * bytes;
+    into.end = into.start + bytes;
+    return true;
+  };
+
 const DEFINITIONS: readonly (readonly [string, string, Locate])[] = [
+  ['ip.src', 'The source address: 4 or 16 bytes', address(0)],
+  ['ip.dst', 'The destination address: 4 or 16 bytes', address(1)],
   ['ipv4.hdr', 'The IPv4 header, with its options', ip(4)],
   ['ipv6.hdr', 'The IPv6 header, with its extension headers', ip(6)],
   ['tcp.hdr', 'The TCP header, with its options', transport(IP_PROTOCOL.tcp, null)],

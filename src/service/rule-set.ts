@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import type { Config } from '../config/config.ts';
 import { Ruleset } from '../detect/ruleset.ts';
@@ -13,6 +14,8 @@ import { parseThresholdConfig } from '../rules/threshold-config.ts';
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
 export interface RuleTexts {
   readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** By absolute path: files that rules name and that can be read. Left out: there are none. */
+  readonly named?: Readonly<Record<string, string>>;
   /** Null: Suricata's defaults. */
   readonly classification: string | null;
   readonly reference: string | null;
@@ -30,8 +33,10 @@ export interface CompiledRuleset {
 /** Throws what the system says of a file that cannot be read. */
 export function readRuleTexts({ rules }: Config): RuleTexts {
   const read = (file: string): string => readFileSync(file, 'utf8');
+  const files = rules.files.map((file) => ({ file, text: read(file) }));
   return {
-    files: rules.files.map((file) => ({ file, text: read(file) })),
+    files,
+    named: readNamed(files),
     classification: rules.classificationFile === null ? null : read(rules.classificationFile),
     reference: rules.referenceFile === null ? null : read(rules.referenceFile),
     threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
@@ -45,6 +50,24 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
   };
 }
 
+/** Where a file is that a rule of `ruleFile` names. */
+const pathOf = (ruleFile: string, name: string): string => resolve(dirname(ruleFile), name);
+
+/** What sets of values begin with. A rule whose file cannot be read is refused when it is compiled. */
+function readNamed(files: RuleTexts['files']): Record<string, string> {
+  const named: Record<string, string> = {};
+  for (const { file, text } of files) {
+    for (const [, name = ''] of text.matchAll(/\bdata(?:set|rep)\s*:[^;]*?,\s*(?:load|state)\s+([^\s,;]+)/g)) {
+      try {
+        named[pathOf(file, name)] ??= readFileSync(pathOf(file, name), 'utf8');
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error)) throw error;
+      }
+    }
+  }
+  return named;
+}
+
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
 export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {
   const { classification, reference, reputation, threshold } = texts;
@@ -54,6 +77,7 @@ export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): 
     ...(reference !== null && { references: parseReferences(reference).references }),
     ...(reputation !== null && { reputation: readReputation(reputation.categories, reputation.lists).reputation }),
     ...(threshold !== null && { thresholds: parseThresholdConfig(threshold, variables).config }),
+    fileText: (ruleFile, name) => texts.named?.[pathOf(ruleFile, name)] ?? null,
     buffers: APP_BUFFERS,
   });
   const compiled = compileRules(texts.files, environment);

@@ -86,10 +86,10 @@ function withHeader(protocol: number, content: readonly number[], headerBytes: n
   };
 }
 
-function ipv6Header(): Uint8Array {
+function ipv6Header(at = 9): Uint8Array {
   const bytes = new Uint8Array(41);
   bytes[1] = 0x60;
-  bytes.set([0xab, 0xcd], 9);
+  bytes.set([0xab, 0xcd], at);
   return bytes;
 }
 
@@ -505,6 +505,27 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
       ),
     ],
   ],
+  [
+    'base64_decode',
+    [
+      content('base64_decode;', ['YQ=='], ['', '??', 'Y']),
+      content(
+        'content:"d="; base64_decode:bytes 4,offset 1,relative; base64_data; content:"abc";',
+        ['d=-YWJjZA'],
+        ['d=YWJj', 'd=-YWI?'],
+      ),
+      content('base64_decode:offset 2; base64_data; content:"b"; endswith;', ['--YWI=YWJj'], ['YWJj']),
+    ],
+  ],
+  [
+    'base64_data',
+    [
+      content('base64_decode; base64_data; content:"a"; content:"c"; distance:1; within:1;', ['YWJj'], ['YWNi', 'abc']),
+      content('base64_decode; base64_data; content:!"b"; pkt_data; content:"Y";', ['YWFj'], ['YWJj', 'ZGRk']),
+    ],
+  ],
+  header('ip.src', { ...ipv4({ 12: 0xab, 13: 0xcd }), transportStart: 25 }),
+  header('ip.dst', { ipVersion: 6, bytes: ipv6Header(25), ipStart: 1, transportStart: 41, ipEnd: 41 }),
   header('tcp.hdr', withHeader(6, [...TCP_FIXED.slice(0, -2), 0xab, 0xcd, 1, 2], 20)),
   header('udp.hdr', withHeader(17, [0, 1, 0, 2, 0, 9, 0xab, 0xcd, 1], 8)),
   header('icmpv4.hdr', withHeader(1, [8, 0, 0, 0, 0xab, 0xcd, 0, 1, 2], 8)),

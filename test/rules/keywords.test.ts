@@ -116,6 +116,8 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
   ],
   ['bypass', [['bypass;', { isSilent: false }]]],
   ['prefilter', [['prefilter;', { isSilent: false }]]],
+  ['dataset', [['http.host; dataset:isset,hosts,type string;', { inspections: [{ steps: [{ needsEnd: true }] }] }]]],
+  ['datarep', [['http.host; datarep:hosts,>,5,type string;', { inspections: [{ steps: [{ needsEnd: true }] }] }]]],
   ['requires', [['requires:version >= 7 < 8;', { isSilent: false }]]],
   ['tag', [['tag:session; tag:host,10,seconds,src;', { isSilent: false }]]],
   ...[
@@ -333,6 +335,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     references: new Map(),
     reputation: new Map(),
     thresholds: NO_THRESHOLDS,
+    fileText: () => null,
     buffers,
     knownAppProtocols: ['http', 'dns'],
   };

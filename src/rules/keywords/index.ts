@@ -1,9 +1,11 @@
 import type { BufferChoice } from '../draft.ts';
 import { indexByName, type Keyword } from '../keyword.ts';
+import { base64Keywords } from './base64.ts';
 import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
 import { byteKeywords } from './bytes.ts';
 import { checksumKeywords } from './checksums.ts';
 import { contentKeywords } from './content.ts';
+import { datasetKeywords } from './datasets.ts';
 import { dnsKeywords } from './dns.ts';
 import { eventKeywords } from './events.ts';
 import { fileKeywords } from './files.ts';
@@ -54,6 +56,8 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
   { title: 'Transforms', keywords: transformKeywords },
+  { title: 'Base64', keywords: base64Keywords },
+  { title: 'Sets of values', keywords: datasetKeywords },
 ];
 
 const FIXED_NAMES: ReadonlySet<string> = new Set(

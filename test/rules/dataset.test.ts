@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { latin1 } from '../../src/base/bytes.ts';
+import { Dataset, DatasetStep } from '../../src/rules/dataset.ts';
+import { ruleEnvironment } from '../../src/rules/environment.ts';
+import { alertsOfEach, up } from '../detect/support.ts';
+import { compileText, inspected, TEST_BUFFERS } from './support.ts';
+
+describe('a file of values', () => {
+  test.each([
+    ['string', 'aG9zdA==\n\nYQ==\n', 'host'],
+    ['md5', '00112233445566778899aabbccddeeff\n', latin1(Buffer.from('00112233445566778899aabbccddeeff', 'hex'))],
+    ['sha256', `${'0f'.repeat(32)}\n`, '\x0f'.repeat(32)],
+    ['ipv4', '192.0.2.1', '\xc0\x00\x02\x01'],
+    ['ip', '192.0.2.1\n2001:db8::1', '\xc0\x00\x02\x01'],
+    ['ip', '::1', `${'\0'.repeat(15)}\x01`],
+  ] as const)('of type %s: %j', (type, text, key) => {
+    const set = new Dataset(type, 1000);
+    expect(set.load(text, false)).toEqual([]);
+    expect(set.get(key)).toBe(0);
+  });
+
+  test('with reputations', () => {
+    const set = new Dataset('string', 1000);
+    const problems = set.load('YQ==,7\nYg==\n!,1\nYw==,x\n', true);
+    expect(problems.map(({ line }) => line)).toEqual([2, 3, 4]);
+    const step = (min: number): DatasetStep => new DatasetStep(set, { min, max: 9, isNegated: false });
+    expect([step(7), step(8)].map((one) => one.find(inspected('a'), 3))).toEqual([3, -1]);
+    expect(step(0).find(inspected('b'), 3)).toBe(-1);
+  });
+});
+
+test('holds what its memory allows', () => {
+  const set = new Dataset('string', 200);
+  expect(['a', 'b', 'c', 'd'].map((key) => set.add(key))).toEqual([true, true, true, false]);
+  expect(set.delete('a')).toBe(true);
+  expect(set.add('d')).toBe(true);
+});
+
+test('values of a fixed length are looked for in buffers of that length only', () => {
+  const set = new Dataset('ipv4', 1000);
+  expect(new DatasetStep(set, 'isnotset').find(inspected('abc'), 3)).toBe(-1);
+  expect(new DatasetStep(set, 'isnotset').find(inspected('abcd'), 3)).toBe(3);
+});
+
+test('rules fill a set and empty it', () => {
+  const rules = [
+    'alert http any any -> any any (http.method; content:"PUT"; http.host; dataset:set,seen,type string; sid:1;)',
+    'alert http any any -> any any (http.method; content:"GET"; http.host; dataset:isset,seen; sid:2;)',
+    'alert http any any -> any any (http.method; content:"DELETE"; http.host; dataset:unset,seen; sid:3;)',
+  ].join('\n');
+  const connections = ['GET', 'PUT', 'PUT', 'GET', 'DELETE', 'GET'].map((method) => [
+    up(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`),
+  ]);
+  expect(alertsOfEach(rules, connections)).toEqual([[], [1], [], [2], [3], []]);
+});
+
+test('a rule finds its file beside its own', () => {
+  const named: string[] = [];
+  const environment = ruleEnvironment({
+    buffers: TEST_BUFFERS,
+    fileText: (ruleFile, name) => {
+      named.push(`${ruleFile} ${name}`);
+      return name === 'missing' ? null : 'YQ==';
+    },
+  });
+  const text = ['there', 'missing'].map((name, i) => {
+    return `alert http any any -> any any (http.host; dataset:isset,s${i},type string,load ${name}; sid:${i + 1};)`;
+  });
+  const { rules, diagnostics } = compileText(text.join('\n'), environment);
+  expect(rules.map(({ sid }) => sid)).toEqual([1]);
+  expect(diagnostics.map(({ message }) => message)).toEqual(['missing cannot be read']);
+  expect(named).toEqual(['test.rules there', 'test.rules missing']);
+});
