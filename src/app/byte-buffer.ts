@@ -4,6 +4,8 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 export class ByteBuffer {
   bytes: Uint8Array = EMPTY_BYTES;
   length = 0;
+  /** Bytes behind the limit were dropped. */
+  isCut = false;
   readonly limitBytes: number;
 
   constructor(limitBytes: number) {
@@ -27,6 +29,7 @@ export class ByteBuffer {
   /** Appends what fits and drops the rest. */
   append(bytes: Uint8Array, start: number, end: number): void {
     const count = Math.min(end - start, this.limitBytes - this.length);
+    if (count < end - start) this.isCut = true;
     if (count <= 0) return;
     this.reserve(count);
     this.bytes.set(bytes.subarray(start, start + count), this.length);
@@ -34,7 +37,10 @@ export class ByteBuffer {
   }
 
   push(byte: number): void {
-    if (this.length >= this.limitBytes) return;
+    if (this.length >= this.limitBytes) {
+      this.isCut = true;
+      return;
+    }
     this.reserve(1);
     this.bytes[this.length++] = byte;
   }

@@ -26,6 +26,10 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly stage: Stage;
   /** Rules compare it without regard to case, whatever they say: hashes and numbers in hexadecimal. */
   readonly isCaseless?: boolean;
+  /** The n-th is of the n-th file: what a rule asks of such buffers must hold of one and the same file. */
+  readonly isOfFile?: boolean;
+  /** Of the stage `body`: what is there does not grow, only more of them may come. */
+  readonly isWhole?: boolean;
   /** No keyword of its own leads into it: other keywords compare what it holds. */
   readonly isInternal?: boolean;
   /**

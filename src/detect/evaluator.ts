@@ -2,7 +2,7 @@ import { STAGE, type Stage, type Transaction } from '../app/protocol.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
 import { evaluateSteps } from '../rules/evaluate.ts';
-import type { Inspected, Rule, Step } from '../rules/rule.ts';
+import type { BufferInspection, Inspected, Rule, Step } from '../rules/rule.ts';
 
 /** `notYet`: something is missing that may still come. */
 export const OUTCOME = { no: 0, notYet: 1, yes: 2 } as const;
@@ -51,6 +51,7 @@ export class Evaluator {
   ): RuleOutcome {
     const { inspections } = rule;
     let outcome: RuleOutcome = OUTCOME.yes;
+    let hasAskedFiles = false;
     for (let i = 0; i < inspections.length; i++) {
       const { buffer, steps } = inspections[i]!;
       if (buffer === null) {
@@ -58,21 +59,46 @@ export class Evaluator {
         continue;
       }
       const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage !== null);
-      if (stage === null || buffer.stage > stage || (!isFinal && needEnd(steps))) {
+      if (stage === null || buffer.stage > stage || (!isFinal && buffer.isWhole !== true && needEnd(steps))) {
         outcome = OUTCOME.notYet;
         continue;
       }
       let found = false;
-      for (let nth = 0; !found; nth++) {
-        const bytes = buffer.read(transaction, direction, nth);
-        if (bytes === null) break;
-        found = this.matches(steps, bytes, 0, bytes.length, 0);
-      }
+      if (buffer.isOfFile === true) {
+        if (hasAskedFiles) continue;
+        hasAskedFiles = true;
+        found = this.#fileMatches(inspections, transaction, direction, stage);
+      } else
+        for (let nth = 0; !found; nth++) {
+          const bytes = buffer.read(transaction, direction, nth);
+          if (bytes === null) break;
+          found = this.matches(steps, bytes, 0, bytes.length, 0);
+        }
       if (found) continue;
       if (isFinal) return OUTCOME.no;
       outcome = OUTCOME.notYet;
     }
     return outcome;
+  }
+
+  /** One file for which everything holds that the rule asks of files, as far as it is known in this stage. */
+  #fileMatches(
+    inspections: readonly BufferInspection[],
+    transaction: Transaction,
+    direction: Direction,
+    stage: Stage,
+  ): boolean {
+    for (let nth = 0; ; nth++) {
+      let fits = true;
+      for (let i = 0; i < inspections.length && fits; i++) {
+        const { buffer, steps } = inspections[i]!;
+        if (buffer === null || buffer.isOfFile !== true || buffer.stage > stage) continue;
+        const bytes = buffer.read(transaction, direction, nth);
+        if (bytes === null) return false;
+        fits = this.matches(steps, bytes, 0, bytes.length, 0);
+      }
+      if (fits) return true;
+    }
   }
 }
 

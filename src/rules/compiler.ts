@@ -9,7 +9,7 @@ import { chooseFastPattern } from './fast-pattern.ts';
 import { RuleFault } from './fault.ts';
 import type { Keyword } from './keyword.ts';
 import { keywordIndex } from './keywords/index.ts';
-import { SURICATA_KEYWORDS } from './known-names.ts';
+import { REFUSED_KEYWORDS, SURICATA_KEYWORDS } from './known-names.ts';
 import { type LogicalLine, logicalLines } from './lexer.ts';
 import { nearestName } from './nearest-name.ts';
 import { headerTest, locatorOf } from './packet-buffers.ts';
@@ -134,6 +134,8 @@ class Compiler {
     const name = option.name.text;
     const keyword = this.#keywords.get(name);
     if (keyword !== undefined) return keyword;
+    const refusal = REFUSED_KEYWORDS.get(name);
+    if (refusal !== undefined) throw new RuleFault(refusal);
     if (SURICATA_KEYWORDS.has(name)) throw new RuleFault(`Suricata knows ${name}, vpatch doesn't yet`);
     const near = nearestName(name, this.#keywords.keys());
     const advice = near === null ? '' : `: did you mean ${near}?`;

@@ -59,6 +59,14 @@ export const SURICATA_KEYWORDS: ReadonlySet<string> = new Set(
   `),
 );
 
+/** Why some of them are not for us. */
+export const REFUSED_KEYWORDS: ReadonlyMap<string, string> = new Map(
+  ['filemagic', 'file.magic'].map((name) => [
+    name,
+    `${name} compares what libmagic says of a file, and vpatch has no libmagic: compare file.data or fileext instead`,
+  ]),
+);
+
 /** Application protocols that a rule header of Suricata 7 can name. */
 export const SURICATA_PROTOCOLS: ReadonlySet<string> = new Set(
   names(`

@@ -53,11 +53,11 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
 /** Where a file is that a rule of `ruleFile` names. */
 const pathOf = (ruleFile: string, name: string): string => resolve(dirname(ruleFile), name);
 
-/** What sets of values begin with. A rule whose file cannot be read is refused when it is compiled. */
+/** Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled. */
 function readNamed(files: RuleTexts['files']): Record<string, string> {
   const named: Record<string, string> = {};
   for (const { file, text } of files) {
-    for (const [, name = ''] of text.matchAll(/\bdata(?:set|rep)\s*:[^;]*?,\s*(?:load|state)\s+([^\s,;]+)/g)) {
+    for (const [, name = ''] of text.matchAll(NAMED_FILES)) {
       try {
         named[pathOf(file, name)] ??= readFileSync(pathOf(file, name), 'utf8');
       } catch (error) {
@@ -67,6 +67,10 @@ function readNamed(files: RuleTexts['files']): Record<string, string> {
   }
   return named;
 }
+
+/** The file of `dataset`, `datarep`, `filemd5` and the like. */
+const NAMED_FILES =
+  /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|state)|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
 export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {

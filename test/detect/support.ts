@@ -12,8 +12,12 @@ export function alertsOf(rules: string, turns: readonly Turn[], options: PlayOpt
 }
 
 /** The same for many connections of one pipeline, one after the other. */
-export function alertsOfEach(rules: string, connections: readonly (readonly Turn[])[]): number[][] {
-  const player = new Player({ rules });
+export function alertsOfEach(
+  rules: string,
+  connections: readonly (readonly Turn[])[],
+  options: PlayOptions = {},
+): number[][] {
+  const player = new Player({ rules, ...options });
   return connections.map((turns, i) => {
     player.played.alerts = [];
     for (const packet of conversation(turns, { clientPort: 10_000 + i })) player.send(packet);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { latin1 } from '../../src/base/bytes.ts';
 import type { Packet } from '../../src/wire/packet.ts';
 import { buildIcmp, buildTcp, buildUdp } from '../support/packets.ts';
@@ -48,6 +49,13 @@ function between(sourceHost: number, destinationHost: number): Partial<Packet> {
 function echo(protocol: number, icmpType: number, fields: readonly number[]): Partial<Packet> {
   const bytes = Uint8Array.of(icmpType, 0, 0, 0, ...fields);
   return { ipVersion: 4, protocol, icmpType, bytes, transportStart: 0, ipEnd: bytes.length };
+}
+
+function fileSize(bytes: number, isTruncated = false): string {
+  const size = Buffer.alloc(9);
+  size.writeBigUInt64BE(BigInt(bytes));
+  size[8] = isTruncated ? 1 : 0;
+  return latin1(size);
 }
 
 const tcp = (fields: Partial<Packet>): Partial<Packet> => ({ ipVersion: 4, protocol: 6, ...fields });
@@ -827,6 +835,52 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     ],
   ],
   sticky('file.name', 'file.name'),
+  [
+    'filesize',
+    [
+      {
+        options: 'filesize:1KB<>2KB;',
+        matches: inBuffer('file.size', fileSize(1025), fileSize(2047)),
+        misses: inBuffer('file.size', fileSize(1024), fileSize(2048), fileSize(1500, true)),
+      },
+      {
+        options: 'filesize:>5GB;',
+        matches: inBuffer('file.size', fileSize(5 * 2 ** 30 + 1), fileSize(6 * 2 ** 30, true)),
+        misses: inBuffer('file.size', fileSize(5 * 2 ** 30), fileSize(1, true)),
+      },
+      {
+        options: 'filesize:!7;',
+        matches: inBuffer('file.size', fileSize(8)),
+        misses: inBuffer('file.size', fileSize(7), fileSize(8, true)),
+      },
+    ],
+  ],
+  ...(['md5', 'sha1', 'sha256'] as const).map((algorithm): [string, TrafficCase[]] => {
+    const buffer = `file.${algorithm}`;
+    const digest = (text: string): string => latin1(createHash(algorithm).update(text).digest());
+    return [
+      `file${algorithm}`,
+      [
+        {
+          options: `file${algorithm}: known-bad.txt;`,
+          matches: inBuffer(buffer, digest('abc')),
+          misses: inBuffer(buffer, digest('abd'), ''),
+        },
+        {
+          options: `file${algorithm}:!known-bad.txt;`,
+          matches: inBuffer(buffer, digest('abd')),
+          misses: inBuffer(buffer, digest('abc'), ''),
+        },
+      ],
+    ];
+  }),
+  [
+    'filestore',
+    [
+      { options: 'filestore;', matches: inBuffer('file.name', 'x'), misses: [{ payload: 'x' }] },
+      { options: 'filestore:request,flow;', matches: inBuffer('file.name', ''), misses: [{ payload: 'x' }] },
+    ],
+  ],
   sticky('tls.cert_subject', 'tls.cert_subject'),
   sticky('tls.cert_issuer', 'tls.cert_issuer'),
   sticky('tls.certs', 'tls.certs'),

@@ -42,6 +42,9 @@ export const TEST_BUFFERS = [
   { protocol: 'ssh', definition: buffer('ssh.software', null).definition },
   otherBuffer('ftp', 'ftp.port_address', { isInternal: true }),
   otherBuffer('ftp-data', 'file.name'),
+  ...['file.size', 'file.md5', 'file.sha1', 'file.sha256'].map((name) =>
+    otherBuffer('ftp-data', name, { isInternal: true }),
+  ),
   otherBuffer('ftp-data', 'ftpdata_command', { isInternal: true }),
   tlsBuffer('tls.cert_subject'),
   tlsBuffer('tls.cert_issuer'),
@@ -66,9 +69,23 @@ const TEST_REPUTATION = readReputation({ file: '', text: '1,CnC,Command and cont
   { file: '', text: '192.0.2.0/24,1,90\n192.0.2.1,1,10\n' },
 ]).reputation;
 
+/** Digests of "abc", of each kind. */
+const TEST_FILES: ReadonlyMap<string, string> = new Map([
+  [
+    'known-bad.txt',
+    `# a list
+
+900150983cd24fb0d6963f7d28e17f72  abc.txt
+A9993E364706816ABA3E25717850C26C9CD0D89D
+ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
+`,
+  ],
+]);
+
 export const TEST_ENVIRONMENT: RuleEnvironment = ruleEnvironment({
   buffers: TEST_BUFFERS,
   reputation: TEST_REPUTATION,
+  fileText: (_ruleFile, name) => TEST_FILES.get(name) ?? null,
 });
 
 export const compileText = (text: string, environment = TEST_ENVIRONMENT): CompiledRules =>

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Direction } from '../../src/base/direction.ts';
 import { VERDICT } from '../../src/capture/source.ts';
 import { type Config, mergeConfig, type Overrides } from '../../src/config/config.ts';
@@ -26,6 +27,8 @@ export interface Played {
 
 export interface PlayOptions {
   rules?: string;
+  /** Files beside the rules, which they name. */
+  ruleFiles?: Readonly<Record<string, string>>;
   mode?: Mode;
   config?: Overrides;
   linkType?: LinkType;
@@ -65,7 +68,7 @@ export class Player {
     this.played.pipeline = new Pipeline({
       config,
       mode: options.mode ?? 'detect',
-      ruleset: rulesetOf(options.rules ?? '', config),
+      ruleset: rulesetOf(options.rules ?? '', config, options.ruleFiles),
       sink,
       seed: [1, 2],
       midstreamUntilMs: options.midstreamUntilMs ?? Number.NEGATIVE_INFINITY,
@@ -159,11 +162,12 @@ export function datagrams(turns: readonly Turn[], { clientPort = 40_000, serverP
 let compiled: { readonly key: string; readonly ruleset: Ruleset } | null = null;
 
 /** Faults are a mistake of the test. */
-export function rulesetOf(text: string, config: Config): Ruleset {
-  const key = JSON.stringify([text, config.rules, config.variables]);
+export function rulesetOf(text: string, config: Config, beside: PlayOptions['ruleFiles'] = {}): Ruleset {
+  const key = JSON.stringify([text, config.rules, config.variables, beside]);
   if (compiled?.key === key) return compiled.ruleset;
   const texts = {
     files: [{ file: 'test.rules', text }],
+    named: Object.fromEntries(Object.entries(beside).map(([name, content]) => [resolve(name), content])),
     classification: null,
     reference: null,
     threshold: null,

@@ -1,5 +1,6 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
+import { fileBuffers } from '../files.ts';
 import { type AppParser, type AppSink, type BufferDefinition, STAGE, type Transaction } from '../protocol.ts';
 import { type FtpTransfer, TRANSFER } from './transfer.ts';
 
@@ -11,6 +12,8 @@ export class FtpDataTransaction implements Transaction {
   readonly id = 0;
   readonly transfer: FtpTransfer;
   readonly content = new ByteBuffer(MAX_FILE_BYTES);
+  /** Bytes of it are missing. */
+  isCut = false;
   /** The way that the file goes on this connection; null before its first bytes. */
   direction: Direction | null = null;
 
@@ -42,11 +45,12 @@ export class FtpDataParser implements AppParser {
     if (direction !== tx.direction) return;
     tx.content.append(bytes, start, end);
     this.#sink.onProgress(tx, direction, STAGE.body);
-    if (tx.content.isFull) this.#complete();
+    if (tx.content.isCut) this.#complete();
   }
 
   /** What is behind it is not where rules expect it. */
   gap(): void {
+    this.#transaction.isCut = true;
     this.#complete();
   }
 
@@ -74,13 +78,11 @@ export const FTP_DATA_BUFFERS: readonly BufferDefinition<FtpDataTransaction>[] =
     stage: STAGE.body,
     read: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.content.view()),
   },
-  {
-    name: 'file.name',
-    summary: 'name of the file, as in the command',
-    direction: null,
-    stage: STAGE.head,
-    read: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.transfer.fileName),
-  },
+  ...fileBuffers<FtpDataTransaction>(null, {
+    name: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.transfer.fileName),
+    content: (tx) => tx.content.view(),
+    isTruncated: (tx) => tx.isCut || tx.content.isCut,
+  }),
   {
     name: 'ftpdata_command',
     summary: 'which command it was, one byte; of the direction in which such a file usually goes',

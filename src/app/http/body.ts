@@ -40,6 +40,11 @@ export class Body {
     return this.#borrowed === null ? this.#content.length : this.#end - this.#start;
   }
 
+  /** Content is missing: it came and was not kept, or it is not known how it goes on. */
+  get isCut(): boolean {
+    return this.#layers.length > 0 ? this.isFull : this.sentBytes !== this.length;
+  }
+
   /** The content so far. Borrowed. */
   view(): Uint8Array {
     if (this.#borrowed === null) return this.#content.view();

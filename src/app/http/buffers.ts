@@ -1,11 +1,12 @@
 import { EMPTY_BYTES, fromLatin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
 import { CR, LF } from './chars.ts';
 import { type FieldName, fieldName } from './field-name.ts';
+import { HTTP_FILES, uploadedFile } from './files.ts';
 import { HOST } from './framing.ts';
 import type { Head } from './head.ts';
-import { requestFile } from './multipart.ts';
 import type { HttpMessage, HttpTransaction } from './transaction.ts';
 import {
   hostNameEnd,
@@ -75,9 +76,9 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
     summary: 'content of files: the response body; of uploads the request body, or the files in a form',
     direction: null,
     stage: STAGE.body,
-    read: (tx, direction, nth) =>
-      direction === TO_CLIENT ? (nth === 0 ? content(tx.response) : null) : requestFile(tx, nth),
+    read: uploadedFile,
   },
+  ...fileBuffers(null, HTTP_FILES),
 ];
 
 function piece(head: Head, start: number, end: number): Uint8Array | null {

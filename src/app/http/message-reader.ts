@@ -138,7 +138,7 @@ export abstract class MessageReader {
   end(): void {
     const { state } = this;
     if (state === READ.head || state === READ.start) this.endHead();
-    if (this.tx !== null) this.finishMessage();
+    if (this.tx !== null) this.#cutMessage(state !== READ.untilClose);
     this.stop();
   }
 
@@ -227,12 +227,17 @@ export abstract class MessageReader {
 
   /** Where the next message begins is unknown. */
   protected loseFraming(): void {
-    if (this.tx !== null) this.finishMessage();
+    if (this.tx !== null) this.#cutMessage(true);
     this.state = READ.resync;
     this.#line ??= takeHead(0);
     this.#line.length = 0;
     this.#isLineTooLong = false;
     this.#resyncBytes = 0;
+  }
+
+  #cutMessage(isCut: boolean): void {
+    this.message.isCut = isCut;
+    this.finishMessage();
   }
 
   #reportGrowth(): void {

@@ -1,22 +1,6 @@
-import { fromLatin1 } from '../../base/bytes.ts';
+import { EMPTY_BYTES, fromLatin1 } from '../../base/bytes.ts';
+import { parameter } from '../mime-field.ts';
 import type { Body } from './body.ts';
-import { fieldName } from './field-name.ts';
-import type { HttpTransaction } from './transaction.ts';
-
-/** The n-th uploaded file of a request: those of a multipart form, else the whole body of a POST or PUT. */
-export function requestFile(tx: HttpTransaction, nth: number): Uint8Array | null {
-  const { head, body } = tx.request;
-  if (head === null || body === null || body.length === 0) return null;
-  if (tx.request.form === undefined) {
-    const field = head.find(CONTENT_TYPE);
-    const boundary = field < 0 ? null : boundaryOf(head.valueText(field));
-    tx.request.form = boundary === null ? null : new MultipartForm(boundary);
-  }
-  const { form } = tx.request;
-  if (form === null) return nth === 0 && (tx.hasMethod('POST') || tx.hasMethod('PUT')) ? body.view() : null;
-  form.advance(body, tx.request.isComplete);
-  return form.file(body, nth);
-}
 
 /** The boundary of a multipart/form-data type (RFC 7578), null for other types. */
 export function boundaryOf(contentType: string): string | null {
@@ -30,6 +14,7 @@ export class MultipartForm {
   readonly #delimiter: Uint8Array;
   /** Start and end of each file found; the end of the last may be open (-1). */
   readonly #files: number[] = [];
+  readonly #names: Uint8Array[] = [];
   #searchedBytes = 0;
   /** Where the fields of the current part begin, -1 outside of them. */
   #fieldsAt = -1;
@@ -59,7 +44,7 @@ export class MultipartForm {
         this.#searchedBytes = Math.max(this.#searchedBytes, length - 3);
         break;
       }
-      if (/filename/i.test(buffer.toString('latin1', this.#fieldsAt, end))) this.#files.push(end + 4, -1);
+      this.#beginPart(buffer.toString('latin1', this.#fieldsAt, end), end + 4);
       this.#fieldsAt = -1;
       this.#searchedBytes = end + 4;
     }
@@ -75,13 +60,28 @@ export class MultipartForm {
     return body.view().subarray(start, Math.max(start, end < 0 ? this.#knownBytes : end));
   }
 
+  /** Of a file that is there. */
+  fileName(nth: number): Uint8Array {
+    return this.#names[nth] ?? EMPTY_BYTES;
+  }
+
+  /** The end of the file has not come. */
+  isOpen(nth: number): boolean {
+    return this.#files[2 * nth + 1] === -1;
+  }
+
+  #beginPart(fields: string, start: number): void {
+    if (!/filename/i.test(fields)) return;
+    this.#files.push(start, -1);
+    const disposition = /^content-disposition:(.*(?:\r\n[ \t].*)*)/im.exec(fields)?.[1] ?? '';
+    this.#names.push(Buffer.from(parameter(disposition, 'filename') ?? '', 'latin1'));
+  }
+
   #close(end: number): void {
     const last = this.#files.length - 1;
     if (last > 0 && this.#files[last] === -1) this.#files[last] = Math.max(end, this.#files[last - 1]!);
   }
 }
-
-const CONTENT_TYPE = fieldName('content-type');
 
 /**
  * Suricata has no such limit. Servers take fewer: PHP 20 (max_file_uploads), ASP.NET Core 1,024 fields of any kind

@@ -17,6 +17,8 @@ export class HttpMessage {
   hasFields = false;
   body: Body | null = null;
   isComplete = false;
+  /** It was over before its end came: bytes are missing at its end. */
+  isCut = false;
   /** Method or version; target or status; version or reason. */
   firstStart = -1;
   firstEnd = -1;
@@ -33,6 +35,7 @@ export class HttpMessage {
   host: Uint8Array | null | undefined = undefined;
   firstOfName: readonly number[] | undefined = undefined;
   form: MultipartForm | null | undefined = undefined;
+  fileName: Uint8Array | null | undefined = undefined;
 
   /** Trailer fields came: what was made of the fields is out of date. */
   forgetFields(): void {
@@ -61,6 +64,7 @@ export class HttpMessage {
     this.host = null;
     this.firstOfName = undefined;
     this.form = null;
+    this.fileName = null;
   }
 
   text(start: number, end: number): string | null {

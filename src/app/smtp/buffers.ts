@@ -1,4 +1,6 @@
+import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { TO_SERVER } from '../../base/direction.ts';
+import { fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
 import type { SmtpTransaction } from './transaction.ts';
 
@@ -11,14 +13,15 @@ export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
     const file = tx.files[nth];
     return file === undefined ? null : file.content.view();
   }),
-  // Files without a name come as one of no bytes, so that the others keep their numbers.
-  buffer('file.name', [], 'name of one attachment', (tx, nth) => {
-    const file = tx.files[nth];
-    return file === undefined ? null : (file.name ?? EMPTY);
+  ...fileBuffers<SmtpTransaction>(TO_SERVER, {
+    name: (tx, direction, nth) => {
+      const file = direction === TO_SERVER ? tx.files[nth] : undefined;
+      return file === undefined ? null : (file.name ?? EMPTY_BYTES);
+    },
+    content: (tx, _direction, nth) => tx.files[nth]!.content.view(),
+    isTruncated: (tx, _direction, nth) => tx.files[nth]!.isCut || tx.files[nth]!.content.isCut,
   }),
 ];
-
-const EMPTY = new Uint8Array(0);
 
 function buffer(
   name: string,

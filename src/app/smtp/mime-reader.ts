@@ -1,7 +1,7 @@
 import { latin1, u8 } from '../../base/bytes.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
+import { mainValue, parameter } from '../mime-field.ts';
 import type { SmtpEvent } from './events.ts';
-import { mainValue, parameter } from './mime-field.ts';
 import { Base64Decoder, IdentityDecoder, QuotedPrintableDecoder, type TransferDecoder } from './transfer-encoding.ts';
 
 /** A part of a mail that is a file: it has a name, or says that it is an attachment. */
@@ -10,6 +10,8 @@ export interface MimeFile {
   readonly name: Uint8Array | null;
   /** Decoded, as far as it has come. */
   readonly content: ByteBuffer;
+  /** Bytes of it are missing. */
+  isCut: boolean;
 }
 
 /** Decoded bytes of one attachment that rules see; Suricata's `content-limit` of its mime parser. The rest is skipped. */
@@ -43,6 +45,8 @@ export class MimeReader {
   #head = new Map<string, string>();
   #field: string | null = null;
   #decoder: TransferDecoder | null = null;
+  /** Null where the part in hand is none. */
+  #file: MimeFile | null = null;
   #lineBytes = 0;
 
   constructor(raise: (event: SmtpEvent) => void) {
@@ -67,6 +71,11 @@ export class MimeReader {
     this.#lineBytes += end - start;
     if (!this.#isInHead) this.#decoder?.write(bytes, start, end);
     if (isWhole) this.#endLine(endingBytes);
+  }
+
+  /** Bytes are missing here. */
+  cut(): void {
+    if (this.#file !== null) this.#file.isCut = true;
   }
 
   /** The mail is over. */
@@ -153,7 +162,8 @@ export class MimeReader {
       return;
     }
     const content = new ByteBuffer(MAX_FILE_BYTES);
-    this.files.push({ name: name === null ? null : Buffer.from(name, 'latin1'), content });
+    this.#file = { name: name === null ? null : Buffer.from(name, 'latin1'), content, isCut: false };
+    this.files.push(this.#file);
     switch (mainValue(encoding)) {
       case 'base64':
         this.#decoder = new Base64Decoder(content);
@@ -169,6 +179,7 @@ export class MimeReader {
   #endPart(): void {
     const decoder = this.#decoder;
     this.#decoder = null;
+    this.#file = null;
     if (decoder === null || !decoder.hasFault) return;
     this.#raise(decoder instanceof Base64Decoder ? 'smtp.mime_invalid_base64' : 'smtp.mime_invalid_qp');
   }

@@ -69,6 +69,7 @@ export class SmtpParser implements AppParser {
       return;
     }
     this.#requests.forget();
+    this.#content?.mime.cut();
     if (this.#mode !== MODE.chunk) return;
     this.#chunkBytes -= missingBytes;
     if (this.#chunkBytes <= 0) this.#endChunk();
@@ -76,7 +77,10 @@ export class SmtpParser implements AppParser {
 
   end(direction: Direction): void {
     this.#isOver[direction] = true;
-    if (direction === TO_SERVER) this.#content?.finish();
+    if (direction === TO_SERVER && this.#content !== null) {
+      this.#content.mime.cut();
+      this.#content.finish();
+    }
     if (this.isDone || direction === TO_SERVER) this.#complete();
   }
 

@@ -1,4 +1,4 @@
-import { latin1 } from '../../base/bytes.ts';
+import { latin1 } from '../base/bytes.ts';
 
 /** The value of a structured field before its parameters, in lower case: `multipart/mixed`. */
 export const mainValue = (field: string): string => /^[^;]*/.exec(field)![0].trim().toLowerCase();

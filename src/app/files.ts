@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { EMPTY_BYTES } from '../base/bytes.ts';
+import type { Direction } from '../base/direction.ts';
+import { type BufferDefinition, STAGE, type Transaction } from './protocol.ts';
+
+/** The files that transactions carry. All three know the same number of them; each is asked of one that is there. */
+export interface FileSource<T extends Transaction> {
+  /** Of the n-th file in this direction, as soon as its first bytes are there; empty without one. Null: no such file. */
+  name(transaction: T, direction: Direction, nth: number): Uint8Array | null;
+  /** As far as it is kept. */
+  content(transaction: T, direction: Direction, nth: number): Uint8Array;
+  /** Parts of it are missing, or were not kept. Asked when the direction is complete. */
+  isTruncated(transaction: T, direction: Direction, nth: number): boolean;
+}
+
+/** What the hash functions are called by rules and by node:crypto. */
+export const FILE_DIGESTS = ['md5', 'sha1', 'sha256'] as const;
+export type FileDigest = (typeof FILE_DIGESTS)[number];
+
+/** Of `file.size`: how many bytes are kept (u64, big-endian), then 1 where the file is truncated. */
+export const FILE_SIZE = { bytes: 0, isTruncated: 8, length: 9 } as const;
+
+/** What the keywords on files compare. Digests are computed for rules that ask, and once for all of them. */
+export function fileBuffers<T extends Transaction>(
+  direction: Direction | null,
+  source: FileSource<T>,
+): BufferDefinition<T>[] {
+  return [
+    {
+      name: 'file.name',
+      summary: 'name of a file; of one without, nothing',
+      direction,
+      stage: STAGE.body,
+      isOfFile: true,
+      isWhole: true,
+      read: (tx, asked, nth) => source.name(tx, asked, nth),
+    },
+    {
+      name: 'file.size',
+      summary: 'how many bytes a file has, and whether it is truncated',
+      direction,
+      stage: STAGE.complete,
+      isOfFile: true,
+      isInternal: true,
+      read: (tx, asked, nth) => {
+        if (source.name(tx, asked, nth) === null) return null;
+        const size = Buffer.alloc(FILE_SIZE.length);
+        size.writeBigUInt64BE(BigInt(source.content(tx, asked, nth).length), FILE_SIZE.bytes);
+        size[FILE_SIZE.isTruncated] = source.isTruncated(tx, asked, nth) ? 1 : 0;
+        return size;
+      },
+    },
+    ...FILE_DIGESTS.map((algorithm) => digestBuffer(algorithm, direction, source)),
+  ];
+}
+
+function digestBuffer<T extends Transaction>(
+  algorithm: FileDigest,
+  direction: Direction | null,
+  source: FileSource<T>,
+): BufferDefinition<T> {
+  const known = new WeakMap<T, Map<string, Uint8Array>>();
+  return {
+    name: `file.${algorithm}`,
+    summary: `${algorithm} of a file; of a truncated one, nothing`,
+    direction,
+    stage: STAGE.complete,
+    isOfFile: true,
+    isInternal: true,
+    read: (tx, asked, nth) => {
+      if (source.name(tx, asked, nth) === null) return null;
+      if (source.isTruncated(tx, asked, nth)) return EMPTY_BYTES;
+      const ofTransaction = known.get(tx) ?? new Map<string, Uint8Array>();
+      known.set(tx, ofTransaction);
+      const key = `${asked} ${nth}`;
+      const digest =
+        ofTransaction.get(key) ??
+        createHash(algorithm)
+          .update(source.content(tx, asked, nth))
+          .digest();
+      ofTransaction.set(key, digest);
+      return digest;
+    },
+  };
+}
