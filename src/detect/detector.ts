@@ -6,7 +6,7 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Rule, Step } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
-import { Evaluator, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator.ts';
+import { Evaluator, filesThere, OUTCOME, type RawBytes, type RuleOutcome } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
 import { FlowDetections, type PendingTransaction, type StreamDetection } from './flow-state.ts';
 import { type FlowContext, fitsEndpoints, fitsState } from './header.ts';
@@ -381,13 +381,14 @@ export class Detector implements RawBytes {
     stage: Stage | null,
     known: PendingTransaction | null,
   ): PendingTransaction | null {
-    if (known?.matched.has(order)) return known;
     const packet = this.#packet;
     const rule = this.#ruleset.rules[order]!;
+    const filesBefore = known?.matched.get(order) ?? 0;
+    if (filesBefore === 0 && known?.matched.has(order)) return known;
     const fits = fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, this.#delivered);
     let outcome: RuleOutcome = OUTCOME.no;
     if (fits && !hasEvents(rule, known)) outcome = OUTCOME.notYet;
-    else if (fits) outcome = this.#evaluator.transactionMatches(rule, transaction, direction, stage, this);
+    else if (fits) outcome = this.#evaluator.transactionMatches(rule, transaction, direction, stage, this, filesBefore);
     if (outcome === OUTCOME.no || (outcome === OUTCOME.notYet && stage === STAGE.complete)) {
       known?.rules.delete(order);
       return known;
@@ -395,8 +396,10 @@ export class Detector implements RawBytes {
     const pending = known ?? this.#flows.remember(flow, transaction, direction);
     if (outcome === OUTCOME.notYet) pending.rules.add(order);
     else {
-      pending.rules.delete(order);
-      pending.matched.add(order);
+      const files = stage === STAGE.complete ? 0 : filesThere(rule, transaction, direction, filesBefore);
+      if (files > 0) pending.rules.add(order);
+      else pending.rules.delete(order);
+      pending.matched.set(order, files);
       this.#add(order, transaction, protocol);
     }
     return pending;
@@ -414,7 +417,7 @@ export class Detector implements RawBytes {
     const rule = this.#ruleset.rules[order]!;
     if (rule.inspections.length > 0 || whole.matched.has(order) || !hasEvents(rule, whole)) return;
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, this.#delivered)) return;
-    whole.matched.add(order);
+    whole.matched.set(order, 0);
     this.#add(order, null, null);
   }
 

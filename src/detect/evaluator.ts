@@ -41,13 +41,17 @@ export class Evaluator {
     return true;
   }
 
-  /** `stage` null: it is not known how far the transaction is, and what is there may be incomplete. */
+  /**
+   * `stage` null: it is not known how far the transaction is, and what is there may be incomplete. Files before
+   * `firstFile` do not count.
+   */
   transactionMatches(
     rule: Rule,
     transaction: Transaction,
     direction: Direction,
     stage: Stage | null,
     raw: RawBytes,
+    firstFile: number,
   ): RuleOutcome {
     const { inspections } = rule;
     let outcome: RuleOutcome = OUTCOME.yes;
@@ -67,13 +71,14 @@ export class Evaluator {
       if (buffer.isOfFile === true) {
         if (hasAskedFiles) continue;
         hasAskedFiles = true;
-        found = this.#fileMatches(inspections, transaction, direction, stage);
-      } else
+        found = this.#fileMatches(inspections, transaction, direction, stage, firstFile);
+      } else {
         for (let nth = 0; !found; nth++) {
           const bytes = buffer.read(transaction, direction, nth);
           if (bytes === null) break;
           found = this.matches(steps, bytes, 0, bytes.length, 0);
         }
+      }
       if (found) continue;
       if (isFinal) return OUTCOME.no;
       outcome = OUTCOME.notYet;
@@ -87,8 +92,9 @@ export class Evaluator {
     transaction: Transaction,
     direction: Direction,
     stage: Stage,
+    firstFile: number,
   ): boolean {
-    for (let nth = 0; ; nth++) {
+    for (let nth = firstFile; ; nth++) {
       let fits = true;
       for (let i = 0; i < inspections.length && fits; i++) {
         const { buffer, steps } = inspections[i]!;
@@ -100,6 +106,23 @@ export class Evaluator {
       if (fits) return true;
     }
   }
+}
+
+/** How many files are there, `from` of which are known; 0 where the rule asks for none. */
+export function filesThere(
+  { inspections }: Rule,
+  transaction: Transaction,
+  direction: Direction,
+  from: number,
+): number {
+  for (let i = 0; i < inspections.length; i++) {
+    const { buffer } = inspections[i]!;
+    if (buffer === null || buffer.isOfFile !== true) continue;
+    let count = from;
+    while (buffer.read(transaction, direction, count) !== null) count++;
+    return count;
+  }
+  return 0;
 }
 
 function needEnd(steps: readonly Step[]): boolean {

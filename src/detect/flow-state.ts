@@ -44,8 +44,8 @@ export class PendingTransaction {
   transaction: Transaction | null = null;
   direction: Direction = 0;
   readonly rules = new Set<number>();
-  /** Rules that matched: each does so once in a transaction. */
-  readonly matched = new Set<number>();
+  /** Rules that matched, with the number of files that were there: each does so once, and once more by a later file. */
+  readonly matched = new Map<number, number>();
   /** How far the growing buffers were searched, by their place in the group: which instance, and how much of it. */
   readonly searchedInstance: number[] = [];
   readonly searchedBytes: number[] = [];
@@ -68,7 +68,9 @@ export class PendingTransaction {
   /** Other rules: what is in the buffers must be searched for their patterns. */
   renumber(orders: Int32Array): void {
     renumber(this.rules, orders);
-    renumber(this.matched, orders);
+    const matched = [...this.matched];
+    this.matched.clear();
+    for (const [old, files] of matched) if (orders[old]! >= 0) this.matched.set(orders[old]!, files);
     this.searchedInstance.fill(0);
     this.searchedBytes.fill(0);
   }

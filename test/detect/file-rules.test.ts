@@ -113,6 +113,15 @@ test('what a rule asks of files holds of one of them', () => {
   expect(alertsOf(rules.join('\n'), turns).sort()).toEqual([2, 3]);
 });
 
+test('a rule on files matches again by a later file that fits', () => {
+  const upload = form(part('a.exe', 'x'), part('b.txt', 'y'), part('c.exe', 'z'));
+  const turns = [...upload].map(up);
+  expect(alertsOf([rule('fileext:"exe";', 1), rule('file.data; content:"x";', 2)].join('\n'), turns).sort()).toEqual([
+    1, 1, 2,
+  ]);
+  expect(alertsOf(rule('fileext:"exe"; http.method; content:"POST";'), [up(upload)])).toEqual([1]);
+});
+
 test('lists are read from beside the rules', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vpatch-files-'));
   try {

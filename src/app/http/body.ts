@@ -13,6 +13,8 @@ export class Body {
   sentBytes = 0;
   /** Behind this nothing is kept; the rest of the message is only counted. */
   isFull = false;
+  /** Somewhere within it bytes are missing. */
+  hasGap = false;
   readonly #limitBytes: number;
   #content: ByteBuffer;
   /** Content that lies in one piece in somebody else's bytes, instead of `#content`: `[#start, #end)` of them. */
@@ -97,6 +99,7 @@ export class Body {
   /** Bytes that nobody saw: packed content can't be read on, and plain content goes on behind them. */
   gap(missingBytes: number): void {
     this.sentBytes += missingBytes;
+    this.hasGap = true;
     if (this.#layers.length > 0) this.isFull = true;
   }
 

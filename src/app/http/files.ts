@@ -19,9 +19,9 @@ export const HTTP_FILES: FileSource<HttpTransaction> = {
   },
   content: (tx, direction, nth) => uploadedFile(tx, direction, nth) ?? EMPTY_BYTES,
   isTruncated(tx, direction, nth) {
-    const message = tx.message(direction);
-    const isBodyCut = message.isCut || message.body === null || message.body.isCut;
-    return isBodyCut && (direction === TO_CLIENT || formOf(tx)?.isOpen(nth) !== false);
+    const { body, isCut } = tx.message(direction);
+    if (body === null || body.hasGap) return true;
+    return (isCut || body.isCut) && (direction === TO_CLIENT || formOf(tx)?.isOpen(nth) !== false);
   },
 };
 
