@@ -67,6 +67,13 @@ describe('rules', () => {
   });
 });
 
+test('in the middle of a connection, a client is no server because its port is a lower one', () => {
+  const [, , , attack] = conversation([request('/attack')], { clientPort: 53 });
+  const player = new Player({ rules: RULE.replace('flow:established,to_server; ', ''), midstreamUntilMs: Infinity });
+  player.send(attack!);
+  expect(player.played.alerts).toEqual([1]);
+});
+
 describe('a flow that ends without a packet', () => {
   // The client falls silent within the head of its request.
   const silent = (clientPort: number) =>

@@ -141,11 +141,13 @@ export class Handshake {
   /**
    * Begins a session in the middle of a connection, with a packet that has ACK and not RST. A SYN-ACK is from the
    * server. Otherwise the side with the lower port is taken for the server, since ports for the moment are high
-   * (RFC 6335 §6); with equal ports, the side that was seen second.
+   * (RFC 6335 §6); with equal ports or two system ports, the side that was seen second.
    */
   pickUp(packet: Packet, isSynAck: boolean): TcpSession {
-    const isFromServer = isSynAck || packet.sourcePort < packet.destinationPort;
-    const isFromClient = !isSynAck && packet.sourcePort > packet.destinationPort;
+    const { sourcePort, destinationPort } = packet;
+    const arePortsTelling = sourcePort > MAX_SYSTEM_PORT || destinationPort > MAX_SYSTEM_PORT;
+    const isFromServer = isSynAck || (arePortsTelling && sourcePort < destinationPort);
+    const isFromClient = !isSynAck && arePortsTelling && sourcePort > destinationPort;
     if ((isFromServer && packet.direction === TO_SERVER) || (isFromClient && packet.direction === TO_CLIENT)) {
       this.#turnRound(packet);
     }
@@ -372,6 +374,8 @@ function answered(half: TcpHalf, ack: number): OtherSyn | null {
   return null;
 }
 
+/** RFC 6335 §6: the last one that a service needs a privilege for. A client can have one as well. */
+const MAX_SYSTEM_PORT = 1023;
 /**
  * Suricata's stream.max-syn-queued and max-synack-queued. Beyond them the oldest is forgotten: a server answers at once,
  * so that the SYN of a true client is among the last, however many forged ones come before it.
