@@ -1,0 +1,75 @@
+import type { AppProtocol, Transaction } from '../app/protocol.ts';
+import { NOTHING_SHOWN } from '../app/session.ts';
+import type { Direction } from '../base/direction.ts';
+import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
+import { Candidates } from './candidates.ts';
+import { Evaluator } from './evaluator.ts';
+import { FlowDetections } from './flow-state.ts';
+import type { FlowContext } from './header.ts';
+import type { MatchList } from './match-list.ts';
+import type { PortTable } from './port-table.ts';
+import type { Ruleset } from './ruleset.ts';
+
+/** What the parts of detection share: the rules, the packet in hand, what was found in it, and what flows remember. */
+export class DetectionContext {
+  ruleset: Ruleset;
+  /** Of the search in hand: whoever searches clears them first. */
+  candidates: Candidates;
+  readonly evaluator = new Evaluator();
+  readonly flows = new FlowDetections();
+  readonly found: MatchList;
+  packet!: Packet;
+  /** Of the packet's flow. */
+  flowContext!: FlowContext;
+  /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
+  readonly delivered: FlowContext = {
+    isEstablished: true,
+    app: null,
+    shown: NOTHING_SHOWN,
+    isInStream: true,
+  };
+
+  constructor(ruleset: Ruleset, found: MatchList) {
+    this.ruleset = ruleset;
+    this.candidates = new Candidates(ruleset.rules.length);
+    this.found = found;
+  }
+
+  /** Between packets only. */
+  replace(ruleset: Ruleset): void {
+    this.ruleset = ruleset;
+    this.candidates = new Candidates(ruleset.rules.length);
+  }
+
+  /** Both arguments are read until the next call. */
+  begin(packet: Packet, flowContext: FlowContext): void {
+    this.packet = packet;
+    this.flowContext = flowContext;
+    this.found.begin(packet);
+  }
+
+  /** Before rules are held against `delivered`: whose bytes those are, null where no protocol is recognised. */
+  deliverAs(app: string | null): void {
+    this.delivered.app = app;
+    this.delivered.shown = this.flowContext.shown;
+    this.delivered.isEstablished = this.packet.protocol === IP_PROTOCOL.tcp || this.flowContext.isEstablished;
+  }
+
+  /** The ports of the packet, seen in this direction. */
+  rulesOn(ports: PortTable, direction: Direction): Int32Array {
+    const { sourcePort, destinationPort } = this.packet;
+    return direction === this.packet.direction
+      ? ports.rulesFor(sourcePort, destinationPort)
+      : ports.rulesFor(destinationPort, sourcePort);
+  }
+
+  /** Is any rule in the table for these ports? */
+  concerns(ports: PortTable, direction: Direction): boolean {
+    return this.rulesOn(ports, direction).length > 0;
+  }
+
+  /** Everything of the rule fits, save what it asks of state. */
+  add(order: number, transaction: Transaction | null, protocol: AppProtocol | null, isInStream = false): void {
+    this.found.add(this.ruleset.rules[order]!, order, transaction, protocol, isInStream);
+  }
+}

@@ -1,0 +1,156 @@
+import { EMPTY_BYTES } from '../base/bytes.ts';
+import type { Direction } from '../base/direction.ts';
+import type { FlowSlot } from '../flow/slot.ts';
+import type { Inspected, Step } from '../rules/rule.ts';
+import type { DetectionContext } from './detection-context.ts';
+import type { RawBytes } from './evaluator.ts';
+import type { StreamDetection } from './flow-state.ts';
+import { fitsEndpoints, fitsState } from './header.ts';
+import type { PatternIndex } from './pattern-index.ts';
+import { WindowMemory } from './stream-window.ts';
+
+export interface StreamLimits {
+  /** How far into one direction of a stream raw-stream rules look. */
+  readonly streamDepthBytes: number;
+  /** All stream windows together. */
+  readonly windowMemoryBytes: number;
+}
+
+/** Finds the raw-stream rules that match, piece by piece: `keep`, then what the protocols find in it, then `judge`. */
+export class StreamDetector implements RawBytes {
+  readonly windowMemory: WindowMemory;
+  /** The packet's payload is so far in its stream that rules on the stream look no more. */
+  isBeyondDepth = false;
+  readonly #detection: DetectionContext;
+  readonly #depthBytes: number;
+
+  // The piece of the stream in hand. Without a stream no rule wants it.
+  #stream: StreamDetection | null = null;
+  #streamDirection: Direction = 0;
+  readonly #view: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
+  #pieceBytes = 0;
+
+  constructor(detection: DetectionContext, { streamDepthBytes, windowMemoryBytes }: StreamLimits) {
+    this.#detection = detection;
+    this.#depthBytes = streamDepthBytes;
+    this.windowMemory = new WindowMemory(windowMemoryBytes);
+  }
+
+  /** The next packet. */
+  begin(): void {
+    this.#stream = null;
+    this.isBeyondDepth = false;
+  }
+
+  /**
+   * New contiguous bytes of the packet's flow, before the protocols see them: they must stay in place until `judge`.
+   * Returns false where the memory limit leaves no room for what later bytes would need of them.
+   */
+  keep(direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number): boolean {
+    this.#stream = null;
+    const detection = this.#detection;
+    const { packet } = detection;
+    if (offset >= this.#depthBytes) {
+      if (direction === packet.direction) this.isBeyondDepth = true;
+      return true;
+    }
+    const { streamReaders } = detection.ruleset.packetGroup(packet.protocol, direction);
+    if (!detection.concerns(streamReaders, direction)) return true;
+    const stream = detection.flows.make(packet.flow).stream(direction, this.windowMemory);
+    this.#stream = stream;
+    this.#streamDirection = direction;
+    this.#pieceBytes = end - start;
+    return stream.window.append(bytes, start, end, offset, this.#view);
+  }
+
+  /**
+   * Raw-stream rules on the piece that was kept, once its protocol is known. Returns false where too many rules wait
+   * for more bytes of it to look at all of them.
+   */
+  judge(): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
+    this.#stream = null;
+    const direction = this.#streamDirection;
+    const view = this.#view;
+    const detection = this.#detection;
+    const { candidates, evaluator } = detection;
+    const group = detection.ruleset.packetGroup(detection.packet.protocol, direction);
+    candidates.clear();
+    let newAt = view.end - this.#pieceBytes;
+    // Where the window has moved, rules wait no longer for what their fast pattern began.
+    if (stream.waitingSince !== view.skippedBytes) {
+      if (stream.hasWaiting || stream.waitingSince < 0) newAt = 0;
+      stream.waitingSince = view.skippedBytes;
+      stream.forgetWaiting();
+    }
+    if (group.stream !== null && detection.concerns(group.streamPorts, direction)) {
+      group.stream.search(view.bytes, Math.max(0, newAt - group.stream.longestBytes + 1), view.end, candidates);
+    }
+    const { budget } = stream;
+    budget.earn(this.#pieceBytes);
+    const isJudgedWhole = !budget.isSpent;
+    if (isJudgedWhole) {
+      stream.addWaiting(candidates);
+      candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction));
+    }
+    if (candidates.count > 0) {
+      evaluator.lookedBytes = 0;
+      detection.deliverAs(detection.flowContext.app);
+      for (let i = 0; i < candidates.count; i++) this.#judgeRule(candidates.indexes[i]!, stream, direction);
+      budget.spend(evaluator.lookedBytes);
+    }
+    if (view.skippedBytes + view.end >= this.#depthBytes) stream.release();
+    return isJudgedWhole;
+  }
+
+  /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */
+  rawMatches(steps: readonly Step[], direction: Direction): boolean {
+    const { evaluator, flows, packet } = this.#detection;
+    if (this.#stream !== null && this.#streamDirection === direction) {
+      const { bytes, start, end, skippedBytes } = this.#view;
+      return evaluator.matches(steps, bytes, start, end, skippedBytes);
+    }
+    const { flow, bytes, payloadStart, payloadEnd } = packet;
+    const window = flows.of(flow)?.streams[direction]?.window ?? null;
+    if (window !== null && evaluator.matches(steps, window.bytes, 0, window.end, window.skippedBytes)) return true;
+    if (direction !== packet.direction || payloadEnd === payloadStart) return false;
+    return evaluator.matches(steps, bytes, payloadStart, payloadEnd, 0);
+  }
+
+  /** Adds the rules whose fast pattern is in what `rawMatches` would look into. */
+  searchRaw(patterns: PatternIndex, flow: FlowSlot, direction: Direction): void {
+    const { candidates, flows, packet } = this.#detection;
+    if (this.#stream !== null && this.#streamDirection === direction) {
+      const { bytes, end, skippedBytes } = this.#view;
+      this.#stream.raw.search(patterns, bytes, end, skippedBytes, candidates);
+      return;
+    }
+    const stream = flows.of(flow)?.streams[direction] ?? null;
+    if (stream !== null) {
+      const { bytes, end, skippedBytes } = stream.window;
+      stream.raw.search(patterns, bytes, end, skippedBytes, candidates);
+    }
+    const { bytes, payloadStart, payloadEnd } = packet;
+    if (direction === packet.direction) patterns.search(bytes, payloadStart, payloadEnd, candidates);
+  }
+
+  #judgeRule(order: number, stream: StreamDetection, direction: Direction): void {
+    const detection = this.#detection;
+    const { packet } = detection;
+    const rule = detection.ruleset.rules[order]!;
+    if (!fitsEndpoints(rule, packet, direction)) return;
+    const { bytes, end, skippedBytes } = this.#view;
+    // What made a rule match does not make it match again. Without a fast pattern, nothing says that there is more.
+    const seenUntil = stream.matchedUntil(order);
+    if (seenUntil > 0 && rule.fastPattern === null) return;
+    const start = Math.max(0, seenUntil - skippedBytes);
+    if (
+      fitsState(rule, packet, direction, detection.delivered) &&
+      detection.evaluator.payloadMatches(rule, bytes, start, end, skippedBytes + start)
+    ) {
+      stream.match(order, skippedBytes + end);
+      detection.add(order, null, null, true);
+    } else if (rule.fastPattern !== null) stream.wait(order);
+  }
+}
