@@ -1,6 +1,6 @@
 import { appProtocols } from './app/index.ts';
 import type { AppSink, Stage, Transaction } from './app/protocol.ts';
-import { AppLayer, NO_PROTOCOL_SHOWN, NOTHING_SHOWN } from './app/session.ts';
+import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
@@ -9,19 +9,20 @@ import type { Config, MidstreamPolicy } from './config/config.ts';
 import { verdictSettings } from './config/verdict-settings.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
-import type { FlowContext } from './detect/header.ts';
-import type { FlowFigures } from './detect/packet-state.ts';
+import { FlowContext } from './detect/flow-context.ts';
+import { figuresOf } from './detect/flow-figures.ts';
 import type { Ruleset } from './detect/ruleset.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
 import { FLOW_FLAG, type FlowEndReason, FlowTable, LOOKUP } from './flow/table.ts';
-import type { EventSink, FlowFacts } from './output/event.ts';
+import { Anomalies } from './output/anomalies.ts';
+import type { EventSink } from './output/event.ts';
 import { PacketCounters, PIPELINE_COUNTERS } from './output/pipeline-counters.ts';
 import { Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
 import type { StreamEvent } from './stream/events.ts';
 import { TcpTracker } from './stream/tracker.ts';
-import { CheckPolicy, checkNamed } from './verdict/checks.ts';
+import { CheckPolicy } from './verdict/checks.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
 import { Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
 import { beginsMidstream, belongsToStream, outcomeOf } from './verdict/outcome.ts';
@@ -65,9 +66,9 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #streams: TcpTracker;
   readonly #apps: AppLayer;
   readonly #detector: Detector;
-  readonly #checks: CheckPolicy;
   readonly #sink: EventSink;
   readonly #reporter: Reporter;
+  readonly #anomalies: Anomalies;
   #settings: VerdictSettings;
   readonly #midstreamPolicy: MidstreamPolicy;
 
@@ -76,16 +77,10 @@ export class Pipeline implements StreamConsumer, AppSink {
   #packet = NO_PACKET;
   /** Stands for the packet that a silent flow does not have when it ends. */
   readonly #flowEnd = new Packet();
-  readonly #context: FlowContext = {
-    isEstablished: false,
-    app: null,
-    shown: NOTHING_SHOWN,
-    isInStream: false,
-  };
+  readonly #context = new FlowContext();
   readonly #findings: Findings;
   /** Of bytes that it delivers, rules on the stream could not see all that they would need. */
   #reachesLimit = false;
-  readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
   /** With this packet, a direction of its flow came to its end. */
   #hasEnded = false;
   /** As far as rules on the stream look. */
@@ -117,11 +112,13 @@ export class Pipeline implements StreamConsumer, AppSink {
     });
     this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)));
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
-    this.#detector = new Detector(ruleset, limits, { figures: this.#figures(), seed: options.seed });
+    const figures = figuresOf(this.#flows, this.#streams);
+    this.#detector = new Detector(ruleset, limits, { figures, seed: options.seed });
     this.#findings = new Findings(this.#detector.matches);
-    this.#checks = new CheckPolicy(config.checks);
     this.#sink = options.sink;
-    this.#reporter = new Reporter(options.sink, this.counters);
+    this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps);
+    const checks = new CheckPolicy(config.checks);
+    this.#anomalies = new Anomalies(checks, this.#findings, this.#streams, this.#reporter);
     this.#settings = verdictSettings(config, mode);
     this.#midstreamPolicy = config.stream.midstreamPolicy;
   }
@@ -159,7 +156,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#decoder.decode(packet);
     this.#counts.packet(packet);
     if (packet.isFragment || packet.tunnelLink !== NO_TUNNEL) this.#open(packet);
-    if (packet.events.length > 0) this.#weighEvents(0);
+    if (packet.events.length > 0) this.#anomalies.weighEvents(packet, 0);
 
     // A malformed packet must not touch what is known of its flow.
     const isSound = packet.ipVersion !== 0 && !packet.isUnreadable && findings.failedCheck === null;
@@ -170,7 +167,7 @@ export class Pipeline implements StreamConsumer, AppSink {
         this.#counts.newFlow();
         if (this.#midstreamPolicy === 'pass' && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
       }
-      if (packet.events.length > known) this.#weighEvents(known);
+      if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket();
     }
@@ -214,7 +211,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const meetsRules = this.#meetsRules(flow);
     const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);
-    this.#noteProtocol(flow);
+    this.#context.noteProtocol(this.#apps, flow, this.#packet);
     if (offset >= this.#streamDepthBytes && !this.#apps.isReading(flow)) this.#streams.stopComparing(flow, direction);
     if (!meetsRules || (this.#detector.judgeStream() && isKept)) return;
     this.#reachesLimit = true;
@@ -241,13 +238,13 @@ export class Pipeline implements StreamConsumer, AppSink {
     const flow = this.#apps.currentFlow;
     if (!this.#meetsRules(flow)) return;
     const protocol = this.#apps.protocol(flow)!;
-    this.#noteProtocol(flow);
+    this.#context.noteProtocol(this.#apps, flow, this.#packet);
     this.#detector.onProgress(protocol, flow, transaction, direction, stage);
   }
 
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
     const flow = this.#apps.currentFlow;
-    this.#weigh(event, transaction);
+    this.#anomalies.weigh(this.#packet, event, transaction, this.#packet !== this.#flowEnd);
     if (!this.#meetsRules(flow)) return;
     this.#detector.onAppEvent(this.#apps.protocol(flow), flow, transaction, direction, event);
   }
@@ -258,10 +255,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#findings.reset();
     this.#packet = packet;
     packet.flow = NO_FLOW;
-    this.#context.isEstablished = false;
-    this.#context.app = null;
-    this.#context.shown = NOTHING_SHOWN;
-    this.#context.isInStream = false;
+    this.#context.reset();
     this.#detector.begin(packet, this.#context);
   }
 
@@ -296,16 +290,8 @@ export class Pipeline implements StreamConsumer, AppSink {
       if (packet.protocol === IP_PROTOCOL.udp) this.#parseDatagram(packet);
     }
     if (opensQuery(packet)) this.#mark(packet.flow, FLOW_FLAG.ownQuery);
-    this.#noteProtocol(packet.flow);
+    this.#context.noteProtocol(this.#apps, packet.flow, packet);
     this.#inspectPacket();
-  }
-
-  #noteProtocol(flow: FlowSlot): void {
-    const context = this.#context;
-    context.app = this.#apps.protocol(flow)?.name ?? null;
-    context.shown = this.#apps.shown(flow);
-    const { protocol, payloadBytes } = this.#packet;
-    if (protocol === IP_PROTOCOL.udp && context.app === null && payloadBytes > 0) context.shown = NO_PROTOCOL_SHOWN;
   }
 
   #trackTcp(packet: Packet): void {
@@ -320,7 +306,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (isFirst && this.#midstreamPolicy === 'drop' && beginsMidstream(packet)) {
       this.#findings.outcome = 'unknown-connection';
     }
-    if (packet.events.length > known) this.#weighEvents(known);
+    if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
   }
 
   /** Its receiver reads it whole or not at all. */
@@ -341,22 +327,24 @@ export class Pipeline implements StreamConsumer, AppSink {
   #conclude(packet: Packet): Verdict {
     const { judgement } = this;
     if (packet.events.length > 0 && this.#meetsRules(packet.flow)) this.#detector.onPacketEvents();
-    this.#detector.finish();
-    judge(this.#findings, this.#settings, judgement);
-    const isDropped = judgement.verdict === VERDICT.drop;
-    // Only the packet that it handed over can the kernel answer.
-    if (packet !== this.#frame) judgement.rejects = false;
+    this.#judge(packet);
     if (packet.flow !== NO_FLOW) {
       const marks = flowMarks(judgement);
       if (marks !== 0) this.#mark(packet.flow, marks);
     }
-    if (judgement.reportedMatches > 0) {
-      const mayBlock = this.#settings.mode === 'prevent' && !this.#findings.isVital;
-      this.#reporter.alerts(packet, this.#facts(packet), this.#detector.matches, judgement, mayBlock);
-    }
-    if (isDropped) this.#reporter.drop(packet, this.#facts(packet), judgement);
     if (this.#hasEnded) this.#letGo(packet.flow);
     return judgement.verdict;
+  }
+
+  /** Decides, and tells what was decided. */
+  #judge(packet: Packet): void {
+    const { judgement } = this;
+    this.#detector.finish();
+    judge(this.#findings, this.#settings, judgement);
+    // Only the packet that it handed over can the kernel answer.
+    if (packet !== this.#frame) judgement.rejects = false;
+    const mayBlock = this.#settings.mode === 'prevent' && !this.#findings.isVital;
+    this.#reporter.judgement(packet, this.#detector.matches, judgement, mayBlock);
   }
 
   #mark(flow: FlowSlot, flag: number): void {
@@ -391,11 +379,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#context.isEstablished = this.#streams.isEstablished(flow);
     this.#findings.isVital = true;
     this.#apps.end(flow, direction);
-    this.#detector.finish();
-    judge(this.#findings, this.#settings, this.judgement);
-    if (this.judgement.reportedMatches > 0) {
-      this.#reporter.alerts(packet, this.#facts(packet), this.#detector.matches, this.judgement, false);
-    }
+    this.#judge(packet);
     this.#begin(inHand);
   }
 
@@ -403,43 +387,6 @@ export class Pipeline implements StreamConsumer, AppSink {
   #pickUpRecycled(): void {
     const untilMs = this.#timeMs + this.#handshakeTimeMs;
     if (this.#streams.midstreamUntilMs < untilMs) this.#streams.midstreamUntilMs = untilMs;
-  }
-
-  #weighEvents(from: number): void {
-    const { events } = this.#packet;
-    for (let i = from; i < events.length; i++) this.#weigh(events[i]!, null);
-  }
-
-  /** One event against the configuration: it may fail the packet, and it is told. */
-  #weigh(event: string, transaction: Transaction | null): void {
-    const packet = this.#packet;
-    const check = checkNamed(event);
-    if (check === null) throw new Error(`no check is called "${event}"`);
-    const action = this.#checks.action(event, packet);
-    if (action === 'ignore') return;
-    const isBlocked = action === 'drop' && packet !== this.#flowEnd;
-    if (isBlocked) {
-      this.#findings.failedCheck ??= event;
-      if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
-    }
-    const offset = event === ('tcp.retransmit_differs' satisfies StreamEvent) ? this.#streams.differingOffset : -1;
-    this.#reporter.anomaly(packet, this.#facts(packet), check, isBlocked, transaction, offset);
-  }
-
-  #figures(): FlowFigures {
-    return {
-      packets: (flow, direction) => this.#flows.packets[flow * 2 + direction]!,
-      bytes: (flow, direction) => this.#flows.bytes[flow * 2 + direction]!,
-      firstSeenMs: (flow) => this.#flows.firstSeenMs[flow]!,
-      streamBytes: (flow, direction) => this.#streams.sentBytes(flow, direction),
-    };
-  }
-
-  #facts(packet: Packet): FlowFacts | null {
-    if (packet.flow === NO_FLOW) return null;
-    this.#flowFacts.flowId = this.#flows.flowId(packet.flow);
-    this.#flowFacts.protocol = this.#apps.protocol(packet.flow);
-    return this.#flowFacts;
   }
 }
 

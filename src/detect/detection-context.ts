@@ -1,11 +1,10 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
-import { NOTHING_SHOWN } from '../app/session.ts';
 import type { Direction } from '../base/direction.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
 import { Evaluator } from './evaluator.ts';
+import { FlowContext } from './flow-context.ts';
 import { FlowDetections } from './flow-state.ts';
-import type { FlowContext } from './header.ts';
 import type { MatchList } from './match-list.ts';
 import type { PortTable } from './port-table.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -22,17 +21,13 @@ export class DetectionContext {
   /** Of the packet's flow. */
   flowContext!: FlowContext;
   /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
-  readonly delivered: FlowContext = {
-    isEstablished: true,
-    app: null,
-    shown: NOTHING_SHOWN,
-    isInStream: true,
-  };
+  readonly delivered = new FlowContext();
 
   constructor(ruleset: Ruleset, found: MatchList) {
     this.ruleset = ruleset;
     this.candidates = new Candidates(ruleset.rules.length);
     this.found = found;
+    this.delivered.isInStream = true;
   }
 
   /** Between packets only. */

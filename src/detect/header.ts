@@ -1,19 +1,7 @@
-import type { ShownProtocols } from '../app/session.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
-
-/** What detection must know of the packet's flow. Reused by the pipeline: set anew for each packet. */
-export interface FlowContext {
-  /** TCP: the handshake is complete. Else: both sides have sent. */
-  isEstablished: boolean;
-  /** Application protocol, null while or where it is not recognised. */
-  app: string | null;
-  /** What `app-layer-protocol` asks for. */
-  shown: ShownProtocols;
-  /** The payload of this packet went into the reassembled stream. */
-  isInStream: boolean;
-}
+import type { FlowContext } from './flow-context.ts';
 
 /**
  * Do the protocol, addresses and ports of the rule's header fit bytes that travel in `direction`? That may be the other

@@ -2,15 +2,8 @@ import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { HostTrack, RuleState } from '../rules/rule-state.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
+import type { FlowFigures } from './flow-figures.ts';
 import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
-
-/** A flow's own figures, by whoever counts them. */
-export interface FlowFigures {
-  packets(flow: FlowSlot, direction: Direction): number;
-  bytes(flow: FlowSlot, direction: Direction): number;
-  firstSeenMs(flow: FlowSlot): number;
-  streamBytes(flow: FlowSlot, direction: Direction): number;
-}
 
 /** What rules have set on a flow. As many as rules have names for. */
 class FlowVariables {

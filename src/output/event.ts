@@ -4,7 +4,7 @@ import type { Rule } from '../rules/rule.ts';
 import type { DropReason } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
 
-/** What an event says about the packet's flow. Reused by the pipeline: read during the call only. */
+/** What an event says about the packet's flow. Reused by the reporter: read during the call only. */
 export interface FlowFacts {
   /** EVE's `flow_id`: an integer below 2^53, the same for the whole life of the flow. */
   flowId: number;

@@ -1,9 +1,11 @@
 import type { Transaction } from '../app/protocol.ts';
+import type { AppLayer } from '../app/session.ts';
 import type { Counters } from '../base/counters.ts';
 import type { Match } from '../detect/match-list.ts';
+import type { FlowTable } from '../flow/table.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
-import { blocks, DROP_REASONS, type Judgement } from '../verdict/judge.ts';
-import type { Packet } from '../wire/packet.ts';
+import { blocks, DROP_REASONS, type DropReason, type Judgement } from '../verdict/judge.ts';
+import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { EventSink, FlowFacts } from './event.ts';
 
 const counterOf = {
@@ -23,16 +25,20 @@ export const REPORT_COUNTERS: readonly string[] = [
 export class Reporter {
   readonly #sink: EventSink;
   readonly #counters: Counters;
+  readonly #flows: FlowTable;
+  readonly #apps: AppLayer;
+  readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
 
-  constructor(sink: EventSink, counters: Counters) {
+  constructor(sink: EventSink, counters: Counters, flows: FlowTable, apps: AppLayer) {
     this.#sink = sink;
     this.#counters = counters;
+    this.#flows = flows;
+    this.#apps = apps;
   }
 
   /** An always-on check found something; `isBlocked`: the packet fails because of it. */
   anomaly(
     packet: Packet,
-    flow: FlowFacts | null,
     { name, type, byDefault }: Check,
     isBlocked: boolean,
     transaction: Transaction | null,
@@ -40,17 +46,18 @@ export class Reporter {
   ): void {
     this.#counters.increment(counterOf.check(name));
     const isCheck = byDefault === 'drop';
+    const flow = this.#factsOf(packet);
     this.#sink.anomaly(packet, flow, { type, event: name, isCheck, isBlocked, transaction, streamOffset });
   }
 
-  /** The matches that a judgement reports. `mayBlock`: rules decide about this packet. */
-  alerts(
-    packet: Packet,
-    flow: FlowFacts | null,
-    matches: readonly Match[],
-    judgement: Judgement,
-    mayBlock: boolean,
-  ): void {
+  /** What was decided about a packet, and by which matches. `mayBlock`: rules decide about this packet. */
+  judgement(packet: Packet, matches: readonly Match[], judgement: Judgement, mayBlock: boolean): void {
+    if (judgement.reportedMatches > 0) this.#alerts(packet, matches, judgement, mayBlock);
+    if (judgement.reason !== null) this.#drop(packet, judgement.reason, judgement);
+  }
+
+  #alerts(packet: Packet, matches: readonly Match[], judgement: Judgement, mayBlock: boolean): void {
+    const flow = this.#factsOf(packet);
     for (let i = 0; i < judgement.reportedMatches; i++) {
       const { rule, transaction, protocol, action, isReported } = matches[i]!;
       if (!isReported) continue;
@@ -68,10 +75,16 @@ export class Reporter {
     }
   }
 
-  drop(packet: Packet, flow: FlowFacts | null, { reason, check, rule, rejects }: Judgement): void {
-    if (reason === null) return;
+  #drop(packet: Packet, reason: DropReason, { check, rule, rejects }: Judgement): void {
     this.#counters.increment(counterOf.reason(reason));
     if (rejects) this.#counters.increment('ips.rejected');
-    this.#sink.drop(packet, flow, { reason, check, rule });
+    this.#sink.drop(packet, this.#factsOf(packet), { reason, check, rule });
+  }
+
+  #factsOf({ flow }: Packet): FlowFacts | null {
+    if (flow === NO_FLOW) return null;
+    this.#flowFacts.flowId = this.#flows.flowId(flow);
+    this.#flowFacts.protocol = this.#apps.protocol(flow);
+    return this.#flowFacts;
   }
 }

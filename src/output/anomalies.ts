@@ -1,0 +1,44 @@
+import type { Transaction } from '../app/protocol.ts';
+import type { StreamEvent } from '../stream/events.ts';
+import type { TcpTracker } from '../stream/tracker.ts';
+import { type CheckPolicy, checkNamed } from '../verdict/checks.ts';
+import type { Findings } from '../verdict/judge.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Holds what the stages notice in a packet against the configured checks: it may fail the packet, and it is told. */
+export class Anomalies {
+  readonly #checks: CheckPolicy;
+  readonly #findings: Findings;
+  readonly #streams: TcpTracker;
+  readonly #reporter: Reporter;
+
+  /** `findings` are those of the packet in hand. */
+  constructor(checks: CheckPolicy, findings: Findings, streams: TcpTracker, reporter: Reporter) {
+    this.#checks = checks;
+    this.#findings = findings;
+    this.#streams = streams;
+    this.#reporter = reporter;
+  }
+
+  /** Those of the packet's events that came after the first `known`. */
+  weighEvents(packet: Packet, known: number): void {
+    const { events } = packet;
+    for (let i = known; i < events.length; i++) this.weigh(packet, events[i]!, null, true);
+  }
+
+  /** `mayFail`: there is a packet that a check can refuse. */
+  weigh(packet: Packet, event: string, transaction: Transaction | null, mayFail: boolean): void {
+    const check = checkNamed(event);
+    if (check === null) throw new Error(`no check is called "${event}"`);
+    const action = this.#checks.action(event, packet);
+    if (action === 'ignore') return;
+    const isBlocked = action === 'drop' && mayFail;
+    if (isBlocked) {
+      this.#findings.failedCheck ??= event;
+      if (check.type === 'applayer') this.#findings.hasBrokenProtocol = true;
+    }
+    const offset = event === ('tcp.retransmit_differs' satisfies StreamEvent) ? this.#streams.differingOffset : -1;
+    this.#reporter.anomaly(packet, check, isBlocked, transaction, offset);
+  }
+}
