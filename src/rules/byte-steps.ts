@@ -133,7 +133,7 @@ export class ByteJumpStep implements Step {
     else to += fieldAt + fieldBytes;
     // A jump to before the beginning ends at the beginning, as in Suricata.
     if (to < input.start) return input.start;
-    return to < input.end ? to : -1;
+    return to <= input.end ? to : -1;
   }
 }
 

@@ -363,7 +363,7 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
       content('byte_jump:1,0,from_beginning; content:"b"; within:1;', ['\x02-b'], ['\x02--b']),
       content('byte_jump:0,0,from_end,post_offset -1; content:"b"; within:1;', ['xxb'], ['xbx']),
       content('byte_jump:2,0,string,dec; content:"b"; within:1;', ['02xxb', '2-xb'], ['02xb', 'xxb']),
-      content('byte_jump:1,0;', ['\x01xx'], ['\x02xx', '\x03xx']),
+      content('byte_jump:1,0;', ['\x01xx', '\x02xx'], ['\x03xx']),
     ],
   ],
   [
