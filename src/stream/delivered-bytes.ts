@@ -168,8 +168,11 @@ export class DeliveredMemory {
 
 /** Most requests; a segment or a few, or a short answer; a packet as the kernel hands it over before it is cut. */
 const BUFFER_BYTES: readonly number[] = [1024, 8 * 1024, 64 * 1024];
-/** So many free ones are held for reuse: 1, 2 and 4 MiB. Our choice. */
-const MAX_FREE: readonly number[] = [1024, 256, 64];
+/**
+ * So many free ones are held for reuse: 1, 2 and 8 MiB, the last of which is a receive window of Linux (tcp_rmem) and
+ * more. With fewer, a bulk transfer makes and forgets large buffers all the time, which costs more than copying.
+ */
+const MAX_FREE: readonly number[] = [1024, 256, 128];
 const MAX_SPARE = 1024;
 /** Two objects and the allocator's own, as for a segment that is out of order. */
 const BUFFER_OVERHEAD_BYTES = 256;
