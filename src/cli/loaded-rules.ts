@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { parseClassifications } from '../rules/classification.ts';
+import type { ListProblem } from '../rules/list-file.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
@@ -59,11 +60,6 @@ function listProblems(
     ...(threshold === null ? [] : inFile(rules.thresholdFile, parseThresholdConfig(threshold, variables).problems)),
     ...problems.map((problem) => warning(problem.file, problem)),
   ];
-}
-
-interface ListProblem {
-  readonly line: number;
-  readonly message: string;
 }
 
 const warning = (file: string, { line, message }: ListProblem): RuleDiagnostic => ({

@@ -1,3 +1,5 @@
+import { type ListProblem, listLines } from './list-file.ts';
+
 /** A class of attacks: EVE's `category` and the priority of its rules. */
 export interface Classification {
   readonly name: string;
@@ -6,33 +8,25 @@ export interface Classification {
   readonly priority: number;
 }
 
-/** A line of a configuration file that cannot be read. */
-export interface ConfigProblem {
-  readonly line: number;
-  readonly message: string;
-}
-
 /** Reads Suricata's `classification.config`: lines of `config classification: name,description,priority`. */
 export function parseClassifications(text: string): {
   readonly classifications: ReadonlyMap<string, Classification>;
-  readonly problems: readonly ConfigProblem[];
+  readonly problems: readonly ListProblem[];
 } {
   const classifications = new Map<string, Classification>();
-  const problems: ConfigProblem[] = [];
-  for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    const match = /^config\s+classification\s*:\s*([A-Za-z][\w-]*)\s*,\s*([^,]+?)\s*,\s*(\d{1,3})\s*$/.exec(line);
+  const problems: ListProblem[] = [];
+  for (const { line, text: entry } of listLines(text)) {
+    const match = /^config\s+classification\s*:\s*([A-Za-z][\w-]*)\s*,\s*([^,]+?)\s*,\s*(\d{1,3})\s*$/.exec(entry);
     if (match === null) {
-      problems.push({ line: index + 1, message: 'expected "config classification: name,description,priority"' });
+      problems.push({ line, message: 'expected "config classification: name,description,priority"' });
       continue;
     }
     const name = match[1]!.toLowerCase();
     const priority = Number(match[3]);
     if (priority < 1 || priority > MAX_PRIORITY) {
-      problems.push({ line: index + 1, message: `priority ${priority} is not between 1 and ${MAX_PRIORITY}` });
+      problems.push({ line, message: `priority ${priority} is not between 1 and ${MAX_PRIORITY}` });
     } else if (classifications.has(name)) {
-      problems.push({ line: index + 1, message: `classification ${name} is there twice: the first one counts` });
+      problems.push({ line, message: `classification ${name} is there twice: the first one counts` });
     } else {
       classifications.set(name, { name, description: match[2]!, priority });
     }

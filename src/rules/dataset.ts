@@ -1,6 +1,6 @@
 import { parseAddress } from '../base/address.ts';
 import { latin1 } from '../base/bytes.ts';
-import type { ConfigProblem } from './classification.ts';
+import type { ListProblem } from './list-file.ts';
 import type { Inspected, Step } from './rule.ts';
 import { isInRange, type UintRange } from './values.ts';
 
@@ -45,8 +45,8 @@ export class Dataset {
   }
 
   /** Adds the lines of a file; `hasReputation`: each ends in a comma and a number. */
-  load(text: string, hasReputation: boolean): ConfigProblem[] {
-    const problems: ConfigProblem[] = [];
+  load(text: string, hasReputation: boolean): ListProblem[] {
+    const problems: ListProblem[] = [];
     for (const [index, raw] of text.split('\n').entries()) {
       const line = raw.trim();
       if (line === '') continue;

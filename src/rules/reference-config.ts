@@ -1,20 +1,18 @@
-import type { ConfigProblem } from './classification.ts';
+import { type ListProblem, listLines } from './list-file.ts';
 
 /** Reads Suricata's `reference.config`: lines of `config reference: type prefix`. Types are kept in lower case. */
 export function parseReferences(text: string): {
   readonly references: ReadonlyMap<string, string>;
-  readonly problems: readonly ConfigProblem[];
+  readonly problems: readonly ListProblem[];
 } {
   const references = new Map<string, string>();
-  const problems: ConfigProblem[] = [];
-  for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    const match = /^config\s+reference\s*:\s*([A-Za-z][\w-]*)\s+(\S+)$/.exec(line);
+  const problems: ListProblem[] = [];
+  for (const { line, text: entry } of listLines(text)) {
+    const match = /^config\s+reference\s*:\s*([A-Za-z][\w-]*)\s+(\S+)$/.exec(entry);
     if (match === null) {
-      problems.push({ line: index + 1, message: 'expected "config reference: type prefix"' });
+      problems.push({ line, message: 'expected "config reference: type prefix"' });
     } else if (references.has(match[1]!.toLowerCase())) {
-      problems.push({ line: index + 1, message: `reference type ${match[1]} is there twice: the first one counts` });
+      problems.push({ line, message: `reference type ${match[1]} is there twice: the first one counts` });
     } else {
       references.set(match[1]!.toLowerCase(), match[2]!);
     }

@@ -1,6 +1,6 @@
 import { AddressMap } from '../base/address-map.ts';
 import { type AddressRange, parseAddressRange } from '../base/address-set.ts';
-import type { ConfigProblem } from './classification.ts';
+import { type ListProblem, listLines } from './list-file.ts';
 
 /** Suricata: SREP_MAX_CATS and SREP_MAX_VAL. */
 const MAX_CATEGORY = 59;
@@ -15,11 +15,11 @@ export type ReputationCategories = ReadonlyMap<number, string>;
 /** Reads Suricata's categories file: lines of `number,short name,description`. */
 export function parseReputationCategories(text: string): {
   readonly categories: ReputationCategories;
-  readonly problems: readonly ConfigProblem[];
+  readonly problems: readonly ListProblem[];
 } {
   const categories = new Map<number, string>();
-  const problems: ConfigProblem[] = [];
-  for (const { line, text: entry } of entriesOf(text)) {
+  const problems: ListProblem[] = [];
+  for (const { line, text: entry } of listLines(text)) {
     const match = /^(\d{1,3})\s*,\s*([^,\s][^,]*?)\s*,/.exec(entry);
     const number = Number(match?.[1] ?? 0);
     if (match === null || number < 1 || number > MAX_CATEGORY) {
@@ -45,10 +45,10 @@ export interface ReputationEntry {
 export function parseReputationList(
   text: string,
   categories: ReputationCategories,
-): { readonly entries: readonly ReputationEntry[]; readonly problems: readonly ConfigProblem[] } {
+): { readonly entries: readonly ReputationEntry[]; readonly problems: readonly ListProblem[] } {
   const entries: ReputationEntry[] = [];
-  const problems: ConfigProblem[] = [];
-  for (const { line, text: entry } of entriesOf(text)) {
+  const problems: ListProblem[] = [];
+  for (const { line, text: entry } of listLines(text)) {
     const [address = '', ...numbers] = entry.split(',').map((part) => part.trim());
     const network = address.includes('-') ? null : parseAddressRange(address);
     if (network === null || numbers.length !== 2 || !numbers.every((number) => /^\d{1,3}$/.test(number))) {
@@ -73,7 +73,7 @@ export interface ReputationText {
 export function readReputation(
   categoriesText: ReputationText,
   lists: readonly ReputationText[],
-): { readonly reputation: Reputation; readonly problems: readonly (ConfigProblem & { readonly file: string })[] } {
+): { readonly reputation: Reputation; readonly problems: readonly (ListProblem & { readonly file: string })[] } {
   const { categories, problems } = parseReputationCategories(categoriesText.text);
   const all = problems.map((problem) => ({ ...problem, file: categoriesText.file }));
   const networks = new Map([...categories.keys()].map((category) => [category, [] as [AddressRange, number][]]));
@@ -86,11 +86,4 @@ export function readReputation(
     [...categories].map(([category, name]) => [name, new AddressMap(networks.get(category)!)]),
   );
   return { reputation, problems: all };
-}
-
-function* entriesOf(text: string): Iterable<{ readonly line: number; readonly text: string }> {
-  for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim();
-    if (line !== '' && !line.startsWith('#')) yield { line: index + 1, text: line };
-  }
 }

@@ -1,6 +1,6 @@
 import type { AddressSet } from '../base/address-set.ts';
-import type { ConfigProblem } from './classification.ts';
 import { HeaderSets, type RuleVariables } from './header-sets.ts';
+import type { ListProblem } from './list-file.ts';
 import {
   type NewAction,
   parseAmount,
@@ -56,12 +56,12 @@ export const NO_THRESHOLDS = new ThresholdConfig([]);
 export function parseThresholdConfig(
   text: string,
   variables: RuleVariables,
-): { readonly config: ThresholdConfig; readonly problems: readonly ConfigProblem[] } {
+): { readonly config: ThresholdConfig; readonly problems: readonly ListProblem[] } {
   const sets = new HeaderSets(variables);
   const addressesOf = (list: string): AddressSet =>
     sets.addresses({ text: list.includes(',') && !list.startsWith('[') ? `[${list}]` : list, at: 0 });
   const entries: ThresholdEntry[] = [];
-  const problems: ConfigProblem[] = [];
+  const problems: ListProblem[] = [];
   let begun = '';
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = (begun + raw).trim();
