@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { registerDoctor } from './doctor.ts';
 import { EXIT, Failure } from './failure.ts';
+import { registerPatches } from './patches.ts';
 import { registerReplay } from './replay.ts';
 import { registerRules } from './rules.ts';
 import { registerRun } from './run.ts';
@@ -16,7 +17,8 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXIT_CODES);
-  for (const register of [registerRun, registerReplay, registerSniff, registerRules, registerDoctor]) register(program);
+  const commands = [registerRun, registerReplay, registerSniff, registerRules, registerPatches, registerDoctor];
+  for (const register of commands) register(program);
   return program;
 }
 
