@@ -67,6 +67,7 @@ const warning = (file: string, { line, message }: ListProblem): RuleDiagnostic =
   line,
   column: 1,
   severity: 'warning',
+  name: 'skipped-line',
   keyword: null,
   sid: null,
   message,

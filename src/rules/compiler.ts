@@ -67,9 +67,10 @@ class Compiler {
   add(file: string, line: LogicalLine): void {
     let parsed: ParsedRule | null = null;
     this.#option = null;
-    const report = (severity: 'error' | 'warning', message: string, at: number, keyword: string | null): void => {
+    const report = (name: string | null, message: string, at: number, keyword: string | null): void => {
+      const severity = name === null ? 'error' : 'warning';
       const sid = sidOf(parsed, line.text);
-      this.#diagnostics.push({ file, ...line.place(at), severity, keyword, sid, message });
+      this.#diagnostics.push({ file, ...line.place(at), severity, name, keyword, sid, message });
     };
 
     try {
@@ -82,12 +83,12 @@ class Compiler {
         ...buildRule(draft, protocol, file, line),
         alternatives: this.#alternatives(header, draft, file, line),
       };
-      for (const { message, at, keyword } of draft.warnings) report('warning', message, at, keyword);
+      for (const { name, message, at, keyword } of draft.warnings) report(name, message, at, keyword);
       this.#keep(rule, line, parsed);
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;
       const name = this.#nameAtWork;
-      report('error', error.message, error.at ?? name?.at ?? 0, name?.text ?? null);
+      report(null, error.message, error.at ?? name?.at ?? 0, name?.text ?? null);
     }
   }
 
@@ -153,14 +154,15 @@ class Compiler {
     }
     const isNewer = rule.rev > before.rule.rev;
     const [kept, lost] = isNewer ? [{ rule, sidPlace }, before] : [before, { rule, sidPlace }];
-    const message =
-      kept.rule.rev === lost.rule.rev
-        ? `${key} is there already, in ${kept.rule.file} line ${kept.rule.line}`
-        : `revision ${kept.rule.rev} of ${key} is used instead, in ${kept.rule.file} line ${kept.rule.line}`;
+    const isSame = kept.rule.rev === lost.rule.rev;
+    const message = isSame
+      ? `${key} is there already, in ${kept.rule.file} line ${kept.rule.line}`
+      : `revision ${kept.rule.rev} of ${key} is used instead, in ${kept.rule.file} line ${kept.rule.line}`;
     this.#diagnostics.push({
       file: lost.rule.file,
       ...lost.sidPlace,
-      severity: kept.rule.rev === lost.rule.rev ? 'error' : 'warning',
+      severity: isSame ? 'error' : 'warning',
+      name: isSame ? null : 'duplicate-sid',
       keyword: 'sid',
       sid: rule.sid,
       message,

@@ -33,13 +33,21 @@ export interface InspectionDraft {
   readonly steps: StepDraft[];
 }
 
+/** What is to be said of a rule that is loaded all the same. */
+export interface RuleRemark {
+  readonly name: string;
+  readonly message: string;
+  readonly keyword: string | null;
+  readonly at: number;
+}
+
 /** A rule in the making: keywords add to it one after the other. */
 export class RuleDraft {
   readonly context: CompileContext;
   readonly parsed: ParsedRule;
   /** Where the rule stands. */
   readonly file: string;
-  readonly warnings: { readonly message: string; readonly keyword: string | null; readonly at: number }[] = [];
+  readonly warnings: RuleRemark[] = [];
   /** The keyword at work, and where it stands in the rule. */
   keyword: string | null = null;
   keywordAt = 0;
@@ -106,8 +114,9 @@ export class RuleDraft {
     throw new RuleFault(message, at);
   }
 
-  warn(message: string): void {
-    this.warnings.push({ message, keyword: this.keyword, at: this.keywordAt });
+  /** `name`: see RuleDiagnostic. */
+  warn(message: string, name = 'remark'): void {
+    this.warnings.push({ name, message, keyword: this.keyword, at: this.keywordAt });
   }
 
   /** What follows looks into this buffer; null leads back to the payload. */

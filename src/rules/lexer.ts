@@ -9,11 +9,17 @@ export class LogicalLine {
   readonly text: string;
   /** Of the first physical line. */
   readonly line: number;
+  /** Offsets in the file: from its first character to behind its last one. */
+  readonly start: number;
+  readonly end: number;
   readonly #pieces: readonly Piece[];
 
   constructor(pieces: readonly Piece[]) {
+    const last = pieces.at(-1);
     this.text = pieces.map((piece) => piece.text).join('');
     this.line = pieces[0]?.line ?? 1;
+    this.start = pieces[0]?.at ?? 0;
+    this.end = last === undefined ? 0 : last.at + last.text.length;
     this.#pieces = pieces;
   }
 
@@ -29,8 +35,11 @@ export class LogicalLine {
   }
 }
 
-interface Piece {
+/** What one physical line contributes. */
+export interface Piece {
   readonly text: string;
+  /** Offset in the file. */
+  readonly at: number;
   readonly line: number;
   readonly column: number;
 }
@@ -61,7 +70,8 @@ export function logicalLines(text: string): LogicalLine[] {
     const isComment = pieces.length === 0 && COMMENT_STARTS.includes(text[at + column] ?? '');
     if (at + column < end && !isComment) {
       const isContinued = text[end - 1] === '\\';
-      pieces.push({ text: text.slice(at + column, isContinued ? end - 1 : end), line, column: column + 1 });
+      const start = at + column;
+      pieces.push({ text: text.slice(start, isContinued ? end - 1 : end), at: start, line, column: column + 1 });
       if (!isContinued) finish();
     } else if (!isComment) {
       // A blank line ends what a `\` before it began.

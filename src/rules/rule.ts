@@ -138,6 +138,8 @@ export interface RuleDiagnostic {
   readonly line: number;
   readonly column: number;
   readonly severity: 'error' | 'warning';
+  /** What a warning is called, for whoever wants to look for it, or not to be told; null for errors. */
+  readonly name: string | null;
   /** The keyword concerned, null where the rule's form is wrong. */
   readonly keyword: string | null;
   readonly sid: number | null;

@@ -91,8 +91,8 @@ function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasRep
   const text = file === null ? null : draft.context.environment.fileText(draft.file, file);
   if (text === null && load !== null) draft.fail(`${load} cannot be read`, draft.valueAt);
   const [problem] = text === null ? [] : made.load(text, hasReputation);
-  if (problem !== undefined) draft.warn(`${file} line ${problem.line}: ${problem.message}`);
-  if (state !== null) draft.warn(`what rules add to the set ${name} is not saved`);
+  if (problem !== undefined) draft.warn(`${file} line ${problem.line}: ${problem.message}`, 'skipped-line');
+  if (state !== null) draft.warn(`what rules add to the set ${name} is not saved`, 'not-stored');
   datasets.set(name, made);
   return made;
 }

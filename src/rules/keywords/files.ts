@@ -77,7 +77,7 @@ const fileStore = defineKeyword({
     return null;
   },
   compile: (_, draft) => {
-    draft.warn('the file is not stored: vpatch stores none');
+    draft.warn('the file is not stored: vpatch stores none', 'not-stored');
     addBufferTest(draft, 'file.name', () => true);
   },
 });
@@ -109,7 +109,8 @@ function digestsIn(file: string, algorithm: FileDigest, draft: RuleDraft): Reado
     if (digits.length === DIGEST_BYTES[algorithm] * 2) digests.add(latin1(Buffer.from(digits, 'hex')));
     else faulty.push(index + 1);
   }
-  if (faulty.length > 0) draft.warn(`${file} line ${faulty[0]}: no ${NAMES[algorithm]}; such lines: ${faulty.length}`);
+  if (faulty.length > 0)
+    draft.warn(`${file} line ${faulty[0]}: no ${NAMES[algorithm]}; such lines: ${faulty.length}`, 'skipped-line');
   return digests;
 }
 

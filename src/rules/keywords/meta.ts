@@ -63,12 +63,12 @@ const classtype = defineKeyword({
   },
   compile: (name, draft) => {
     const known = draft.context.environment.classifications;
-    if (!known.has(name)) draft.warn(`classtype ${name} is not defined: priority 3 is used`);
+    if (!known.has(name)) draft.warn(`classtype ${name} is not defined: priority 3 is used`, 'unknown-classtype');
     if (draft.classtype === null) {
       draft.classtype = name;
       return;
     }
-    draft.warn('classtype is there twice: the one with the highest priority is used');
+    draft.warn('classtype is there twice: the one with the highest priority is used', 'repeated-keyword');
     const before = known.get(draft.classtype)?.priority ?? MAX_PRIORITY;
     if ((known.get(name)?.priority ?? MAX_PRIORITY) < before) draft.classtype = name;
   },
@@ -80,7 +80,7 @@ const priority = defineKeyword({
   example: 'priority:1;',
   parse: uint({ min: 1, max: MAX_PRIORITY }),
   compile: (level, draft) => {
-    if (draft.priority !== null) draft.warn('priority is there twice: the last one is used');
+    if (draft.priority !== null) draft.warn('priority is there twice: the last one is used', 'repeated-keyword');
     draft.priority = level;
   },
 });
@@ -98,7 +98,9 @@ const reference = defineKeyword({
       : { type, id };
   },
   compile: (item, draft) => {
-    if (!draft.context.environment.references.has(item.type)) draft.warn(`reference type ${item.type} is not defined`);
+    if (!draft.context.environment.references.has(item.type)) {
+      draft.warn(`reference type ${item.type} is not defined`, 'unknown-reference');
+    }
     draft.references.push(item);
   },
 });

@@ -71,14 +71,14 @@ const pcre = defineKeyword({
     };
   },
   compile: ({ pattern, patternAt, flags, isRelative, isNegated, buffer, isRaw, hasCaptures }, draft) => {
-    if (hasCaptures) draft.warn('captured groups are not kept under names yet');
+    if (hasCaptures) draft.warn('captured groups are not kept under names yet', 'ignored-part');
     if (buffer !== null && isRaw) draft.fail('pcre cannot have flag B and a buffer');
     const regex = draft.context.regex(Buffer.from(pattern, 'utf8'), flags);
     if (regex instanceof RegexError) return draft.fail(`PCRE2 says: ${regex.message}`, patternAt + regex.offset);
 
     const sticky = draft.currentBuffer;
     if (buffer === 'http.host' && /[A-Z]/.test(pattern.replace(/\\./g, '')) && (flags & REGEX_FLAG.CASELESS) === 0) {
-      draft.warn('http.host is in lower case, and the pattern has an upper-case letter');
+      draft.warn('http.host is in lower case, and the pattern has an upper-case letter', 'cannot-match');
     }
     const isSticky = buffer === null || buffer === sticky?.definition.name || isResponseBody(buffer, sticky);
     if (sticky !== null && !isSticky) {

@@ -102,7 +102,7 @@ const store = defineKeyword({
   parse: nothing,
   compile: (_, draft) => {
     draft.chooseBuffer('tls.certs');
-    draft.warn('certificates are not stored: the rule alerts as it would without tls.store');
+    draft.warn('certificates are not stored: the rule alerts as it would without tls.store', 'not-stored');
   },
 });
 
