@@ -26,9 +26,9 @@ export function loadRules(config: Config): LoadedRules {
   return { ...compiled, texts, diagnostics, errors, warnings: diagnostics.length - errors };
 }
 
-/** `local.rules:12:9: error: message (sid 9000001)`, the path as short as it can be said here. */
-export function formatDiagnostic({ file, line, column, severity, message, sid }: RuleDiagnostic): string {
-  const suffix = sid === null ? '' : ` (sid ${sid})`;
+/** `local.rules:12:9: warning: message [name] (sid 9000001)`, the path as short as it can be said here. */
+export function formatDiagnostic({ file, line, column, severity, name, message, sid }: RuleDiagnostic): string {
+  const suffix = `${name === null ? '' : ` [${name}]`}${sid === null ? '' : ` (sid ${sid})`}`;
   return `${shortPath(file)}:${line}:${column}: ${severity}: ${message}${suffix}`;
 }
 
@@ -49,12 +49,13 @@ function readTexts(config: Config): RuleTexts {
 /** Lines of the lists beside the rules that were skipped. */
 function listProblems(
   { rules, variables }: Config,
-  { classification, reference, reputation, threshold }: RuleTexts,
+  { selection, classification, reference, reputation, threshold }: RuleTexts,
 ): RuleDiagnostic[] {
   const inFile = (file: string | null, problems: readonly ListProblem[]): RuleDiagnostic[] =>
     problems.map((problem) => warning(file ?? '', problem));
   const { problems } = reputation === null ? { problems: [] } : readReputation(reputation.categories, reputation.lists);
   return [
+    ...(selection?.problems ?? []),
     ...(classification === null ? [] : inFile(rules.classificationFile, parseClassifications(classification).problems)),
     ...(reference === null ? [] : inFile(rules.referenceFile, parseReferences(reference).problems)),
     ...(threshold === null ? [] : inFile(rules.thresholdFile, parseThresholdConfig(threshold, variables).problems)),

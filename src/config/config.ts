@@ -38,6 +38,13 @@ export interface Config {
   readonly rules: {
     /** Absolute paths, in the order in which they are loaded. */
     readonly files: readonly string[];
+    /** Which rules are in force, and what is changed about them, in suricata-update's formats. */
+    readonly disableFile: string | null;
+    readonly enableFile: string | null;
+    readonly dropFile: string | null;
+    readonly modifyFile: string | null;
+    /** Where disable.conf, enable.conf, drop.conf and modify.conf are looked for that are not named. */
+    readonly listsFolder: string | null;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
@@ -143,6 +150,11 @@ export const DEFAULTS: Config = freeze({
   mode: 'detect',
   rules: {
     files: [],
+    disableFile: null,
+    enableFile: null,
+    dropFile: null,
+    modifyFile: null,
+    listsFolder: null,
     classificationFile: null,
     referenceFile: null,
     reputationCategoriesFile: null,

@@ -111,8 +111,7 @@ function withAbsolutePaths(
   skipRules: boolean,
   problems: ConfigProblem[],
 ): Overrides {
-  const { files, classificationFile, referenceFile, reputationCategoriesFile, reputationFiles, thresholdFile } =
-    values.rules ?? {};
+  const { files, reputationFiles } = values.rules ?? {};
   const absolute = (path: string): string => resolve(directory, path);
   const eveFile = values.outputs?.eve?.file;
   const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
@@ -121,18 +120,34 @@ function withAbsolutePaths(
     problems.push(yaml.keyProblem(['rules', 'files', i], found.message));
     return [];
   });
+  const paths = PATHS.flatMap((field) => {
+    const path = values.rules?.[field];
+    return path == null ? [] : [[field, absolute(path)] as const];
+  });
   return mergeOverrides(values, {
     rules: {
+      ...Object.fromEntries(paths),
       ...(expanded !== undefined && { files: expanded }),
-      ...(classificationFile != null && { classificationFile: absolute(classificationFile) }),
-      ...(referenceFile != null && { referenceFile: absolute(referenceFile) }),
-      ...(reputationCategoriesFile != null && { reputationCategoriesFile: absolute(reputationCategoriesFile) }),
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
-      ...(thresholdFile != null && { thresholdFile: absolute(thresholdFile) }),
     },
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
 }
+
+const PATHS = [
+  'disableFile',
+  'enableFile',
+  'dropFile',
+  'modifyFile',
+  'listsFolder',
+  'classificationFile',
+  'referenceFile',
+  'reputationCategoriesFile',
+  'thresholdFile',
+] as const;
+
+/** Rules that are named on the command line are taken as they are. */
+const NO_LISTS = { disableFile: null, enableFile: null, dropFile: null, modifyFile: null, listsFolder: null };
 
 function assignVariables(assignments: readonly string[], base: Config, problems: ConfigProblem[]): Overrides {
   const addresses: Record<string, string> = {};
@@ -193,7 +208,8 @@ function ruleFilesOf(
       return [];
     });
   const configured = onlyRules === undefined ? base.rules.files : expand('-S', onlyRules);
-  return { rules: { files: [...new Set([...configured, ...expand('-s', addedRules)])] } };
+  const files = [...new Set([...configured, ...expand('-s', addedRules)])];
+  return { rules: { files, ...(onlyRules !== undefined && NO_LISTS) } };
 }
 
 /** As one reads a file. The command line comes first; files keep their order. */

@@ -175,6 +175,11 @@ export const configSchema: z.ZodType<Overrides> = section({
     'rules',
     section({
       files: key('files', list('rule files', text('the path of a rule file; *, ? and [] may stand for several'))),
+      'disable-file': key('disableFile', text('the path of a disable.conf')),
+      'enable-file': key('enableFile', text('the path of an enable.conf')),
+      'drop-file': key('dropFile', text('the path of a drop.conf')),
+      'modify-file': key('modifyFile', text('the path of a modify.conf')),
+      'lists-folder': key('listsFolder', text('the path of a folder')),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
       'reputation-categories-file': key(

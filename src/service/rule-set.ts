@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import type { Config } from '../config/config.ts';
 import { Ruleset } from '../detect/ruleset.ts';
@@ -9,11 +9,15 @@ import { ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
+import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
+import { type Selection, selectRules } from '../rules/selection/select.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
 
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
 export interface RuleTexts {
-  readonly files: readonly { readonly file: string; readonly text: string }[];
+  readonly files: readonly ListText[];
+  /** What the lists of the configuration have changed in `files`; left out where there are none. */
+  readonly selection?: Omit<Selection, 'files'>;
   /** By absolute path: files that rules name and that can be read. Left out: there are none. */
   readonly named?: Readonly<Record<string, string>>;
   /** Null: Suricata's defaults. */
@@ -33,9 +37,13 @@ export interface CompiledRuleset {
 /** Throws what the system says of a file that cannot be read. */
 export function readRuleTexts({ rules }: Config): RuleTexts {
   const read = (file: string): string => readFileSync(file, 'utf8');
-  const files = rules.files.map((file) => ({ file, text: read(file) }));
+  const written = rules.files.map((file) => ({ file, text: read(file) }));
+  const lists = readLists(rules);
+  const selected = Object.keys(lists).length === 0 ? null : selectRules(written, lists);
+  const files = selected?.files ?? written;
   return {
     files,
+    ...(selected !== null && { selection: { changes: selected.changes, problems: selected.problems } }),
     named: readNamed(files),
     classification: rules.classificationFile === null ? null : read(rules.classificationFile),
     reference: rules.referenceFile === null ? null : read(rules.referenceFile),
@@ -48,6 +56,23 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
             lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
           },
   };
+}
+
+/** The lists that choose among rules; each that is named, else that of the folder where it has one. */
+function readLists(rules: Config['rules']): Partial<Record<ListName, ListText>> {
+  const named = {
+    disable: rules.disableFile,
+    enable: rules.enableFile,
+    drop: rules.dropFile,
+    modify: rules.modifyFile,
+  };
+  const lists: Partial<Record<ListName, ListText>> = {};
+  for (const name of LIST_NAMES) {
+    const inFolder = rules.listsFolder === null ? null : join(rules.listsFolder, `${name}.conf`);
+    const file = named[name] ?? (inFolder !== null && existsSync(inFolder) ? inFolder : null);
+    if (file !== null) lists[name] = { file, text: readFileSync(file, 'utf8') };
+  }
+  return lists;
 }
 
 /** Where a file is that a rule of `ruleFile` names. */
