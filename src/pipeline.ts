@@ -116,7 +116,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector = new Detector(ruleset, limits, { figures, seed: options.seed });
     this.#findings = new Findings(this.#detector.matches);
     this.#sink = options.sink;
-    this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps);
+    this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps, config.outputs.eve);
     const checks = new CheckPolicy(config.checks);
     this.#anomalies = new Anomalies(checks, this.#findings, this.#streams, this.#reporter);
     this.#settings = verdictSettings(config, mode);
@@ -236,10 +236,12 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   onProgress(transaction: Transaction, direction: Direction, stage: Stage): void {
     const flow = this.#apps.currentFlow;
-    if (!this.#meetsRules(flow)) return;
     const protocol = this.#apps.protocol(flow)!;
-    this.#context.noteProtocol(this.#apps, flow, this.#packet);
-    this.#detector.onProgress(protocol, flow, transaction, direction, stage);
+    if (this.#meetsRules(flow)) {
+      this.#context.noteProtocol(this.#apps, flow, this.#packet);
+      this.#detector.onProgress(protocol, flow, transaction, direction, stage);
+    }
+    this.#reporter.records?.progress(this.#packet, protocol, transaction, direction, stage);
   }
 
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void {
@@ -355,6 +357,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #letGo(flow: FlowSlot): void {
     this.#hasEnded = false;
     if (flow === NO_FLOW || !this.#streams.isOver(flow)) return;
+    this.#reporter.records?.connectionOver(flow, this.#timeMs);
     this.#apps.release(flow);
     this.#detector.forgetStreams(flow);
   }
@@ -362,6 +365,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #forget(flow: FlowSlot, reason: FlowEndReason): void {
     if (reason === 'recycled' && this.#flows.protocol(flow) === IP_PROTOCOL.tcp) this.#pickUpRecycled();
     this.#streams.end(flow);
+    this.#reporter.records?.flowEnded(flow, reason, this.#timeMs);
     this.#apps.release(flow);
     this.#detector.release(flow);
   }

@@ -11,6 +11,8 @@ export interface FileSource<T extends Transaction> {
   content(transaction: T, direction: Direction, nth: number): Uint8Array;
   /** Parts of it are missing, or were not kept. Asked when the direction is complete. */
   isTruncated(transaction: T, direction: Direction, nth: number): boolean;
+  /** Bytes within it were never seen. Left out: nobody knows. */
+  hasGap?(transaction: T, direction: Direction, nth: number): boolean;
 }
 
 /** What the hash functions are called by rules and by node:crypto. */
@@ -59,7 +61,6 @@ function digestBuffer<T extends Transaction>(
   direction: Direction | null,
   source: FileSource<T>,
 ): BufferDefinition<T> {
-  const known = new WeakMap<T, Map<string, Uint8Array>>();
   return {
     name: `file.${algorithm}`,
     summary: `${algorithm} of a file; of a truncated one, nothing`,
@@ -69,17 +70,36 @@ function digestBuffer<T extends Transaction>(
     isInternal: true,
     read: (tx, asked, nth) => {
       if (source.name(tx, asked, nth) === null) return null;
-      if (source.isTruncated(tx, asked, nth)) return EMPTY_BYTES;
-      const ofTransaction = known.get(tx) ?? new Map<string, Uint8Array>();
-      known.set(tx, ofTransaction);
-      const key = `${asked} ${nth}`;
-      const digest =
-        ofTransaction.get(key) ??
-        createHash(algorithm)
-          .update(source.content(tx, asked, nth))
-          .digest();
-      ofTransaction.set(key, digest);
-      return digest;
+      return fileDigest(source, algorithm, tx, asked, nth) ?? EMPTY_BYTES;
     },
   };
 }
+
+/** Of the n-th file in a direction that is complete; null where it is truncated. Computed once for all who ask. */
+export function fileDigest<T extends Transaction>(
+  source: FileSource<T>,
+  algorithm: FileDigest,
+  transaction: T,
+  direction: Direction,
+  nth: number,
+): Uint8Array | null {
+  if (source.isTruncated(transaction, direction, nth)) return null;
+  const known = knownDigest(algorithm, transaction, direction, nth);
+  if (known !== null) return known;
+  const content = source.content(transaction, direction, nth);
+  const digest = createHash(algorithm).update(content).digest();
+  const ofTransaction = digests.get(transaction) ?? new Map<string, Uint8Array>();
+  digests.set(transaction, ofTransaction.set(keyOf(algorithm, direction, nth), digest));
+  return digest;
+}
+
+/** Null: nobody has asked for it. */
+export const knownDigest = (
+  algorithm: FileDigest,
+  transaction: Transaction,
+  direction: Direction,
+  nth: number,
+): Uint8Array | null => digests.get(transaction)?.get(keyOf(algorithm, direction, nth)) ?? null;
+
+const digests = new WeakMap<Transaction, Map<string, Uint8Array>>();
+const keyOf = (algorithm: FileDigest, direction: Direction, nth: number): string => `${algorithm} ${direction} ${nth}`;

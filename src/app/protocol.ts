@@ -1,4 +1,5 @@
 import type { Direction } from '../base/direction.ts';
+import type { FileSource } from './files.ts';
 
 /** How far one direction of a transaction has got. Buffers belong to a stage. */
 export const STAGE = { head: 1, body: 2, complete: 3 } as const;
@@ -129,4 +130,11 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   describe(transaction: T): Record<string, unknown>;
   /** Further keys beside that one: the `email` of an SMTP transaction. */
   describeContent?(transaction: T): Record<string, unknown>;
+  /**
+   * Where EVE has records of each direction by itself (question, answer): one value of EVE's key for each. Left out: one
+   * record of the whole transaction, as `describe` says.
+   */
+  describeMessages?(transaction: T, direction: Direction): readonly Record<string, unknown>[];
+  /** The files that transactions carry, for records of them. */
+  readonly files?: FileSource<T>;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   CHECK_POLICIES,
   type Config,
@@ -13,6 +13,7 @@ import {
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { createLog, type Logger } from '../output/log.ts';
+import { RECORD_TYPES } from '../output/records.ts';
 import { EXIT, Failure } from './failure.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/vpatch/vpatch.yaml';
@@ -31,6 +32,7 @@ export interface RuleOptions {
 export interface CommonOptions extends RuleOptions {
   readonly mode?: Mode;
   readonly eve?: string;
+  readonly records?: Config['outputs']['eve']['records'];
   readonly checks?: Config['checks']['policy'];
 }
 
@@ -51,6 +53,11 @@ export function addCommonOptions(command: Command): Command {
     ),
   )
     .option('--eve <file>', 'write events as EVE JSON lines; - is standard output')
+    .addOption(
+      new Option('--records <types>', 'events of ordinary traffic too: all, or some such as http,dns,flow').argParser(
+        recordTypes,
+      ),
+    )
     .addOption(
       new Option('--checks <policy>', 'always-on checks: drop, only report, or off (default: drop)').choices(
         CHECK_POLICIES,
@@ -84,13 +91,21 @@ export function settingsFrom(
   return { config: loaded.config, log };
 }
 
-function overridesOf({ mode, eve, checks, logLevel }: CommonOptions): Overrides {
+function overridesOf({ mode, eve, records, checks, logLevel }: CommonOptions): Overrides {
   return {
     ...(mode !== undefined && { mode }),
-    ...(eve !== undefined && { outputs: { eve: { file: eve } } }),
+    outputs: { eve: { ...(eve !== undefined && { file: eve }), ...(records !== undefined && { records }) } },
     ...(checks !== undefined && { checks: { policy: checks } }),
     ...(logLevel !== undefined && { log: { level: logLevel } }),
   };
+}
+
+function recordTypes(value: string): Config['outputs']['eve']['records'] {
+  if (value === 'all') return value;
+  const types = value.split(',');
+  const unknown = types.find((type) => !RECORD_TYPES.includes(type));
+  if (unknown === undefined) return types;
+  throw new InvalidArgumentError(`there is no "${unknown}"; there are all, ${RECORD_TYPES.join(', ')}`);
 }
 
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];

@@ -1,5 +1,5 @@
 import type { CounterTree } from '../base/counters.ts';
-import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts } from '../output/event.ts';
+import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts, RecordFacts } from '../output/event.ts';
 import type { Packet } from '../wire/packet.ts';
 
 export interface AlertTally {
@@ -68,6 +68,10 @@ export class Tally implements EventSink {
     const { reason, check } = facts;
     entry(this.#drops, `${reason}/${check ?? ''}`, () => ({ reason, check, packets: 0 })).packets++;
     this.#next?.drop(packet, flow, facts);
+  }
+
+  record(packet: Packet, flowId: number, facts: RecordFacts): void {
+    this.#next?.record?.(packet, flowId, facts);
   }
 
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void {

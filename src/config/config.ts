@@ -2,6 +2,7 @@ import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts
 import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
 import type { FoldingSettings } from '../output/event-folder.ts';
+import type { RecordSettings } from '../output/records.ts';
 import { DEFAULT_VARIABLES } from '../rules/environment.ts';
 import type { RuleVariables } from '../rules/header-sets.ts';
 import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
@@ -129,7 +130,7 @@ export interface Config {
       readonly bufferBytes: number;
       /** Between two `stats` events; 0 is never. */
       readonly statsIntervalMs: number;
-    };
+    } & RecordSettings;
   };
   readonly log: { readonly level: LogLevel };
 }
@@ -190,7 +191,9 @@ export const DEFAULTS: Config = freeze({
   },
   // 100 is Deep Security's "Maximum Events Per Second". The others are ours: what people read stays as it is.
   events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
-  outputs: { eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS } },
+  outputs: {
+    eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
+  },
   log: { level: 'info' },
 } satisfies Config);
 

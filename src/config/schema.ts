@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { FILE_DIGESTS } from '../app/files.ts';
 import { parseAddressRange } from '../base/address-set.ts';
+import { RECORD_TYPES } from '../output/records.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';
 import {
@@ -307,6 +309,8 @@ export const configSchema: z.ZodType<Overrides> = section({
           file: key('file', text('the path of a file, or - for standard output')),
           buffer: key('bufferBytes', size(64 * KIB, GIB)),
           'stats-interval': key('statsIntervalMs', duration()),
+          records: key('records', allOr(list('types of records', oneOf(RECORD_TYPES)))),
+          'file-hashes': key('fileHashes', list('hash functions', oneOf(FILE_DIGESTS))),
         }),
       ),
     }),

@@ -1,12 +1,13 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import { u8, u16, u32 } from '../base/bytes.ts';
 import type { CounterTree } from '../base/counters.ts';
-import { TO_SERVER } from '../base/direction.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { Mode } from '../verdict/judge.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { addressText } from './address-text.ts';
-import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts } from './event.ts';
+import { transactionContext } from './context.ts';
+import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts, RecordFacts } from './event.ts';
 import { EventFolder, type EveRecord, type FoldedType, type FoldingSettings } from './event-folder.ts';
 import type { LineOutput } from './line-output.ts';
 import { timestamp } from './timestamp.ts';
@@ -58,6 +59,7 @@ export class EveWriter implements EventSink {
         ...(Object.keys(rule.metadata).length > 0 && { metadata: rule.metadata }),
       },
       ...contextOf(facts.protocol, transaction),
+      ...(flow !== null && { flow: flowSoFar(packet, flow) }),
       verdict: { action: facts.verdict, ...(facts.rejects && rejection(packet, rule)) },
       vpatch: {
         mode: this.mode,
@@ -96,6 +98,18 @@ export class EveWriter implements EventSink {
     }));
   }
 
+  /** Never folded: who switches records on wants them all. */
+  record(packet: Packet, flowId: number, { type, direction, transactionId, fields }: RecordFacts): void {
+    this.#write({
+      ...this.#origin(packet, flowId, type),
+      ...endpoints(packet, direction),
+      ...tunnelOf(packet),
+      ...(transactionId !== null && { tx_id: transactionId }),
+      ...fields,
+      vpatch: { mode: this.mode },
+    });
+  }
+
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void {
     this.#write({
       timestamp: timestamp(timeMs),
@@ -119,21 +133,28 @@ export class EveWriter implements EventSink {
   }
 
   #head(packet: Packet, flow: FlowFacts | null, eventType: string): Record<string, unknown> {
+    return {
+      ...this.#origin(packet, flow?.flowId ?? null, eventType),
+      ...endpoints(packet, packet.direction),
+      ...tunnelOf(packet),
+      ...(flow !== null && flow.protocol !== null && { app_proto: flow.protocol.name }),
+      ...(packet.flow !== NO_FLOW && { direction: packet.direction === TO_SERVER ? 'to_server' : 'to_client' }),
+    };
+  }
+
+  /** When and where it was seen. */
+  #origin(packet: Packet, flowId: number | null, eventType: string): Record<string, unknown> {
     const { hasPacketNumbers, interfaceName } = this.#settings;
     const interfaceIndex = packet.inInterface || packet.outInterface;
     const interfaceText = interfaceIndex === 0 ? null : (interfaceName?.(interfaceIndex) ?? null);
     return {
       timestamp: timestamp(packet.timeMs),
-      ...(flow !== null && { flow_id: flow.flowId }),
+      ...(flowId !== null && { flow_id: flowId }),
       ...(interfaceText !== null && { in_iface: interfaceText }),
       ...(hasPacketNumbers && packet.number > 0 && { pcap_cnt: packet.number }),
       ...(this.captureFile !== null && { pcap_filename: this.captureFile }),
       event_type: eventType,
       ...(packet.vlanId >= 0 && { vlan: [packet.vlanId] }),
-      ...endpoints(packet),
-      ...(packet.carrier !== null && { tunnel: { ...endpoints(packet.carrier), depth: packet.tunnelDepth } }),
-      ...(flow !== null && flow.protocol !== null && { app_proto: flow.protocol.name }),
-      ...(packet.flow !== NO_FLOW && { direction: packet.direction === TO_SERVER ? 'to_server' : 'to_client' }),
     };
   }
 
@@ -142,20 +163,26 @@ export class EveWriter implements EventSink {
   }
 }
 
-/** As the packet travels: an alert on an answer has the server as its source. */
-function endpoints(packet: Packet): Record<string, unknown> {
+const tunnelOf = ({ carrier, tunnelDepth }: Packet): Record<string, unknown> =>
+  carrier === null ? {} : { tunnel: { ...endpoints(carrier, carrier.direction), depth: tunnelDepth } };
+
+/** Of what travels in this direction; for events on a packet, its own: an alert on an answer has the server as source. */
+function endpoints(packet: Packet, direction: Direction): Record<string, unknown> {
   if (packet.ipVersion === 0) return {};
   const { protocol } = packet;
   const hasPorts = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
   const isIcmp = protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6;
   const isWhole = !packet.isFragment;
+  // What stands for the end of a flow has no header.
+  const hasHeader = packet.end > packet.start;
+  const isForward = direction === packet.direction;
   return {
-    src_ip: addressText(packet.ipVersion, packet.source),
-    ...(hasPorts && isWhole && { src_port: packet.sourcePort }),
-    dest_ip: addressText(packet.ipVersion, packet.destination),
-    ...(hasPorts && isWhole && { dest_port: packet.destinationPort }),
+    src_ip: addressText(packet.ipVersion, isForward ? packet.source : packet.destination),
+    ...(hasPorts && isWhole && { src_port: isForward ? packet.sourcePort : packet.destinationPort }),
+    dest_ip: addressText(packet.ipVersion, isForward ? packet.destination : packet.source),
+    ...(hasPorts && isWhole && { dest_port: isForward ? packet.destinationPort : packet.sourcePort }),
     proto: protocolName(packet),
-    ...(isIcmp && isWhole && { icmp_type: packet.icmpType, icmp_code: packet.icmpCode }),
+    ...(isIcmp && isWhole && hasHeader && { icmp_type: packet.icmpType, icmp_code: packet.icmpCode }),
   };
 }
 
@@ -179,12 +206,19 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [51, 'AH'],
 ]);
 
-/** Under the protocol's name, what the transaction was: `http: { hostname, url, ... }`. */
-function contextOf(protocol: AppProtocol | null, transaction: Transaction | null): Record<string, unknown> {
-  if (protocol === null || transaction === null) return {};
+const contextOf = (protocol: AppProtocol | null, transaction: Transaction | null): Record<string, unknown> =>
+  protocol === null || transaction === null ? {} : transactionContext(protocol, transaction);
+
+/** EVE's `flow` of an alert: how far it has got, seen from its client. */
+function flowSoFar(packet: Packet, { startMs, packets, bytes }: FlowFacts): Record<string, unknown> {
+  const { proto: _, ...addresses } = endpoints(packet, TO_SERVER);
   return {
-    [protocol.contextKey ?? protocol.name]: protocol.describe(transaction),
-    ...protocol.describeContent?.(transaction),
+    pkts_toserver: packets[TO_SERVER],
+    pkts_toclient: packets[TO_CLIENT],
+    bytes_toserver: bytes[TO_SERVER],
+    bytes_toclient: bytes[TO_CLIENT],
+    start: timestamp(startMs),
+    ...addresses,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { CounterTree } from '../base/counters.ts';
+import type { Direction } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { DropReason } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
@@ -10,6 +11,10 @@ export interface FlowFacts {
   flowId: number;
   /** Null: not recognised (yet). */
   protocol: AppProtocol | null;
+  /** When its first packet came, and what has come so far, to the server and to the client. Bytes on the wire. */
+  startMs: number;
+  packets: [number, number];
+  bytes: [number, number];
 }
 
 /** A rule matched. Reused by the pipeline: read during the call only. */
@@ -57,6 +62,17 @@ export interface DropFacts {
   rule: Rule | null;
 }
 
+/** Ordinary traffic that records were asked for. */
+export interface RecordFacts {
+  /** EVE's `event_type`. */
+  type: string;
+  /** Who is the source in it: TO_SERVER is the client, whichever way the packet goes. */
+  direction: Direction;
+  /** Null where the record is of no exchange. */
+  transactionId: number | null;
+  fields: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Who is told what happened. Called while a packet is judged, so nothing here may wait for a disk or a peer.
  * `flow` is null for a packet that belongs to none. Packet and facts are borrowed for the call.
@@ -65,6 +81,7 @@ export interface EventSink {
   alert(packet: Packet, flow: FlowFacts | null, facts: AlertFacts): void;
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void;
   drop(packet: Packet, flow: FlowFacts | null, facts: DropFacts): void;
+  record?(packet: Packet, flowId: number, facts: RecordFacts): void;
   /** Totals since the start. */
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void;
   /** Time goes on, also when nothing happens: what waited for it is told. */

@@ -1,12 +1,14 @@
 import type { Transaction } from '../app/protocol.ts';
 import type { AppLayer } from '../app/session.ts';
 import type { Counters } from '../base/counters.ts';
+import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Match } from '../detect/match-list.ts';
-import type { FlowTable } from '../flow/table.ts';
+import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
 import { blocks, DROP_REASONS, type DropReason, type Judgement } from '../verdict/judge.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { EventSink, FlowFacts } from './event.ts';
+import { type RecordSettings, Records } from './records.ts';
 
 const counterOf = {
   reason: (reason: string): string => `ips.drop_reason.${reason.replace(' ', '_')}`,
@@ -23,13 +25,16 @@ export const REPORT_COUNTERS: readonly string[] = [
 
 /** Counts what happened to a packet and tells it. Allocates, since it only works when something happened. */
 export class Reporter {
+  /** Null: nobody asked for any. */
+  readonly records: Records | null;
   readonly #sink: EventSink;
   readonly #counters: Counters;
   readonly #flows: FlowTable;
   readonly #apps: AppLayer;
-  readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null };
+  readonly #flowFacts: FlowFacts = { flowId: 0, protocol: null, startMs: 0, packets: [0, 0], bytes: [0, 0] };
 
-  constructor(sink: EventSink, counters: Counters, flows: FlowTable, apps: AppLayer) {
+  constructor(sink: EventSink, counters: Counters, flows: FlowTable, apps: AppLayer, settings: RecordSettings) {
+    this.records = settings.records.length === 0 ? null : new Records(sink, flows, apps, settings);
     this.#sink = sink;
     this.#counters = counters;
     this.#flows = flows;
@@ -62,6 +67,7 @@ export class Reporter {
       const { rule, transaction, protocol, action, isReported } = matches[i]!;
       if (!isReported) continue;
       this.#counters.increment('detect.alert');
+      if (packet.flow !== NO_FLOW) this.#flows.flags[packet.flow] = this.#flows.flags[packet.flow]! | FLOW_FLAG.alerted;
       const isBlocked = (mayBlock && blocks(action)) || judgement.check !== null;
       this.#sink.alert(packet, flow, {
         rule,
@@ -83,8 +89,15 @@ export class Reporter {
 
   #factsOf({ flow }: Packet): FlowFacts | null {
     if (flow === NO_FLOW) return null;
-    this.#flowFacts.flowId = this.#flows.flowId(flow);
-    this.#flowFacts.protocol = this.#apps.protocol(flow);
-    return this.#flowFacts;
+    const facts = this.#flowFacts;
+    const { packets, bytes, firstSeenMs } = this.#flows;
+    facts.flowId = this.#flows.flowId(flow);
+    facts.protocol = this.#apps.protocol(flow);
+    facts.startMs = firstSeenMs[flow]!;
+    for (const direction of [TO_SERVER, TO_CLIENT] as const) {
+      facts.packets[direction] = packets[flow * 2 + direction]!;
+      facts.bytes[direction] = bytes[flow * 2 + direction]!;
+    }
+    return facts;
   }
 }

@@ -195,10 +195,12 @@ test('EVE context', () => {
   send(TO_SERVER, 'GET /a?b HTTP/1.1\r\nHost: A.b:81\r\nUser-Agent: u\r\nReferer: r\r\n\r\n');
   send(
     TO_CLIENT,
-    'HTTP/1.1 302 Found\r\nLocation: /c\r\nContent-Type: text/html; charset=x\r\nContent-Length: 4\r\n\r\nmove',
+    'HTTP/1.1 302 Found\r\nLocation: /c\r\nContent-Type: text/html; charset=x\r\n' +
+      'Content-Range: bytes 0-3/9\r\nContent-Length: 4\r\n\r\nmove',
   );
   expect(context).toEqual({
     hostname: 'a.b',
+    http_port: 81,
     url: '/a?b',
     http_user_agent: 'u',
     http_refer: 'r',
@@ -207,6 +209,7 @@ test('EVE context', () => {
     status: 302,
     redirect: '/c',
     http_content_type: 'text/html',
+    content_range: { raw: 'bytes 0-3/9', start: 0, end: 3, size: 9 },
     length: 4,
   });
 });

@@ -79,7 +79,10 @@ class Victim {
   #timeMs = 1_700_000_000_000;
 
   constructor() {
-    const config = mergeConfig({ flow: { maxTcpFlows: 200, maxUdpFlows: 100, maxOtherFlows: 100 } });
+    const config = mergeConfig({
+      flow: { maxTcpFlows: 200, maxUdpFlows: 100, maxOtherFlows: 100 },
+      outputs: { eve: { records: 'all', fileHashes: ['md5'] } },
+    });
     const output = {
       write: (line: string): void => {
         this.lines++;

@@ -27,7 +27,13 @@ const http: AppProtocol = {
   describe: () => ({ hostname: 'example.org', url: '/a' }),
 };
 
-const flow: FlowFacts = { flowId: 1234567890123456, protocol: http };
+const flow: FlowFacts = {
+  flowId: 1234567890123456,
+  protocol: http,
+  startMs: TIME_MS - 1000,
+  packets: [4, 3],
+  bytes: [500, 400],
+};
 
 const rule = {
   action: 'drop',
@@ -95,6 +101,17 @@ describe('an alert', () => {
           metadata: rule.metadata,
         },
         http: { hostname: 'example.org', url: '/a' },
+        flow: {
+          pkts_toserver: 4,
+          pkts_toclient: 3,
+          bytes_toserver: 500,
+          bytes_toclient: 400,
+          start: '2009-11-24T21:27:08.534255+0000',
+          src_ip: '10.0.0.1',
+          src_port: 40000,
+          dest_ip: '10.0.0.2',
+          dest_port: 80,
+        },
         verdict: { action: 'drop' },
         vpatch: { mode: 'prevent', cve: ['CVE-2021-44228', 'CVE-2021-45046'] },
       },
@@ -358,7 +375,7 @@ test('whatever a protocol holds, a line is one line of JSON without control char
       const text = latin1(bytes);
       const protocol = { ...http, describe: () => ({ url: text, [text]: 1 }) };
       const { lines, events } = written((eve) =>
-        eve.alert(packetOf(buildTcp()), { flowId: 1, protocol }, { ...alertFacts, transaction: { id: 0 }, protocol }),
+        eve.alert(packetOf(buildTcp()), { ...flow, protocol }, { ...alertFacts, transaction: { id: 0 }, protocol }),
       );
       expect(events[0]).toMatchObject({ http: { url: text } });
       expect(lines[0]!.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);

@@ -1,4 +1,5 @@
 import { latin1, u8, u16, u32 } from '../../base/bytes.ts';
+import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import { type DnsMessage, FLAG, RECURSION_FLAG, type ResourceRecord } from './message.ts';
 import type { DnsTransaction } from './transaction.ts';
 
@@ -9,6 +10,13 @@ export function describeDns(tx: DnsTransaction): Record<string, unknown> {
     ...(request !== null && { query: queriesOf(request, tx.id) }),
     ...(response !== null && { answer: answerOf(response) }),
   };
+}
+
+/** EVE's `dns` objects of its own records: one for each question, and one for the answer. */
+export function describeDnsMessages(tx: DnsTransaction, direction: Direction): readonly Record<string, unknown>[] {
+  const { request, response } = tx;
+  if (direction === TO_SERVER) return request === null ? [] : queriesOf(request, tx.id);
+  return response === null ? [] : [answerOf(response)];
 }
 
 /** Of more questions, the first are shown: a line is for reading. */

@@ -1,6 +1,6 @@
 import type { AppProtocol } from '../protocol.ts';
 import { DNS_BUFFERS } from './buffers.ts';
-import { describeDns } from './describe.ts';
+import { describeDns, describeDnsMessages } from './describe.ts';
 import { DnsParser } from './parser.ts';
 import { probeDns } from './probe.ts';
 import type { DnsTransaction } from './transaction.ts';
@@ -14,4 +14,5 @@ export const createDns = (): AppProtocol<DnsTransaction> => ({
   probe: probeDns,
   open: (sink, { transport }) => new DnsParser(sink, transport),
   describe: describeDns,
+  describeMessages: describeDnsMessages,
 });

@@ -1,6 +1,6 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
-import { fileBuffers } from '../files.ts';
+import { type FileSource, fileBuffers } from '../files.ts';
 import { type AppParser, type AppSink, type BufferDefinition, STAGE, type Transaction } from '../protocol.ts';
 import { type FtpTransfer, TRANSFER } from './transfer.ts';
 
@@ -68,6 +68,13 @@ export class FtpDataParser implements AppParser {
   }
 }
 
+/** The one file. */
+export const FTP_DATA_FILES: FileSource<FtpDataTransaction> = {
+  name: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.transfer.fileName),
+  content: (tx) => tx.content.view(),
+  isTruncated: (tx) => tx.isCut || tx.content.isCut,
+};
+
 /** Every buffer of a connection for data. */
 export const FTP_DATA_BUFFERS: readonly BufferDefinition<FtpDataTransaction>[] = [
   {
@@ -78,11 +85,7 @@ export const FTP_DATA_BUFFERS: readonly BufferDefinition<FtpDataTransaction>[] =
     stage: STAGE.body,
     read: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.content.view()),
   },
-  ...fileBuffers<FtpDataTransaction>(null, {
-    name: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.transfer.fileName),
-    content: (tx) => tx.content.view(),
-    isTruncated: (tx) => tx.isCut || tx.content.isCut,
-  }),
+  ...fileBuffers(null, FTP_DATA_FILES),
   {
     name: 'ftpdata_command',
     summary: 'which command it was, one byte; of the direction in which such a file usually goes',

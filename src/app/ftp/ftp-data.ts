@@ -1,6 +1,6 @@
 import { latin1 } from '../../base/bytes.ts';
 import type { AppProtocol } from '../protocol.ts';
-import { FTP_DATA_BUFFERS, FtpDataParser, type FtpDataTransaction } from './data-parser.ts';
+import { FTP_DATA_BUFFERS, FTP_DATA_FILES, FtpDataParser, type FtpDataTransaction } from './data-parser.ts';
 import { FtpTransfer, TRANSFER } from './transfer.ts';
 
 /** Connections for the files of FTP. None is found by its content: a control connection announces them. */
@@ -13,6 +13,7 @@ export const createFtpData = (): AppProtocol<FtpDataTransaction> => ({
     if (!(subject instanceof FtpTransfer)) throw new TypeError('a data connection needs the transfer that it is for');
     return new FtpDataParser(sink, subject);
   },
+  files: FTP_DATA_FILES,
   describe: ({ transfer }) => ({
     filename: latin1(transfer.fileName),
     command: transfer.command === TRANSFER.retr ? 'RETR' : 'STOR',

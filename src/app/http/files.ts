@@ -23,6 +23,7 @@ export const HTTP_FILES: FileSource<HttpTransaction> = {
     if (body === null || body.hasGap) return true;
     return (isCut || body.isCut) && (direction === TO_CLIENT || formOf(tx)?.isOpen(nth) !== false);
   },
+  hasGap: (tx, direction) => tx.message(direction).body?.hasGap === true,
 };
 
 /** The content of the n-th file, whether or not it has a name. */

@@ -1,8 +1,18 @@
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { TO_SERVER } from '../../base/direction.ts';
-import { fileBuffers } from '../files.ts';
+import { type FileSource, fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
 import type { SmtpTransaction } from './transaction.ts';
+
+/** The attachments. */
+export const SMTP_FILES: FileSource<SmtpTransaction> = {
+  name: (tx, direction, nth) => {
+    const file = direction === TO_SERVER ? tx.files[nth] : undefined;
+    return file === undefined ? null : (file.name ?? EMPTY_BYTES);
+  },
+  content: (tx, _direction, nth) => tx.files[nth]!.content.view(),
+  isTruncated: (tx, _direction, nth) => tx.files[nth]!.isCut || tx.files[nth]!.content.isCut,
+};
 
 /** Every buffer of SMTP. The client sends them all. */
 export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
@@ -13,14 +23,7 @@ export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
     const file = tx.files[nth];
     return file === undefined ? null : file.content.view();
   }),
-  ...fileBuffers<SmtpTransaction>(TO_SERVER, {
-    name: (tx, direction, nth) => {
-      const file = direction === TO_SERVER ? tx.files[nth] : undefined;
-      return file === undefined ? null : (file.name ?? EMPTY_BYTES);
-    },
-    content: (tx, _direction, nth) => tx.files[nth]!.content.view(),
-    isTruncated: (tx, _direction, nth) => tx.files[nth]!.isCut || tx.files[nth]!.content.isCut,
-  }),
+  ...fileBuffers(TO_SERVER, SMTP_FILES),
 ];
 
 function buffer(

@@ -1,7 +1,7 @@
 import { latin1 } from '../../base/bytes.ts';
 import { TO_CLIENT } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
-import { SMTP_BUFFERS } from './buffers.ts';
+import { SMTP_BUFFERS, SMTP_FILES } from './buffers.ts';
 import { SmtpParser } from './parser.ts';
 import { probeSmtp } from './probe.ts';
 import type { SmtpTransaction } from './transaction.ts';
@@ -15,6 +15,7 @@ export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
   open: (sink) => new SmtpParser(sink),
   describe: describeSmtp,
   describeContent: describeMail,
+  files: SMTP_FILES,
 });
 
 /** EVE's `smtp` object. */
