@@ -1,3 +1,4 @@
+import { APP_PROTOCOLS } from '../app/index.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
 import type { PacketTest, RuleDraft } from './draft.ts';
 import { RuleFault } from './fault.ts';
@@ -59,11 +60,7 @@ const BASIC: Readonly<Record<string, Pick<HeaderProtocol, 'ipProtocols'> & Parti
 
 const SYNONYMS: Readonly<Record<string, string>> = { ssl: 'tls', ikev2: 'ike' };
 
-/** Protocols that do not run over TCP alone. */
-const OVER_UDP = ['dhcp', 'ntp', 'snmp', 'tftp', 'ike', 'quic', 'bittorrent-dht'];
-const OVER_BOTH = ['dns', 'krb5', 'sip', 'nfs', 'enip', 'dcerpc', 'ldap'];
-
 function transportOf(app: string): readonly number[] {
-  if (OVER_UDP.includes(app)) return [IP_PROTOCOL.udp];
-  return OVER_BOTH.includes(app) ? [IP_PROTOCOL.tcp, IP_PROTOCOL.udp] : [IP_PROTOCOL.tcp];
+  const transports = APP_PROTOCOLS.find(({ name }) => name === app)?.transports ?? ['tcp'];
+  return transports.map((transport) => IP_PROTOCOL[transport]).sort((a, b) => a - b);
 }

@@ -23,7 +23,7 @@ What vpatch knows of protocols, and how to add one. What holds for every parser,
    \`app-layer-event\`.
 3. A keyword with a value of its own, such as \`dns.opcode\`, is a file in \`src/rules/keywords/\`, and one line in the
    \`index.ts\` there. It compares what a buffer holds that is marked \`isInternal\`.
-4. If it runs over UDP: \`transports\`, and its name in \`src/rules/protocol.ts\`.
+4. If it runs over UDP: \`transports\`. If it carries files: \`files\`, and \`fileBuffers\` of \`src/app/files.ts\`.
 5. Tests: the same bytes in any pieces give the same trace, changed bytes never throw, and each event is raised
    (\`test/app/trace.ts\` has the tools; \`test/app/dns.test.ts\` is a model). Then \`make docs\`.
 
