@@ -1,5 +1,5 @@
 import { appProtocols } from './app/index.ts';
-import type { AppSink, Stage, Transaction } from './app/protocol.ts';
+import type { AppSink, FrameListener, Stage, Transaction } from './app/protocol.ts';
 import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
@@ -110,7 +110,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       midstreamUntilMs: options.midstreamUntilMs,
       isOneSided: config.stream.isOneSided,
     });
-    this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)));
+    this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)), this.#frames);
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
     const figures = figuresOf(this.#flows, this.#streams);
     this.#detector = new Detector(ruleset, limits, { figures, seed: options.seed });
@@ -229,7 +229,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     }
     this.#context.isEstablished = this.#streams.isEstablished(flow);
     this.#hasEnded = true;
-    this.#apps.end(flow, direction);
+    this.#endStream(flow, direction);
   }
 
   // --- AppSink: what the protocol parsers found in those bytes ---
@@ -251,6 +251,12 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.onAppEvent(this.#apps.protocol(flow), flow, transaction, direction, event);
   }
 
+  readonly #frames: FrameListener = {
+    isWanted: (protocol) => this.#detector.wantsFrames(protocol) && this.#meetsRules(this.#apps.currentFlow),
+    onFrame: (protocol, ...frame) => this.#detector.onFrame(protocol, this.#apps.currentFlow, ...frame),
+    onFrameEnd: (...end) => this.#detector.onFrameEnd(this.#apps.currentFlow, ...end),
+  };
+
   // --- one packet, stage by stage ---
 
   #begin(packet: Packet): void {
@@ -259,6 +265,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     packet.flow = NO_FLOW;
     this.#context.reset();
     this.#detector.begin(packet, this.#context);
+  }
+
+  #endStream(flow: FlowSlot, direction: Direction): void {
+    this.#apps.end(flow, direction);
+    if (this.#meetsRules(flow)) this.#detector.endStream(flow, direction);
   }
 
   /** Rare: a fragment or a tunnel. */
@@ -382,7 +393,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     packet.timeMs = this.#timeMs;
     this.#context.isEstablished = this.#streams.isEstablished(flow);
     this.#findings.isVital = true;
-    this.#apps.end(flow, direction);
+    this.#endStream(flow, direction);
     this.#judge(packet);
     this.#begin(inHand);
   }

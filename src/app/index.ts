@@ -7,7 +7,7 @@ import { createFtpData } from './ftp/ftp-data.ts';
 import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
-import type { AppProtocol, BufferDefinition } from './protocol.ts';
+import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
 import { SMTP_EVENTS } from './smtp/events.ts';
 import { createSmtp } from './smtp/smtp.ts';
 import { SSH_EVENTS } from './ssh/events.ts';
@@ -34,9 +34,11 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
 /** With default limits. */
 export const APP_PROTOCOLS: readonly AppProtocol[] = appProtocols();
 
-/** Every buffer with its protocol: what rules may name. */
+/** Every buffer and frame with its protocol: what rules may name. */
 export const APP_BUFFERS: readonly { readonly protocol: string; readonly definition: BufferDefinition }[] =
-  APP_PROTOCOLS.flatMap(({ name, buffers }) => buffers.map((definition) => ({ protocol: name, definition })));
+  APP_PROTOCOLS.flatMap((protocol) =>
+    [...protocol.buffers, ...framesOf(protocol)].map((definition) => ({ protocol: protocol.name, definition })),
+  );
 
 /** What detection and the parsers may report. */
 export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
@@ -48,6 +50,21 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   SSH_EVENTS,
   FTP_EVENTS,
 ]);
+
+/** Frames are looked into where the stream is kept: no transaction has them. */
+function framesOf({ frames }: AppProtocol): BufferDefinition[] {
+  if (frames === undefined) return [];
+  return [...frames.names, STREAM_FRAME].map((name) => ({
+    name: frameBuffer(`${frames.prefix}.${name}`),
+    aliases: [frameBuffer(name)],
+    summary: '',
+    direction: null,
+    stage: STAGE.head,
+    isInternal: true,
+    isFrame: true,
+    read: () => null,
+  }));
+}
 
 export function indexEvents(
   tables: readonly Readonly<Record<string, AppEventInfo>>[],

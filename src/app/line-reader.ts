@@ -14,6 +14,8 @@ export class LineReader {
   start = 0;
   end = 0;
   isCut = false;
+  /** Its length with its end, also where it is cut. */
+  lineBytes = 0;
   /** Of a line that has begun. */
   pendingBytes = 0;
   readonly #limitBytes: number;
@@ -34,6 +36,7 @@ export class LineReader {
     const kept = this.#kept;
     const size = this.pendingBytes === 0 ? pieceEnd - start : this.pendingBytes;
     this.isCut = size > this.#limitBytes;
+    this.lineBytes = size + 1;
     this.bytes = kept === null ? bytes : kept.bytes;
     this.start = kept === null ? start : 0;
     this.end = this.start + Math.min(size, this.#limitBytes);

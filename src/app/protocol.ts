@@ -33,12 +33,33 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly isWhole?: boolean;
   /** No keyword of its own leads into it: other keywords compare what it holds. */
   readonly isInternal?: boolean;
+  /** It is no part of a transaction, but a stretch of the stream itself (see FrameSink). */
+  readonly isFrame?: boolean;
   /**
    * The n-th such buffer in this direction, null behind the last one or where there is none.
    * Borrowed until the parser's next call. A growing buffer keeps its beginning: it only gets longer.
    */
   read(transaction: T, direction: Direction, nth: number): Uint8Array | null;
 }
+
+/**
+ * Who is told where the parts of a protocol lie in what was sent: rules can look into such a stretch (`frame`). Places
+ * are counted as in the parser's `consume` call at work; what began in an earlier one lies before its `start`.
+ */
+export interface FrameSink {
+  /** False: no rule asks for any of this protocol. */
+  readonly isWanted: boolean;
+  /** `bytes` null: how long it is shows only when `end` says so. */
+  beginFrame(direction: Direction, name: string, at: number, bytes: number | null): void;
+  /** What has begun under this name ends here. */
+  endFrame(direction: Direction, name: string, at: number): void;
+}
+
+/** The name of the buffer that stands for a frame, as `frame` is given it. */
+export const frameBuffer = (frame: string): string => `frame:${frame}`;
+
+/** A frame that exists in every protocol over TCP: all that the protocol's parser is given. */
+export const STREAM_FRAME = 'stream';
 
 /** Who is told of what a parser found. Called from within `consume`, `gap` and `end`. */
 export interface AppSink {
@@ -51,6 +72,14 @@ export interface AppSink {
   onEvent(transaction: Transaction | null, direction: Direction, event: string): void;
 }
 
+/** Who is told of the frames of the flow at work; `at` is an offset in the stream, or in the datagram. */
+export interface FrameListener {
+  isWanted(protocol: AppProtocol): boolean;
+  /** `bytes` null: not known yet. */
+  onFrame(protocol: AppProtocol, direction: Direction, name: string, at: number, bytes: number | null): void;
+  onFrameEnd(direction: Direction, name: string, at: number): void;
+}
+
 export type Transport = 'tcp' | 'udp';
 
 /** What carries the bytes. Ports are only a hint: a protocol is found by what it says. */
@@ -60,6 +89,8 @@ export interface Channel {
   readonly serverPort: number;
   /** What the connection that announced this one has said of it. */
   readonly subject?: unknown;
+  /** Left out: nobody asks. */
+  readonly frames?: FrameSink;
   /** Announces another connection. Valid within the parser's methods. */
   readonly expect?: (expectation: Expectation) => void;
 }
@@ -114,6 +145,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   /** EVE's key for what `describe` says, where it is not the name. */
   readonly contextKey?: string;
   readonly buffers: readonly BufferDefinition<T>[];
+  /** What `frame` calls the stretches that the parser tells of: `prefix.name`, and `name` in a rule for this protocol. */
+  readonly frames?: { readonly prefix: string; readonly names: readonly string[] };
   /** Left out: TCP alone. */
   readonly transports?: readonly Transport[];
   /** For rules on events, question and answer are transactions of their own, as Suricata has them. */

@@ -3,8 +3,19 @@ import type { FlowSlot } from '../flow/slot.ts';
 import { Detection } from './detection.ts';
 import type { DetectionEvent } from './events.ts';
 import { Expectations } from './expectations.ts';
+import { FramePlaces } from './frame-places.ts';
 import { APP_PROTOCOLS } from './index.ts';
-import type { AppParser, AppProtocol, AppSink, Channel, Expectation, Handover, Transport } from './protocol.ts';
+import {
+  type AppParser,
+  type AppProtocol,
+  type AppSink,
+  type Channel,
+  type Expectation,
+  type FrameListener,
+  type Handover,
+  STREAM_FRAME,
+  type Transport,
+} from './protocol.ts';
 
 /** A tunnel in a tunnel in a tunnel: beyond this the rest is not parsed. Ours; nobody needs more than three. */
 export const MAX_PROTOCOL_CHANGES = 8;
@@ -40,12 +51,20 @@ export class AppLayer {
   readonly #overTcp: readonly AppProtocol[];
   readonly #overUdp: readonly AppProtocol[];
   readonly #endpoints: FlowEndpoints;
+  readonly #frames: FrameListener | null;
   readonly #sessions: (AppSession | undefined)[] = [];
   readonly #expectations = new Expectations();
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
 
-  constructor(sink: AppSink, endpoints: FlowEndpoints, protocols: readonly AppProtocol[] = APP_PROTOCOLS) {
+  /** `frames` null: nobody looks into them. */
+  constructor(
+    sink: AppSink,
+    endpoints: FlowEndpoints,
+    protocols: readonly AppProtocol[] = APP_PROTOCOLS,
+    frames: FrameListener | null = null,
+  ) {
+    this.#frames = frames;
     this.#sink = sink;
     this.#endpoints = endpoints;
     this.#overTcp = protocols.filter((protocol) => speaks(protocol, 'tcp'));
@@ -71,7 +90,7 @@ export class AppLayer {
       channel.serverPort = this.#endpoints.serverPort(flow);
       const protocol = this.#recognise(direction, bytes, start, end);
       if (protocol === null) return;
-      session = new AppSession([], this.#sink, { ...channel });
+      session = new AppSession([], this.#sink, { ...channel }, this.#frames);
       session.open(protocol);
       this.#sessions[flow] = session;
     }
@@ -140,8 +159,9 @@ export class AppLayer {
         ? null
         : this.#expectations.take(this.#meeting(flow, TO_SERVER, serverPort), direction);
     const protocol = this.#overTcp.find(({ name }) => name === expected?.protocol);
-    if (expected === null || protocol === undefined) return new AppSession(this.#overTcp, this.#sink, channel);
-    const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject });
+    if (expected === null || protocol === undefined)
+      return new AppSession(this.#overTcp, this.#sink, channel, this.#frames);
+    const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject }, this.#frames);
     session.open(protocol);
     return session;
   }
@@ -168,6 +188,8 @@ export class AppSession {
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
   readonly #channel: Channel;
+  /** Null: nobody looks into frames. */
+  readonly #frames: FramePlaces | null;
   #parser: AppParser | null = null;
   /** Null when both directions have shown what they speak. */
   #detection: Detection | null = new Detection();
@@ -177,10 +199,11 @@ export class AppSession {
   #changes = 0;
 
   /** `protocols`: those that it can turn out to be. */
-  constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel) {
+  constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel, frames: FrameListener | null = null) {
+    this.#frames = frames === null ? null : new FramePlaces(frames);
     this.#protocols = protocols;
     this.#sink = sink;
-    this.#channel = channel;
+    this.#channel = this.#frames === null ? channel : { ...channel, frames: this.#frames };
   }
 
   /** The protocol is known beforehand. */
@@ -201,7 +224,7 @@ export class AppSession {
   }
 
   gap(direction: Direction, missingBytes: number): void {
-    if (this.#parser !== null) this.#parser.gap(direction, missingBytes);
+    if (this.#parser !== null) this.#lose(direction, missingBytes);
     if (this.#detection === null) return;
     this.#detection.gap(direction, missingBytes);
     if (this.#parser === null) this.#giveUpIfHopeless(this.#detection);
@@ -211,7 +234,7 @@ export class AppSession {
   end(direction: Direction): void {
     this.#hasEnded[direction] = true;
     if (this.#parser !== null) {
-      this.#parser.end(direction);
+      this.#finish(direction);
       if (this.#parser.isDone === true || this.#hasEnded[opposite(direction)]) this.#close('done');
       return;
     }
@@ -229,7 +252,23 @@ export class AppSession {
   #start(protocol: AppProtocol): void {
     this.protocol = protocol;
     this.state = 'open';
+    if (this.#frames !== null) this.#frames.protocol = protocol;
     this.#parser = protocol.open(this.#sink, this.#channel);
+    if (this.#channel.transport === 'udp' || this.#frames?.isWanted !== true) return;
+    this.#frames.enter(0);
+    this.#frames.beginFrame(TO_SERVER, STREAM_FRAME, 0, null);
+    this.#frames.beginFrame(TO_CLIENT, STREAM_FRAME, 0, null);
+  }
+
+  #lose(direction: Direction, missingBytes: number): void {
+    this.#frames?.enter(0);
+    this.#parser!.gap(direction, missingBytes);
+    this.#frames?.pass(direction, missingBytes);
+  }
+
+  #finish(direction: Direction): void {
+    this.#frames?.enter(0);
+    this.#parser!.end(direction);
   }
 
   /** To the parser, and behind its protocol to the next one. */
@@ -239,8 +278,11 @@ export class AppSession {
       this.consume(direction, bytes, start, end);
       return;
     }
+    if (this.#channel.transport === 'udp') this.#frames?.restart(direction);
+    this.#frames?.enter(start);
     parser.consume(direction, bytes, start, end);
     const handover = parser.handover ?? null;
+    this.#frames?.pass(direction, (handover?.at ?? end) - start);
     if (handover !== null) {
       this.#change(handover, direction);
       this.consume(direction, bytes, handover.at, end);
@@ -278,8 +320,9 @@ export class AppSession {
     const kept = detection.kept[direction];
     if (kept !== null) this.#pass(direction, kept, 0, detection.keptBytes[direction]);
     if (this.#detection !== detection) return;
-    if (detection.lostBytes[direction] > 0) this.#parser?.gap(direction, detection.lostBytes[direction]);
-    if (this.#hasEnded[direction]) this.#parser?.end(direction);
+    if (this.#parser === null) return;
+    if (detection.lostBytes[direction] > 0) this.#lose(direction, detection.lostBytes[direction]);
+    if (this.#hasEnded[direction]) this.#finish(direction);
   }
 
   /** The protocol is open: does the other side speak it as well? */

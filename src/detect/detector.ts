@@ -116,6 +116,33 @@ export class Detector {
     this.#transactions.onEvent(protocol, flow, transaction, direction, event);
   }
 
+  /** Does any rule look into frames of this protocol? */
+  wantsFrames(protocol: AppProtocol): boolean {
+    return this.#detection.ruleset.hasFrameRules(protocol.name);
+  }
+
+  /** See StreamDetector. */
+  onFrame(
+    protocol: AppProtocol,
+    flow: FlowSlot,
+    direction: Direction,
+    name: string,
+    at: number,
+    bytes: number | null,
+  ): void {
+    this.#stream.onFrame(protocol, flow, direction, name, at, bytes);
+  }
+
+  /** See StreamDetector. */
+  onFrameEnd(flow: FlowSlot, direction: Direction, name: string, at: number): void {
+    this.#stream.onFrameEnd(flow, direction, name, at);
+  }
+
+  /** See StreamDetector. */
+  endStream(flow: FlowSlot, direction: Direction): void {
+    this.#stream.end(flow, direction);
+  }
+
   /** Rules on headers, on the packet's own payload, on addresses and on protocols. After all other calls. */
   onPacket(): void {
     const detection = this.#detection;

@@ -125,7 +125,8 @@ export function filesThere(
   return 0;
 }
 
-function needEnd(steps: readonly Step[]): boolean {
+/** Does one of them say something about the end? */
+export function needEnd(steps: readonly Step[]): boolean {
   for (let i = 0; i < steps.length; i++) if (steps[i]!.needsEnd) return true;
   return false;
 }

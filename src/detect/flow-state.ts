@@ -2,6 +2,7 @@ import type { Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Candidates } from './candidates.ts';
+import { OpenFrames } from './frames.ts';
 import { RawSearch } from './raw-search.ts';
 import { StreamWindow, type WindowMemory } from './stream-window.ts';
 
@@ -84,6 +85,8 @@ export class StreamDetection {
   readonly budget = new RetryBudget();
   /** For rules on transactions that have contents of no buffer. */
   readonly raw = new RawSearch();
+  /** What its protocol has told of, and has not ended yet. */
+  readonly frames = new OpenFrames();
   #waiting: Set<number> | null = null;
   #matched: Map<number, number> | null = null;
 
@@ -127,10 +130,12 @@ export class StreamDetection {
     if (matched !== null) for (const [old, until] of matched) if (orders[old]! >= 0) this.match(orders[old]!, until);
     this.#waiting = null;
     this.waitingSince = -1;
+    this.frames.clear();
   }
 
   release(): void {
     this.window.release();
+    this.frames.clear();
     this.#waiting = null;
     this.#matched = null;
   }

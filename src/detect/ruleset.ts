@@ -19,6 +19,8 @@ export class Ruleset {
   readonly #packetGroups = new Map<number, readonly [PacketGroup, PacketGroup]>();
   readonly #otherGroups: readonly [PacketGroup, PacketGroup];
   readonly #appGroups = new Map<string, readonly [AppGroup, AppGroup]>();
+  /** By protocol and name of the frame. */
+  readonly #frameGroups = new Map<string, Map<string, readonly [FrameGroup, FrameGroup]>>();
   readonly #packetEventRules: ReadonlyMap<string, Int32Array>;
   readonly #appEventRules: ReadonlyMap<string, Int32Array>;
 
@@ -64,6 +66,15 @@ export class Ruleset {
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
       this.#appGroups.set(name, [new AppGroup(always, TO_SERVER), new AppGroup(always, TO_CLIENT)]);
     }
+    const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
+    for (const [protocol, ofProtocol] of groupBy(onFrames, ({ rule }) => rule.protocol.app!)) {
+      const groups = groupBy(ofProtocol, ({ rule }) => rule.frame!);
+      const pairs = [...groups].map(
+        ([frame, concerned]) =>
+          [frame, [new FrameGroup(concerned, TO_SERVER), new FrameGroup(concerned, TO_CLIENT)]] as const,
+      );
+      this.#frameGroups.set(protocol, new Map(pairs));
+    }
     this.#packetEventRules = indexByEvent(numbered, (rule) =>
       isOnPacketEvents(rule) ? rule.packetEvents.slice(0, 1) : [],
     );
@@ -77,6 +88,15 @@ export class Ruleset {
   /** Null: no rule looks into transactions of this protocol. */
   appGroup(protocol: string, direction: Direction): AppGroup | null {
     return this.#appGroups.get(protocol)?.[direction] ?? null;
+  }
+
+  hasFrameRules(protocol: string): boolean {
+    return this.#frameGroups.has(protocol);
+  }
+
+  /** Null: no rule looks into such frames. */
+  frameGroup(protocol: string, frame: string, direction: Direction): FrameGroup | null {
+    return this.#frameGroups.get(protocol)?.get(frame)?.[direction] ?? null;
   }
 
   /** No rule asks what decoding and TCP tracking found in packets. */
@@ -101,6 +121,9 @@ export class Ruleset {
       for (const { stream, packet, placed } of pair) {
         for (const index of [stream, packet, placed]) bytes += index?.databaseBytes ?? 0;
       }
+    }
+    for (const groups of this.#frameGroups.values()) {
+      for (const pair of groups.values()) for (const { patterns } of pair) bytes += patterns?.databaseBytes ?? 0;
     }
     for (const pair of this.#appGroups.values()) {
       for (const group of pair) {
@@ -142,13 +165,15 @@ export class PacketGroup {
 
   constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean) {
     const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
-    const rules = all.filter(({ rule }) => !inspectsTransactions(rule));
+    const rules = all.filter(({ rule }) => !inspectsTransactions(rule) && rule.frame === null);
     const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isShownOnly(rule));
     const inStream = rest.filter(({ rule }) => hasStreams && inspectsStream(rule));
     const inPackets = rest.filter(({ rule }) =>
       hasStreams ? inspectsPackets(rule) : rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream',
     );
-    const readers = all.filter(({ rule }) => hasStreams && inspectsTransactions(rule) && inspectsPayload(rule));
+    const readers = all.filter(
+      ({ rule }) => hasStreams && (rule.frame !== null || (inspectsTransactions(rule) && inspectsPayload(rule))),
+    );
     this.isEmpty = rules.length === 0;
     this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
     this.shownOnly = indexesOf(rules.filter(({ rule }) => isShownOnly(rule)));
@@ -202,6 +227,20 @@ export class AppGroup {
     this.searches = [...byBuffer].map(([buffer, entries]) => ({ buffer, patterns: new PatternIndex(entries) }));
     this.raw = patternsOf(raw);
     this.unpatterned = Int32Array.from(unpatterned);
+  }
+}
+
+/** Rules on frames of one name and direction. */
+export class FrameGroup {
+  /** Their fast patterns; null where there are none. */
+  readonly patterns: PatternIndex | null;
+  /** Candidates of every frame, since they have no usable pattern. */
+  readonly unpatterned: Int32Array;
+
+  constructor(all: readonly IndexedRule[], direction: Direction) {
+    const rules = all.filter(({ rule }) => mayTravel(rule, direction));
+    this.patterns = patternsOf(rules);
+    this.unpatterned = indexesOf(rules.filter((entry) => !hasPattern(entry)));
   }
 }
 
@@ -284,6 +323,16 @@ function indexByEvent(
     for (const event of new Set(eventsOf(rule))) byEvent.set(event, [...(byEvent.get(event) ?? []), index]);
   }
   return new Map([...byEvent].map(([event, indexes]) => [event, Int32Array.from(indexes)]));
+}
+
+function groupBy<T, K>(entries: readonly T[], keyOf: (entry: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const entry of entries) {
+    const group = groups.get(keyOf(entry)) ?? [];
+    groups.set(keyOf(entry), group);
+    group.push(entry);
+  }
+  return groups;
 }
 
 const NO_RULES = new Int32Array(0);

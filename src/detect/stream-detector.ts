@@ -1,10 +1,14 @@
+import type { AppProtocol } from '../app/protocol.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
-import type { Direction } from '../base/direction.ts';
+import { type Direction, opposite } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Step } from '../rules/rule.ts';
+import { IP_PROTOCOL } from '../wire/packet.ts';
 import type { DetectionContext } from './detection-context.ts';
 import type { RawBytes } from './evaluator.ts';
 import type { StreamDetection } from './flow-state.ts';
+import { FrameDetector } from './frame-detector.ts';
+import { OpenFrame } from './frames.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
 import type { PatternIndex } from './pattern-index.ts';
 import { WindowMemory } from './stream-window.ts';
@@ -22,6 +26,7 @@ export class StreamDetector implements RawBytes {
   /** The packet's payload is so far in its stream that rules on the stream look no more. */
   isBeyondDepth = false;
   readonly #detection: DetectionContext;
+  readonly #frames: FrameDetector;
   readonly #depthBytes: number;
 
   // The piece of the stream in hand. Without a stream no rule wants it.
@@ -29,9 +34,12 @@ export class StreamDetector implements RawBytes {
   #streamDirection: Direction = 0;
   readonly #view: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
   #pieceBytes = 0;
+  /** What is kept of a direction of which no piece is in hand. */
+  readonly #keptView: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
 
   constructor(detection: DetectionContext, { streamDepthBytes, windowMemoryBytes }: StreamLimits) {
     this.#detection = detection;
+    this.#frames = new FrameDetector(detection);
     this.#depthBytes = streamDepthBytes;
     this.windowMemory = new WindowMemory(windowMemoryBytes);
   }
@@ -100,8 +108,51 @@ export class StreamDetector implements RawBytes {
       for (let i = 0; i < candidates.count; i++) this.#judgeRule(candidates.indexes[i]!, stream, direction);
       budget.spend(evaluator.lookedBytes);
     }
+    this.#frames.judgeOpen(stream, view, direction, false);
+    this.#judgeFramesOf(detection.packet.flow, opposite(direction), false);
     if (view.skippedBytes + view.end >= this.#depthBytes) stream.release();
     return isJudgedWhole;
+  }
+
+  /** See FrameListener. */
+  onFrame(
+    protocol: AppProtocol,
+    flow: FlowSlot,
+    direction: Direction,
+    name: string,
+    at: number,
+    bytes: number | null,
+  ): void {
+    const group = this.#detection.ruleset.frameGroup(protocol.name, name, direction);
+    if (group === null) return;
+    const frame = new OpenFrame(protocol, group, name, at, bytes);
+    if (this.#detection.packet.protocol === IP_PROTOCOL.udp) {
+      this.#frames.judgeInDatagram(frame, direction);
+      return;
+    }
+    const isInHand = this.#stream !== null && this.#streamDirection === direction;
+    if (isInHand && frame.endsWithin(this.#view)) this.#frames.judge(frame, this.#view, direction);
+    else this.#detection.flows.make(flow).stream(direction, this.windowMemory).frames.add(frame);
+  }
+
+  /** See FrameListener. */
+  onFrameEnd(flow: FlowSlot, direction: Direction, name: string, at: number): void {
+    this.#detection.flows.of(flow)?.streams[direction]?.frames.end(name, at);
+  }
+
+  /** No more bytes will come in this direction. */
+  end(flow: FlowSlot, direction: Direction): void {
+    this.#judgeFramesOf(flow, direction, true);
+  }
+
+  #judgeFramesOf(flow: FlowSlot, direction: Direction, isOver: boolean): void {
+    const stream = this.#detection.flows.of(flow)?.streams[direction] ?? null;
+    if (stream === null || stream.frames.isEmpty) return;
+    const view = this.#keptView;
+    view.bytes = stream.window.bytes;
+    view.end = stream.window.end;
+    view.skippedBytes = stream.window.skippedBytes;
+    this.#frames.judgeOpen(stream, view, direction, isOver);
   }
 
   /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */

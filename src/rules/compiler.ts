@@ -1,9 +1,10 @@
+import { type BufferDefinition, frameBuffer } from '../app/protocol.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { DEFAULT_PRIORITY, UNKNOWN_CATEGORY } from './classification.ts';
 import { ContentDraft } from './content-draft.ts';
 import { CompileContext } from './context.ts';
-import { type PacketTest, RuleDraft } from './draft.ts';
+import { type BufferChoice, type PacketTest, RuleDraft } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { chooseFastPattern } from './fast-pattern.ts';
 import { RuleFault } from './fault.ts';
@@ -190,6 +191,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
   if (draft.sid === null) draft.fail('the rule has no sid', 0);
   draft.checkStickyIsUsed();
   checkBufferProtocol(draft, protocol);
+  const frame = frameOf(draft);
   checkHostPatterns(draft);
 
   const classification = draft.classtype === null ? undefined : environment.classifications.get(draft.classtype);
@@ -231,6 +233,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     effects: draft.effects,
     stateUse: draft.stateUse,
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
+    frame,
     inspections: draft.inspections
       .filter(({ choice, steps }) => steps.length > 0 && choice?.protocol !== '')
       .map(buildInspection),
@@ -240,6 +243,17 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     line: line.line,
     text: line.text,
   };
+}
+
+/** The name of the frame that the rule looks into. As in Suricata, such a rule looks into nothing else. */
+function frameOf(draft: RuleDraft): string | null {
+  const looked = draft.inspections.filter(({ steps }) => steps.length > 0).map(({ choice }) => choice);
+  const frame = looked.find((choice) => choice?.definition.isFrame === true)?.definition;
+  if (frame === undefined) return null;
+  if (looked.some((choice) => choice?.definition !== frame) || draft.appEvents.length > 0) {
+    draft.fail('a rule that looks into a frame can look into nothing else', 0);
+  }
+  return frame.aliases![0]!.slice(frameBuffer('').length);
 }
 
 /** What looks into headers is a condition on packets. */
@@ -269,11 +283,15 @@ function buildInspection({ choice, steps }: RuleDraft['inspections'][number]): B
     isChainMonotone &&= step.isMonotone;
   }
   return {
-    buffer: choice?.definition ?? null,
+    buffer: bufferOf(choice),
     steps: built,
     hasFixedPlace: steps.some((step) => step instanceof ContentDraft && step.isPlaced),
   };
 }
+
+/** The bytes of a frame are given to its rules as a payload is. */
+const bufferOf = (choice: BufferChoice | null): BufferDefinition | null =>
+  choice === null || choice.definition.isFrame === true ? null : choice.definition;
 
 /** A buffer that exists in one direction only decides the rule's direction, as in Suricata. */
 function flowOf(draft: RuleDraft): FlowRequirement {

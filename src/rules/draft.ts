@@ -125,6 +125,14 @@ export class RuleDraft {
     this.#enter(name === null ? null : this.chooseBuffer(name));
   }
 
+  /** What follows looks into a frame. Suricata looks into nothing else then, and neither do we. */
+  enterFrame(buffer: string, name: string): void {
+    this.checkStickyIsUsed();
+    if (this.app === null && !name.includes('.')) this.fail(`frame needs the protocol of "${name}", as in tls.pdu`);
+    if (!this.context.buffersByName.has(buffer)) this.fail(`there is no frame "${name}"`, this.valueAt);
+    this.#enter(this.chooseBuffer(buffer));
+  }
+
   /** What follows looks into a header of the packet, or what was decoded from it. */
   enterPacketBuffer(choice: BufferChoice): void {
     this.checkStickyIsUsed();
@@ -134,7 +142,8 @@ export class RuleDraft {
   /** What follows looks into what the transform makes of the sticky buffer. `key` names it with its arguments. */
   transformBuffer(key: string, make: () => Transform): void {
     const sticky = this.#sticky ?? this.fail(`${this.keyword} needs a sticky buffer before it`);
-    if (sticky.protocol === '') this.fail(`${this.keyword} cannot be used on ${sticky.definition.name}`);
+    if (sticky.protocol === '' || sticky.definition.isFrame === true)
+      this.fail(`${this.keyword} cannot be used on ${sticky.definition.name}`);
     if (this.#lastInspection !== null) this.fail(`${this.keyword} must stand right behind its sticky buffer`);
     this.#enter(this.context.transformed(sticky, key, make));
   }

@@ -122,6 +122,8 @@ export interface Rule {
   readonly stateUse: StateUse;
   readonly thresholds: readonly Threshold[];
   readonly suppressions: readonly Suppression[];
+  /** All inspections look into stretches of this name in its protocol's streams and datagrams; null: no `frame`. */
+  readonly frame: string | null;
   readonly inspections: readonly BufferInspection[];
   readonly fastPattern: FastPattern | null;
   /** The same rule for other protocols that have its buffers, such as `file.data`, where it does not say which. */

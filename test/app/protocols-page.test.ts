@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { APP_BUFFERS, APP_EVENTS, APP_PROTOCOLS } from '../../src/app/index.ts';
-import type { AppProtocol } from '../../src/app/protocol.ts';
+import { type AppProtocol, STREAM_FRAME } from '../../src/app/protocol.ts';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
 import { createFinger } from './example/finger.ts';
@@ -32,6 +32,9 @@ only as a copy. It tells its sink of progress (\`head\`: what comes first is the
 \`complete\`, once for each direction) and of events. Three things end it: \`isDone\`, nothing that comes will be parsed;
 \`handover\`, from some byte on another protocol speaks, which is looked for anew; \`close\`, the flow is gone.
 
+Where rules may look into the stretches that a protocol is made of (\`frame\`), its parser tells \`channel.frames\` where
+they lie, and \`AppProtocol.frames\` names them.
+
 A probe says \`yes\`, \`no\`, or \`more\` for too few bytes, of the first bytes in one direction. It sees the ports, for content
 that says too little by itself. Whoever speaks first is \`firstDirection\`; if the other side does, that is an event.
 
@@ -53,7 +56,7 @@ test('docs/protocols.md says what there is', async () => {
   await expect(`${[HOW_TO, ...protocols, ...limits].join('\n\n')}\n`).toMatchFileSnapshot('../../docs/protocols.md');
 });
 
-function describeProtocol({ name, transports = ['tcp'] }: AppProtocol): string {
+function describeProtocol({ name, transports = ['tcp'], frames }: AppProtocol): string {
   const buffers = APP_BUFFERS.filter(({ protocol, definition }) => protocol === name && definition.isInternal !== true);
   const events = [...APP_EVENTS.keys()].filter((event) => event.startsWith(`${name}.`)).length;
   const rows = buffers.map(({ definition: { name: buffer, aliases = [], direction, summary } }) => [
@@ -65,9 +68,13 @@ function describeProtocol({ name, transports = ['tcp'] }: AppProtocol): string {
   return [
     `### ${name}`,
     `Over ${over}; ${events} [checks](checks.md).`,
+    ...(frames === undefined ? [] : [`Frames: ${frameNames(frames)}.`]),
     table(['buffer, other names', 'who sends it', 'what it holds'], rows),
   ].join('\n\n');
 }
+
+const frameNames = ({ prefix, names }: NonNullable<AppProtocol['frames']>): string =>
+  [...names, STREAM_FRAME].map((name) => `\`${prefix}.${name}\``).join(', ');
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');

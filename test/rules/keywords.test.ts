@@ -99,6 +99,7 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
   ],
   ['app-layer-event', [['app-layer-event:http.request_bare_cr;', { appEvents: ['http.request_bare_cr'] }]]],
   ['tls.store', [['tls.store;', { protocol: { app: 'tls', ipProtocols: [6], name: 'tcp', scope: 'any' } }]]],
+  ['frame', [['frame:tls.pdu; content:"a";', { frame: 'pdu', inspections: [{ buffer: null }] }]]],
   ['target', [['target:dest_ip;', { target: 'dest_ip' }]]],
   [
     'noalert',

@@ -46,6 +46,7 @@ export const TEST_BUFFERS = [
     otherBuffer('ftp-data', name, { isInternal: true }),
   ),
   otherBuffer('ftp-data', 'ftpdata_command', { isInternal: true }),
+  tlsBuffer('frame:tls.pdu', { aliases: ['frame:pdu'], isInternal: true, isFrame: true }),
   tlsBuffer('tls.cert_subject'),
   tlsBuffer('tls.cert_issuer'),
   tlsBuffer('tls.cert_fingerprint', { isCaseless: true }),

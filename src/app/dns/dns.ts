@@ -9,10 +9,11 @@ import type { DnsTransaction } from './transaction.ts';
 export const createDns = (): AppProtocol<DnsTransaction> => ({
   name: 'dns',
   buffers: DNS_BUFFERS,
+  frames: { prefix: 'dns', names: ['pdu'] },
   transports: ['udp', 'tcp'],
   hasOneWayTransactions: true,
   probe: probeDns,
-  open: (sink, { transport }) => new DnsParser(sink, transport),
+  open: (sink, { transport, frames }) => new DnsParser(sink, transport, frames),
   describe: describeDns,
   describeMessages: describeDnsMessages,
 });

@@ -6,6 +6,9 @@ import { isHeader, LENGTH_BYTES } from './probe.ts';
 export class MessageStream {
   /** The message that `take` has completed, null where it needs more bytes. Its own bytes. */
   message: Uint8Array | null = null;
+  /** Where the message began whose length `take` has seen, and that length; -1: it saw none. */
+  beganAt = -1;
+  beganBytes = 0;
   #lengthBytesSeen = 0;
   #messageBytes = 0;
   #kept: Uint8Array | null = null;
@@ -23,6 +26,7 @@ export class MessageStream {
   /** Takes bytes up to the end of a message; returns where it stopped. */
   take(bytes: Uint8Array, start: number, end: number): number {
     this.message = null;
+    this.beganAt = -1;
     if (this.#isLost) {
       // As in Suricata, a piece that looks like a beginning is one.
       const messageBytes = end - start < LENGTH_BYTES ? 0 : (u8(bytes, start) << 8) | u8(bytes, start + 1);
@@ -34,7 +38,9 @@ export class MessageStream {
     while (at < end && this.#lengthBytesSeen < LENGTH_BYTES) {
       this.#messageBytes = (this.#messageBytes << 8) | u8(bytes, at++);
       // Suricata and common servers skip an empty message.
-      if (++this.#lengthBytesSeen === LENGTH_BYTES && this.#messageBytes === 0) this.#lengthBytesSeen = 0;
+      if (++this.#lengthBytesSeen < LENGTH_BYTES) continue;
+      if (this.#messageBytes === 0) this.#lengthBytesSeen = 0;
+      else this.#noteBeginning(at);
     }
     if (at === end) return end;
     const count = Math.min(this.#messageBytes - this.#keptBytes, end - at);
@@ -57,6 +63,11 @@ export class MessageStream {
     this.#kept = null;
     this.#keptBytes += missingBytes;
     if (this.#keptBytes === this.#messageBytes) this.#finish();
+  }
+
+  #noteBeginning(at: number): void {
+    this.beganAt = at;
+    this.beganBytes = this.#messageBytes;
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {

@@ -1,5 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { type AppParser, type AppSink, STAGE, type Transport } from '../protocol.ts';
+import { type AppParser, type AppSink, type FrameSink, STAGE, type Transport } from '../protocol.ts';
 import type { DnsEvent } from './events.ts';
 import { DnsMessage, FLAG, HEADER_BYTES } from './message.ts';
 import { MessageStream } from './message-stream.ts';
@@ -13,6 +13,7 @@ const FIRST_UNASSIGNED_OPCODE = 7;
 /** Messages of one flow: a datagram each, or with their length in front. Pairs answers with queries by their id. */
 export class DnsParser implements AppParser {
   readonly #sink: AppSink;
+  readonly #frames: FrameSink | undefined;
   readonly #streams: readonly [MessageStream, MessageStream] | null;
   /** Without an answer, by the id of the message; oldest first. */
   readonly #open = new Map<number, DnsTransaction>();
@@ -21,20 +22,23 @@ export class DnsParser implements AppParser {
   #nextId = 0;
   #wasFull = false;
 
-  constructor(sink: AppSink, transport: Transport) {
+  constructor(sink: AppSink, transport: Transport, frames?: FrameSink) {
     this.#sink = sink;
+    this.#frames = frames;
     this.#streams = transport === 'udp' ? null : [new MessageStream(), new MessageStream()];
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#releaseShown();
     if (this.#streams === null) {
+      this.#frame(direction, start, end - start);
       this.#read(direction, bytes.slice(start, end));
       return;
     }
     const stream = this.#streams[direction];
     for (let at = start; at < end; ) {
       at = stream.take(bytes, at, end);
+      if (stream.beganAt >= 0) this.#frame(direction, stream.beganAt, stream.beganBytes);
       if (stream.message !== null) this.#read(direction, stream.message);
     }
   }
@@ -55,6 +59,10 @@ export class DnsParser implements AppParser {
   close(): void {
     this.#releaseShown();
     this.#open.clear();
+  }
+
+  #frame(direction: Direction, at: number, bytes: number): void {
+    if (this.#frames?.isWanted === true) this.#frames.beginFrame(direction, 'pdu', at, bytes);
   }
 
   #read(direction: Direction, bytes: Uint8Array): void {

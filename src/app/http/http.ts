@@ -18,9 +18,10 @@ export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<Http
   return {
     name: 'http',
     buffers: HTTP_BUFFERS,
+    frames: { prefix: 'http1', names: ['request', 'response'] },
     firstDirection: TO_SERVER,
     probe: probeHttp,
-    open: (sink) => new HttpParser(sink, settings),
+    open: (sink, { frames }) => new HttpParser(sink, settings, frames),
     describe: describeHttp,
     files: HTTP_FILES,
   };

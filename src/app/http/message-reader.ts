@@ -1,6 +1,6 @@
 import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { STAGE, type Stage } from '../protocol.ts';
+import { type FrameSink, STAGE, type Stage } from '../protocol.ts';
 import { Body, contentCoding } from './body.ts';
 import { CHUNK_FAULT, CHUNK_STATE, ChunkReader } from './chunks.ts';
 import type { HttpEvent } from './events.ts';
@@ -13,6 +13,7 @@ import type { HttpMessage, HttpTransaction } from './transaction.ts';
 /** What the reader of one direction asks of the connection. */
 export interface Exchange {
   readonly options: HttpOptions;
+  readonly frames: FrameSink | undefined;
   /** A request begins. */
   openRequest(): HttpTransaction;
   /** A response begins: to which request? */
@@ -64,10 +65,15 @@ export abstract class MessageReader {
   #line: Head | null = null;
   #resyncBytes = 0;
   #isLineTooLong = false;
+  readonly #frame: string;
+  #isFrameOver = false;
+  /** Places in bytes that are held back and read anew are off by this. */
+  protected placeShift = 0;
 
   constructor(exchange: Exchange, direction: Direction) {
     this.exchange = exchange;
     this.direction = direction;
+    this.#frame = direction === TO_SERVER ? 'request' : 'response';
     this.scanner = new HeadScanner(direction === TO_CLIENT);
     this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
   }
@@ -101,6 +107,7 @@ export abstract class MessageReader {
         default:
           at = this.readHead(bytes, at, end);
       }
+      if (this.#isFrameOver) this.endFrame(at);
     }
     this.#reportGrowth();
     return end;
@@ -122,6 +129,7 @@ export abstract class MessageReader {
       this.message.body?.gap(seen);
       this.#remainingBytes -= seen;
       if (this.#remainingBytes === 0) this.finishMessage();
+      if (this.#isFrameOver) this.endFrame(seen);
       if (seen === missingBytes) return;
     } else if (state === READ.chunks) {
       const chunks = this.#chunks!;
@@ -132,6 +140,7 @@ export abstract class MessageReader {
       }
     }
     this.loseFraming();
+    if (this.#isFrameOver) this.endFrame(0);
   }
 
   /** No more bytes: what was begun is shown as far as it came. */
@@ -139,6 +148,7 @@ export abstract class MessageReader {
     const { state } = this;
     if (state === READ.head || state === READ.start) this.endHead();
     if (this.tx !== null) this.#cutMessage(state !== READ.untilClose);
+    if (this.#isFrameOver) this.endFrame(0);
     this.stop();
   }
 
@@ -157,19 +167,21 @@ export abstract class MessageReader {
   protected abstract endHead(): void;
   /** Whether a line in the middle of nowhere looks like the beginning of a message. */
   protected abstract isStartLine(line: Uint8Array, end: number): boolean;
-  /** A new message begins. Sets `tx` and `head`. */
-  protected abstract begin(): void;
+  /** A new message begins at `at` of the bytes at work. Sets `tx` and `head`. */
+  protected abstract begin(at: number): void;
 
   protected get message(): HttpMessage {
     return this.tx!.message(this.direction);
   }
 
-  protected beginWith(tx: HttpTransaction): Head {
+  protected beginWith(tx: HttpTransaction, at: number): Head {
     const head = takeHead(0);
     this.tx = tx;
     this.head = head;
     this.message.head = head;
     this.scanner.reset(false);
+    const { frames } = this.exchange;
+    if (frames?.isWanted === true) frames.beginFrame(this.direction, this.#frame, at + this.placeShift, null);
     return head;
   }
 
@@ -221,6 +233,7 @@ export abstract class MessageReader {
     this.tx = null;
     this.head = null;
     this.state = READ.start;
+    this.#isFrameOver = true;
     this.exchange.complete(tx, this.direction);
     body?.giveBack();
   }
@@ -238,6 +251,12 @@ export abstract class MessageReader {
   #cutMessage(isCut: boolean): void {
     this.message.isCut = isCut;
     this.finishMessage();
+  }
+
+  protected endFrame(at: number): void {
+    this.#isFrameOver = false;
+    const { frames } = this.exchange;
+    if (frames?.isWanted === true) frames.endFrame(this.direction, this.#frame, at + this.placeShift);
   }
 
   #reportGrowth(): void {
@@ -336,7 +355,7 @@ export abstract class MessageReader {
       if (bytes[at] !== 0x0a) continue;
       line.append(bytes, start, at + 1);
       if (!this.#isLineTooLong && this.isStartLine(line.bytes, line.length)) {
-        this.begin();
+        this.begin(at + 1 - line.length);
         this.head!.append(line.bytes, 0, line.length);
         this.scanner.reset(true);
         this.state = READ.head;

@@ -1,5 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { type AppParser, type AppSink, type Handover, STAGE, type Stage } from '../protocol.ts';
+import { type AppParser, type AppSink, type FrameSink, type Handover, STAGE, type Stage } from '../protocol.ts';
 import type { HttpEvent } from './events.ts';
 import { type Exchange, READ } from './message-reader.ts';
 import type { HttpOptions } from './options.ts';
@@ -10,6 +10,7 @@ import { type HttpMessage, HttpTransaction } from './transaction.ts';
 /** One connection: follows the framing of both directions to its end and pairs requests with responses in order. */
 export class HttpParser implements AppParser, Exchange {
   readonly options: HttpOptions;
+  readonly frames: FrameSink | undefined;
   handover: Handover | null = null;
   readonly #sink: AppSink;
   readonly #requests: RequestReader;
@@ -29,9 +30,10 @@ export class HttpParser implements AppParser, Exchange {
   #areResponsesOver = false;
   #isTunnelOpen = false;
 
-  constructor(sink: AppSink, options: HttpOptions) {
+  constructor(sink: AppSink, options: HttpOptions, frames?: FrameSink) {
     this.#sink = sink;
     this.options = options;
+    this.frames = frames;
     this.#requests = new RequestReader(this);
     this.#responses = new ResponseReader(this);
   }

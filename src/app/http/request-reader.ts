@@ -24,8 +24,8 @@ export class RequestReader extends MessageReader {
     super(exchange, TO_SERVER);
   }
 
-  protected override begin(): void {
-    this.beginWith(this.exchange.openRequest());
+  protected override begin(at: number): void {
+    this.beginWith(this.exchange.openRequest(), at);
   }
 
   protected override readHead(bytes: Uint8Array, start: number, end: number): number {
@@ -39,7 +39,7 @@ export class RequestReader extends MessageReader {
         this.state = READ.tunnelWait;
         return at;
       }
-      this.begin();
+      this.begin(at);
       this.state = READ.head;
       const { maxHeadBytes, maxFields } = this.exchange.options;
       const headEnd = takeWholeHead(this.head!, bytes, at, end, maxHeadBytes, maxFields, true);
@@ -163,7 +163,8 @@ export class RequestReader extends MessageReader {
       }
       head.append(bytes, start, at);
       this.finishMessage();
-      this.begin();
+      this.endFrame(at - peeked);
+      this.begin(at - peeked);
       this.head!.append(head.bytes, lineStart, head.length);
       head.length = lineStart;
       this.scanner.resume(false, peeked);

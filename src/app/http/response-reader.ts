@@ -24,8 +24,8 @@ export class ResponseReader extends MessageReader {
     super(exchange, TO_CLIENT);
   }
 
-  protected override begin(): void {
-    this.beginWith(this.exchange.nextToAnswer());
+  protected override begin(at: number): void {
+    this.beginWith(this.exchange.nextToAnswer(), at);
   }
 
   protected override readHead(bytes: Uint8Array, start: number, end: number): number {
@@ -70,7 +70,7 @@ export class ResponseReader extends MessageReader {
       while (at < end && (bytes[at] === NUL || isSpace(bytes[at]!))) at++;
       this.#at = at;
       if (at === end) return false;
-      if (this.tx === null) this.begin();
+      if (this.tx === null) this.begin(at);
       this.#wordStart = 0;
       this.#isInJunk = false;
       if (startsWithHttp(bytes, at, end)) {
@@ -190,10 +190,14 @@ export class ResponseReader extends MessageReader {
       at++;
       this.#nextBytes++;
     }
-    if (this.#nextBytes === HTTP_SLASH.length) this.finishMessage();
-    else if (at < end) this.startBody();
+    if (this.#nextBytes === HTTP_SLASH.length) {
+      this.finishMessage();
+      this.endFrame(at - this.#nextBytes);
+    } else if (at < end) this.startBody();
     else return at;
+    this.placeShift = at - this.#nextBytes;
     this.consume(HTTP_SLASH, 0, this.#nextBytes);
+    this.placeShift = 0;
     return at;
   }
 

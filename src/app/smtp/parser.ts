@@ -1,7 +1,7 @@
 import { latin1, u8 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { LineReader } from '../line-reader.ts';
-import { type AppParser, type AppSink, type Handover, STAGE } from '../protocol.ts';
+import { type AppParser, type AppSink, type FrameSink, type Handover, STAGE } from '../protocol.ts';
 import { ContentReader } from './content-reader.ts';
 import type { SmtpEvent } from './events.ts';
 import { SmtpTransaction } from './transaction.ts';
@@ -28,6 +28,7 @@ const MODE = { commands: 0, data: 1, chunk: 2 } as const;
 export class SmtpParser implements AppParser {
   handover: Handover | null = null;
   readonly #sink: AppSink;
+  readonly #frames: FrameSink | undefined;
   readonly #requests = new LineReader(MAX_LINE_BYTES);
   readonly #replies = new LineReader(MAX_LINE_BYTES);
   #mode: number = MODE.commands;
@@ -44,8 +45,9 @@ export class SmtpParser implements AppParser {
   #awaitsTls = false;
   readonly #isOver: [boolean, boolean] = [false, false];
 
-  constructor(sink: AppSink) {
+  constructor(sink: AppSink, frames?: FrameSink) {
     this.#sink = sink;
+    this.#frames = frames;
   }
 
   get isDone(): boolean {
@@ -95,7 +97,7 @@ export class SmtpParser implements AppParser {
     while (at < end && at >= 0) {
       if (this.#mode === MODE.commands) {
         const next = this.#requests.read(bytes, at, end);
-        if (next >= 0) this.#command();
+        if (next >= 0) this.#command(next);
         at = next;
       } else {
         at = this.#mode === MODE.data ? this.#readData(bytes, at, end) : this.#readChunk(bytes, at, end);
@@ -108,7 +110,10 @@ export class SmtpParser implements AppParser {
   #readData(bytes: Uint8Array, start: number, end: number): number {
     const content = this.#content!;
     const next = content.readData(bytes, start, end);
-    if (content.isOver) this.#endMail();
+    if (content.isOver) {
+      this.#endMail();
+      if (this.#frames?.isWanted === true) this.#frames.endFrame(TO_SERVER, 'data', next);
+    }
     return next;
   }
 
@@ -120,8 +125,10 @@ export class SmtpParser implements AppParser {
     return next;
   }
 
-  #command(): void {
+  /** `nextAt` is where the bytes behind the line begin. */
+  #command(nextAt: number): void {
     const line = this.#requests;
+    this.#frameLine(TO_SERVER, 'command_line', nextAt, line);
     const text = latin1(line.bytes, line.start, line.end);
     const [, verb = '', rest = ''] = /^(\S*)[ \t]*(.*)$/s.exec(text)!;
     const name = verb.toUpperCase();
@@ -130,6 +137,13 @@ export class SmtpParser implements AppParser {
     if (!this.#isGreeted) this.#raise(TO_SERVER, 'smtp.no_server_welcome_message');
     if (this.#awaitsTls) this.#raise(TO_SERVER, 'smtp.invalid_pipelined_sequence');
     this.#await(this.#obey(name, rest, tx));
+    if (this.#mode !== MODE.commands && this.#frames?.isWanted === true) {
+      this.#frames.beginFrame(TO_SERVER, 'data', nextAt, this.#mode === MODE.chunk ? this.#chunkBytes : null);
+    }
+  }
+
+  #frameLine(direction: Direction, name: string, nextAt: number, { lineBytes }: LineReader): void {
+    if (this.#frames?.isWanted === true) this.#frames.beginFrame(direction, name, nextAt - lineBytes, lineBytes);
   }
 
   /** The server has to answer this. */
@@ -243,6 +257,7 @@ export class SmtpParser implements AppParser {
   /** `nextAt` is where the bytes behind the line begin. */
   #reply(nextAt: number): void {
     const { bytes, start, end, isCut } = this.#replies;
+    this.#frameLine(TO_CLIENT, 'response_line', nextAt, this.#replies);
     if (isCut) this.#raise(TO_CLIENT, 'smtp.truncated_line');
     if (end === start) return;
     const code = replyCode(bytes, start, end);

@@ -10,9 +10,10 @@ import type { SmtpTransaction } from './transaction.ts';
 export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
   name: 'smtp',
   buffers: SMTP_BUFFERS,
+  frames: { prefix: 'smtp', names: ['command_line', 'data', 'response_line'] },
   firstDirection: TO_CLIENT,
   probe: probeSmtp,
-  open: (sink) => new SmtpParser(sink),
+  open: (sink, { frames }) => new SmtpParser(sink, frames),
   describe: describeSmtp,
   describeContent: describeMail,
   files: SMTP_FILES,

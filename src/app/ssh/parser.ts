@@ -1,6 +1,6 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { type AppParser, type AppSink, STAGE } from '../protocol.ts';
-import { SideReader, type SshListener } from './side-reader.ts';
+import { type AppParser, type AppSink, type FrameSink, STAGE } from '../protocol.ts';
+import { SideReader, type SshListener, splitPacket } from './side-reader.ts';
 import { SshTransaction } from './transaction.ts';
 
 /** One connection, up to where both directions are encrypted. */
@@ -8,11 +8,18 @@ export class SshParser implements AppParser {
   readonly #transaction = new SshTransaction();
   readonly #readers: readonly [SideReader, SideReader];
 
-  constructor(sink: AppSink) {
+  constructor(sink: AppSink, frames?: FrameSink) {
     const tx = this.#transaction;
     const listener = (direction: Direction): SshListener => ({
       onBanner: () => sink.onProgress(tx, direction, STAGE.head),
       onComplete: () => sink.onProgress(tx, direction, STAGE.complete),
+      onPacket: (at, packetBytes) => {
+        if (frames?.isWanted !== true) return;
+        const { header, data } = splitPacket(packetBytes);
+        frames.beginFrame(direction, 'record_hdr', at, header);
+        frames.beginFrame(direction, 'record_data', at + header, data);
+        frames.beginFrame(direction, 'record_pdu', at, header + data);
+      },
       onEvent: (event) => sink.onEvent(tx, direction, event),
     });
     this.#readers = [

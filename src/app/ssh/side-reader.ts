@@ -24,11 +24,19 @@ const NEWKEYS = 21;
 
 const READ = { banner: 0, restOfBanner: 1, restOfLine: 2, header: 3, packet: 4, done: 5 } as const;
 
+/** Bytes of a packet's header, with the number of its message, and of what follows. */
+export const splitPacket = (packetBytes: number): { header: number; data: number } => ({
+  header: HEADER_BYTES,
+  data: packetBytes - MIN_PACKET_BYTES,
+});
+
 /** Who is told of what a side has said. */
 export interface SshListener {
   onBanner(): void;
   /** Nothing that rules look into comes any more. */
   onComplete(): void;
+  /** A packet begins at `at` of the bytes at work; its length field says `packetBytes`. */
+  onPacket(at: number, packetBytes: number): void;
   onEvent(event: SshEvent): void;
 }
 
@@ -163,6 +171,7 @@ export class SideReader {
       return end;
     }
     this.#remainingBytes = packetBytes - MIN_PACKET_BYTES;
+    this.#listener.onPacket(at - HEADER_BYTES, packetBytes);
     if (u8(this.#header, MESSAGE) === KEXINIT && this.#side.keyExchange === null) {
       if (this.#remainingBytes > MAX_KEXINIT_BYTES) this.#listener.onEvent('ssh.long_kex_record');
       else this.#kept = new ByteBuffer(MAX_KEXINIT_BYTES);

@@ -8,8 +8,9 @@ import type { SshSide, SshTransaction } from './transaction.ts';
 export const createSsh = (): AppProtocol<SshTransaction> => ({
   name: 'ssh',
   buffers: SSH_BUFFERS,
+  frames: { prefix: 'ssh', names: ['record_hdr', 'record_data', 'record_pdu'] },
   probe: (_direction, bytes, start, end) => probeSsh(bytes, start, end),
-  open: (sink) => new SshParser(sink),
+  open: (sink, { frames }) => new SshParser(sink, frames),
   describe: ({ client, server }) => ({
     ...(client.protocolVersion !== null && { client: describeSide(client) }),
     ...(server.protocolVersion !== null && { server: describeSide(server) }),

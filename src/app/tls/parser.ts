@@ -1,12 +1,19 @@
 import { u8, u16 } from '../../base/bytes.ts';
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
-import { type AppParser, type AppSink, STAGE } from '../protocol.ts';
+import { type AppParser, type AppSink, type FrameSink, STAGE } from '../protocol.ts';
 import { parseCertificate } from './certificate.ts';
 import type { TlsEvent } from './events.ts';
 import { HANDSHAKE, HandshakeReader, type MessageHandler } from './handshake-reader.ts';
 import { HEARTBEAT_HEADER_BYTES, Heartbeats } from './heartbeat.ts';
 import { Hello } from './hello.ts';
-import { CONTENT, type Content, type RecordHandler, RecordReader, SSL2_PREFIX_BYTES } from './record-reader.ts';
+import {
+  CONTENT,
+  type Content,
+  HEADER_BYTES,
+  type RecordHandler,
+  RecordReader,
+  SSL2_PREFIX_BYTES,
+} from './record-reader.ts';
 import { TLS_STATE, TlsTransaction } from './transaction.ts';
 import { isTls13, VERSION } from './versions.ts';
 
@@ -16,25 +23,33 @@ const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData
 const MAX_RECORD_BYTES = 2 ** 14 + 2048;
 const SSL2_MESSAGE = { clientHello: 1, serverHello: 4 } as const;
 
+/** A record, its header, its content; and the content of records of two kinds. */
+export const TLS_FRAMES = ['pdu', 'hdr', 'data', 'alert.pdu', 'heartbeat.pdu'] as const;
+export type TlsFrame = (typeof TLS_FRAMES)[number];
+
 /**
  * One connection: the handshake as far as it is in the clear, in both directions. Behind it there is nothing to see, and
- * the parser is done; only where heartbeats were agreed upon are the records followed further.
+ * the parser is done; only where heartbeats were agreed upon, or rules look into frames, are the records followed
+ * further.
  */
 export class TlsParser implements AppParser {
   readonly transaction = new TlsTransaction();
   readonly #sink: AppSink;
+  readonly #frames: FrameSink | undefined;
   readonly #sides: readonly [Side, Side];
   readonly #heartbeats = new Heartbeats();
 
-  constructor(sink: AppSink) {
+  constructor(sink: AppSink, frames?: FrameSink) {
     this.#sink = sink;
+    this.#frames = frames;
     this.#sides = [new Side(this, TO_SERVER), new Side(this, TO_CLIENT)];
   }
 
   get isDone(): boolean {
     const [client, server] = this.#sides;
     if (!client.isComplete || !server.isComplete) return false;
-    return !this.#hasHeartbeats || (client.records.isStopped && server.records.isStopped);
+    const followsRecords = this.#hasHeartbeats || this.#frames?.isWanted === true;
+    return !followsRecords || (client.records.isStopped && server.records.isStopped);
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -137,6 +152,19 @@ export class TlsParser implements AppParser {
     this.#encrypt(direction);
   }
 
+  onRecord(direction: Direction, type: number, at: number, bytes: number): void {
+    if (this.#frames?.isWanted !== true) return;
+    this.#frame(direction, 'hdr', at, HEADER_BYTES);
+    this.#frame(direction, 'data', at + HEADER_BYTES, bytes);
+    this.#frame(direction, 'pdu', at, HEADER_BYTES + bytes);
+    if (type === RECORD.alert) this.#frame(direction, 'alert.pdu', at + HEADER_BYTES, bytes);
+    if (type === RECORD.heartbeat) this.#frame(direction, 'heartbeat.pdu', at + HEADER_BYTES, bytes);
+  }
+
+  #frame(direction: Direction, name: TlsFrame, at: number, bytes: number): void {
+    this.#frames!.beginFrame(direction, name, at, bytes);
+  }
+
   onPlainHeartbeat(direction: Direction, type: number, payloadBytes: number, recordBytes: number): void {
     this.raise(direction, 'tls.heartbeat_message');
     const event = this.#heartbeats.plain(direction, type, payloadBytes, recordBytes);
@@ -195,7 +223,7 @@ class Side implements RecordHandler, MessageHandler {
     return this.isEncrypted || this.#parser.isDone;
   }
 
-  onRecord(type: number, version: number, bytes: number): Content {
+  onRecord(type: number, version: number, bytes: number, at: number): Content {
     const parser = this.#parser;
     const direction = this.#direction;
     if (parser.isDone) return CONTENT.stop;
@@ -205,6 +233,7 @@ class Side implements RecordHandler, MessageHandler {
     }
     if (bytes > MAX_RECORD_BYTES) parser.raise(direction, 'tls.invalid_record_length');
     this.#recordBytes = bytes;
+    parser.onRecord(direction, type, at, bytes);
     switch (type) {
       case RECORD.changeCipherSpec:
         parser.onChangeCipherSpec(direction);

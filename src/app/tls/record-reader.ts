@@ -6,8 +6,8 @@ export type Content = (typeof CONTENT)[keyof typeof CONTENT];
 
 /** Told of one direction's records, in order. */
 export interface RecordHandler {
-  /** A record begins. `stop`: nothing behind it is read. */
-  onRecord(type: number, version: number, bytes: number): Content;
+  /** A record begins, its header at `at` of the bytes at work. `stop`: nothing behind it is read. */
+  onRecord(type: number, version: number, bytes: number, at: number): Content;
   /** Content of a record that was asked for, as it arrives; `offset` is within the record. */
   onContent(content: Content, bytes: Uint8Array, start: number, end: number, offset: number): void;
   /**
@@ -17,7 +17,7 @@ export interface RecordHandler {
   onSsl2Message(prefix: Uint8Array, messageBytes: number): Content;
 }
 
-const HEADER_BYTES = 5;
+export const HEADER_BYTES = 5;
 const SSL2_HEADER_BYTES = 2;
 /** What an SSLv2 client hello has before its lists: type, version, three lengths. */
 export const SSL2_PREFIX_BYTES = 9;
@@ -60,21 +60,21 @@ export class RecordReader {
   #readHeader(bytes: Uint8Array, start: number, end: number): number {
     this.#isFirst = false;
     if (this.#headerBytes === 0 && end - start >= HEADER_BYTES) {
-      this.#begin(u8(bytes, start), u16(bytes, start + 1), u16(bytes, start + 3));
+      this.#begin(u8(bytes, start), u16(bytes, start + 1), u16(bytes, start + 3), start);
       return start + HEADER_BYTES;
     }
     this.#header[this.#headerBytes++] = u8(bytes, start);
     if (this.#headerBytes === HEADER_BYTES) {
       this.#headerBytes = 0;
-      this.#begin(u8(this.#header, 0), u16(this.#header, 1), u16(this.#header, 3));
+      this.#begin(u8(this.#header, 0), u16(this.#header, 1), u16(this.#header, 3), start + 1 - HEADER_BYTES);
     }
     return start + 1;
   }
 
-  #begin(type: number, version: number, length: number): void {
+  #begin(type: number, version: number, length: number, at: number): void {
     this.#recordBytes = length;
     this.#remainingBytes = length;
-    this.#content = this.#handler.onRecord(type, version, length);
+    this.#content = this.#handler.onRecord(type, version, length, at);
     if (this.#content === CONTENT.stop) this.isStopped = true;
   }
 

@@ -1,6 +1,6 @@
 import type { AppProtocol } from '../protocol.ts';
 import { TLS_BUFFERS } from './buffers.ts';
-import { TlsParser } from './parser.ts';
+import { TLS_FRAMES, TlsParser } from './parser.ts';
 import { probeTls } from './probe.ts';
 import type { TlsSide, TlsTransaction } from './transaction.ts';
 import { VERSION, versionText } from './versions.ts';
@@ -9,8 +9,9 @@ import { VERSION, versionText } from './versions.ts';
 export const createTls = (): AppProtocol<TlsTransaction> => ({
   name: 'tls',
   buffers: TLS_BUFFERS,
+  frames: { prefix: 'tls', names: TLS_FRAMES },
   probe: probeTls,
-  open: (sink) => new TlsParser(sink),
+  open: (sink, { frames }) => new TlsParser(sink, frames),
   describe: describeTls,
 });
 

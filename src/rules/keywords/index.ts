@@ -11,6 +11,7 @@ import { eventKeywords } from './events.ts';
 import { fileKeywords } from './files.ts';
 import { flowKeywords } from './flow.ts';
 import { flowFigureKeywords } from './flow-figures.ts';
+import { frameKeywords } from './frame.ts';
 import { ftpKeywords } from './ftp.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
@@ -55,6 +56,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },
+  { title: 'Frames', keywords: frameKeywords },
   { title: 'Transforms', keywords: transformKeywords },
   { title: 'Base64', keywords: base64Keywords },
   { title: 'Sets of values', keywords: datasetKeywords },
