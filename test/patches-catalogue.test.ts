@@ -70,18 +70,19 @@ describe.each(patches)('$software/$id', (patch) => {
     expect(kinds.filter((kind) => kind === 'benign').length).toBeGreaterThanOrEqual(2);
   });
 
-  test('has an attack for every rule, and pages that expect only its rules', () => {
-    const sids = new Set(patch.rules.map((rule) => rule.sid));
+  test('has an attack for every rule, and a rule of its own for every attack', () => {
+    const sids = patch.rules.map((rule) => rule.sid);
     const expected = new Set<number>();
     for (const page of pages.filter((page) => page.patch === patch.id)) {
       const { alerts } = parseTranscript(readFileSync(page.file, 'utf8'), page.file);
+      // The rules of another patch may find an attack too: several weaknesses are used by the same means.
+      expect(
+        alerts.some((sid) => sids.includes(sid)),
+        page.file,
+      ).toBe(page.kind === 'attack');
       if (page.kind === 'benign') expect(alerts, page.file).toEqual([]);
-      else expect(alerts.length, page.file).toBeGreaterThan(0);
-      for (const sid of alerts) {
-        expect(sids.has(sid), `${page.file}: ${sid} is not in ${patch.rulesFile}`).toBe(true);
-        expected.add(sid);
-      }
+      for (const sid of alerts) expected.add(sid);
     }
-    expect([...sids].filter((sid) => !expected.has(sid))).toEqual([]);
+    expect(sids.filter((sid) => !expected.has(sid))).toEqual([]);
   });
 });
