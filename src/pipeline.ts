@@ -9,6 +9,7 @@ import type { Config, MidstreamPolicy } from './config/config.ts';
 import { verdictSettings } from './config/verdict-settings.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
+import type { Evaluator } from './detect/evaluator.ts';
 import { FlowContext } from './detect/flow-context.ts';
 import { figuresOf } from './detect/flow-figures.ts';
 import type { Ruleset } from './detect/ruleset.ts';
@@ -44,6 +45,8 @@ export interface PipelineOptions {
   /** Several workers share the caps on concurrent flows. */
   readonly flowCounts?: FlowCounts;
   readonly worker?: number;
+  /** Left out: one that does not measure what rules cost. */
+  readonly evaluator?: Evaluator;
 }
 
 /** Idle flows are looked for this often, in packets' time: 50,000 can end in a second. */
@@ -113,7 +116,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)), this.#frames);
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
     const figures = figuresOf(this.#flows, this.#streams);
-    this.#detector = new Detector(ruleset, limits, { figures, seed: options.seed });
+    this.#detector = new Detector(ruleset, limits, {
+      figures,
+      seed: options.seed,
+      ...(options.evaluator !== undefined && { evaluator: options.evaluator }),
+    });
     this.#findings = new Findings(this.#detector.matches);
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps, config.outputs.eve);

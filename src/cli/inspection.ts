@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { counterTree } from '../base/counters.ts';
 import type { CapturedPacket } from '../capture/capture-format.ts';
 import type { Config } from '../config/config.ts';
+import type { Evaluator } from '../detect/evaluator.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -21,6 +22,8 @@ export interface InspectionOptions {
   readonly checksum: ChecksumState;
   /** Connections that were there before are followed from where they are, until this time. */
   readonly midstreamUntilMs: number;
+  /** Left out: what rules cost is not measured. */
+  readonly evaluator?: Evaluator;
 }
 
 /** The pipeline of a command that inspects captured packets in its own thread, and counts what it finds. */
@@ -33,7 +36,7 @@ export class Inspection {
   readonly #packet = new Packet();
 
   constructor(options: InspectionOptions) {
-    const { config, rules, output, hasPacketNumbers, mayFold, midstreamUntilMs } = options;
+    const { config, rules, output, hasPacketNumbers, mayFold, midstreamUntilMs, evaluator } = options;
     const seed = randomBytes(8);
     this.#options = options;
     const folding = mayFold && config.events.isFolded ? { folding: config.events } : {};
@@ -46,6 +49,7 @@ export class Inspection {
       sink: this.#tally,
       seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
       midstreamUntilMs,
+      ...(evaluator !== undefined && { evaluator }),
     });
   }
 

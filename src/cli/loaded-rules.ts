@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { parseClassifications } from '../rules/classification.ts';
+import type { RuleObserver } from '../rules/compiler.ts';
 import type { ListProblem } from '../rules/list-file.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
@@ -18,9 +19,9 @@ export interface LoadedRules extends CompiledRuleset {
 }
 
 /** Reads and compiles all rules of a configuration. A file that cannot be read ends the command, a wrong rule does not. */
-export function loadRules(config: Config): LoadedRules {
+export function loadRules(config: Config, observe: RuleObserver | null = null): LoadedRules {
   const texts = readTexts(config);
-  const compiled = compileRuleset(texts, config);
+  const compiled = compileRuleset(texts, config, observe);
   const diagnostics = [...listProblems(config, texts), ...compiled.diagnostics];
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   return { ...compiled, texts, diagnostics, errors, warnings: diagnostics.length - errors };

@@ -5,7 +5,7 @@ import { registerDoctor } from './doctor.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerPatches } from './patches.ts';
 import { registerReplay } from './replay.ts';
-import { registerRules } from './rules.ts';
+import { registerRules } from './rules/rules.ts';
 import { registerRun } from './run.ts';
 import { registerSniff } from './sniff.ts';
 

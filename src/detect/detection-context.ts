@@ -2,7 +2,7 @@ import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
-import { Evaluator } from './evaluator.ts';
+import type { Evaluator } from './evaluator.ts';
 import { FlowContext } from './flow-context.ts';
 import { FlowDetections } from './flow-state.ts';
 import type { MatchList } from './match-list.ts';
@@ -14,7 +14,7 @@ export class DetectionContext {
   ruleset: Ruleset;
   /** Of the search in hand: whoever searches clears them first. */
   candidates: Candidates;
-  readonly evaluator = new Evaluator();
+  readonly evaluator: Evaluator;
   readonly flows = new FlowDetections();
   readonly found: MatchList;
   packet!: Packet;
@@ -23,10 +23,11 @@ export class DetectionContext {
   /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
   readonly delivered = new FlowContext();
 
-  constructor(ruleset: Ruleset, found: MatchList) {
+  constructor(ruleset: Ruleset, found: MatchList, evaluator: Evaluator) {
     this.ruleset = ruleset;
     this.candidates = new Candidates(ruleset.rules.length);
     this.found = found;
+    this.evaluator = evaluator;
     this.delivered.isInStream = true;
   }
 

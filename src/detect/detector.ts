@@ -4,6 +4,7 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule } from '../rules/rule.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import { DetectionContext } from './detection-context.ts';
+import { Evaluator } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
 import type { FlowContext } from './flow-context.ts';
 import type { FlowFigures } from './flow-figures.ts';
@@ -21,6 +22,8 @@ export interface DetectionHost {
   readonly figures: FlowFigures;
   /** Secret and random for each process: where hosts land in tables must not be foreseeable. */
   readonly seed: readonly [number, number];
+  /** Left out: one that does not measure. */
+  readonly evaluator?: Evaluator;
 }
 
 /** Per flow slot: these rules were judged in this direction (bits 0 and 1, 2 and 3). */
@@ -41,10 +44,10 @@ export class Detector {
   /** Bits of JUDGED, each shifted by the direction. */
   readonly #judgedOnce = new FlowBits();
 
-  constructor(ruleset: Ruleset, limits: StreamLimits, { figures, seed }: DetectionHost) {
+  constructor(ruleset: Ruleset, limits: StreamLimits, { figures, seed, evaluator }: DetectionHost) {
     const found = new MatchList(new PacketState(figures, seed), new Thresholds(seed));
     this.matches = found.matches;
-    this.#detection = new DetectionContext(ruleset, found);
+    this.#detection = new DetectionContext(ruleset, found, evaluator ?? new Evaluator());
     this.#stream = new StreamDetector(this.#detection, limits);
     this.#transactions = new TransactionDetector(this.#detection, this.#stream);
   }

@@ -245,11 +245,11 @@ export class FrameGroup {
 }
 
 /** Does it concern transactions, by their buffers or events, and not only packets and streams? */
-const inspectsTransactions = (rule: Rule): boolean =>
+export const inspectsTransactions = (rule: Rule): boolean =>
   rule.appEvents.length > 0 || rule.inspections.some(({ buffer }) => buffer !== null);
 
 /** Is it judged only on packets in which something was found? */
-const isOnPacketEvents = (rule: Rule): boolean => rule.packetEvents.length > 0 && !inspectsTransactions(rule);
+export const isOnPacketEvents = (rule: Rule): boolean => rule.packetEvents.length > 0 && !inspectsTransactions(rule);
 
 const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer === null);
 
@@ -258,9 +258,11 @@ const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null
 const hasNoContent = (rule: Rule): boolean =>
   rule.inspections.length === 0 && rule.packetTests.length === 0 && rule.conditions.length === 0;
 
-const isShownOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.shownProtocols.length > 0;
+/** Does it ask for nothing but what a direction shows? */
+export const isShownOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.shownProtocols.length > 0;
 
-const isAddressOnly = (rule: Rule): boolean =>
+/** Does it ask for nothing but addresses? */
+export const isAddressOnly = (rule: Rule): boolean =>
   hasNoContent(rule) &&
   rule.shownProtocols.length === 0 &&
   rule.protocol.app === null &&

@@ -30,16 +30,20 @@ import { OptionValue } from './values.ts';
 
 /**
  * Compiles rule files, given as text decoded from UTF-8. A rule that cannot be loaded is a diagnostic and costs none
- * of the others. Of rules with the same gid and sid the newest revision is kept, and of equal ones the first.
+ * of the others. Of rules with the same gid and sid the newest revision is kept, and of equal ones the first. `observe`
+ * is shown each rule that is loaded, with the draft that it was made of.
  */
 export function compileRules(
   files: readonly { readonly file: string; readonly text: string }[],
   environment: RuleEnvironment,
+  observe: RuleObserver | null = null,
 ): CompiledRules {
-  const compiler = new Compiler(environment);
+  const compiler = new Compiler(environment, observe);
   for (const { file, text } of files) for (const line of logicalLines(text)) compiler.add(file, line);
   return compiler.finish();
 }
+
+export type RuleObserver = (rule: Rule, draft: RuleDraft, line: LogicalLine) => void;
 
 interface RuleHeader {
   readonly file: string;
@@ -49,6 +53,7 @@ interface RuleHeader {
 
 class Compiler {
   readonly #context: CompileContext;
+  readonly #observe: RuleObserver | null;
   readonly #keywords: ReadonlyMap<string, Keyword>;
   /** By gid and sid. */
   readonly #rules = new Map<string, { rule: Rule; sidPlace: { line: number; column: number } }>();
@@ -56,7 +61,8 @@ class Compiler {
   /** The one at work: where a fault is, unless it says where. */
   #option: ParsedOption | null = null;
 
-  constructor(environment: RuleEnvironment) {
+  constructor(environment: RuleEnvironment, observe: RuleObserver | null) {
+    this.#observe = observe;
     this.#context = new CompileContext(environment);
     this.#keywords = keywordIndex(environment.buffers);
   }
@@ -85,6 +91,7 @@ class Compiler {
         alternatives: this.#alternatives(header, draft, file, line),
       };
       for (const { name, message, at, keyword } of draft.warnings) report(name, message, at, keyword);
+      this.#observe?.(rule, draft, line);
       this.#keep(rule, line, parsed);
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;

@@ -4,8 +4,8 @@ import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import type { Config } from '../config/config.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
-import { compileRules } from '../rules/compiler.ts';
-import { ruleEnvironment } from '../rules/environment.ts';
+import { compileRules, type RuleObserver } from '../rules/compiler.ts';
+import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
@@ -98,9 +98,18 @@ const NAMED_FILES =
   /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|state)|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
-export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): CompiledRuleset {
+export function compileRuleset(texts: RuleTexts, config: Config, observe: RuleObserver | null = null): CompiledRuleset {
+  const compiled = compileRules(texts.files, environmentOf(texts, config), observe);
+  return {
+    ruleset: new Ruleset(compiled.rules, APP_PROTOCOLS, config.rules.actionOrder),
+    diagnostics: compiled.diagnostics,
+  };
+}
+
+/** What the rules may refer to. */
+export function environmentOf(texts: RuleTexts, { variables }: Config): RuleEnvironment {
   const { classification, reference, reputation, threshold } = texts;
-  const environment = ruleEnvironment({
+  return ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
@@ -109,9 +118,4 @@ export function compileRuleset(texts: RuleTexts, { rules, variables }: Config): 
     fileText: (ruleFile, name) => texts.named?.[pathOf(ruleFile, name)] ?? null,
     buffers: APP_BUFFERS,
   });
-  const compiled = compileRules(texts.files, environment);
-  return {
-    ruleset: new Ruleset(compiled.rules, APP_PROTOCOLS, rules.actionOrder),
-    diagnostics: compiled.diagnostics,
-  };
 }

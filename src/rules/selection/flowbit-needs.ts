@@ -1,3 +1,4 @@
+import type { ParsedRule } from '../parser.ts';
 import { commaSeparated } from '../values.ts';
 import { optionsNamed, type SourceRule } from './source-rule.ts';
 
@@ -13,7 +14,7 @@ export class FlowbitNeeds {
 
   constructor(rules: readonly SourceRule[]) {
     for (const [index, rule] of rules.entries()) {
-      const bits = flowbitsOf(rule);
+      const bits = flowbitsOf(rule.parsed);
       this.#asked.push(bits.filter(({ command }) => QUESTIONS.includes(command)).flatMap(({ names }) => names));
       if (rule.isEnabled) this.#enabled.push(index);
       else for (const { command, names } of bits) if (CHANGES.includes(command)) this.#add(names, index);
@@ -44,7 +45,7 @@ export class FlowbitNeeds {
 }
 
 /** `flowbits:isset,a|b` and the like. */
-export const flowbitsOf = ({ parsed }: Pick<SourceRule, 'parsed'>): { command: string; names: string[] }[] =>
+export const flowbitsOf = (parsed: Pick<ParsedRule, 'options'>): { command: string; names: string[] }[] =>
   optionsNamed(parsed, 'flowbits').map((value) => {
     const [command = '', names = ''] = commaSeparated(value);
     return { command, names: names.split('|').map((name) => name.trim()) };

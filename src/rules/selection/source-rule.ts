@@ -47,7 +47,7 @@ export function sourceRule(file: string, line: LogicalLine, isEnabled: boolean):
 }
 
 /** The values that an option has each time it is there. */
-export const optionsNamed = ({ options }: ParsedRule, wanted: string): string[] =>
+export const optionsNamed = ({ options }: Pick<ParsedRule, 'options'>, wanted: string): string[] =>
   options.flatMap(({ name, value }) => (name.text === wanted && value !== null ? [value.text] : []));
 
 function numberOf(parsed: ParsedRule, name: string): number | null {

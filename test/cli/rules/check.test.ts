@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { vpatch } from '../support/command-line.ts';
+import { vpatch } from '../../support/command-line.ts';
 
 let directory: string;
 let good: string;
@@ -76,25 +76,6 @@ describe('rules check', () => {
     const { exitCode, stdout } = await vpatch('rules', 'check', '-c', config);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/classification\.config:2:1: warning: .*\n1 loaded, 0 refused, 1 warnings\n/);
-  });
-});
-
-test('rules list has one line for each loaded rule', async () => {
-  const { exitCode, stdout } = await vpatch('rules', 'list', good, bad);
-  expect(exitCode).toBe(0);
-  expect(stdout.split('\n')).toEqual([
-    expect.stringMatching(/^1:9000001:3\tdrop\tshell\t.*good\.rules:2$/),
-    expect.stringMatching(/^1:9000003:0\talert\t\t.*bad\.rules:2$/),
-    '',
-  ]);
-  const { stdout: json } = await vpatch('rules', 'list', '--json', good);
-  expect(JSON.parse(json)).toMatchObject({
-    action: 'drop',
-    sid: 9_000_001,
-    rev: 3,
-    message: 'shell',
-    file: good,
-    line: 2,
   });
 });
 
