@@ -1,5 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Testbed, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT, WebServer } from '../support/web-server.ts';
@@ -22,78 +24,149 @@ export interface Sample {
   readonly residentMib: number | null;
 }
 
-/** How traffic is inspected: not at all, or by `vpatch run` with these rules and arguments. */
+/** How traffic is inspected: not at all, taken from the queue and accepted unseen, or by `vpatch run` with these. */
 export interface Engine {
   readonly name: string;
-  readonly vpatch: { readonly ruleFiles: readonly string[]; readonly args: readonly string[] } | null;
+  readonly inspection:
+    | 'none'
+    | 'accept all'
+    | { readonly ruleFiles: readonly string[]; readonly args: readonly string[] };
 }
 
-const SECONDS = 3;
+/** Short, so that the engines take turns before the machine's speed has changed. */
+const SECONDS = 1;
 /** A service runs for weeks: what the compiler still has to learn in its first seconds is not what it costs. */
 const WARM_UP_SECONDS = 3;
 const HTTP_CONNECTIONS = 32;
 /** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
 const PAGE_NAME = 'page.html';
 const PAGE_BYTES = 1024;
+const ACCEPT_ALL = fileURLToPath(new URL('./accept-all.js', import.meta.url));
 
 /**
- * Client and server in two namespaces with a cable between them. Engines take turns within each round, since the
- * machine's speed changes from minute to minute: only values of the same round can be compared.
+ * Each engine has a client and a server of its own, in two namespaces with a cable between them, and all of them run.
+ * One load after the other is put on the engines in turn, since the machine's speed changes from minute to minute: only
+ * values of the same round can be compared.
  */
 export async function measure(
   engines: readonly Engine[],
   rounds: number,
   onSample: (sample: Sample) => void,
 ): Promise<void> {
-  const testbed = new Testbed();
-  let server: WebServer | undefined;
+  const beds: Bed[] = [];
   try {
-    // A new connection for each request needs more ports than the default range has.
-    testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
-    server = await WebServer.start(testbed);
-    writeFileSync(join(server.files, PAGE_NAME), 'x'.repeat(PAGE_BYTES));
-    const sink = testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' });
-    const listens = (): boolean => testbed.run('server', 'ss', ['-Hltn', 'sport = :5201']).output !== '';
-    await until('iperf3 listens', listens);
+    for (const engine of engines) beds.push(await Bed.make(engine));
     for (let round = 1; round <= rounds; round++) {
-      for (const engine of engines) onSample(await sample(testbed, engine, round));
+      const values = beds.map(() => ({}) as Record<Measure, number>);
+      for (const name of MEASURES) {
+        for (const [i, bed] of beds.entries()) values[i]![name] = await bed.load(name);
+      }
+      for (const [i, { engine, residentMib }] of beds.entries()) {
+        onSample({ round, engine: engine.name, values: values[i]!, residentMib });
+      }
     }
-    sink.kill('SIGKILL');
+    for (const bed of beds) await bed.stop();
   } finally {
     await VpatchProcess.killAll();
-    server?.close();
-    testbed.close();
+    for (const bed of beds) bed.close();
   }
 }
 
-async function sample(testbed: Testbed, { name, vpatch: options }: Engine, round: number): Promise<Sample> {
-  const vpatch = options === null ? null : await VpatchProcess.start(testbed, options);
-  await requests(testbed, [], WARM_UP_SECONDS);
-  const values: Record<Measure, number> = {
-    bulkUpGbitPerSecond: await bulk(testbed, []),
-    bulkDownGbitPerSecond: await bulk(testbed, ['-R']),
-    keepAlivePerSecond: await requests(testbed, []),
-    connectionsPerSecond: await requests(testbed, ['-H', 'Connection: close']),
-  };
-  const residentMib = vpatch === null ? null : vpatch.residentBytes / 2 ** 20;
-  await vpatch?.stop();
-  return { round, engine: name, values, residentMib };
-}
+class Bed {
+  readonly engine: Engine;
+  readonly #testbed = new Testbed();
+  #server: WebServer | null = null;
+  #vpatch: VpatchProcess | null = null;
+  readonly #helpers: ChildProcess[] = [];
 
-async function bulk(testbed: Testbed, args: readonly string[]): Promise<number> {
-  const all = ['-c', testbed.addresses.server[4], '-t', String(SECONDS), '-J', ...args];
-  const { output, error } = await testbed.finish('client', 'iperf3', all);
-  const result = JSON.parse(output) as { error?: string; end: { sum_received?: { bits_per_second: number } } };
-  const bitsPerSecond = result.end.sum_received?.bits_per_second;
-  if (bitsPerSecond === undefined) throw new Error(`iperf3: ${result.error ?? error}`);
-  return bitsPerSecond / 1e9;
-}
+  private constructor(engine: Engine) {
+    this.engine = engine;
+  }
 
-async function requests(testbed: Testbed, args: readonly string[], seconds = SECONDS): Promise<number> {
-  const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/files/${PAGE_NAME}`;
-  const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${seconds}s`, ...args, url];
-  const { output, error } = await testbed.finish('client', 'wrk', all);
-  const perSecond = /^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1];
-  if (perSecond === undefined) throw new Error(`wrk: ${output} ${error}`);
-  return Number(perSecond);
+  static async make(engine: Engine): Promise<Bed> {
+    const bed = new Bed(engine);
+    try {
+      await bed.#start();
+    } catch (error) {
+      bed.close();
+      throw error;
+    }
+    return bed;
+  }
+
+  async load(name: Measure): Promise<number> {
+    switch (name) {
+      case 'bulkUpGbitPerSecond':
+        return this.#bulk([]);
+      case 'bulkDownGbitPerSecond':
+        return this.#bulk(['-R']);
+      case 'keepAlivePerSecond':
+        return this.#requests([], SECONDS);
+      case 'connectionsPerSecond':
+        return this.#requests(['-H', 'Connection: close'], SECONDS);
+      default:
+        return name satisfies never;
+    }
+  }
+
+  /** Of the inspecting process; null where that is the kernel alone, or nothing that anybody would install. */
+  get residentMib(): number | null {
+    return this.#vpatch === null ? null : this.#vpatch.residentBytes / 2 ** 20;
+  }
+
+  async stop(): Promise<void> {
+    await this.#vpatch?.stop();
+  }
+
+  close(): void {
+    for (const helper of this.#helpers) helper.kill('SIGKILL');
+    this.#server?.close();
+    this.#testbed.close();
+  }
+
+  async #start(): Promise<void> {
+    const testbed = this.#testbed;
+    // A new connection for each request needs more ports than the default range has.
+    testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
+    this.#server = await WebServer.start(testbed);
+    writeFileSync(join(this.#server.files, PAGE_NAME), 'x'.repeat(PAGE_BYTES));
+    this.#helpers.push(testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' }));
+    await until('iperf3 listens', () => testbed.run('server', 'ss', ['-Hltn', 'sport = :5201']).output !== '');
+
+    const { inspection } = this.engine;
+    if (inspection === 'accept all') await this.#startAcceptAll();
+    else if (inspection !== 'none') this.#vpatch = await VpatchProcess.start(testbed, inspection);
+    await this.#requests([], WARM_UP_SECONDS);
+  }
+
+  async #startAcceptAll(): Promise<void> {
+    const acceptor = this.#testbed.start('server', process.execPath, [ACCEPT_ALL]);
+    this.#helpers.push(acceptor);
+    let said = '';
+    acceptor.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await until('packets are accepted unseen', () => {
+      if (acceptor.exitCode !== null) throw new Error(`it ended: ${said}`);
+      return said.includes('ready');
+    });
+  }
+
+  async #bulk(args: readonly string[]): Promise<number> {
+    const all = ['-c', this.#testbed.addresses.server[4], '-t', String(SECONDS), '-J', ...args];
+    const { output, error } = await this.#testbed.finish('client', 'iperf3', all);
+    const result = JSON.parse(output) as { error?: string; end: { sum_received?: { bits_per_second: number } } };
+    const bitsPerSecond = result.end.sum_received?.bits_per_second;
+    if (bitsPerSecond === undefined) throw new Error(`iperf3: ${result.error ?? error}`);
+    return bitsPerSecond / 1e9;
+  }
+
+  async #requests(args: readonly string[], seconds: number): Promise<number> {
+    const url = `http://${this.#testbed.addresses.server[4]}:${HTTP_PORT}/files/${PAGE_NAME}`;
+    const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${seconds}s`, ...args, url];
+    const { output, error } = await this.#testbed.finish('client', 'wrk', all);
+    const perSecond = /^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1];
+    if (perSecond === undefined) throw new Error(`wrk: ${output} ${error}`);
+    return Number(perSecond);
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * `make bench`: what inspection costs on this machine, as ratios to the same traffic without it.
- * Arguments: --rounds N (default 3), --rules FILE (repeatable, patterns allowed), --json FILE.
+ * Arguments: --rounds N (default 8), --rules FILE (repeatable, patterns allowed), --json FILE.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
@@ -22,7 +22,7 @@ const TITLES: Readonly<Record<Measure, string>> = {
 async function main(): Promise<number> {
   const { values: options } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '8' },
       rules: { type: 'string', multiple: true },
       json: { type: 'string', default: '.bench/inline.json' },
     },
@@ -35,8 +35,9 @@ async function main(): Promise<number> {
   const rounds = Number(options.rounds);
   const ruleFiles = options.rules ?? [SIGNATURES];
   const engines: Engine[] = [
-    { name: BASELINE, vpatch: null },
-    { name: 'vpatch', vpatch: { ruleFiles, args: ['--mode', 'prevent'] } },
+    { name: BASELINE, inspection: 'none' },
+    { name: 'accept all', inspection: 'accept all' },
+    { name: 'vpatch', inspection: { ruleFiles, args: ['--mode', 'prevent'] } },
   ];
 
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
