@@ -2,7 +2,7 @@ import type { AppProtocol, Stage, Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule } from '../rules/rule.ts';
-import { NO_FLOW, type Packet } from '../wire/packet.ts';
+import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { DetectionContext } from './detection-context.ts';
 import { Evaluator } from './evaluator.ts';
 import { FlowBits } from './flow-bits.ts';
@@ -28,6 +28,16 @@ export interface DetectionHost {
 
 /** Per flow slot: these rules were judged in this direction (bits 0 and 1, 2 and 3). */
 const JUDGED = { addresses: 1, shown: 4 } as const;
+
+/** Of other IP protocols each packet is judged by itself, as in Suricata, which has no flows of them. */
+const CONVERSATIONS: ReadonlySet<number> = new Set([
+  IP_PROTOCOL.tcp,
+  IP_PROTOCOL.udp,
+  IP_PROTOCOL.icmp,
+  IP_PROTOCOL.icmpv6,
+  IP_PROTOCOL.sctp,
+  IP_PROTOCOL.esp,
+]);
 
 /**
  * Finds the rules that match: candidates by one pattern search per buffer, then each candidate exactly. Called while
@@ -217,7 +227,8 @@ export class Detector {
     const detection = this.#detection;
     const { packet, ruleset } = detection;
     const { direction, flow } = packet;
-    if (flow !== NO_FLOW && !this.#judgedOnce.mark(flow, what << direction)) return;
+    const isOfConversation = flow !== NO_FLOW && CONVERSATIONS.has(packet.protocol);
+    if (isOfConversation && !this.#judgedOnce.mark(flow, what << direction)) return;
     for (let i = 0; i < rules.length; i++) {
       const order = rules[i]!;
       const rule = ruleset.rules[order]!;

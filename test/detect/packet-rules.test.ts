@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { mergeConfig } from '../../src/config/config.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
-import { buildIcmp, buildTcp, buildUdp } from '../support/packets.ts';
+import { buildIcmp, buildIp, buildTcp, buildUdp } from '../support/packets.ts';
 import { conversation, datagrams, Player, playPackets } from '../support/play.ts';
 import { alertsOf, down, up } from './support.ts';
 
@@ -12,6 +12,13 @@ describe('rules without content', () => {
     expect(alertsOf('alert ip 192.0.2.1 any -> any any (sid:1;)', [up('a'), down('b'), up('c')])).toEqual([1]);
     const flows = [40_000, 40_001].flatMap((clientPort) => datagrams([up('a'), up('b')], { clientPort }));
     expect(playPackets(flows, { rules }).alerts).toEqual([1, 1]);
+  });
+
+  test('on addresses alone alert for each packet of a protocol without conversations', () => {
+    const igmp = buildIp({ protocol: 2, payload: Uint8Array.of(0x16, 0, 0, 0, 224, 0, 0, 251) });
+    expect(playPackets([igmp, igmp, igmp], { rules: 'alert ip any any -> any any (sid:1;)' }).alerts).toEqual([
+      1, 1, 1,
+    ]);
   });
 
   test('on ports alert for each packet, as in Suricata', () => {
