@@ -28,6 +28,17 @@ export interface StepDraft {
   build(isChainMonotone: boolean): Step;
 }
 
+/** A `pcre`, for whoever looks at the rule and not at traffic. */
+export interface ExpressionDraft {
+  readonly pattern: string;
+  /** See REGEX_FLAG. */
+  readonly flags: number;
+  readonly isNegated: boolean;
+  /** Null: the payload. */
+  readonly buffer: string | null;
+  readonly at: number;
+}
+
 export interface InspectionDraft {
   readonly choice: BufferChoice | null;
   readonly steps: StepDraft[];
@@ -69,6 +80,9 @@ export class RuleDraft {
   flow: FlowRequirement | null = null;
   readonly shownProtocols: { readonly name: string; readonly isNegated: boolean }[] = [];
   readonly packetTests: PacketTest[] = [];
+  /** Those of them that ask for TCP flags alone. */
+  readonly tcpFlagTests: ((flags: number) => boolean)[] = [];
+  readonly expressions: ExpressionDraft[] = [];
   readonly addressTests: AddressTest[] = [];
   readonly packetEvents: string[] = [];
   readonly appEvents: string[] = [];

@@ -4,7 +4,7 @@ import { defineKeyword, type Keyword } from '../keyword.ts';
 import { nothing, parseUintRange } from '../values.ts';
 
 /** Old modifiers: they move the content before them into a buffer. */
-const MODIFIERS: Readonly<Record<string, string>> = {
+export const BUFFER_MODIFIERS: Readonly<Record<string, string>> = {
   http_uri: 'http.uri',
   http_raw_uri: 'http.uri.raw',
   http_header: 'http.header',
@@ -20,7 +20,7 @@ const MODIFIERS: Readonly<Record<string, string>> = {
   http_stat_msg: 'http.stat_msg',
 };
 
-const modifierKeywords = Object.entries(MODIFIERS).map(([name, buffer]) =>
+const modifierKeywords = Object.entries(BUFFER_MODIFIERS).map(([name, buffer]) =>
   defineKeyword({
     name,
     summary: `Old form of ${buffer}: the content before it is looked for there`,

@@ -77,14 +77,12 @@ const pcre = defineKeyword({
     if (regex instanceof RegexError) return draft.fail(`PCRE2 says: ${regex.message}`, patternAt + regex.offset);
 
     const sticky = draft.currentBuffer;
-    if (buffer === 'http.host' && /[A-Z]/.test(pattern.replace(/\\./g, '')) && (flags & REGEX_FLAG.CASELESS) === 0) {
-      draft.warn('http.host is in lower case, and the pattern has an upper-case letter', 'cannot-match');
-    }
     const isSticky = buffer === null || buffer === sticky?.definition.name || isResponseBody(buffer, sticky);
     if (sticky !== null && !isSticky) {
       draft.fail(`the flag chooses ${buffer} while the sticky buffer is ${sticky.definition.name}`);
     }
     const choice = isSticky ? sticky : draft.chooseBuffer(buffer!);
+    draft.expressions.push({ pattern, flags, isNegated, buffer: choice?.definition.name ?? null, at: patternAt });
     const needsEnd = isNegated || /\$|\\z|\\Z|\(\?!|\(\?<!/.test(pattern);
     // The end of a match may move back when its start moves on, so that nothing is known of later ones.
     const step = { isMonotone: false, build: () => new RegexStep(regex, isRelative, isNegated, needsEnd) };

@@ -29,15 +29,17 @@ const flags = defineKeyword({
     }
     return { bits: bitsOf(match[2]!), modifier: match[1] ?? match[3] ?? '', ignored: bitsOf(match[4] ?? '') };
   },
-  compile: ({ bits, modifier, ignored }, draft) =>
-    draft.testPacket((packet) => {
-      if (packet.protocol !== IP_PROTOCOL.tcp || packet.isFragment) return false;
-      const present = packet.tcpFlags & ~ignored & 0xff;
+  compile: ({ bits, modifier, ignored }, draft) => {
+    const fits = (flags: number): boolean => {
+      const present = flags & ~ignored & 0xff;
       if (modifier === '+') return (present & bits) === bits;
       if (modifier === '*') return (present & bits) !== 0;
       if (modifier === '!') return (present & bits) !== bits;
       return present === bits;
-    }),
+    };
+    draft.tcpFlagTests.push(fits);
+    draft.testPacket((packet) => packet.protocol === IP_PROTOCOL.tcp && !packet.isFragment && fits(packet.tcpFlags));
+  },
 });
 
 const seq = numberKeyword('seq', 'TCP sequence number', 'seq:0;', 0xffff_ffff, (packet) => packet.sequence);

@@ -17,7 +17,7 @@ beforeAll(() => {
   );
   writeFileSync(
     bad,
-    'alert tcp any any -> any any (msg:"typo"; contnt:"x"; sid:9000002;)\nalert tcp any any -> any any (content:"ok"; sid:9000003;)\n',
+    'alert tcp any any -> any any (msg:"typo"; contnt:"x"; sid:9000002;)\nalert tcp any any -> any any (msg:"fine"; content:"a long one"; sid:9000003; rev:1;)\n',
   );
 });
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -66,6 +66,26 @@ describe('rules check', () => {
     writeFileSync(file, 'alert tcp $MINE any -> any any (content:"x"; sid:1;)\n');
     expect(await vpatch('rules', 'check', file)).toMatchObject({ exitCode: 1 });
     expect(await vpatch('rules', 'check', file, '--set', 'MINE=10.0.0.0/8')).toMatchObject({ exitCode: 0 });
+  });
+
+  test('tells of odd rules by name, all or some, and takes them for errors when asked', async () => {
+    const file = join(directory, 'odd.rules');
+    writeFileSync(file, 'alert tcp any any -> any 99 (msg:"x"; content:"GET "; dsize:3; sid:1;)\n');
+    const names = async (...args: readonly string[]): Promise<string[]> =>
+      Array.from(
+        (await vpatch('rules', 'check', file, ...args)).stdout.matchAll(/\[([a-z-]+)\]/g),
+        ([, name]) => name!,
+      );
+    expect(await names()).toEqual(['common-pattern', 'missing-rev', 'cannot-match']);
+    expect(await names('--ignore', 'missing-rev', '--ignore', 'cannot-match')).toEqual(['common-pattern']);
+    expect(await names('--only', 'missing-rev')).toEqual(['missing-rev']);
+    expect((await vpatch('rules', 'check', file)).exitCode).toBe(0);
+    const strict = await vpatch('rules', 'check', file, '--strict', '--only', 'missing-rev');
+    expect(strict.exitCode).toBe(1);
+    expect(strict.stdout).toMatch(
+      /odd\.rules:1:7: error: .*\[missing-rev\] \(sid 1\)\n1 loaded, 0 refused, 1 warnings\n/,
+    );
+    expect((await vpatch('rules', 'check', good, '--strict')).exitCode).toBe(0);
   });
 
   test('warns of lines in a classification list that it skips', async () => {

@@ -1,0 +1,48 @@
+import type { RuleDraft } from '../draft.ts';
+import type { ParsedOption } from '../parser.ts';
+import type { Rule } from '../rule.ts';
+
+/** A rule that is loaded, and what it was made of. */
+export interface LintedRule {
+  readonly rule: Rule;
+  readonly draft: RuleDraft;
+}
+
+/** What somebody who writes rules wants to hear of one that can be loaded. */
+export interface Finding {
+  readonly name: string;
+  readonly message: string;
+  /** Offset in the rule's text. */
+  readonly at: number;
+  readonly keyword: string | null;
+}
+
+/** One kind of remark, or several with the same reason. */
+export type Lint = (linted: LintedRule) => Iterable<Finding>;
+
+/** A remark at an option. */
+export const atOption = (name: string, { name: keyword }: ParsedOption, message: string): Finding => ({
+  name,
+  message,
+  at: keyword.at,
+  keyword: keyword.text,
+});
+
+/** A remark at a place in the rule. */
+export const atPlace = (name: string, at: number, keyword: string | null, message: string): Finding => ({
+  name,
+  message,
+  at,
+  keyword,
+});
+
+/** Each option with the sticky buffer that it stands behind; null: the payload. */
+export function optionsWithBuffers({ parsed, context }: RuleDraft): { option: ParsedOption; buffer: string | null }[] {
+  let buffer: string | null = null;
+  return parsed.options.map((option) => {
+    const name = option.name.text;
+    if (name === 'pkt_data') buffer = null;
+    else if (option.value === null) buffer = context.buffersByName.get(name)?.[0]?.definition.name ?? buffer;
+    return { option, buffer };
+  });
+}
