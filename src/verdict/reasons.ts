@@ -95,8 +95,13 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       'http.request_field_space_before_colon',
       'http.request_bare_cr',
       'http.request_nul',
-      'http.request_host_repeated',
+      'http.request_fields_without_version',
+      'http.request_connect_content',
     ],
+  },
+  {
+    why: 'servers and proxies disagree on which site it is for, and rules that look at the site see another one',
+    checks: ['http.*host*'],
   },
   {
     why: 'servers and proxies disagree on which file it names, or are led out of their folder',

@@ -62,6 +62,24 @@ describe('detection', () => {
     expect(lines).toEqual(['1: /x']);
   });
 
+  test('an unknown method needs no version where the line is longer than what is kept', () => {
+    const { lines, send } = start();
+    const path = `/${'x'.repeat(3 * MAX_PROBE_BYTES)}`;
+    for (const [flow, piece] of [1, 100, 5000].entries()) {
+      const text = `FOO ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      for (let at = 0; at < text.length; at += piece) send(flow, TO_SERVER, text.slice(at, at + piece));
+    }
+    expect(lines).toEqual([`0: ${path}`, `1: ${path}`, `2: ${path}`]);
+  });
+
+  test('a word however long is a method, if a version comes behind it', () => {
+    const { layer, lines, send } = start();
+    send(1, TO_SERVER, `${'F'.repeat(2000)} /x HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(lines).toEqual(['1: /x']);
+    send(2, TO_SERVER, `${'F'.repeat(2000)} ${'x'.repeat(2 * MAX_PROBE_BYTES)}`);
+    expect(layer.protocol(2)).toBeNull();
+  });
+
   test('a response opens the flow when the request is no sign', () => {
     const { layer, lines, send } = start();
     send(1, TO_SERVER, '\x01\x02garbage\r\n');

@@ -178,7 +178,7 @@ function uri(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array 
       splitTarget(head.bytes, message.secondStart, message.secondEnd, tx.isConnect, parts);
       if (isNormalTarget(head.bytes, parts)) message.uri = head.view(parts.pathStart, parts.end);
       else {
-        makeRoom(parts.end - parts.pathStart);
+        makeRoom(parts.end - parts.pathStart + 1);
         message.uri = head.keep(scratch, normalizeTarget(head.bytes, parts, scratch));
       }
     }

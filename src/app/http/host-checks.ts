@@ -1,8 +1,9 @@
 import { LOWER_CASE } from '../../base/bytes.ts';
+import { COLON } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import { HOST } from './framing.ts';
 import type { Head } from './head.ts';
-import type { HttpTransaction } from './transaction.ts';
+import { type HttpTransaction, startsWithHttp } from './transaction.ts';
 import { hostNameEnd, type TargetParts } from './uri.ts';
 
 /** RFC 9112 §3.2 and §3.3: who the request is for must be said, once, and alike in target and Host field. */
@@ -14,7 +15,8 @@ export function checkHost(
   raise: (event: HttpEvent) => void,
 ): void {
   const { version } = tx.request;
-  if (parts.hostStart >= 0 && !isAuthority(head.bytes, parts.hostStart, parts.hostEnd)) {
+  const isInTarget = parts.hostStart >= 0;
+  if (isInTarget ? !isAuthority(head.bytes, parts.hostStart, parts.hostEnd) : lacksHost(head, tx)) {
     raise('http.request_uri_host_invalid');
   }
   if (field < 0) {
@@ -25,16 +27,19 @@ export function checkHost(
   const value = isPlain ? head.bytes : head.value(field);
   const start = isPlain ? head.valueStart(field) : 0;
   const end = isPlain ? head.valueEnd(field) : value.length;
-  for (let other = head.find(HOST, field + 1); other >= 0; other = head.find(HOST, other + 1)) {
-    const again = head.value(other);
-    if (isSameName(value, start, end, again, 0, again.length)) raise('http.host_header_ambiguous');
-    else raise('http.request_host_repeated');
-  }
+  if (head.find(HOST, field + 1) >= 0) raise('http.request_host_repeated');
   if (!isAuthority(value, start, end)) raise('http.request_header_host_invalid');
-  if (parts.hostStart < 0) return;
+  if (!isInTarget) return;
   const targetEnd = hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd);
   const valueEnd = hostNameEnd(value, start, end);
   if (!isSameName(head.bytes, parts.hostStart, targetEnd, value, start, valueEnd)) raise('http.host_header_ambiguous');
+}
+
+/** `http:/a` or `http:///a`: of a target with such a scheme, RFC 9110 §4.2.1 wants a host. */
+function lacksHost({ bytes }: Head, { request: { secondStart, secondEnd } }: HttpTransaction): boolean {
+  if (secondStart < 0 || !startsWithHttp(bytes, secondStart, secondEnd)) return false;
+  const at = LOWER_CASE[bytes[secondStart + 4]!] === LETTER_S ? secondStart + 5 : secondStart + 4;
+  return at < secondEnd && bytes[at] === COLON;
 }
 
 /** A host name, an address or a bracketed IPv6 address, and perhaps a port. An empty one is allowed. */
@@ -48,7 +53,7 @@ function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
     if (allowed[bytes[at]!] === 0) return false;
   }
   if (nameEnd === end) return !isBracketed || bytes[end - 1] === 0x5d;
-  if (bytes[nameEnd] !== 0x3a || end - nameEnd > 6) return false;
+  if (bytes[nameEnd] !== COLON || end - nameEnd > 6) return false;
   let port = 0;
   for (let at = nameEnd + 1; at < end; at++) {
     const digit = bytes[at]! - 0x30;
@@ -66,6 +71,7 @@ function isSameName(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, 
   return true;
 }
 
+const LETTER_S = 0x73;
 /** RFC 3986 §3.2.2, and the underscore and raw UTF-8 that names in use have. */
 const IS_HOST_CHARACTER = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x80 || /[A-Za-z0-9\-._~%!$&'()*+;=]/.test(String.fromCharCode(byte)) ? 1 : 0,

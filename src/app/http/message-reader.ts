@@ -185,11 +185,17 @@ export abstract class MessageReader {
     return head;
   }
 
+  /** As `framing` says. */
+  protected hasContent(): boolean {
+    const { kind, lengthBytes } = this.framing;
+    return kind !== FRAMING.none && (kind !== FRAMING.length || lengthBytes > 0);
+  }
+
   /** The head is told; goes on as `framing` says. */
   protected startBody(): void {
     const tx = this.tx!;
     const { kind, lengthBytes } = this.framing;
-    if (kind === FRAMING.none || (kind === FRAMING.length && lengthBytes === 0)) {
+    if (!this.hasContent()) {
       this.finishMessage();
       return;
     }

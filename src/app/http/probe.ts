@@ -1,13 +1,14 @@
 import { LOWER_CASE } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT } from '../../base/direction.ts';
-import { CR, IS_TOKEN, LF, SPACE, TAB } from './chars.ts';
+import { CR, IS_TOKEN, LF, SLASH, SPACE, TAB } from './chars.ts';
 
-/** No method in use is longer (RFC 9110 §16.1, WebDAV: UPDATEREDIRECTREF). */
-const MAX_METHOD_BYTES = 24;
+/** Ours: no other protocol whose lines begin with a word and a path has lines as long. */
+const LONG_LINE_BYTES = 1024;
 
 /**
- * A client that speaks HTTP begins with a method and a space. Known methods are enough; any other token needs a version
- * at the end of its line, since servers answer such requests too. A server begins with "HTTP/" and a digit.
+ * A client that speaks HTTP begins with a method and a space. Known methods are enough; any other token, however long,
+ * needs a version at the end of its line, or a path and a line so long that its end is not waited for: servers answer
+ * such requests too. A server begins with "HTTP/" and a digit.
  */
 export function probeHttp(direction: Direction, bytes: Uint8Array, start: number, end: number): 'yes' | 'no' | 'more' {
   let at = start;
@@ -17,14 +18,14 @@ export function probeHttp(direction: Direction, bytes: Uint8Array, start: number
   while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
   const methodStart = at;
   while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;
-  if (at - methodStart > MAX_METHOD_BYTES) return 'no';
   if (at === end) return 'more';
   if (at === methodStart || (bytes[at] !== SPACE && bytes[at] !== TAB)) return 'no';
   let method = '';
   for (let i = methodStart; i < at; i++) method += String.fromCharCode(LOWER_CASE[bytes[i]!]!);
   if (METHODS.has(method)) return 'yes';
+  const hasPath = at + 1 < end && bytes[at + 1] === SLASH;
   while (at < end && bytes[at] !== LF) at++;
-  if (at === end) return 'more';
+  if (at === end) return hasPath && end - methodStart >= LONG_LINE_BYTES ? 'yes' : 'more';
   for (let i = methodStart; i + 5 <= at; i++) if (isHttpAt(bytes, i) && bytes[i + 4] === 0x2f) return 'yes';
   return 'no';
 }

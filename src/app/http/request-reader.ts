@@ -102,6 +102,7 @@ export class RequestReader extends MessageReader {
     this.#parseFields(head);
     requestFraming(head, tx, this.framing, this.raise);
     if (tx.isConnect) {
+      if (this.hasContent()) this.raise('http.request_connect_content');
       this.isConnectPending = true;
       this.framing.kind = FRAMING.none;
     } else tx.asksForUpgrade = head.find(UPGRADE) >= 0;
@@ -152,6 +153,7 @@ export class RequestReader extends MessageReader {
         head.append(bytes, start, at);
         this.scanner.resume(true, peeked);
         this.tx!.isOldStyle = false;
+        this.raise('http.request_fields_without_version');
         this.state = READ.head;
         return at;
       }

@@ -105,8 +105,9 @@ export function lowered(bytes: Uint8Array, start: number, end: number): Uint8Arr
 /**
  * What `http.uri` is in Suricata with its default personality: the path with %xx and %uxxxx decoded once, backslashes
  * as slashes, runs of slashes as one, UTF-8 as the best fitting single bytes and dot segments removed; behind it the
- * query with %xx decoded once, and the fragment. Scheme and host are left out. Writes to `scratch`, which `makeRoom`
- * made big enough, and returns the length.
+ * query with %xx decoded once, and the fragment. Scheme and host are left out. Other than libhtp, and as servers do, it
+ * keeps the slash before a dot segment at the end, and makes one of an empty path. Writes to `scratch`, which has room
+ * for one byte more than from the path to the end of the target, and returns the length.
  */
 export function normalizeTarget(bytes: Uint8Array, parts: TargetParts, scratch: Uint8Array): number {
   const start = parts.pathStart;
@@ -114,6 +115,8 @@ export function normalizeTarget(bytes: Uint8Array, parts: TargetParts, scratch: 
   let at = decodePath(bytes, start, parts.pathEnd, scratch);
   at = fitUtf8(scratch, at);
   at = removeDotSegments(scratch, at);
+  // RFC 9110 §4.2.3: an empty path is that of the root.
+  if (at === 0) scratch[at++] = SLASH;
   if (parts.queryStart >= 0) {
     scratch[at++] = QUESTION_MARK;
     at = decodePercent(bytes, parts.queryStart, parts.queryEnd, scratch, at, false);
@@ -231,7 +234,7 @@ export function fitUtf8(bytes: Uint8Array, length: number): number {
   return to;
 }
 
-/** RFC 3986 §5.2.4 in place. As in libhtp a dot segment at the very end takes the slash before it along. */
+/** RFC 3986 §5.2.4 in place. */
 function removeDotSegments(bytes: Uint8Array, length: number): number {
   let dot = 0;
   while (dot < length && bytes[dot] !== DOT) dot++;
@@ -254,6 +257,7 @@ function removeDotSegments(bytes: Uint8Array, length: number): number {
           while (to > 0 && bytes[to - 1] !== SLASH) to--;
           if (to > 0) to--;
         }
+        if (at === length) bytes[to++] = SLASH;
         continue;
       }
     }

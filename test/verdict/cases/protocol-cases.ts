@@ -42,6 +42,10 @@ const HTTP_CASES: CheckCases = {
     head(CHUNKED, '0\r\n\r\n', 'POST /a HTTP/1.0'),
     head(CHUNKED, '0\r\n\r\n'),
   ),
+  'http.request_connect_content': requests(
+    head('Content-Length: 5\r\n', 'abcde', 'CONNECT a.example:443 HTTP/1.1'),
+    head('Content-Length: 0\r\n', '', 'CONNECT a.example:443 HTTP/1.1'),
+  ),
   'http.request_framing_field_folded': fields(
     'Content-Length:\r\n 5\r\n',
     'X-Note:\r\n 5\r\nContent-Length: 5\r\n',
@@ -58,7 +62,14 @@ const HTTP_CASES: CheckCases = {
   ),
   'http.request_bare_cr': fields('X-Note: b\rc\r\n', 'X-Note: b\tc\r\n'),
   'http.request_nul': fields('X-Note: b\0c\r\n', 'X-Note: b%00c\r\n'),
-  'http.request_host_repeated': fields('Host: b.example\r\n', 'Host: a.example\r\n'),
+  'http.request_host_repeated': fields('Host: a.example\r\n', 'X-Host: a.example\r\n'),
+  'http.host_header_ambiguous': target('http://b.example/a', 'http://A.example:80/a'),
+  'http.request_header_host_invalid': requests(
+    'GET /a HTTP/1.1\r\nHost: a.example/b\r\n\r\n',
+    'GET /a HTTP/1.1\r\nHost: _a.b-c.example:8080\r\n\r\n',
+  ),
+  'http.request_uri_host_invalid': target('http:///a', 'http://a.example'),
+  'http.request_fields_without_version': requests('GET /a\r\nHost: a.example\r\n\r\n', 'GET /a\r\n'),
   'http.request_field_too_long': requests(
     head(`X-Note: ${'b'.repeat(1024)}\r\n`),
     head(`X-Note: ${'b'.repeat(900)}\r\n`),

@@ -1,0 +1,190 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { HttpTransaction } from '../../src/app/http/transaction.ts';
+import { normalizeTarget, splitTarget, targetParts } from '../../src/app/http/uri.ts';
+import { APP_EVENTS } from '../../src/app/index.ts';
+import { type AppSink, STAGE } from '../../src/app/protocol.ts';
+import { AppLayer } from '../../src/app/session.ts';
+import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
+import { TO_SERVER } from '../../src/base/direction.ts';
+import { fuzzRuns, isFuzzing } from '../support/fuzz.ts';
+import { Random } from '../support/random.ts';
+import { describeWith } from './clean-bed.ts';
+import { mutated, type RawRequests, requestCorpus } from './http-requests.ts';
+import { type Answered, HttpServers, SERVERS, type Seen, type ServerName, SHOWN_BYTES } from './http-servers.ts';
+
+/** Behind every case: a server that has taken them for something else tells by that. */
+const SENTINELS = [1, 2].map((n) => `GET /sentinel-${n} HTTP/1.1\r\nHost: sentinel.example\r\n\r\n`).join('');
+
+/** As long as an answer may take on a busy machine; those that disagree get more. */
+const SILENCE_MS = 250;
+const PATIENT_SILENCE_MS = 2000;
+
+const MUTATIONS = fuzzRuns(300);
+
+/** What we make of the same bytes. */
+interface Understood {
+  readonly requests: readonly Request[];
+  /** Checks that refuse it. */
+  readonly refusedBy: readonly string[];
+}
+
+interface Request extends Seen {
+  /** Whatever follows is not HTTP for a server that agrees. Node waits for somebody to take it, and answers no more. */
+  readonly isUpgrade: boolean;
+  /** Its target is no path. */
+  readonly isConnect: boolean;
+}
+
+describe('requests are understood as servers understand them, or refused', () => {
+  describeWith(['nginx', 'apache2', 'curl', 'perl'], 'nginx, Apache and Node', () => {
+    let servers: HttpServers;
+    beforeAll(async () => {
+      servers = await HttpServers.start();
+    }, 60_000);
+    afterAll(() => servers?.close());
+
+    const disagreements = async (server: ServerName, cases: readonly RawRequests[]): Promise<string[]> => {
+      const texts = cases.map(({ text }) => fromLatin1(text + SENTINELS));
+      const answered = await servers.ask(server, texts, SILENCE_MS);
+      const suspects = cases.filter((_, i) => difference(server, understand(texts[i]!), answered[i]!) !== null);
+      const again = suspects.map(({ text }) => fromLatin1(text + SENTINELS));
+      const answeredAgain = again.length === 0 ? [] : await servers.ask(server, again, PATIENT_SILENCE_MS);
+      return suspects.flatMap(({ name, text }, i) => {
+        const what = difference(server, understand(again[i]!), answeredAgain[i]!);
+        return what === null ? [] : [`${name}: ${JSON.stringify(text)}: ${what}`];
+      });
+    };
+
+    const corpus = requestCorpus();
+
+    test.each(Object.keys(SERVERS) as ServerName[])(
+      '%s',
+      async (server) => {
+        expect(await disagreements(server, corpus)).toEqual([]);
+      },
+      120_000,
+    );
+
+    test.each(Object.keys(SERVERS) as ServerName[])(
+      '%s, after small changes',
+      async (server) => {
+        const random = new Random(isFuzzing ? randomInt(2 ** 31) : 1);
+        const cases = Array.from({ length: MUTATIONS }, () => mutated(corpus, random));
+        expect(await disagreements(server, cases)).toEqual([]);
+      },
+      600_000,
+    );
+
+    test('each of them answers, and the comparison is one', async () => {
+      const text = fromLatin1(SENTINELS);
+      for (const server of Object.keys(SERVERS) as ServerName[]) {
+        const [answered] = await servers.ask(server, [text], SILENCE_MS);
+        expect(answered!.answers.map(({ seen }) => seen?.path)).toEqual(['/sentinel-1', '/sentinel-2']);
+        expect(difference(server, understand(text), answered!)).toBeNull();
+        const other = understand(fromLatin1(SENTINELS.replace('sentinel-2', 'sentinel-3')));
+        expect(difference(server, other, answered!)).toContain('path');
+        expect(difference(server, understand(fromLatin1(`${SENTINELS}${SENTINELS}`)), answered!)).not.toBeNull();
+      }
+    });
+  });
+});
+
+/** Null: they agree, or the request does not reach the server. */
+function difference(server: ServerName, ours: Understood, { answers, isOpen }: Answered): string | null {
+  const { requests, refusedBy } = ours;
+  if (refusedBy.length > 0) return null;
+  for (const [index, { seen }] of answers.entries()) {
+    if (seen === null) continue;
+    const ours = requests[index];
+    const what = ours === undefined ? 'we do not see it' : differenceIn(server, ours, seen);
+    if (what !== null) return `request ${index}: ${what}`;
+  }
+  if (answers.length >= requests.length || !isOpen || requests.some(({ isUpgrade }) => isUpgrade)) return null;
+  return `it answers ${answers.length} requests and reads on, we see ${requests.length}`;
+}
+
+function differenceIn(server: ServerName, ours: Request, theirs: Seen): string | null {
+  const path = ours.isConnect ? null : server === 'node' ? nodePath(theirs.path) : normalPath(escaped(theirs.path));
+  const pairs: [string, string, string][] = [
+    ['method', ours.method, theirs.method],
+    ['path', ours.path, path ?? ours.path],
+    ['query', ours.query, theirs.query.replace(/#.*$/s, '')],
+    ['length of the body', ours.bodyBytes, theirs.bodyBytes],
+    ['body', ours.body, theirs.body],
+  ];
+  // Without a Host, servers have one of their own.
+  if (ours.host !== '') pairs.push(['host', bare(ours.host), bare(theirs.host)]);
+  const [what, our, their] = pairs.find(([, a, b]) => a !== b) ?? [];
+  return what === undefined ? null : `its ${what} is ${JSON.stringify(their)}, ours ${JSON.stringify(our)}`;
+}
+
+/** A name without port and final dot. */
+const bare = (host: string): string =>
+  host
+    .toLowerCase()
+    .replace(/(?<!^[^[]*:.*):\d*$/, '')
+    .replace(/\.$/, '');
+
+/** What is decoded already, as it would have been sent. */
+const escaped = (path: string): string =>
+  path.replace(/[%?#]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+
+/** An application in Node gets the target as it was sent. Null: an absolute one that nobody understands. */
+function nodePath(target: string): string | null {
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(target)) return normalPath(target);
+  try {
+    return normalPath(new URL(target, 'http://a.example').pathname);
+  } catch {
+    return null;
+  }
+}
+
+/** As in `http.uri`, without the query. */
+function normalPath(target: string): string {
+  const bytes = fromLatin1(Buffer.from(target, 'latin1').toString('latin1'));
+  const parts = targetParts();
+  splitTarget(bytes, 0, bytes.length, false, parts);
+  parts.queryStart = -1;
+  parts.fragmentStart = -1;
+  const scratch = new Uint8Array(2 * bytes.length + 2);
+  return latin1(scratch, 0, normalizeTarget(bytes, parts, scratch));
+}
+
+function understand(bytes: Uint8Array): Understood {
+  const requests: Request[] = [];
+  const refusedBy: string[] = [];
+  const sink: AppSink = {
+    onProgress: (transaction, direction, stage) => {
+      if (direction !== TO_SERVER || stage !== STAGE.complete) return;
+      const tx = transaction as HttpTransaction;
+      const text = (name: string): string => {
+        const buffer = apps.protocol(0)!.buffers.find((known) => known.name === name)!;
+        const value = buffer.read(tx, TO_SERVER, 0);
+        return value === null ? '' : latin1(value);
+      };
+      // Without a head there was no request: the connection ended.
+      if (tx.request.head === null || tx.request.isCut) return;
+      const raw = fromLatin1(text('http.uri.raw'));
+      const parts = targetParts();
+      splitTarget(raw, 0, raw.length, tx.isConnect, parts);
+      requests.push({
+        method: text('http.method'),
+        path: normalPath(latin1(raw)),
+        query: parts.queryStart < 0 ? '' : latin1(raw, parts.queryStart, parts.queryEnd),
+        host: text('http.host'),
+        bodyBytes: String(tx.request.body?.sentBytes ?? 0),
+        body: text('http.request_body').slice(0, SHOWN_BYTES),
+        isUpgrade: tx.asksForUpgrade,
+        isConnect: tx.isConnect,
+      });
+    },
+    onEvent: (_transaction, _direction, event) => {
+      if (APP_EVENTS.get(event)?.drops === true) refusedBy.push(event);
+    },
+  };
+  const endpoints = { addresses: new Uint32Array(8), clientPort: () => 40_000, serverPort: () => 80 };
+  const apps = new AppLayer(sink, endpoints);
+  apps.consume(0, TO_SERVER, bytes, 0, bytes.length);
+  return { requests, refusedBy };
+}
