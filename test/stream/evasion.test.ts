@@ -36,6 +36,12 @@ const data = (seq: number, text: string | Uint8Array, more: Segment = {}): Segme
   ...more,
 });
 
+/** One block, from and to by the sequence numbers of a conversation that begins at 1000. RFC 2018 §3. */
+const sack = (start: number, end: number): readonly number[] => [
+  ...[1, 1, 5, 10],
+  ...[1000 + start, 1000 + end].flatMap((n) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]),
+];
+
 const URGENT_LIMIT = 'stream.reassembly_urgent_oob_limit_reached';
 
 const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
@@ -629,6 +635,17 @@ const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
         ['client', data(2005, 'x'.repeat(2000)), 'drop', 'stream.reassembly_insert_limit'],
       ],
       toServer: '',
+    },
+    {
+      name: 'SACK that claims bytes which nobody sent: it opens no gap and lets go of nothing',
+      handshake: [4, 2, 1, 1],
+      steps: [
+        ['client', data(1, 'good'), 'pass'],
+        ['server', { seq: 1, ack: 1, options: sack(1, 3000) }, 'pass'],
+        ['client', data(1, 'evil'), 'drop', 'tcp.retransmit_differs'],
+        ['client', data(5, ' day'), 'pass'],
+      ],
+      toServer: 'good day',
     },
     {
       name: 'ACKs without end, each for the other',
