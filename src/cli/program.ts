@@ -7,6 +7,7 @@ import { registerPatches } from './patches.ts';
 import { registerReplay } from './replay.ts';
 import { registerRules } from './rules/rules.ts';
 import { registerRun } from './run.ts';
+import { registerScan } from './scan.ts';
 import { registerSniff } from './sniff.ts';
 
 /** All commands with their options and help. Commands answer by their side effects, or throw Failure. */
@@ -17,7 +18,15 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXIT_CODES);
-  const commands = [registerRun, registerReplay, registerSniff, registerRules, registerPatches, registerDoctor];
+  const commands = [
+    registerRun,
+    registerReplay,
+    registerSniff,
+    registerRules,
+    registerPatches,
+    registerScan,
+    registerDoctor,
+  ];
   for (const register of commands) register(program);
   return program;
 }

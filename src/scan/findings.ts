@@ -1,0 +1,63 @@
+import type { Patch } from '../patches/catalogue.ts';
+import { type Exposure, exposureOf } from './exposure.ts';
+import type { Component } from './inventory/component.ts';
+import type { Inventory } from './inventory/inventory.ts';
+import type { Match } from './match.ts';
+
+/** One weakness of this host, with what shows it. */
+export interface Finding {
+  readonly cves: readonly string[];
+  readonly title: string;
+  readonly component: Component;
+  readonly advisory: { readonly id: string; readonly source: string };
+  readonly fixed: string | null;
+  readonly isConfirmed: boolean;
+  readonly cvss: number | null;
+  /** Attackers are known to use it. */
+  readonly isExploited: boolean;
+  readonly exposure: Exposure;
+  /** Ids of the patches that stop it. None: nothing of ours does. */
+  readonly patches: readonly string[];
+}
+
+/** The weaknesses, the most urgent first, each once for a place where it is. */
+export function findingsOf(matches: readonly Match[], inventory: Inventory, patches: readonly Patch[]): Finding[] {
+  const byPlace = new Map<string, Finding>();
+  const patchesByCve = new Map<string, Patch[]>();
+  for (const patch of patches) {
+    for (const cve of patch.description.cves) patchesByCve.set(cve, [...(patchesByCve.get(cve) ?? []), patch]);
+  }
+  for (const { component, advisory, cves, fixed, isConfirmed } of matches) {
+    const covering = [...new Set(cves.flatMap((cve) => patchesByCve.get(cve) ?? []))];
+    const finding = {
+      cves,
+      title: advisory.title,
+      component,
+      advisory: { id: advisory.id, source: advisory.source },
+      fixed,
+      isConfirmed,
+      cvss: advisory.cvss ?? covering[0]?.description.cvss ?? null,
+      isExploited: covering.some(({ description }) => description.exploited),
+      exposure: exposureOf(component, inventory),
+      patches: covering.map(({ id }) => id).sort(),
+    };
+    // The same installation can have a name in several ecosystems.
+    const place = `${component.path ?? component.name} ${finding.cves[0]}`;
+    const known = byPlace.get(place);
+    if (known === undefined || (!known.isConfirmed && isConfirmed)) byPlace.set(place, finding);
+  }
+  return [...byPlace.values()].sort(byUrgency);
+}
+
+const EXPOSURES: readonly Exposure['state'][] = ['network', 'unknown', 'local', 'idle'];
+
+function byUrgency(a: Finding, b: Finding): number {
+  return (
+    Number(b.isConfirmed) - Number(a.isConfirmed) ||
+    Number(b.isExploited) - Number(a.isExploited) ||
+    EXPOSURES.indexOf(a.exposure.state) - EXPOSURES.indexOf(b.exposure.state) ||
+    (b.cvss ?? 0) - (a.cvss ?? 0) ||
+    (a.cves[0]! < b.cves[0]! ? -1 : a.cves[0]! > b.cves[0]! ? 1 : 0) ||
+    ((a.component.path ?? '') < (b.component.path ?? '') ? -1 : 1)
+  );
+}

@@ -1,0 +1,54 @@
+import type { Finding } from './findings.ts';
+import type { ScanResult } from './scan.ts';
+
+/** The result for programs. Keys stay as they are; new ones may come. docs/scan.md lists them. */
+export function resultAsJson({
+  startedMs,
+  durationMs,
+  preset,
+  inventory,
+  findings,
+  recommendations,
+}: ScanResult): object {
+  const { root, isLive, system, components, packages, files, services, notes } = inventory;
+  return {
+    started: new Date(startedMs).toISOString(),
+    seconds: durationMs / 1000,
+    root,
+    live: isLive,
+    preset,
+    system,
+    inventory: {
+      packages,
+      software: components.filter(({ path }) => path !== null).length,
+      files,
+      listening: inventory.processes.map(({ pid, name, listeners }) => ({ pid, name, listeners })),
+      services,
+    },
+    findings: findings.map(findingAsJson),
+    recommendations: recommendations.map(({ patch, title, decision, findings: reasons }) => ({
+      patch,
+      title,
+      decision,
+      because: reasons.map(({ cves, component }) => ({ cves, name: component.name, path: component.path })),
+    })),
+    notes,
+  };
+}
+
+const findingAsJson = (finding: Finding): object => {
+  const { cves, title, component, advisory, fixed, isConfirmed, cvss, isExploited, exposure, patches } = finding;
+  const { ecosystem, name, version, path, from } = component;
+  return {
+    cves,
+    title,
+    package: { ecosystem, name, version, path, from },
+    advisory,
+    fixed,
+    confirmed: isConfirmed,
+    cvss,
+    exploited: isExploited,
+    exposure,
+    patches,
+  };
+};

@@ -1,0 +1,61 @@
+import type { Finding } from './findings.ts';
+import type { Recommendation } from './recommend.ts';
+import type { ScanResult } from './scan.ts';
+
+/** Cells of a row, and what belongs under it. */
+export interface ResultRow {
+  readonly cells: readonly string[];
+  readonly details: readonly string[];
+}
+
+/** The result for people, without its layout. */
+export function findingRow(finding: Finding): ResultRow {
+  const { cves, component, fixed, cvss, isExploited, isConfirmed, exposure, patches } = finding;
+  return {
+    cells: [
+      cves[0]!,
+      cvss === null ? '   -' : cvss.toFixed(1).padStart(4),
+      isExploited ? 'exploited' : '',
+      `${component.name} ${component.version}`,
+      fixed === null ? 'no fix known' : `fixed in ${fixed}`,
+      patches.length === 0 ? 'NO PATCH' : patches.join(', '),
+    ],
+    details: [
+      placeOf(finding),
+      ...(cves.length > 1 ? [`also ${cves.slice(1).join(', ')}`] : []),
+      ...(exposureText(exposure) === '' ? [] : [exposureText(exposure)]),
+      ...(isConfirmed ? [] : ['unconfirmed: upstream says so; nothing is known of what the distribution has mended']),
+    ],
+  };
+}
+
+const placeOf = ({ component: { path, from, ecosystem } }: Finding): string =>
+  path === null ? `${ecosystem}: ${from.join(', ')}` : `${path} (${from.join(', ')})`;
+
+function exposureText({ state, processes, listeners }: Finding['exposure']): string {
+  if (state === 'unknown') return '';
+  if (state === 'idle') return 'nothing that listens uses it now';
+  const names = [...new Set(processes.map(({ name, pid }) => `${name} (${pid})`))].join(', ');
+  const ports = listeners.map(({ protocol, port, isLocal }) => `${protocol} ${port}${isLocal ? ' on this host' : ''}`);
+  return `${names} listens on ${ports.join(', ')}`;
+}
+
+export function summaryLines({ inventory, findings, recommendations, durationMs }: ScanResult): string[] {
+  const { system, packages, components, files } = inventory;
+  const software = components.filter(({ path }) => path !== null).length;
+  const gaps = new Set(findings.filter(({ patches }) => patches.length === 0).flatMap(({ cves }) => cves)).size;
+  return [
+    `${system.name === '' ? 'an unknown system' : system.name}: ${packages} packages, ${software} other components in ${files} files, ${(durationMs / 1000).toFixed(1)} s`,
+    `${count(findings.length, 'weakness', 'weaknesses')} found, ${count(recommendations.length, 'patch', 'patches')} recommended, ${gaps} without a patch`,
+  ];
+}
+
+export function recommendationRow({ patch, title, decision, findings }: Recommendation): ResultRow {
+  const names = [...new Set(findings.map(({ component }) => `${component.name} ${component.version}`))];
+  return {
+    cells: [patch, decision === null ? 'recommended' : 'decide', names.join(', '), title],
+    details: decision === null ? [] : [decision],
+  };
+}
+
+const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;

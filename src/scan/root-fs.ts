@@ -1,0 +1,155 @@
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
+import { join, posix } from 'node:path';
+
+/** As many as Linux follows (MAXSYMLINKS, include/linux/namei.h). */
+const MAX_LINKS = 40;
+/** A folder with more is no folder of an installation; what is beyond is not looked at, and counted. */
+const MAX_FOLDER_ENTRIES = 100_000;
+
+export interface OpenFile {
+  readonly fd: number;
+  readonly bytes: number;
+  readonly isExecutable: boolean;
+}
+
+/**
+ * The files of a system whose root may be a mounted image. Nothing outside of it is ever read: a link that leads out
+ * is followed as the system itself would follow it, from its own root. What is not there, or cannot be read, is null.
+ */
+export class RootFs {
+  /** Absolute, without links. */
+  readonly root: string;
+  /** The system that we run on, and not an image. */
+  readonly isLive: boolean;
+
+  /** Throws what the system says of `root`. */
+  constructor(root: string) {
+    this.root = realpathSync(root);
+    if (!lstatSync(this.root).isDirectory()) throw new Error('it is no folder');
+    this.isLive = this.root === '/';
+  }
+
+  /** The path within the root without links, of something that is there. */
+  resolve(path: string): string | null {
+    let links = 0;
+    const pending = path.split('/').reverse();
+    let resolved = '/';
+    for (let step = pending.pop(); step !== undefined; step = pending.pop()) {
+      if (step === '' || step === '.') continue;
+      if (step === '..') {
+        resolved = posix.dirname(resolved);
+        continue;
+      }
+      const next = posix.join(resolved, step);
+      const target = this.#linkTarget(next);
+      if (target === undefined) return null;
+      if (target === null) {
+        resolved = next;
+        continue;
+      }
+      links++;
+      if (links > MAX_LINKS) return null;
+      if (target.startsWith('/')) resolved = '/';
+      pending.push(...target.split('/').reverse());
+    }
+    return resolved;
+  }
+
+  /** Null: no link. Undefined: nothing there. */
+  #linkTarget(path: string): string | null | undefined {
+    try {
+      const host = this.#host(path);
+      return lstatSync(host).isSymbolicLink() ? readlinkSync(host) : null;
+    } catch {
+      return undefined;
+    }
+  }
+
+  exists(path: string): boolean {
+    return this.resolve(path) !== null;
+  }
+
+  /** Opens a regular file; nothing else is opened, so that no pipe or device can hold us up. The caller closes it. */
+  open(path: string): OpenFile | null {
+    const resolved = this.resolve(path);
+    if (resolved === null) return null;
+    let fd = -1;
+    try {
+      fd = openSync(this.#host(resolved), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const status = fstatSync(fd);
+      // Somebody may have put a link into the path since it was resolved.
+      const isInside = this.isLive || `${readlinkSync(`/proc/self/fd/${fd}`)}/`.startsWith(`${this.root}/`);
+      if (status.isFile() && isInside) {
+        return { fd, bytes: status.size, isExecutable: (status.mode & 0o111) !== 0 };
+      }
+    } catch {}
+    if (fd >= 0) closeSync(fd);
+    return null;
+  }
+
+  /** The file, or its beginning where it is longer. */
+  readStart(path: string, maxBytes: number): Buffer | null {
+    const file = this.open(path);
+    if (file === null) return null;
+    try {
+      // Files of /proc have no length.
+      const buffer = Buffer.alloc(file.bytes === 0 ? maxBytes : Math.min(file.bytes, maxBytes));
+      return buffer.subarray(0, readFully(file.fd, buffer));
+    } catch {
+      return null;
+    } finally {
+      closeSync(file.fd);
+    }
+  }
+
+  readText(path: string, maxBytes: number): string | null {
+    return this.readStart(path, maxBytes)?.toString('utf8') ?? null;
+  }
+
+  /** What is in a folder; links are shown as links. Empty where it cannot be read. */
+  list(path: string): { entries: readonly Dirent[]; isComplete: boolean } {
+    const entries: Dirent[] = [];
+    const resolved = this.resolve(path);
+    if (resolved === null) return { entries, isComplete: true };
+    try {
+      const folder = opendirSync(this.#host(resolved), { bufferSize: 512 });
+      try {
+        for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+          if (entries.length === MAX_FOLDER_ENTRIES) return { entries, isComplete: false };
+          entries.push(entry);
+        }
+      } finally {
+        folder.closeSync();
+      }
+    } catch {
+      return { entries, isComplete: false };
+    }
+    return { entries, isComplete: true };
+  }
+
+  #host(path: string): string {
+    return this.isLive ? path : join(this.root, path);
+  }
+}
+
+/** Reads until the buffer is full or the file ends. */
+export function readFully(fd: number, buffer: Buffer, position = 0): number {
+  let at = 0;
+  while (at < buffer.length) {
+    const count = readSync(fd, buffer, at, buffer.length - at, position + at);
+    if (count === 0) break;
+    at += count;
+  }
+  return at;
+}
