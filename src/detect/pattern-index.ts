@@ -3,6 +3,7 @@ import { MATCH_CASELESS, Matcher } from '../base/native/matcher.ts';
 import type { FastPattern } from '../rules/rule.ts';
 import { AnswerCache, FOUND_COLUMNS } from './answer-cache.ts';
 import type { Candidates } from './candidates.ts';
+import type { MakeMatcher } from './pattern-databases.ts';
 
 /** The fast patterns of all rules on one buffer and direction, as one database of the multi-pattern search. */
 export class PatternIndex {
@@ -13,7 +14,10 @@ export class PatternIndex {
   readonly #rulesOf: readonly Int32Array[];
   readonly #answers = new AnswerCache();
 
-  constructor(entries: readonly { readonly index: number; readonly pattern: FastPattern }[]) {
+  constructor(
+    entries: readonly { readonly index: number; readonly pattern: FastPattern }[],
+    makeMatcher: MakeMatcher = Matcher.compile,
+  ) {
     const idOf = new Map<string, number>();
     const patterns: { bytes: Uint8Array; flags: number }[] = [];
     const rulesOf: number[][] = [];
@@ -33,7 +37,7 @@ export class PatternIndex {
       rulesOf[id]!.push(index);
     }
     this.longestBytes = longest;
-    this.#matcher = Matcher.compile(patterns);
+    this.#matcher = makeMatcher(patterns);
     this.#rulesOf = rulesOf.map((indexes) => Int32Array.from(indexes));
   }
 

@@ -1,8 +1,11 @@
 import type { AppProtocol, BufferDefinition } from '../app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { Matcher } from '../base/native/matcher.ts';
+import { runAll, type Steps } from '../base/steps.ts';
 import type { FastPattern, Rule } from '../rules/rule.ts';
 import type { StateUse } from '../rules/rule-state.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
+import type { MakeMatcher } from './pattern-databases.ts';
 import { PatternIndex } from './pattern-index.ts';
 import { PortTable } from './port-table.ts';
 
@@ -16,23 +19,28 @@ export class Ruleset {
   readonly loaded: readonly Rule[];
   /** With their alternatives, each at its place. */
   readonly rules: readonly Rule[];
-  readonly #packetGroups = new Map<number, readonly [PacketGroup, PacketGroup]>();
-  readonly #otherGroups: readonly [PacketGroup, PacketGroup];
-  readonly #appGroups = new Map<string, readonly [AppGroup, AppGroup]>();
+  readonly #packetGroups: ReadonlyMap<number, PacketGroups>;
+  readonly #otherGroups: PacketGroups;
+  readonly #appGroups: ReadonlyMap<string, AppGroups>;
   /** By protocol and name of the frame. */
-  readonly #frameGroups = new Map<string, Map<string, readonly [FrameGroup, FrameGroup]>>();
+  readonly #frameGroups: ReadonlyMap<string, ReadonlyMap<string, FrameGroups>>;
   readonly #packetEventRules: ReadonlyMap<string, Int32Array>;
   readonly #appEventRules: ReadonlyMap<string, Int32Array>;
 
   /** `actionOrder`: of several matching rules, the one whose action comes first decides. */
-  constructor(
+  static of(rules: readonly Rule[], protocols: readonly AppProtocol[], actionOrder?: readonly string[]): Ruleset {
+    return runAll(Ruleset.inSteps(rules, protocols, actionOrder));
+  }
+
+  /** The same, group by group: a large one takes some milliseconds, and what `makeMatcher` takes. */
+  static *inSteps(
     rules: readonly Rule[],
     protocols: readonly AppProtocol[],
     actionOrder: readonly string[] = ['pass', 'drop', 'reject', 'alert'],
-  ) {
+    makeMatcher: MakeMatcher = Matcher.compile,
+  ): Steps<Ruleset> {
     const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
-    this.loaded = rules;
-    this.rules = rules
+    const ordered = rules
       .flatMap((rule) => [rule, ...rule.alternatives])
       .sort(
         (a, b) =>
@@ -43,42 +51,75 @@ export class Ruleset {
           a.gid - b.gid,
       );
     const owners = ownersOf(protocols);
-    const app = this.rules.map((rule) => appProtocolOf(rule, owners));
-    const numbered = this.rules.map((rule, index) => ({ rule, index }));
-    const groupsFor = (protocol: number | null): readonly [PacketGroup, PacketGroup] => {
+    const app = ordered.map((rule) => appProtocolOf(rule, owners));
+    const numbered = ordered.map((rule, index) => ({ rule, index }));
+    yield;
+    const groupsFor = function* (protocol: number | null): Steps<PacketGroups> {
       const concerned = numbered.filter(({ rule }) => {
         if (isOnPacketEvents(rule)) return false;
         const wanted = rule.protocol.ipProtocols;
         return wanted === null || (protocol !== null && wanted.includes(protocol));
       });
       const hasStreams = protocol === IP_PROTOCOL.tcp;
-      return [new PacketGroup(concerned, TO_SERVER, hasStreams), new PacketGroup(concerned, TO_CLIENT, hasStreams)];
+      const toServer = new PacketGroup(concerned, TO_SERVER, hasStreams, makeMatcher);
+      yield;
+      const toClient = new PacketGroup(concerned, TO_CLIENT, hasStreams, makeMatcher);
+      yield;
+      return [toServer, toClient];
     };
     const named = new Set<number>(Object.values(IP_PROTOCOL));
-    for (const rule of this.rules) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
-    for (const number of named) this.#packetGroups.set(number, groupsFor(number));
-    this.#otherGroups = groupsFor(null);
+    for (const rule of ordered) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
+    const packetGroups = new Map<number, PacketGroups>();
+    for (const number of named) packetGroups.set(number, yield* groupsFor(number));
+    const otherGroups = yield* groupsFor(null);
 
+    const appGroups = new Map<string, AppGroups>();
     for (const { name } of protocols) {
       const concerned = numbered.filter(({ rule, index }) => inspectsTransactions(rule) && app[index] === name);
       if (concerned.length === 0) continue;
       // Those that wait for an event are candidates only behind it.
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
-      this.#appGroups.set(name, [new AppGroup(always, TO_SERVER), new AppGroup(always, TO_CLIENT)]);
+      const toServer = new AppGroup(always, TO_SERVER, makeMatcher);
+      yield;
+      appGroups.set(name, [toServer, new AppGroup(always, TO_CLIENT, makeMatcher)]);
+      yield;
     }
     const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
+    const frameGroups = new Map<string, ReadonlyMap<string, FrameGroups>>();
     for (const [protocol, ofProtocol] of groupBy(onFrames, ({ rule }) => rule.protocol.app!)) {
       const groups = groupBy(ofProtocol, ({ rule }) => rule.frame!);
-      const pairs = [...groups].map(
-        ([frame, concerned]) =>
-          [frame, [new FrameGroup(concerned, TO_SERVER), new FrameGroup(concerned, TO_CLIENT)]] as const,
-      );
-      this.#frameGroups.set(protocol, new Map(pairs));
+      const pairs = [...groups].map(([frame, concerned]): [string, FrameGroups] => [
+        frame,
+        [new FrameGroup(concerned, TO_SERVER, makeMatcher), new FrameGroup(concerned, TO_CLIENT, makeMatcher)],
+      ]);
+      frameGroups.set(protocol, new Map(pairs));
+      yield;
     }
-    this.#packetEventRules = indexByEvent(numbered, (rule) =>
+    const packetEventRules = indexByEvent(numbered, (rule) =>
       isOnPacketEvents(rule) ? rule.packetEvents.slice(0, 1) : [],
     );
-    this.#appEventRules = indexByEvent(numbered, (rule) => rule.appEvents);
+    const appEventRules = indexByEvent(numbered, (rule) => rule.appEvents);
+    return Ruleset.of({
+      loaded: rules,
+      rules: ordered,
+      packetGroups,
+      otherGroups,
+      appGroups,
+      frameGroups,
+      packetEventRules,
+      appEventRules,
+    });
+  }
+
+  private constructor(parts: RulesetParts) {
+    this.loaded = parts.loaded;
+    this.rules = parts.rules;
+    this.#packetGroups = parts.packetGroups;
+    this.#otherGroups = parts.otherGroups;
+    this.#appGroups = parts.appGroups;
+    this.#frameGroups = parts.frameGroups;
+    this.#packetEventRules = parts.packetEventRules;
+    this.#appEventRules = parts.appEventRules;
   }
 
   packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
@@ -135,6 +176,21 @@ export class Ruleset {
   }
 }
 
+interface RulesetParts {
+  readonly loaded: readonly Rule[];
+  readonly rules: readonly Rule[];
+  readonly packetGroups: ReadonlyMap<number, PacketGroups>;
+  readonly otherGroups: PacketGroups;
+  readonly appGroups: ReadonlyMap<string, AppGroups>;
+  readonly frameGroups: ReadonlyMap<string, ReadonlyMap<string, FrameGroups>>;
+  readonly packetEventRules: ReadonlyMap<string, Int32Array>;
+  readonly appEventRules: ReadonlyMap<string, Int32Array>;
+}
+
+/** By direction. */
+type PacketGroups = readonly [PacketGroup, PacketGroup];
+type AppGroups = readonly [AppGroup, AppGroup];
+type FrameGroups = readonly [FrameGroup, FrameGroup];
 type IndexedRule = { readonly rule: Rule; readonly index: number };
 type Patterned = { readonly index: number; readonly rule: Rule; readonly pattern: FastPattern };
 
@@ -163,7 +219,12 @@ export class PacketGroup {
   /** No rule looks at packets, nor at the stream. */
   readonly isEmpty: boolean;
 
-  constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean) {
+  constructor(
+    concerned: readonly IndexedRule[],
+    direction: Direction,
+    hasStreams: boolean,
+    makeMatcher: MakeMatcher,
+  ) {
     const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
     const rules = all.filter(({ rule }) => !inspectsTransactions(rule) && rule.frame === null);
     const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isShownOnly(rule));
@@ -177,15 +238,15 @@ export class PacketGroup {
     this.isEmpty = rules.length === 0;
     this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
     this.shownOnly = indexesOf(rules.filter(({ rule }) => isShownOnly(rule)));
-    this.stream = patternsOf(inStream);
+    this.stream = patternsOf(inStream, makeMatcher);
     this.streamPorts = new PortTable(inStream.filter(hasPattern));
     this.streamUnpatterned = new PortTable(inStream.filter((entry) => !hasPattern(entry)));
     this.streamReaders = new PortTable([...inStream, ...readers]);
     const alone = inPackets.filter(({ rule }) => !hasStreams || !inspectsStream(rule));
     const placed = inPackets.filter(({ rule }) => hasStreams && inspectsStream(rule));
-    this.packet = patternsOf(alone);
+    this.packet = patternsOf(alone, makeMatcher);
     this.packetPorts = new PortTable(alone.filter(hasPattern));
-    this.placed = patternsOf(placed);
+    this.placed = patternsOf(placed, makeMatcher);
     this.placedPorts = new PortTable(placed.filter(hasPattern));
     this.packetUnpatterned = new PortTable(inPackets.filter((entry) => !hasPattern(entry)));
   }
@@ -205,7 +266,7 @@ export class AppGroup {
   /** Candidates of every transaction, since they have no usable pattern. */
   readonly unpatterned: Int32Array;
 
-  constructor(all: readonly IndexedRule[], direction: Direction) {
+  constructor(all: readonly IndexedRule[], direction: Direction, makeMatcher: MakeMatcher) {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     const byBuffer = new Map<BufferDefinition, Patterned[]>();
     const unpatterned: number[] = [];
@@ -224,8 +285,11 @@ export class AppGroup {
       entries.push({ rule, index, pattern });
       byBuffer.set(buffer, entries);
     }
-    this.searches = [...byBuffer].map(([buffer, entries]) => ({ buffer, patterns: new PatternIndex(entries) }));
-    this.raw = patternsOf(raw);
+    this.searches = [...byBuffer].map(([buffer, entries]) => ({
+      buffer,
+      patterns: new PatternIndex(entries, makeMatcher),
+    }));
+    this.raw = patternsOf(raw, makeMatcher);
     this.unpatterned = Int32Array.from(unpatterned);
   }
 }
@@ -237,9 +301,9 @@ export class FrameGroup {
   /** Candidates of every frame, since they have no usable pattern. */
   readonly unpatterned: Int32Array;
 
-  constructor(all: readonly IndexedRule[], direction: Direction) {
+  constructor(all: readonly IndexedRule[], direction: Direction, makeMatcher: MakeMatcher) {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
-    this.patterns = patternsOf(rules);
+    this.patterns = patternsOf(rules, makeMatcher);
     this.unpatterned = indexesOf(rules.filter((entry) => !hasPattern(entry)));
   }
 }
@@ -339,11 +403,11 @@ function groupBy<T, K>(entries: readonly T[], keyOf: (entry: T) => K): ReadonlyM
 
 const NO_RULES = new Int32Array(0);
 
-function patternsOf(rules: readonly IndexedRule[]): PatternIndex | null {
+function patternsOf(rules: readonly IndexedRule[], makeMatcher: MakeMatcher): PatternIndex | null {
   const patterned = rules.flatMap(({ rule, index }) =>
     rule.fastPattern === null ? [] : [{ index, pattern: rule.fastPattern }],
   );
-  return patterned.length === 0 ? null : new PatternIndex(patterned);
+  return patterned.length === 0 ? null : new PatternIndex(patterned, makeMatcher);
 }
 
 function ownersOf(protocols: readonly AppProtocol[]): ReadonlyMap<BufferDefinition, string> {

@@ -1,6 +1,7 @@
 import { type BufferDefinition, frameBuffer } from '../app/protocol.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { runAll, type Steps } from '../base/steps.ts';
 import { DEFAULT_PRIORITY, UNKNOWN_CATEGORY } from './classification.ts';
 import { ContentDraft } from './content-draft.ts';
 import { CompileContext } from './context.ts';
@@ -33,14 +34,31 @@ import { OptionValue } from './values.ts';
  * of the others. Of rules with the same gid and sid the newest revision is kept, and of equal ones the first. `observe`
  * is shown each rule that is loaded, with the draft that it was made of.
  */
-export function compileRules(
-  files: readonly { readonly file: string; readonly text: string }[],
+export const compileRules = (
+  files: readonly RuleFile[],
   environment: RuleEnvironment,
   observe: RuleObserver | null = null,
-): CompiledRules {
+): CompiledRules => runAll(compileRulesInSteps(files, environment, observe));
+
+/** The same, rule by rule. */
+export function* compileRulesInSteps(
+  files: readonly RuleFile[],
+  environment: RuleEnvironment,
+  observe: RuleObserver | null = null,
+): Steps<CompiledRules> {
   const compiler = new Compiler(environment, observe);
-  for (const { file, text } of files) for (const line of logicalLines(text)) compiler.add(file, line);
+  for (const { file, text } of files) {
+    for (const line of logicalLines(text)) {
+      compiler.add(file, line);
+      yield;
+    }
+  }
   return compiler.finish();
+}
+
+export interface RuleFile {
+  readonly file: string;
+  readonly text: string;
 }
 
 export type RuleObserver = (rule: Rule, draft: RuleDraft, line: LogicalLine) => void;

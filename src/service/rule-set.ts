@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
+import { Matcher } from '../base/native/matcher.ts';
+import { runAll, type Steps } from '../base/steps.ts';
 import type { Config } from '../config/config.ts';
+import type { MakeMatcher } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
-import { compileRules, type RuleObserver } from '../rules/compiler.ts';
+import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
@@ -98,12 +101,24 @@ const NAMED_FILES =
   /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|state)|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
-export function compileRuleset(texts: RuleTexts, config: Config, observe: RuleObserver | null = null): CompiledRuleset {
-  const compiled = compileRules(texts.files, environmentOf(texts, config), observe);
-  return {
-    ruleset: new Ruleset(compiled.rules, APP_PROTOCOLS, config.rules.actionOrder),
-    diagnostics: compiled.diagnostics,
-  };
+export const compileRuleset = (
+  texts: RuleTexts,
+  config: Config,
+  observe: RuleObserver | null = null,
+): CompiledRuleset => runAll(compileRulesetInSteps(texts, config, Matcher.compile, observe));
+
+/** The same in pieces of some milliseconds, for a thread that has packets to answer meanwhile. */
+export function* compileRulesetInSteps(
+  texts: RuleTexts,
+  config: Config,
+  makeMatcher: MakeMatcher = Matcher.compile,
+  observe: RuleObserver | null = null,
+): Steps<CompiledRuleset> {
+  const environment = environmentOf(texts, config);
+  yield;
+  const { rules, diagnostics } = yield* compileRulesInSteps(texts.files, environment, observe);
+  const ruleset = yield* Ruleset.inSteps(rules, APP_PROTOCOLS, config.rules.actionOrder, makeMatcher);
+  return { ruleset, diagnostics };
 }
 
 /** What the rules may refer to. */

@@ -6,7 +6,7 @@ import { IP_PROTOCOL } from '../../src/wire/packet.ts';
 import { rulesOf } from '../support/rules.ts';
 
 const { tcp, udp, icmp } = IP_PROTOCOL;
-const rulesetOf = (text: string): Ruleset => new Ruleset(rulesOf(text), APP_PROTOCOLS);
+const rulesetOf = (text: string): Ruleset => Ruleset.of(rulesOf(text), APP_PROTOCOLS);
 
 /** Where the one rule of the text is looked for, from port 1000 to port 80. */
 function placesOf(text: string, protocol: number = tcp, direction: Direction = TO_SERVER): string[] {
@@ -105,7 +105,7 @@ test('a rule on transactions with a content of no buffer needs the stream', () =
 
 describe('order', () => {
   const sids = (text: string, order?: string[]): number[] =>
-    new Ruleset(rulesOf(text), APP_PROTOCOLS, order).rules.map(({ sid }) => sid);
+    Ruleset.of(rulesOf(text), APP_PROTOCOLS, order).rules.map(({ sid }) => sid);
   const text = [
     'alert tcp any any -> any any (priority:1; sid:1;)',
     'reject tcp any any -> any any (sid:2;)',

@@ -166,7 +166,7 @@ class RecordingPipeline extends Pipeline {
       stats() {},
     };
     const config = mergeConfig();
-    const ruleset = new Ruleset([], []);
+    const ruleset = Ruleset.of([], []);
     super({ config, ruleset, sink, mode: 'prevent', seed: [1, 2], midstreamUntilMs: Number.NEGATIVE_INFINITY });
     this.#seenOf = seenOf;
   }
