@@ -1,6 +1,7 @@
 #include "addon.h"
 
 #include "matcher.h"
+#include "peer.h"
 #include "queue.h"
 #include "regex.h"
 
@@ -56,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineMatcher(env, exports);
   DefineRegex(env, exports);
   DefineQueue(env, exports);
+  DefinePeer(env, exports);
   return exports;
 }
 

@@ -58,6 +58,13 @@ export interface NativeRegex {
 type RegexFlag = 'CASELESS' | 'DOTALL' | 'MULTILINE' | 'EXTENDED' | 'ANCHORED' | 'DOLLAR_ENDONLY' | 'UNGREEDY';
 type RegexErrorCode = 'MATCH_LIMIT' | 'DEPTH_LIMIT' | 'HEAP_LIMIT' | 'OTHER';
 
+/** As they were when the other end connected, or began to listen. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 interface Addon {
   NfQueue: new (
     queue: number,
@@ -80,6 +87,7 @@ interface Addon {
   Regex: new (pattern: Uint8Array, flags: number, matchLimit: number, depthLimit: number) => NativeRegex;
   regexFlags: Readonly<Record<RegexFlag, number>>;
   regexErrors: Readonly<Record<RegexErrorCode, number>>;
+  peerCredentials(fd: number): PeerCredentials;
   liveObjects(): number;
 }
 
