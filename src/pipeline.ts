@@ -134,9 +134,11 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#settings = { ...this.#settings, mode };
   }
 
-  /** Between packets only. Flows go on. */
-  replaceRules(ruleset: Ruleset): void {
+  /** Between packets only. Flows go on. Of the configuration it takes checks, and what judges packets. */
+  replacePolicy(ruleset: Ruleset, config: Config): void {
     this.#detector.replace(ruleset);
+    this.#anomalies.checks = new CheckPolicy(config.checks);
+    this.#settings = verdictSettings(config, this.#settings.mode);
   }
 
   process(frame: Packet): Verdict {

@@ -85,6 +85,10 @@ export class NfqueueSource implements PacketSource {
     return this.#batchTimeMs;
   }
 
+  elapsedMs(): number {
+    return this.#clock.nowMs() - this.#batchTimeMs;
+  }
+
   receive(timeoutMs: number): number {
     this.#seenPackets += this.#count;
     this.#count = this.#queue.receive(timeoutMs);

@@ -16,7 +16,7 @@ import { createLog, type Logger } from '../output/log.ts';
 import { RECORD_TYPES } from '../output/records.ts';
 import { EXIT, Failure } from './failure.ts';
 
-const DEFAULT_CONFIG_FILE = '/etc/vpatch/vpatch.yaml';
+export const DEFAULT_CONFIG_FILE = '/etc/vpatch/vpatch.yaml';
 
 /** What every command that loads rules understands. */
 export interface RuleOptions {

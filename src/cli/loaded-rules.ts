@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import type { RuleObserver } from '../rules/compiler.ts';
+import { diagnosticText } from '../rules/diagnostic-text.ts';
 import type { ListProblem } from '../rules/list-file.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
@@ -27,18 +28,17 @@ export function loadRules(config: Config, observe: RuleObserver | null = null): 
   return { ...compiled, texts, diagnostics, errors, warnings: diagnostics.length - errors };
 }
 
-/** `local.rules:12:9: warning: message [name] (sid 9000001)`, the path as short as it can be said here. */
-export function formatDiagnostic({ file, line, column, severity, name, message, sid }: RuleDiagnostic): string {
-  const suffix = `${name === null ? '' : ` [${name}]`}${sid === null ? '' : ` (sid ${sid})`}`;
-  return `${shortPath(file)}:${line}:${column}: ${severity}: ${message}${suffix}`;
-}
+/** The path as short as it can be said here. */
+export const formatDiagnostic = (diagnostic: RuleDiagnostic): string =>
+  diagnosticText(diagnostic, shortPath(diagnostic.file));
 
 export function shortPath(file: string): string {
   const path = relative(process.cwd(), file);
   return path.startsWith('..') ? file : path;
 }
 
-function readTexts(config: Config): RuleTexts {
+/** A file that cannot be read ends the command. */
+export function readTexts(config: Config): RuleTexts {
   try {
     return readRuleTexts(config);
   } catch (error) {

@@ -1,14 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { registerDoctor } from './doctor.ts';
 import { EXIT, Failure } from './failure.ts';
+import { registerMode } from './mode.ts';
+import { packageVersion } from './package-version.ts';
 import { registerPatches } from './patches.ts';
+import { registerReload } from './reload.ts';
 import { registerReplay } from './replay.ts';
 import { registerRules } from './rules/rules.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
 import { registerSniff } from './sniff.ts';
+import { registerStatus } from './status.ts';
+import { registerStop } from './stop.ts';
 
 /** All commands with their options and help. Commands answer by their side effects, or throw Failure. */
 export function buildProgram(): Command {
@@ -18,16 +22,7 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXIT_CODES);
-  const commands = [
-    registerRun,
-    registerReplay,
-    registerSniff,
-    registerRules,
-    registerPatches,
-    registerScan,
-    registerDoctor,
-  ];
-  for (const register of commands) register(program);
+  for (const register of COMMANDS) register(program);
   return program;
 }
 
@@ -46,6 +41,21 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** In the order of the help. */
+const COMMANDS: readonly ((program: Command) => void)[] = [
+  registerRun,
+  registerStatus,
+  registerMode,
+  registerReload,
+  registerStop,
+  registerReplay,
+  registerSniff,
+  registerRules,
+  registerPatches,
+  registerScan,
+  registerDoctor,
+];
+
 /** The same for all commands, and printed with the help of the program. */
 const EXIT_CODES = `
 Exit codes: 0 good; 1 the work found a problem; 2 wrong use or configuration; 3 the machine lacks something.`;
@@ -60,8 +70,3 @@ export const commandPath = (command: Command): string =>
   command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`;
 
 const helpHint = (command: Command): string => `Try: ${commandPath(command)} --help`;
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}

@@ -1,11 +1,21 @@
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { FAILURES, type Failure as FailureMode, HOOKS, type Hook, type Overrides } from '../config/config.ts';
+import {
+  type Config,
+  FAILURES,
+  type Failure as FailureMode,
+  HOOKS,
+  type Hook,
+  type Overrides,
+} from '../config/config.ts';
 import { HostAddresses } from '../service/host-variables.ts';
 import { MachineError } from '../service/machine-error.ts';
+import type { ReadPolicy } from '../service/policy-keeper.ts';
 import { runInline } from '../service/run.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
-import { loadRules } from './loaded-rules.ts';
+import { readTexts } from './loaded-rules.ts';
+import { packageVersion } from './package-version.ts';
 
 interface RunOptions extends CommonOptions {
   readonly queueStart?: number;
@@ -14,6 +24,7 @@ interface RunOptions extends CommonOptions {
   readonly interface?: readonly string[];
   readonly fail?: FailureMode;
   readonly managementPort?: readonly number[];
+  readonly control?: string;
 }
 
 export function registerRun(program: Command): void {
@@ -35,25 +46,25 @@ export function registerRun(program: Command): void {
       ).choices(FAILURES),
     )
     .option('--management-port <port>', 'TCP port of this host that is never inspected; repeatable', collectPort)
+    .option('--control <socket>', 'where the other commands find this one, or none (default: /run/vpatch/control.sock)')
     .action(run);
 }
 
 async function run(options: RunOptions): Promise<void> {
   const addresses = new HostAddresses();
-  const { config, log } = settingsFrom(options, overridesOf(options), addresses.variables);
+  const read = (): ReturnType<typeof settingsFrom> => settingsFrom(options, overridesOf(options), addresses.variables);
+  const { config, log } = read();
   const isHostAlone = config.variables.addresses.HOME_NET === addresses.homeNet;
   if (config.queue.hooks.includes('forward') && isHostAlone) {
     log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
   }
-  const { texts, ruleset, errors } = loadRules(config);
-  if (errors > 0) log.warn(`${errors} rules were refused: "vpatch rules check" says why`);
   try {
     await runInline({
-      config,
-      rules: texts,
-      ruleCount: ruleset.loaded.length,
+      policy: { config, rules: readTexts(config) },
+      read: () => readAgain(read),
       log,
       addresses: isHostAlone ? addresses : null,
+      version: packageVersion(),
     });
   } catch (error) {
     if (error instanceof MachineError) throw new Failure(EXIT.machine, error.message);
@@ -63,7 +74,26 @@ async function run(options: RunOptions): Promise<void> {
   }
 }
 
-function overridesOf({ queueStart, queues, hooks: wanted, fail, managementPort, ...options }: RunOptions): Overrides {
+/** For a reload, where what is wrong is told and changes nothing. */
+function readAgain(read: () => { readonly config: Config }): ReturnType<ReadPolicy> {
+  try {
+    const { config } = read();
+    return { status: 'ok', policy: { config, rules: readTexts(config) } };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { status: 'invalid', problems: error.lines };
+  }
+}
+
+function overridesOf({
+  queueStart,
+  queues,
+  hooks: wanted,
+  fail,
+  managementPort,
+  control,
+  ...options
+}: RunOptions): Overrides {
   return {
     queue: {
       ...(queueStart !== undefined && { start: queueStart }),
@@ -73,6 +103,7 @@ function overridesOf({ queueStart, queues, hooks: wanted, fail, managementPort, 
       ...(managementPort !== undefined && { managementPorts: managementPort }),
     },
     ...(fail !== undefined && { failure: { engine: fail } }),
+    ...(control !== undefined && { control: { socket: control === 'none' ? null : resolve(control) } }),
   };
 }
 

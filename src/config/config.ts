@@ -132,6 +132,10 @@ export interface Config {
       readonly statsIntervalMs: number;
     } & RecordSettings;
   };
+  readonly control: {
+    /** Where `run` listens for the other commands; null: it does not. */
+    readonly socket: string | null;
+  };
   readonly log: { readonly level: LogLevel };
 }
 
@@ -194,6 +198,7 @@ export const DEFAULTS: Config = freeze({
   outputs: {
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
   },
+  control: { socket: '/run/vpatch/control.sock' },
   log: { level: 'info' },
 } satisfies Config);
 

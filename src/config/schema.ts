@@ -315,6 +315,17 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
     }),
   ),
+  control: key(
+    'control',
+    section({
+      socket: key(
+        'socket',
+        expecting<string | null>('the path of a Unix socket, or none', (value) =>
+          value === 'none' ? null : typeof value === 'string' && value.startsWith('/') ? value : undefined,
+        ),
+      ),
+    }),
+  ),
   log: key('log', section({ level: key('level', oneOf(LOG_LEVELS)) })),
 });
 

@@ -99,7 +99,7 @@ export class Ruleset {
       isOnPacketEvents(rule) ? rule.packetEvents.slice(0, 1) : [],
     );
     const appEventRules = indexByEvent(numbered, (rule) => rule.appEvents);
-    return Ruleset.of({
+    return new Ruleset({
       loaded: rules,
       rules: ordered,
       packetGroups,
@@ -219,12 +219,7 @@ export class PacketGroup {
   /** No rule looks at packets, nor at the stream. */
   readonly isEmpty: boolean;
 
-  constructor(
-    concerned: readonly IndexedRule[],
-    direction: Direction,
-    hasStreams: boolean,
-    makeMatcher: MakeMatcher,
-  ) {
+  constructor(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean, makeMatcher: MakeMatcher) {
     const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
     const rules = all.filter(({ rule }) => !inspectsTransactions(rule) && rule.frame === null);
     const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isShownOnly(rule));

@@ -8,14 +8,15 @@ import type { Reporter } from './reporter.ts';
 
 /** Holds what the stages notice in a packet against the configured checks: it may fail the packet, and it is told. */
 export class Anomalies {
-  readonly #checks: CheckPolicy;
+  /** Changed between packets only. */
+  checks: CheckPolicy;
   readonly #findings: Findings;
   readonly #streams: TcpTracker;
   readonly #reporter: Reporter;
 
   /** `findings` are those of the packet in hand. */
   constructor(checks: CheckPolicy, findings: Findings, streams: TcpTracker, reporter: Reporter) {
-    this.#checks = checks;
+    this.checks = checks;
     this.#findings = findings;
     this.#streams = streams;
     this.#reporter = reporter;
@@ -31,7 +32,7 @@ export class Anomalies {
   weigh(packet: Packet, event: string, transaction: Transaction | null, mayFail: boolean): void {
     const check = checkNamed(event);
     if (check === null) throw new Error(`no check is called "${event}"`);
-    const action = this.#checks.action(event, packet);
+    const action = this.checks.action(event, packet);
     if (action === 'ignore') return;
     const isBlocked = action === 'drop' && mayFail;
     if (isBlocked) {

@@ -1,34 +1,40 @@
 import { randomBytes } from 'node:crypto';
+import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
+import { takingFrom } from '../detect/pattern-databases.ts';
+import type { Ruleset } from '../detect/ruleset.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
-import type { RuleVariables } from '../rules/header-sets.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
-import { compileRuleset, type RuleTexts } from './rule-set.ts';
+import type { CheckedPolicy, Policy } from './policy.ts';
+import { compileRulesetInSteps, type RuleReport, reportOf } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** Connections from before the start are followed from where they are, for as long: Deep Security's cold start. */
 const COLD_START_MS = 5 * 60_000;
 
+/** A policy that can be adopted at once. */
+export interface LoadedPolicy {
+  readonly policy: Policy;
+  readonly ruleset: Ruleset;
+}
+
 /** The pipeline of one worker, with what it writes to. */
 export class Engine implements Inspector {
+  readonly rules: RuleReport;
   readonly #pipeline: Pipeline;
   readonly #eve: EveWriter;
-  readonly #rules: RuleTexts;
-  readonly #config: Config;
   readonly #rejectMark: number;
 
   /** Compiles the rules, which takes its time: not while a queue is waiting. */
   constructor(settings: WorkerSettings, events: LineOutput, nowMs: number) {
-    const { mode, worker } = settings;
-    const config = withSides(settings.config);
-    this.#rules = settings.rules;
-    this.#config = config;
+    const { mode, policy, worker } = settings;
+    const config = withSides(policy.config);
     this.#rejectMark = settings.rejectMark;
     const interfaces = new InterfaceNames();
     this.#eve = new EveWriter(events, {
@@ -38,10 +44,12 @@ export class Engine implements Inspector {
       ...(config.events.isFolded && { folding: config.events }),
     });
     const seed = randomBytes(8);
+    const compiled = runAll(compileRulesetInSteps(policy.rules, config));
+    this.rules = reportOf(compiled);
     this.#pipeline = new Pipeline({
       config,
       mode,
-      ruleset: compileRuleset(settings.rules, config).ruleset,
+      ruleset: compiled.ruleset,
       sink: this.#eve,
       seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
       midstreamUntilMs: config.stream.midstream === false ? nowMs + COLD_START_MS : Number.POSITIVE_INFINITY,
@@ -75,9 +83,15 @@ export class Engine implements Inspector {
     this.#pipeline.setMode(mode);
   }
 
-  /** Compiles the rules again: between batches only. Flows go on. */
-  setVariables(variables: RuleVariables): void {
-    this.#pipeline.replaceRules(compileRuleset(this.#rules, { ...this.#config, variables }).ruleset);
+  /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
+  *load({ policy, databases }: CheckedPolicy): Steps<LoadedPolicy> {
+    const { ruleset } = yield* compileRulesetInSteps(policy.rules, policy.config, takingFrom(databases));
+    return { policy, ruleset };
+  }
+
+  /** Between packets only. Flows go on. */
+  adopt({ policy, ruleset }: LoadedPolicy): void {
+    this.#pipeline.replacePolicy(ruleset, policy.config);
   }
 }
 

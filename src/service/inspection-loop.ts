@@ -14,6 +14,8 @@ export interface Inspector {
 export interface LiveSource extends PacketSource {
   /** When the last `receive` returned. */
   readonly timeMs: number;
+  /** Since then. */
+  elapsedMs(): number;
   /** The mark with which a packet of the batch came. */
   mark(row: number): number;
 }
@@ -21,6 +23,10 @@ export interface LiveSource extends PacketSource {
 export interface LoopHooks {
   /** After every batch and every wait without packets. False ends the loop. */
   onTurn(): boolean;
+  /** `onTurn` has more to do: look for packets, but do not wait for them. */
+  isBusy(): boolean;
+  /** A batch of so many packets was answered, `tookMs` after it had come. */
+  onAnswered(count: number, tookMs: number): void;
   /** The inspector threw at a packet, which therefore has the source's own verdict. */
   onFailure(error: unknown): void;
 }
@@ -39,7 +45,7 @@ export function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHoo
   const packet = new Packet();
   let expiredAtMs = 0;
   do {
-    judgeBatch(source, source.receive(WAIT_MS), inspector, packet, hooks);
+    judgeBatch(source, source.receive(hooks.isBusy() ? 0 : WAIT_MS), inspector, packet, hooks);
     const nowMs = source.timeMs;
     // Also when the clock has been set back.
     if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS) {
@@ -80,6 +86,7 @@ function judgeBatch(source: LiveSource, count: number, inspector: Inspector, pac
     }
   }
   source.flush();
+  hooks.onAnswered(count, source.elapsedMs());
 }
 
 function expire(inspector: Inspector, nowMs: number, hooks: LoopHooks): void {

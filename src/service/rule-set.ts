@@ -11,7 +11,7 @@ import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
-import type { RuleDiagnostic } from '../rules/rule.ts';
+import type { RuleAction, RuleDiagnostic } from '../rules/rule.ts';
 import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
 import { type Selection, selectRules } from '../rules/selection/select.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
@@ -36,6 +36,24 @@ export interface CompiledRuleset {
   readonly ruleset: Ruleset;
   readonly diagnostics: readonly RuleDiagnostic[];
 }
+
+/** What became of the rules of a policy, in a form that crosses threads. */
+export interface RuleReport {
+  readonly loaded: number;
+  /** Of those that were loaded; `reject` is every kind of it. */
+  readonly byAction: Readonly<Record<'alert' | 'drop' | 'pass' | 'reject', number>>;
+  readonly refused: readonly RuleDiagnostic[];
+  readonly warnings: number;
+}
+
+export function reportOf({ ruleset, diagnostics }: CompiledRuleset): RuleReport {
+  const byAction = { alert: 0, drop: 0, pass: 0, reject: 0 };
+  for (const { action } of ruleset.loaded) byAction[isReject(action) ? 'reject' : action]++;
+  const refused = diagnostics.filter(({ severity }) => severity === 'error');
+  return { loaded: ruleset.loaded.length, byAction, refused, warnings: diagnostics.length - refused.length };
+}
+
+const isReject = (action: RuleAction): action is Extract<RuleAction, `reject${string}`> => action.startsWith('reject');
 
 /** Throws what the system says of a file that cannot be read. */
 export function readRuleTexts({ rules }: Config): RuleTexts {

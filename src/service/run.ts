@@ -9,31 +9,42 @@ import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { hasNetAdmin } from './capabilities.ts';
+import { ControlServer } from './control-server.ts';
 import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';
+import { InlineService, interceptionProblem } from './inline-service.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import { checkInterfaces } from './interface-check.ts';
 import { MachineError } from './machine-error.ts';
-import type { RuleTexts } from './rule-set.ts';
+import type { CheckedPolicy, Policy } from './policy.ts';
+import { checkPolicy } from './policy-check.ts';
+import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
+import type { RuleReport } from './rule-set.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface RunSettings {
-  readonly config: Config;
-  readonly rules: RuleTexts;
-  /** Rules in them that can be loaded. */
-  readonly ruleCount: number;
+  readonly policy: Policy;
+  /** For a reload. */
+  readonly read: ReadPolicy;
   readonly log: Logger;
   /** HOME_NET follows them. Null: it is what the configuration says. */
   readonly addresses: HostAddresses | null;
+  /** Of the program. */
+  readonly version: string;
 }
 
+/** How often we look whether the host has new addresses: by a program. */
+const ADDRESS_CHECK_INTERVAL_MS = 5_000;
+
 /**
- * Inspects the traffic of this network namespace until a signal says stop. Throws MachineError where the machine is
- * not fit for it, RangeError for a setting that makes no firewall rule, and what the system says of an event file that
- * cannot be opened.
+ * Inspects the traffic of this network namespace until a signal or a command says stop. Throws MachineError where the
+ * machine is not fit for it, RangeError for a setting that makes no firewall rule, and what the system says of an event
+ * file that cannot be opened.
  */
-export async function runInline({ config, rules, ruleCount, log, addresses }: RunSettings): Promise<void> {
+export async function runInline(settings: RunSettings): Promise<void> {
+  const { policy, log } = settings;
+  const { config } = policy;
   const interception = interceptionOf(config);
   checkInterception(interception);
   for (const remark of checkInterfaces(interception.interfaces)) log.warn(remark);
@@ -41,57 +52,71 @@ export async function runInline({ config, rules, ruleCount, log, addresses }: Ru
     throw new MachineError('vpatch run needs the capability CAP_NET_ADMIN: run it as root, for instance with sudo');
   }
 
-  const signals = new StopSignals();
+  // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
+  const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
+  const reopen = (): void => output?.reopen();
+  // The event file was renamed. Unheard, the signal would open Node's debugger.
+  process.on('SIGUSR1', reopen);
+  let control: ControlServer | null = null;
   try {
     const firewall = usableFirewall(log);
     const leftBehind = leftovers(log);
+    if (config.control.socket !== null) control = await ControlServer.claim(config.control.socket, log);
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
 
     const supervisor = new Supervisor({
-      config,
-      rules,
+      policy,
       firewall,
       interception,
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
       log,
-      addresses,
       onEvents: (text) => output?.write(text),
     });
     // Whatever ends the process, `open` never leaves rules behind that point to nobody.
     const abandon = (): void => supervisor.abandon();
     process.once('exit', abandon);
     try {
-      await start(supervisor);
+      const rules = await start(supervisor);
       for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
-      log.info(readyText(config, ruleCount, interception, firewall));
-      await serve(supervisor, signals, output === null ? null : withLosses(output, supervisor), config, log);
+      if (rules.refused.length > 0)
+        log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
+      log.info(readyText(config, rules.loaded, interception, firewall));
+      await serve({ ...settings, supervisor, rules, interception, firewall, signals, output, control });
     } finally {
       process.off('exit', abandon);
     }
   } finally {
     signals.close();
+    process.off('SIGUSR1', reopen);
+    control?.close();
     await output?.close();
   }
 }
 
-async function start(supervisor: Supervisor): Promise<void> {
+async function start(supervisor: Supervisor): Promise<RuleReport> {
   try {
-    await supervisor.start();
+    return await supervisor.start();
   } catch (error) {
     throw new MachineError((error as Error).message, { cause: error });
   }
 }
 
-/** Until the first signal; a second one leaves what waits in the queues to the kernel, which drops it. */
-async function serve(
-  supervisor: Supervisor,
-  signals: StopSignals,
-  output: LineOutput | null,
-  config: Config,
-  log: Logger,
-): Promise<void> {
+interface Started extends RunSettings {
+  readonly supervisor: Supervisor;
+  readonly rules: RuleReport;
+  readonly interception: Interception;
+  readonly firewall: Firewall;
+  readonly signals: StopSignals;
+  readonly output: BufferedFile | null;
+  readonly control: ControlServer | null;
+}
+
+/** Until somebody says stop; a second signal leaves what waits in the queues to the kernel, which drops it. */
+async function serve(started: Started): Promise<void> {
+  const { supervisor, signals, log, policy } = started;
+  const output = started.output === null ? null : withLosses(started.output, supervisor);
   const clock = new WallClock();
   const startedAtMs = clock.nowMs();
   const writeStats = (): void => {
@@ -100,17 +125,55 @@ async function serve(
     const nowMs = clock.nowMs();
     eve.stats(nowMs, (nowMs - startedAtMs) / 1000, counterTree(PIPELINE_COUNTERS, supervisor.counters));
   };
-  const { statsIntervalMs } = config.outputs.eve;
-  const timer = statsIntervalMs > 0 ? setInterval(writeStats, statsIntervalMs) : undefined;
+  let stop: (by: string) => void = () => {};
+  const stopRequest = new Promise<string>((resolve) => {
+    stop = resolve;
+  });
+  const service = serviceOf(started, stop, () => output?.lostLines ?? 0);
+  started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
-  log.info(`${await signals.first}: stopping; connections go on uninspected`);
-  clearInterval(timer);
+  const { statsIntervalMs } = policy.config.outputs.eve;
+  const timers = [setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS)];
+  if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
+  const reload = (): void => {
+    started.output?.reopen();
+    service.reload(false, 'SIGHUP');
+  };
+  if (!process.stdin.isTTY) process.on('SIGHUP', reload);
+
+  log.info(`${await Promise.race([signals.first, stopRequest])}: stopping; connections go on uninspected`);
+  for (const timer of timers) clearInterval(timer);
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
+  process.off('SIGHUP', reload);
   writeStats();
   // What could not be written is known when there is nothing more to write.
   await output?.close();
   log.info(summary(supervisor, output), isForced ? 'stopped at once' : 'stopped');
+}
+
+function serviceOf(started: Started, stop: (by: string) => void, lostLines: () => number): InlineService {
+  const { supervisor, policy, rules, interception, firewall, addresses, log, version } = started;
+  const now = (): number => Date.now();
+  const read: ReadPolicy = () => {
+    const next = started.read();
+    const problem = next.status === 'ok' ? interceptionProblem(interceptionOf(next.policy.config)) : null;
+    return problem === null ? next : { status: 'invalid', problems: [problem] };
+  };
+  const adopt = (checked: CheckedPolicy): Promise<void> => supervisor.replacePolicy(checked);
+  const policies = new PolicyKeeper({ policy, read, check: checkPolicy, adopt, now }, rules);
+  return new InlineService({
+    supervisor,
+    policies,
+    interception,
+    firewallName: firewall.name,
+    addresses,
+    log,
+    now,
+    version,
+    lostLines,
+    stop,
+  });
 }
 
 function summary(supervisor: Supervisor, output: LineOutput | null): Record<string, number> {
@@ -150,7 +213,7 @@ function interceptionOf({ queue, failure }: Config): Interception {
   };
 }
 
-function openEvents(config: Config, log: Logger): LineOutput | null {
+function openEvents(config: Config, log: Logger): BufferedFile | null {
   const { file, bufferBytes } = config.outputs.eve;
   if (file === null) {
     log.warn('no event output is configured: matches are counted but not reported; see --eve');

@@ -1,36 +1,29 @@
-import { type Config, type Mode, mergeConfig } from '../config/config.ts';
+import type { Mode } from '../config/config.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { Firewall } from './firewall.ts';
-import type { HostAddresses } from './host-variables.ts';
 import type { Interception } from './interception.ts';
-import type { RuleTexts } from './rule-set.ts';
+import { type LatencyFigures, LatencyHistogram } from './latency.ts';
+import type { CheckedPolicy, Policy } from './policy.ts';
+import type { RuleReport } from './rule-set.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
 
 /** How often the workers' signs of life are looked at. */
-const WATCH_INTERVAL_MS = 500;
+const WATCH_INTERVAL_MS = 250;
 /** A worker turns at least every 100 ms. Ticks and not time, so that a suspended machine does not look like a hang. */
-const STALLED_TICKS = 4;
-/** The same while it compiles rules: a minute, of which the largest rule sets need seconds. */
-const COMPILING_TICKS = 120;
-/** How often we look whether our firewall rules are still there, and whether the host has new addresses: by programs. */
-const HOST_CHECK_INTERVAL_MS = 5_000;
-/**
- * After new addresses, so many checks pass before the next look: each time the rules are compiled again, and a neighbour
- * can give an IPv6 host new addresses as often as it likes.
- */
-const ADDRESS_PAUSE_CHECKS = 6;
+const STALLED_TICKS = 6;
+/** How often we look whether our firewall rules are still there: by a program. */
+const FIREWALL_CHECK_INTERVAL_MS = 5_000;
 /** Pauses before a worker that died is started again: the first at once, later ones ever longer. */
 const RESTART_DELAYS_MS = [0, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** A worker that lived for a minute has recovered: the next restart is immediate again. */
-const STABLE_TICKS = 120;
+const STABLE_TICKS = 240;
 /** Longer than draining can take. */
 const STOP_LIMIT_MS = 5_000;
 const KILL_LIMIT_MS = 1_000;
 
 export interface SupervisorOptions {
-  readonly config: Config;
-  readonly rules: RuleTexts;
+  readonly policy: Policy;
   readonly firewall: Firewall;
   readonly interception: Interception;
   readonly counterBytes: number;
@@ -38,8 +31,6 @@ export interface SupervisorOptions {
   /** Event lines, whole ones. */
   onEvents(text: string): void;
   readonly startThread?: StartThread;
-  /** Null: HOME_NET is what the configuration says. */
-  readonly addresses?: HostAddresses | null;
 }
 
 /** What went wrong since the start; none of it in a good run. */
@@ -58,6 +49,7 @@ interface Slot {
   readonly queue: number;
   readonly worker: number;
   readonly counters: SharedArrayBuffer;
+  readonly latency: SharedArrayBuffer;
   thread: Thread | null;
   /** The thread has bound its queue, and has to give signs of life. */
   isReady: boolean;
@@ -67,10 +59,6 @@ interface Slot {
   stalledTicks: number;
   /** In a row. */
   failures: number;
-  /** Its rules are compiled with variables that have changed since. */
-  isOutdated: boolean;
-  /** It was told to compile them, and has not done so yet. */
-  isCompiling: boolean;
 }
 
 /**
@@ -83,9 +71,8 @@ export class Supervisor {
   readonly #flowCells: Int32Array<SharedArrayBuffer>;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
-  /** With the variables of now. */
-  #config: Config;
-  #addressPause = 0;
+  #policy: Policy;
+  #interception: Interception;
   #hasRules = false;
   #isStopping = false;
   #restarts = 0;
@@ -96,22 +83,22 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#mode = options.config.mode;
-    this.#config = options.config;
+    this.#mode = options.policy.config.mode;
+    this.#policy = options.policy;
+    this.#interception = options.interception;
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
     this.#slots = Array.from({ length: queueCount }, (_, i) => ({
       queue: firstQueue + i,
       worker: i,
       counters: new SharedArrayBuffer(options.counterBytes),
+      latency: new SharedArrayBuffer(LatencyHistogram.bytes),
       thread: null,
       isReady: false,
       heartbeat: 0,
       liveTicks: 0,
       stalledTicks: 0,
       failures: 0,
-      isOutdated: false,
-      isCompiling: false,
     }));
   }
 
@@ -122,6 +109,20 @@ export class Supervisor {
   /** Counter memory of each worker; stays the same when a worker is restarted. */
   get counters(): readonly Float64Array[] {
     return this.#slots.map(({ counters }) => new Float64Array(counters));
+  }
+
+  get latency(): LatencyFigures {
+    return LatencyHistogram.figures(this.#slots.map(({ latency }) => new LatencyHistogram(latency)));
+  }
+
+  /** Of each queue, whether its worker inspects. */
+  get queues(): readonly { readonly queue: number; readonly isInspecting: boolean }[] {
+    return this.#slots.map(({ queue, isReady }) => ({ queue, isInspecting: isReady }));
+  }
+
+  /** Packets are inspected: our rules are there, as far as we know, and every queue has its worker. */
+  get isIntercepting(): boolean {
+    return this.#hasRules && this.#slots.every(({ isReady }) => isReady);
   }
 
   get incidents(): Incidents {
@@ -135,12 +136,15 @@ export class Supervisor {
   }
 
   /** Binds all queues, checks them, then intercepts. Rejects with a message for the administrator. */
-  async start(): Promise<void> {
+  async start(): Promise<RuleReport> {
+    let rules: RuleReport;
     try {
-      await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
-      if (this.#isStopping) return;
+      const reports = await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
+      // All have compiled the same.
+      rules = reports[0]!;
+      if (this.#isStopping) return rules;
       this.#hasRules = true;
-      this.#options.firewall.install(this.#options.interception);
+      this.#options.firewall.install(this.#interception);
     } catch (error) {
       // Half of them may be in place.
       const hadRules = this.#hasRules;
@@ -150,7 +154,32 @@ export class Supervisor {
       throw error;
     }
     this.#timers.push(setInterval(() => this.#watchWorkers(), WATCH_INTERVAL_MS));
-    this.#timers.push(setInterval(() => this.#watchHost(), HOST_CHECK_INTERVAL_MS));
+    this.#timers.push(setInterval(() => this.#watchFirewall(), FIREWALL_CHECK_INTERVAL_MS));
+    return rules;
+  }
+
+  /**
+   * Has every worker load a policy beside the one in use, then all take it over between two batches. Rejects, and leaves
+   * everything as it was, when one of them cannot. One such call at a time.
+   */
+  async replacePolicy(checked: CheckedPolicy): Promise<void> {
+    const threads = this.#slots.flatMap(({ thread, isReady }) => (thread !== null && isReady ? [thread] : []));
+    if (threads.length < this.#slots.length) throw new Error('a worker is being started again: try again in a moment');
+    const outcomes = await Promise.allSettled(threads.map((thread) => thread.prepare(checked)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) {
+      for (const thread of threads) thread.command({ type: 'discard' });
+      throw failed.reason;
+    }
+    // A worker that is started from now on begins with it.
+    this.#policy = checked.policy;
+    for (const thread of threads) thread.command({ type: 'adopt' });
+  }
+
+  /** Changes in one transaction what is handed to the queues, which stay the same. */
+  setInterception(interception: Interception): void {
+    this.#interception = interception;
+    if (this.#hasRules) this.#install();
   }
 
   setMode(mode: Mode): void {
@@ -175,7 +204,7 @@ export class Supervisor {
 
   /** The process ends without `stop`: fail open takes the rules away, fail closed leaves them. Waits for the tool. */
   abandon(): void {
-    if (this.#options.interception.failure === 'closed' || !this.#hasRules) return;
+    if (this.#interception.failure === 'closed' || !this.#hasRules) return;
     this.#uninstall();
     this.#dispose();
   }
@@ -189,19 +218,19 @@ export class Supervisor {
     await settlesWithin(thread.kill(), KILL_LIMIT_MS);
   }
 
-  async #startThread(slot: Slot): Promise<void> {
-    const { rules, firewall, interception, log, onEvents, startThread = startWorkerThread } = this.#options;
+  async #startThread(slot: Slot): Promise<RuleReport> {
+    const { firewall, log, onEvents, startThread = startWorkerThread } = this.#options;
     const thread = startThread(
       {
         queue: slot.queue,
         worker: slot.worker,
-        config: this.#config,
+        policy: this.#policy,
         mode: this.#mode,
-        rules,
-        rejectMark: firewall.canReject ? interception.rejectMark : 0,
+        rejectMark: firewall.canReject ? this.#interception.rejectMark : 0,
         counters: slot.counters,
+        latency: slot.latency,
         flowCells: this.#flowCells,
-        maxPendingCharacters: this.#config.outputs.eve.bufferBytes,
+        maxPendingCharacters: this.#policy.config.outputs.eve.bufferBytes,
       },
       { onEvents, onLog: (level, message) => log[level]({ queue: slot.queue }, message) },
     );
@@ -209,11 +238,10 @@ export class Supervisor {
     slot.isReady = false;
     slot.liveTicks = 0;
     slot.stalledTicks = 0;
-    slot.isOutdated = false;
-    slot.isCompiling = false;
     thread.ended.then((end) => this.#onEnd(slot, thread, end));
-    await thread.ready;
+    const rules = await thread.ready;
     slot.isReady = true;
+    return rules;
   }
 
   #onEnd(slot: Slot, thread: Thread, end: ThreadEnd): void {
@@ -222,7 +250,6 @@ export class Supervisor {
     if (slot.thread === thread) {
       slot.thread = null;
       slot.isReady = false;
-      slot.isCompiling = false;
     }
     // Its flows are gone with it, and must not count against the caps of the others.
     new FlowCounts(this.#flowCells).forget(slot.worker);
@@ -258,8 +285,7 @@ export class Supervisor {
       slot.heartbeat = thread.heartbeat;
       slot.liveTicks++;
       slot.stalledTicks = isAlive ? 0 : slot.stalledTicks + 1;
-      slot.isCompiling &&= thread.isObeying;
-      if (slot.stalledTicks < (slot.isCompiling ? COMPILING_TICKS : STALLED_TICKS)) continue;
+      if (slot.stalledTicks < STALLED_TICKS) continue;
       const stalledMs = slot.stalledTicks * WATCH_INTERVAL_MS;
       slot.isReady = false;
       this.#options.log.error({ queue: slot.queue }, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
@@ -267,35 +293,6 @@ export class Supervisor {
       this.#uninstallIfOpen();
       thread.kill();
     }
-    this.#updateWorkers();
-  }
-
-  /** One after the other: while one compiles, its queue waits. */
-  #updateWorkers(): void {
-    if (this.#slots.some(({ isCompiling }) => isCompiling)) return;
-    const outdated = this.#slots.find((slot) => slot.isOutdated && slot.isReady && slot.stalledTicks === 0);
-    if (outdated === undefined) return;
-    outdated.isOutdated = false;
-    outdated.isCompiling = true;
-    outdated.thread?.command({ type: 'variables', variables: this.#config.variables });
-  }
-
-  #watchHost(): void {
-    this.#watchFirewall();
-    const { addresses } = this.#options;
-    if (addresses == null) return;
-    if (this.#addressPause > 0) {
-      this.#addressPause--;
-      return;
-    }
-    const added = addresses.refresh();
-    if (added.length === 0) return;
-    this.#addressPause = ADDRESS_PAUSE_CHECKS;
-    this.#config = mergeConfig(this.#config, { variables: { addresses: { HOME_NET: addresses.homeNet } } });
-    for (const slot of this.#slots) slot.isOutdated = true;
-    this.#options.log.info(
-      `this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`,
-    );
   }
 
   #watchFirewall(): void {
@@ -309,14 +306,14 @@ export class Supervisor {
   #install(): void {
     this.#hasRules = true;
     try {
-      this.#options.firewall.install(this.#options.interception);
+      this.#options.firewall.install(this.#interception);
     } catch (error) {
       this.#options.log.error(`traffic is not inspected: ${(error as Error).message}`);
     }
   }
 
   #uninstallIfOpen(): void {
-    if (this.#options.interception.failure === 'open' && this.#hasRules) this.#uninstall();
+    if (this.#interception.failure === 'open' && this.#hasRules) this.#uninstall();
   }
 
   #dispose(): void {

@@ -1,21 +1,22 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Config, Mode } from '../config/config.ts';
-import type { RuleVariables } from '../rules/header-sets.ts';
-import type { RuleTexts } from './rule-set.ts';
+import type { Mode } from '../config/config.ts';
+import type { CheckedPolicy, Policy } from './policy.ts';
+import type { RuleReport } from './rule-set.ts';
 
 /** What a worker is started with. */
 export interface WorkerSettings {
   readonly queue: number;
   /** 0, 1, 2 ... */
   readonly worker: number;
-  readonly config: Config;
+  readonly policy: Policy;
   /** The mode of now, which may differ from the configuration's. */
   readonly mode: Mode;
-  readonly rules: RuleTexts;
   /** With this bit in its mark, the firewall rejects a packet that is accepted. 0: there is no such firewall rule. */
   readonly rejectMark: number;
   /** Memory of the pipeline's counters. The worker counts, the main thread reads. */
   readonly counters: SharedArrayBuffer;
+  /** Memory of a LatencyHistogram: the same. */
+  readonly latency: SharedArrayBuffer;
   /** The caps on concurrent flows hold for all workers together. */
   readonly flowCells: Int32Array<SharedArrayBuffer>;
   /** See CONTROL. */
@@ -37,8 +38,8 @@ export const CONTROL = {
   LOST_LINES: 3,
   /** Packets whose inspection threw. */
   FAILED_PACKETS: 4,
-  /** Commands that the worker has obeyed. */
-  OBEYED: 5,
+  /** Packets that the kernel was given a verdict on; wraps. */
+  ANSWERED: 5,
 } as const;
 export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
 
@@ -46,12 +47,18 @@ export type WorkerCommand =
   /** The firewall rules are gone: answer what waits, then end. */
   | { readonly type: 'stop' }
   | { readonly type: 'mode'; readonly mode: Mode }
-  /** Compile the rules again, with these. The queue waits meanwhile: up to seconds with many rules. */
-  | { readonly type: 'variables'; readonly variables: RuleVariables };
+  /** Load this policy beside the one in use, between batches, and say when it is there. */
+  | { readonly type: 'prepare'; readonly checked: CheckedPolicy }
+  /** From now on, judge by what was prepared. */
+  | { readonly type: 'adopt' }
+  /** Forget what was prepared, or is being prepared. */
+  | { readonly type: 'discard' };
 
 export type WorkerReport =
   /** The queue is bound, configured and tested. */
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly rules: RuleReport }
+  /** The policy of the last `prepare` waits to be adopted; or it cannot be loaded, and `problem` says why. */
+  | { readonly type: 'prepared'; readonly problem: string | null }
   /** Event lines, each with its line feed. */
   | { readonly type: 'events'; readonly text: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }

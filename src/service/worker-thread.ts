@@ -1,5 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { CheckedPolicy } from './policy.ts';
+import type { RuleReport } from './rule-set.ts';
 import {
   CONTROL,
   CONTROL_BYTES,
@@ -30,15 +32,15 @@ export interface ThreadHooks {
 /** Why a thread is gone: it was told to stop, or `reason` says what happened. */
 export type ThreadEnd = { readonly isOrderly: true } | { readonly isOrderly: false; readonly reason: string };
 
-interface Settle {
-  resolve(): void;
+interface Settle<T> {
+  resolve(value: T): void;
   reject(error: Error): void;
 }
 
 /** One queue's thread, from its start to its end; a restart makes a new one. */
 export interface Thread {
-  /** Resolves when the queue is bound and tested; rejects when the thread ends before. */
-  readonly ready: Promise<void>;
+  /** Resolves when the queue is bound and tested, with what became of the rules; rejects when the thread ends before. */
+  readonly ready: Promise<RuleReport>;
   readonly ended: Promise<ThreadEnd>;
   /** Changes at least ten times a second, unless the thread hangs. */
   readonly heartbeat: number;
@@ -46,9 +48,11 @@ export interface Thread {
   readonly lostLines: number;
   /** Packets whose inspection threw. */
   readonly failedPackets: number;
-  /** A command is under way. One that compiles rules may take seconds, without signs of life. */
-  readonly isObeying: boolean;
+  /** Changes with every packet that the kernel was answered. */
+  readonly answeredPackets: number;
   command(command: WorkerCommand): void;
+  /** Has a policy loaded beside the one in use. Resolves when it can be adopted; rejects when it cannot. */
+  prepare(checked: CheckedPolicy): Promise<void>;
   /** Without answering what waits. Resolves when the thread is gone and its queue with it. */
   kill(): Promise<void>;
 }
@@ -59,12 +63,14 @@ export type ThreadSettings = Omit<WorkerSettings, 'control' | 'port'>;
 export const startWorkerThread: StartThread = (settings, hooks) => new WorkerThread(settings, hooks);
 
 class WorkerThread implements Thread {
-  readonly ready: Promise<void>;
+  readonly ready: Promise<RuleReport>;
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #control: Int32Array;
   readonly #hooks: ThreadHooks;
+  /** Waits for what was told to prepare. */
+  #preparing: Settle<void> | null = null;
   #isOrderly = false;
   #failure = 'ended without a word';
 
@@ -84,13 +90,13 @@ class WorkerThread implements Thread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB, maxOldGenerationSizeMb: OLD_GENERATION_MIB },
     });
 
-    let settle: Settle | null = null;
+    let settle: Settle<RuleReport> | null = null;
     this.ready = new Promise((resolve, reject) => {
       settle = { resolve, reject };
     });
     // Nobody has to wait for it: whoever watches `ended` learns the same.
     this.ready.catch(() => {});
-    const ready = settle as unknown as Settle;
+    const ready = settle as unknown as Settle<RuleReport>;
     port1.on('message', (report: WorkerReport) => this.#onReport(report, ready));
     this.#worker.on('error', (error) => {
       this.#failure = error.message;
@@ -101,6 +107,7 @@ class WorkerThread implements Thread {
         setImmediate(() => {
           port1.close();
           ready.reject(new Error(this.#failure));
+          this.#preparing?.reject(new Error(`a worker ended: ${this.#failure}`));
           resolve(this.#isOrderly ? { isOrderly: true } : { isOrderly: false, reason: this.#failure });
         });
       });
@@ -119,8 +126,8 @@ class WorkerThread implements Thread {
     return Atomics.load(this.#control, CONTROL.FAILED_PACKETS);
   }
 
-  get isObeying(): boolean {
-    return Atomics.load(this.#control, CONTROL.COMMANDS) !== Atomics.load(this.#control, CONTROL.OBEYED);
+  get answeredPackets(): number {
+    return Atomics.load(this.#control, CONTROL.ANSWERED);
   }
 
   command(command: WorkerCommand): void {
@@ -128,14 +135,26 @@ class WorkerThread implements Thread {
     Atomics.add(this.#control, CONTROL.COMMANDS, 1);
   }
 
+  async prepare(checked: CheckedPolicy): Promise<void> {
+    const prepared = new Promise<void>((resolve, reject) => {
+      this.#preparing = { resolve, reject };
+    });
+    this.command({ type: 'prepare', checked });
+    await prepared;
+  }
+
   async kill(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #onReport(report: WorkerReport, ready: Settle): void {
+  #onReport(report: WorkerReport, ready: Settle<RuleReport>): void {
     switch (report.type) {
       case 'ready':
-        ready.resolve();
+        ready.resolve(report.rules);
+        return;
+      case 'prepared':
+        if (report.problem === null) this.#preparing?.resolve();
+        else this.#preparing?.reject(new Error(report.problem));
         return;
       case 'events':
         Atomics.sub(this.#control, CONTROL.PENDING_CHARACTERS, report.text.length);

@@ -6,10 +6,11 @@ import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
-import type { RuleVariables } from '../rules/header-sets.ts';
-import { Engine } from './engine.ts';
+import { Engine, type LoadedPolicy } from './engine.ts';
 import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
+import { LatencyHistogram } from './latency.ts';
+import { Preparation } from './preparation.ts';
 import { CONTROL, type WorkerCommand, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
 /** NFQNL_COPY_PACKET of linux/netfilter/nfnetlink_queue.h. */
@@ -34,7 +35,7 @@ function run(): void {
     const events = new EventChunks(control, settings.maxPendingCharacters, (text) => report({ type: 'events', text }));
     const engine = new Engine(settings, events, new WallClock().nowMs());
     const source = openQueue();
-    report({ type: 'ready' });
+    report({ type: 'ready', rules: engine.rules });
     goFirst();
     const hooks = loopHooks(engine, events);
     inspect(source, engine, hooks);
@@ -61,7 +62,8 @@ function goFirst(): void {
 }
 
 function openQueue(): NfqueueSource {
-  const { queue, config } = settings;
+  const { queue } = settings;
+  const { config } = settings.policy;
   const isFailOpen = config.failure.engine === 'open';
   const source = new NfqueueSource({
     queue,
@@ -79,12 +81,41 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
   const knownKinds = new Set<string>();
   let seenCommands = 0;
   let isRunning = true;
+  const latency = new LatencyHistogram(settings.latency);
+  const preparation = new Preparation<LoadedPolicy>();
 
-  const recompile = (variables: RuleVariables): void => {
+  const prepare = (): void => {
     try {
-      engine.setVariables(variables);
+      if (preparation.goOn()) report({ type: 'prepared', problem: null });
     } catch (error) {
-      report({ type: 'log', level: 'error', message: `rules stay as they were: ${describe(error)}` });
+      report({ type: 'prepared', problem: describe(error) });
+    }
+  };
+
+  const adopt = (): void => {
+    const loaded = preparation.take();
+    if (loaded !== null) engine.adopt(loaded);
+  };
+
+  const follow = (command: WorkerCommand): void => {
+    switch (command.type) {
+      case 'stop':
+        isRunning = false;
+        return;
+      case 'mode':
+        engine.setMode(command.mode);
+        return;
+      case 'prepare':
+        preparation.begin(engine.load(command.checked));
+        return;
+      case 'adopt':
+        adopt();
+        return;
+      case 'discard':
+        preparation.discard();
+        return;
+      default:
+        command satisfies never;
     }
   };
 
@@ -92,11 +123,7 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
     for (;;) {
       const received = receiveMessageOnPort(settings.port) as { message: WorkerCommand } | undefined;
       if (received === undefined) return;
-      const command = received.message;
-      if (command.type === 'stop') isRunning = false;
-      else if (command.type === 'mode') engine.setMode(command.mode);
-      else recompile(command.variables);
-      Atomics.add(control, CONTROL.OBEYED, 1);
+      follow(received.message);
     }
   };
 
@@ -109,7 +136,13 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
         seenCommands = commands;
         obey();
       }
+      prepare();
       return isRunning;
+    },
+    isBusy: () => preparation.isBusy,
+    onAnswered(count: number, tookMs: number): void {
+      Atomics.add(control, CONTROL.ANSWERED, count);
+      latency.record(count, tookMs);
     },
     onFailure(error: unknown): void {
       Atomics.add(control, CONTROL.FAILED_PACKETS, 1);

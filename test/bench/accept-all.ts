@@ -30,6 +30,8 @@ inspect(
   { process: () => VERDICT.accept, rejectMark: 0, expire: () => {} },
   {
     onTurn: () => true,
+    isBusy: () => false,
+    onAnswered() {},
     onFailure: (error) => {
       throw error;
     },

@@ -139,7 +139,7 @@ describe('rules that are replaced while flows live', () => {
   const replaced = (first: string, second: string, turns: Parameters<typeof conversation>[0], at: number): number[] => {
     const player = new Player({ rules: first });
     conversation(turns).forEach((packet, i) => {
-      if (i === at) player.played.pipeline.replaceRules(compile(second));
+      if (i === at) player.played.pipeline.replacePolicy(compile(second), mergeConfig({}));
       player.send(packet);
     });
     return player.finish().alerts;

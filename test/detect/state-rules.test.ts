@@ -64,7 +64,7 @@ describe('flowbits', () => {
     for (const packet of packets.slice(0, 4)) player.send(packet);
     const texts = { classification: null, reference: null, threshold: null, reputation: null };
     const { ruleset } = compileRuleset({ ...texts, files: [{ file: 'new.rules', text: attack }] }, configOf());
-    player.played.pipeline.replaceRules(ruleset);
+    player.played.pipeline.replacePolicy(ruleset, configOf());
     for (const packet of packets.slice(4)) player.send(packet);
     expect(player.played.alerts).toEqual([1]);
     for (const packet of conversation([up('attack')], { clientPort: 10_002 })) player.send(packet);

@@ -152,7 +152,15 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     };
 
     test('without the capability', async () => {
-      const [line] = await refused('setpriv', '--bounding-set=-net_admin', process.execPath, PROGRAM, 'run');
+      const [line] = await refused(
+        'setpriv',
+        '--bounding-set=-net_admin',
+        process.execPath,
+        PROGRAM,
+        'run',
+        '--control',
+        'none',
+      );
       expect(line).toContain('CAP_NET_ADMIN');
       expect(line).toContain('sudo');
     });
@@ -160,7 +168,7 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     test('while another vpatch runs, which is left alone', async () => {
       const vpatch = await VpatchProcess.start(testbed);
       const rules = withoutCounters(savedRules());
-      const [line] = await refused(process.execPath, PROGRAM, 'run');
+      const [line] = await refused(process.execPath, PROGRAM, 'run', '--control', 'none');
       expect(line).toContain(`process ${vpatch.pid} `);
       expect(withoutCounters(savedRules())).toBe(rules);
       expect((await page()).output).toBe(PAGE);
@@ -175,7 +183,17 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
         setInterval(() => {}, 1000);`;
       const holder = testbed.start('server', process.execPath, ['--input-type=module', '-e', script]);
       await new Promise((bound) => holder.stdout?.once('data', bound));
-      const [line] = await refused(process.execPath, PROGRAM, 'run', '--queue-start', '3', '--queues', '3');
+      const [line] = await refused(
+        process.execPath,
+        PROGRAM,
+        'run',
+        '--control',
+        'none',
+        '--queue-start',
+        '3',
+        '--queues',
+        '3',
+      );
       expect(line).toContain('NFQUEUE 4');
       expect(line).toContain(`process ${holder.pid} `);
       expect(savedRules()).not.toContain('VPATCH');

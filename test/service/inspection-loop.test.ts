@@ -18,6 +18,9 @@ class ScriptedSource implements LiveSource {
     this.#whenUndecided = whenUndecided;
   }
 
+  elapsedMs(): number {
+    return 0;
+  }
   receive(timeoutMs: number): number {
     this.#batch = this.#batches.shift() ?? [];
     if (this.#batch.length === 0) this.timeMs += timeoutMs;
@@ -56,7 +59,13 @@ const inspector = {
 function hooks(turns: number): LoopHooks & { failures: string[] } {
   const failures: string[] = [];
   let left = turns;
-  return { failures, onTurn: () => --left > 0, onFailure: (error) => failures.push((error as Error).message) };
+  return {
+    failures,
+    onTurn: () => --left > 0,
+    isBusy: () => false,
+    onAnswered() {},
+    onFailure: (error) => failures.push((error as Error).message),
+  };
 }
 
 describe.each([

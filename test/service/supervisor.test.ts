@@ -2,7 +2,9 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULTS, type Failure } from '../../src/config/config.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
-import { HostAddresses } from '../../src/service/host-variables.ts';
+import type { Interception } from '../../src/service/interception.ts';
+import type { CheckedPolicy } from '../../src/service/policy.ts';
+import type { RuleReport } from '../../src/service/rule-set.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
 import type { WorkerCommand } from '../../src/service/worker-messages.ts';
 import type { Thread, ThreadEnd, ThreadSettings } from '../../src/service/worker-thread.ts';
@@ -14,19 +16,28 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const NO_RULES = { files: [], classification: null, reference: null, threshold: null, reputation: null };
+const REPORT: RuleReport = {
+  loaded: 0,
+  byAction: { alert: 0, drop: 0, pass: 0, reject: 0 },
+  refused: [],
+  warnings: 0,
+};
+
 class FakeThread implements Thread {
-  readonly ready: Promise<void>;
+  readonly ready: Promise<RuleReport>;
   readonly ended: Promise<ThreadEnd>;
   readonly commands: WorkerCommand[] = [];
   lostLines = 0;
   failedPackets = 0;
   hangs = false;
-  isObeying = false;
+  answeredPackets = 0;
+  settlePreparation: (problem: string | null) => void = () => {};
   #heartbeat = 0;
   #end: (end: ThreadEnd) => void = () => {};
 
   constructor(readyError: Error | null) {
-    this.ready = readyError === null ? Promise.resolve() : Promise.reject(readyError);
+    this.ready = readyError === null ? Promise.resolve(REPORT) : Promise.reject(readyError);
     this.ready.catch(() => {});
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -41,6 +52,12 @@ class FakeThread implements Thread {
     this.commands.push(command);
     if (command.type === 'stop') this.#end({ isOrderly: true });
   }
+  prepare(checked: CheckedPolicy): Promise<void> {
+    this.command({ type: 'prepare', checked });
+    return new Promise((resolve, reject) => {
+      this.settlePreparation = (problem) => (problem === null ? resolve() : reject(new Error(problem)));
+    });
+  }
   async kill(): Promise<void> {
     this.die('killed');
   }
@@ -49,7 +66,7 @@ class FakeThread implements Thread {
   }
 }
 
-function setUp(failure: Failure, queueCount = 2, addresses: HostAddresses | null = null) {
+function setUp(failure: Failure, queueCount = 2) {
   const threads: FakeThread[] = [];
   /** What happened to the firewall and to threads, in order. */
   const story: string[] = [];
@@ -74,23 +91,22 @@ function setUp(failure: Failure, queueCount = 2, addresses: HostAddresses | null
   };
   const startErrors: Error[] = [];
   const started: ThreadSettings[] = [];
+  const interception: Interception = {
+    firstQueue: 0,
+    queueCount,
+    hooks: ['input'],
+    interfaces: [],
+    managementPorts: [],
+    failure,
+    rejectMark: 4,
+  };
   const supervisor = new Supervisor({
-    config: DEFAULTS,
-    rules: { files: [], classification: null, reference: null, threshold: null, reputation: null },
+    policy: { config: DEFAULTS, rules: NO_RULES },
     firewall,
-    interception: {
-      firstQueue: 0,
-      queueCount,
-      hooks: ['input'],
-      interfaces: [],
-      managementPorts: [],
-      failure,
-      rejectMark: 4,
-    },
+    interception,
     counterBytes: 8,
     log: pino({ level: 'silent' }),
     onEvents() {},
-    addresses,
     startThread: (settings) => {
       story.push(`start ${settings.queue}`);
       started.push(settings);
@@ -99,7 +115,7 @@ function setUp(failure: Failure, queueCount = 2, addresses: HostAddresses | null
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors, started };
+  return { supervisor, threads, firewall, story, startErrors, started, interception };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -255,77 +271,76 @@ test.each([
   await supervisor.stop();
 });
 
-describe('a new address of this host', () => {
-  const ADDED = '192.0.2.9';
-  function withAddresses(queueCount: number) {
-    const listed = ['192.0.2.1'];
-    const addresses = new HostAddresses(() => {
-      const output = JSON.stringify([{ addr_info: listed.map((local) => ({ local })) }]);
-      return { status: 0, output, error: '' };
-    });
-    return { listed, ...setUp('open', queueCount, addresses) };
-  }
-  const homes = (thread: FakeThread): (string | undefined)[] =>
-    thread.commands.map((command) => (command.type === 'variables' ? command.variables.addresses.HOME_NET : undefined));
+describe('a new policy', () => {
+  const checked = (): CheckedPolicy => ({ policy: { config: DEFAULTS, rules: NO_RULES }, databases: new Map() });
+  const types = ({ commands }: FakeThread): string[] => commands.map(({ type }) => type);
 
-  test('reaches the workers one after the other, and those that start later', async () => {
-    const { supervisor, threads, listed, started } = withAddresses(2);
+  test('is taken over when all workers have loaded it, and by those that start later', async () => {
+    const { supervisor, threads, started } = setUp('open');
     await supervisor.start();
-    listed.push(ADDED);
-    threads[0]!.isObeying = true;
-    await vi.advanceTimersByTimeAsync(7_000);
-    expect(homes(threads[0]!)).toEqual([expect.stringContaining(ADDED)]);
-    expect(threads[1]!.commands).toEqual([]);
-    threads[0]!.isObeying = false;
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(homes(threads[1]!)).toEqual([expect.stringContaining(ADDED)]);
-
+    const next = checked();
+    const replaced = supervisor.replacePolicy(next);
+    threads[0]!.settlePreparation(null);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(types(threads[0]!)).toEqual(['prepare']);
+    threads[1]!.settlePreparation(null);
+    await replaced;
+    expect(threads.map(types)).toEqual([
+      ['prepare', 'adopt'],
+      ['prepare', 'adopt'],
+    ]);
     threads[0]!.die('gone');
     await vi.advanceTimersByTimeAsync(10);
-    expect(started.at(-1)?.config.variables.addresses.HOME_NET).toContain(ADDED);
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(threads[2]!.commands).toEqual([]);
+    expect(started.at(-1)?.policy).toBe(next.policy);
     await supervisor.stop();
   });
 
-  test('that goes and comes changes nothing', async () => {
-    const { supervisor, threads, listed } = withAddresses(1);
+  test('that one worker cannot load is taken over by none', async () => {
+    const { supervisor, threads, started } = setUp('open');
     await supervisor.start();
-    for (let i = 0; i < 20; i++) {
-      if (listed.length === 0) listed.push('192.0.2.1');
-      else listed.pop();
-      await vi.advanceTimersByTimeAsync(5_000);
-    }
-    expect(threads[0]!.commands).toEqual([]);
+    const replaced = supervisor.replacePolicy(checked());
+    replaced.catch(() => {});
+    threads[0]!.settlePreparation('no memory');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(types(threads[1]!)).toEqual(['prepare']);
+    threads[1]!.settlePreparation(null);
+    await expect(replaced).rejects.toThrow('no memory');
+    expect(threads.map(types)).toEqual([
+      ['prepare', 'discard'],
+      ['prepare', 'discard'],
+    ]);
+    threads[0]!.die('gone');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(started.at(-1)?.policy).toBe(started[0]?.policy);
     await supervisor.stop();
   });
 
-  test('does not compile the rules all the time, however often there is one', async () => {
-    const { supervisor, threads, listed } = withAddresses(1);
+  test('waits until every queue has a worker', async () => {
+    const { supervisor, threads, startErrors } = setUp('open');
     await supervisor.start();
-    for (let i = 0; i < 60; i++) {
-      listed.push(`198.51.100.${i}`);
-      await vi.advanceTimersByTimeAsync(1_000);
-    }
-    expect(threads[0]!.commands).toHaveLength(2);
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(homes(threads[0]!).at(-1)).toContain('198.51.100.59');
+    startErrors.push(new Error('not yet'));
+    threads[0]!.die('gone');
+    await vi.advanceTimersByTimeAsync(10);
+    await expect(supervisor.replacePolicy(checked())).rejects.toThrow('try again');
+    expect(threads[1]!.commands).toEqual([]);
     await supervisor.stop();
   });
+});
 
-  test('a worker that compiles is given time, one that hangs in it is not given forever', async () => {
-    const { supervisor, threads, listed } = withAddresses(1);
-    await supervisor.start();
-    listed.push(ADDED);
-    await vi.advanceTimersByTimeAsync(5_500);
-    threads[0]!.isObeying = true;
-    threads[0]!.hangs = true;
-    await vi.advanceTimersByTimeAsync(30_000);
-    expect(threads).toHaveLength(1);
-    await vi.advanceTimersByTimeAsync(40_000);
-    expect(threads).toHaveLength(2);
-    await supervisor.stop();
-  });
+test('what is handed to the queues changes in place, and not where nothing is', async () => {
+  const { supervisor, story, interception, firewall } = setUp('open', 1);
+  const seen: number[][] = [];
+  const install = firewall.install.bind(firewall);
+  firewall.install = (wanted) => {
+    seen.push([...wanted.managementPorts]);
+    install(wanted);
+  };
+  supervisor.setInterception({ ...interception, managementPorts: [22] });
+  expect(story).toEqual([]);
+  await supervisor.start();
+  supervisor.setInterception({ ...interception, managementPorts: [22, 2222] });
+  expect(seen).toEqual([[22], [22, 2222]]);
+  await supervisor.stop();
 });
 
 test('a worker that does not stop is killed after a while', async () => {

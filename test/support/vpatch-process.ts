@@ -24,6 +24,8 @@ export class VpatchProcess {
   /** Everything that it said on standard error so far. */
   log = '';
   readonly exited: Promise<number | null>;
+  /** Its control socket. */
+  readonly control: string;
   readonly #process: ChildProcess;
   readonly #folder = mkdtempSync(join(tmpdir(), 'vpatch-run-'));
   readonly #eveFile: string;
@@ -37,8 +39,20 @@ export class VpatchProcess {
     writeFileSync(rulesFile, rules);
     // A configuration of this machine must not play along.
     writeFileSync(configFile, '');
+    this.control = join(this.#folder, 'control.sock');
     const loaded = (ruleFiles ?? [rulesFile]).flatMap((file) => ['-S', file]);
-    const all = [PROGRAM, 'run', '-c', configFile, ...loaded, '--eve', this.#eveFile, ...args];
+    const all = [
+      PROGRAM,
+      'run',
+      '-c',
+      configFile,
+      '--control',
+      this.control,
+      ...loaded,
+      '--eve',
+      this.#eveFile,
+      ...args,
+    ];
     this.#process = testbed.start(side, process.execPath, all);
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.log += chunk.toString();

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { withoutControls } from '../output/log.ts';
+import type { Reloaded } from '../service/policy-keeper.ts';
+import { addControlOption, askService, type ControlOptions } from './control.ts';
+
+interface ReloadOptions extends ControlOptions {
+  readonly force?: boolean;
+}
+
+export function registerReload(program: Command): void {
+  const command = program
+    .command('reload')
+    .summary('have the running service read its configuration and rules again')
+    .description(
+      'Has the running service read its configuration and rules again. They are compiled and tried out beside those in ' +
+        'use, and taken over between two packets; connections and what is known of them go on. When something is ' +
+        'wrong, nothing changes.',
+    )
+    .option('--force', 'also when rules are refused that are not refused now: without them');
+  addControlOption(command)
+    .addHelpText('after', '\nExit code 1 when the reload was refused. SIGHUP does the same.')
+    .action(reload);
+}
+
+/** Ten thousands of rules on a busy machine. */
+const LIMIT_MS = 300_000;
+
+async function reload({ force = false, ...options }: ReloadOptions): Promise<void> {
+  const result = await askService(options, { command: 'reload', force }, { limitMs: LIMIT_MS });
+  const { version, rules, newlyRefused, waiting, isChanged } = result as Extract<Reloaded, { status: 'ok' }>;
+  const counts = `${rules.loaded} rules, ${rules.refused.length} refused`;
+  const lines = [
+    isChanged ? `policy ${version} in use: ${counts}` : `policy ${version} as before: ${counts}`,
+    ...newlyRefused,
+    ...(waiting.length === 0 ? [] : [`changed too, from the next start on: ${waiting.join(', ')}`]),
+  ];
+  process.stdout.write(lines.map((line) => `${withoutControls(line)}\n`).join(''));
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { withoutControls } from '../output/log.ts';
+import type { ServiceStatus } from '../service/status.ts';
+import { addControlOption, askService, type ControlOptions } from './control.ts';
+
+interface StatusOptions extends ControlOptions {
+  readonly json?: boolean;
+}
+
+export function registerStatus(program: Command): void {
+  const command = program
+    .command('status')
+    .summary('what the running service does')
+    .description('Prints mode, rules, traffic, drops by reason, latency, queues and memory of the running service.')
+    .option('--json', 'print it as JSON');
+  addControlOption(command).addHelpText('after', '\nExit code 3 when no service runs.').action(status);
+}
+
+const LIMIT_MS = 10_000;
+
+async function status({ json = false, ...options }: StatusOptions): Promise<void> {
+  const result = (await askService(options, { command: 'status' }, { limitMs: LIMIT_MS })) as ServiceStatus;
+  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : statusText(result));
+}
+
+/** For people; `--json` has more. */
+export function statusText(status: ServiceStatus): string {
+  const { interception, policy, traffic, latency, flows, memory, events, incidents } = status;
+  const { rules } = policy;
+  const actions = (['drop', 'reject', 'alert', 'pass'] as const)
+    .filter((action) => rules[action] > 0)
+    .map((action) => `${count(rules[action])} ${action}`);
+  const interfaces =
+    interception.interfaces.length === 0 ? 'all interfaces but lo' : interception.interfaces.join(', ');
+  const rows: [string, string][] = [
+    ['mode', `${status.mode}, since ${status.modeSince}`],
+    ['inspecting', inspecting(status)],
+    [
+      '',
+      `${interception.hooks.join(' and ')} on ${interfaces}, ${interception.firewall}, fail ${interception.failure}`,
+    ],
+    ['running', `process ${status.pid}, version ${status.version}, since ${status.startedAt}`],
+    ['policy', `${policy.version}, loaded ${policy.loadedAt}`],
+    ['rules', [`${count(rules.loaded)} loaded`, ...actions, `${count(rules.refused)} refused`].join(', ')],
+    ['packets', `${count(traffic.packets)} (${bytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
+    ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [
+      '',
+      `${count(n)} ${reason.replaceAll('_', ' ')}`,
+    ]),
+    ['alerts', count(traffic.alerts)],
+    ['latency', `half within ${latency.p50Ms} ms, 99 % within ${latency.p99Ms} ms, all within ${latency.maxMs} ms`],
+    ...status.queues.map((queue): [string, string] => [
+      `queue ${queue.queue}`,
+      `${count(queue.waiting ?? 0)} waiting, ${count(queue.overflowed ?? 0)} overflowed${queue.isInspecting ? '' : ', NO WORKER'}`,
+    ]),
+    ['flows', `${count(flows.active)} now, ${count(flows.total)} so far`],
+    ['memory', `${bytes(memory.residentBytes)} resident, ${bytes(memory.reassemblyBytes)} of it TCP reassembly`],
+    ['events', events.file === null ? 'are written nowhere' : `${events.file}, ${count(events.lostLines)} lines lost`],
+    ...entries(incidents)
+      .filter(([, n]) => n > 0)
+      .map(([what, n]): [string, string] => ['incident', `${count(n)} ${INCIDENTS[what as keyof typeof INCIDENTS]}`]),
+  ];
+  const widest = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, text]) => `${label.padEnd(widest)}  ${withoutControls(text)}\n`).join('');
+}
+
+const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
+  restarts: 'workers had to be started again',
+  lostRules: 'times somebody else removed the firewall rules',
+  lostLines: 'event lines were lost on their way to the output',
+  failedPackets: 'packets could not be inspected for a mistake of ours',
+};
+
+function inspecting({ interception: { isActive, failure } }: ServiceStatus): string {
+  if (isActive) return 'yes';
+  return failure === 'open' ? 'NO: traffic passes uninspected' : 'NO: traffic is dropped';
+}
+
+const entries = <T extends object>(counts: T): [string, number][] =>
+  Object.entries(counts).sort(([, a], [, b]) => b - a);
+
+const count = (value: number): string => value.toLocaleString('en');
+
+const MIB = 2 ** 20;
+const bytes = (value: number): string => `${(value / MIB).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;

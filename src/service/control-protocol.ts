@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { MODES } from '../config/config.ts';
+
+/** One line of JSON, and one line back for each. A longer one is nobody's of ours. */
+export const MAX_REQUEST_BYTES = 64 * 1024;
+
+const request = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('status') }),
+  z.strictObject({ command: z.literal('mode'), mode: z.enum(MODES) }),
+  /** `force`: also when rules are refused that are not refused now. */
+  z.strictObject({ command: z.literal('reload'), force: z.boolean() }),
+  z.strictObject({ command: z.literal('stop') }),
+]);
+export type ControlRequest = z.output<typeof request>;
+
+/** `kind` becomes the exit code; each line is for the user. */
+export type ControlAnswer =
+  | { readonly status: 'ok'; readonly result: unknown }
+  | { readonly status: 'failed'; readonly kind: FailureKind; readonly lines: readonly string[] };
+export type FailureKind = 'problem' | 'usage' | 'machine';
+
+export const failed = (kind: FailureKind, ...lines: readonly string[]): ControlAnswer => ({
+  status: 'failed',
+  kind,
+  lines,
+});
+
+/** Null: it is none of ours. */
+export function parseRequest(line: string): ControlRequest | null {
+  try {
+    return request.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+const answer = z.union([
+  z.object({ status: z.literal('ok'), result: z.unknown() }),
+  z.object({ status: z.literal('failed'), kind: z.enum(['problem', 'usage', 'machine']), lines: z.array(z.string()) }),
+]);
+
+export function parseAnswer(line: string): ControlAnswer | null {
+  try {
+    return answer.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,212 @@
+import { readQueueStatistics } from '../base/native/queue-statistics.ts';
+import type { Mode } from '../config/config.ts';
+import { mergeConfig } from '../config/config.ts';
+import type { Logger } from '../output/log.ts';
+import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
+import { type ControlAnswer, type ControlRequest, failed } from './control-protocol.ts';
+import type { HostAddresses } from './host-variables.ts';
+import { checkInterception, type Interception } from './interception.ts';
+import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
+import type { QueueStatus, ServiceStatus } from './status.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface ServiceParts {
+  readonly supervisor: Pick<
+    Supervisor,
+    'counters' | 'incidents' | 'isIntercepting' | 'latency' | 'mode' | 'queues' | 'setInterception' | 'setMode'
+  >;
+  readonly policies: PolicyKeeper;
+  readonly interception: Interception;
+  readonly firewallName: string;
+  /** HOME_NET follows them. Null: it is what the configuration says. */
+  readonly addresses: HostAddresses | null;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Of the program. */
+  readonly version: string;
+  /** Event lines that were lost so far. */
+  readonly lostLines: () => number;
+  /** Ends the service; `by` says who wants that. */
+  readonly stop: (by: string) => void;
+}
+
+/**
+ * After new addresses the next look waits for so long: each time the rules are compiled again, and a neighbour can give
+ * an IPv6 host new addresses as often as it likes.
+ */
+const ADDRESS_PAUSE_MS = 30_000;
+
+/** The running service, as it can be asked and changed. */
+export class InlineService {
+  readonly #parts: ServiceParts;
+  readonly #startedAtMs: number;
+  #modeSinceMs: number;
+  #interception: Interception;
+  #nextAddressLookMs = 0;
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+    this.#interception = parts.interception;
+    this.#startedAtMs = parts.now();
+    this.#modeSinceMs = this.#startedAtMs;
+  }
+
+  async answer(request: ControlRequest, by: string): Promise<ControlAnswer> {
+    switch (request.command) {
+      case 'status':
+        return { status: 'ok', result: this.status() };
+      case 'mode':
+        return { status: 'ok', result: this.setMode(request.mode, by) };
+      case 'reload': {
+        const reloaded = await this.reload(request.force, by);
+        return reloaded.status === 'ok' ? { status: 'ok', result: reloaded } : failed('problem', ...reloaded.reasons);
+      }
+      case 'stop':
+        this.#parts.stop(by);
+        return { status: 'ok', result: { pid: process.pid } };
+      default:
+        return request satisfies never;
+    }
+  }
+
+  /** Until the next start, or a reload of a configuration that says something else than the last one did. */
+  setMode(mode: Mode, by: string): { readonly mode: Mode; readonly before: Mode } {
+    const { supervisor, log, now } = this.#parts;
+    const before = supervisor.mode;
+    if (mode !== before) {
+      supervisor.setMode(mode);
+      this.#modeSinceMs = now();
+      log.info(`${mode} mode from now on, as ${by} wants it`);
+    }
+    return { mode, before };
+  }
+
+  /** See PolicyKeeper. Never rejects. */
+  async reload(isForced: boolean, by: string): Promise<Reloaded> {
+    const { policies, log } = this.#parts;
+    const modeBefore = policies.policy.config.mode;
+    const reloaded = await policies.reload(isForced);
+    if (reloaded.status === 'refused') {
+      log.error({ reasons: reloaded.reasons }, `reload refused, everything stays as it was (${by})`);
+      return reloaded;
+    }
+    const { mode, log: logSettings } = policies.policy.config;
+    log.level = logSettings.level;
+    if (mode !== modeBefore) this.setMode(mode, 'the configuration');
+    this.#followInterception();
+    const { version, rules, waiting, isChanged } = reloaded;
+    const what = isChanged ? `policy ${version} in use, ${rules.loaded} rules` : `nothing to change, policy ${version}`;
+    const later = waiting.length === 0 ? '' : `; from the next start on: ${waiting.join(', ')}`;
+    log.info(`reloaded (${by}): ${what}${later}`);
+    return reloaded;
+  }
+
+  /** Looks whether the host has new addresses, which rules for $HOME_NET then protect too. Waits for a program. */
+  async followAddresses(): Promise<void> {
+    const { addresses, policies, log, now } = this.#parts;
+    if (addresses === null || now() < this.#nextAddressLookMs) return;
+    const added = addresses.refresh();
+    if (added.length === 0) return;
+    this.#nextAddressLookMs = now() + ADDRESS_PAUSE_MS;
+    const { homeNet } = addresses;
+    const changed = await policies.reconfigure((config) =>
+      mergeConfig(config, { variables: { addresses: { HOME_NET: homeNet } } }),
+    );
+    if (changed.status === 'refused')
+      log.error(`new addresses are not in $HOME_NET yet: ${changed.reasons.join('; ')}`);
+    else log.info(`this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`);
+  }
+
+  status(): ServiceStatus {
+    const { supervisor, policies, firewallName, version, now, lostLines } = this.#parts;
+    const { config } = policies.policy;
+    const totals = new Map(PIPELINE_COUNTERS.map((name, i) => [name, sumAt(supervisor.counters, i)]));
+    const total = (name: string): number => totals.get(name) ?? 0;
+    const { loaded, byAction, refused, warnings } = policies.rules;
+    const { hooks, interfaces, managementPorts, failure } = this.#interception;
+    const { incidents } = supervisor;
+    return {
+      version,
+      pid: process.pid,
+      mode: supervisor.mode,
+      modeSince: isoTime(this.#modeSinceMs),
+      startedAt: isoTime(this.#startedAtMs),
+      uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
+      policy: {
+        version: policies.version,
+        loadedAt: isoTime(policies.loadedAtMs),
+        rules: { loaded, ...byAction, refused: refused.length, warnings },
+      },
+      interception: {
+        isActive: supervisor.isIntercepting,
+        firewall: firewallName,
+        hooks,
+        interfaces,
+        managementPorts,
+        failure,
+      },
+      traffic: {
+        packets: total('decoder.pkts'),
+        bytes: total('decoder.bytes'),
+        accepted: total('ips.accepted'),
+        dropped: total('ips.blocked'),
+        alerts: total('detect.alert'),
+        dropsByReason: happened(totals, 'ips.drop_reason.'),
+        checks: happened(totals, 'check.'),
+      },
+      latency: supervisor.latency,
+      queues: queueStates(supervisor),
+      flows: { active: total('flow.active'), total: total('flow.total') },
+      memory: {
+        residentBytes: process.memoryUsage.rss(),
+        reassemblyBytes: total('tcp.reassembly_memuse'),
+        fragmentBytes: total('defrag.memuse'),
+      },
+      events: { file: config.outputs.eve.file, lostLines: lostLines() },
+      incidents,
+    };
+  }
+
+  #followInterception(): void {
+    const { queue } = this.#parts.policies.policy.config;
+    const { interfaces, managementPorts } = queue;
+    const wanted = { ...this.#interception, interfaces, managementPorts };
+    if (JSON.stringify(wanted) === JSON.stringify(this.#interception)) return;
+    this.#interception = wanted;
+    this.#parts.supervisor.setInterception(wanted);
+  }
+}
+
+/** Why these settings make no firewall rules; null where they do. */
+export function interceptionProblem(interception: Interception): string | null {
+  try {
+    checkInterception(interception);
+    return null;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return error.message;
+  }
+}
+
+function queueStates({ queues }: Pick<Supervisor, 'queues'>): QueueStatus[] {
+  const listed = new Map(readQueueStatistics().map((row) => [row.queue, row]));
+  return queues.map(({ queue, isInspecting }) => {
+    const row = listed.get(queue);
+    return {
+      queue,
+      isInspecting,
+      waiting: row?.waiting ?? null,
+      overflowed: row === undefined ? null : row.queueDropped + row.userDropped,
+    };
+  });
+}
+
+const sumAt = (workers: readonly Float64Array[], index: number): number =>
+  workers.reduce((sum, values) => sum + values[index]!, 0);
+
+const isoTime = (timeMs: number): string => new Date(timeMs).toISOString();
+
+function happened(totals: ReadonlyMap<string, number>, prefix: string): Record<string, number> {
+  const counts = [...totals].filter(([name, count]) => name.startsWith(prefix) && count > 0);
+  return Object.fromEntries(counts.map(([name, count]) => [name.slice(prefix.length), count]));
+}

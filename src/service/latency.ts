@@ -1,0 +1,55 @@
+/** Buckets by powers of two: the first is up to 1 µs, the last everything from some 8 s. */
+const BUCKETS = 24;
+const US_PER_MS = 1000;
+const MAX_US = 2 ** 31;
+
+/** Of all packets so far, in milliseconds. A power of two of microseconds, upwards: half of it or less may be true. */
+export interface LatencyFigures {
+  readonly packets: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** How long packets waited for their verdict, from the moment their batch was handed over. One thread counts. */
+export class LatencyHistogram {
+  static readonly bytes = BUCKETS * Float64Array.BYTES_PER_ELEMENT;
+  readonly #counts: Float64Array;
+
+  /** `LatencyHistogram.bytes` bytes, which another thread may read. */
+  constructor(memory: SharedArrayBuffer) {
+    this.#counts = new Float64Array(memory, 0, BUCKETS);
+  }
+
+  record(packets: number, tookMs: number): void {
+    // A clock that was set meanwhile gives anything.
+    const tookUs = Math.max(0, Math.min(MAX_US, tookMs * US_PER_MS));
+    const bucket = Math.min(BUCKETS - 1, 32 - Math.clz32(tookUs));
+    this.#counts[bucket] = this.#counts[bucket]! + packets;
+  }
+
+  /** Of several threads together. */
+  static figures(histograms: readonly LatencyHistogram[]): LatencyFigures {
+    const counts = new Float64Array(BUCKETS);
+    for (const histogram of histograms) for (let i = 0; i < BUCKETS; i++) counts[i]! += histogram.#counts[i]!;
+    const packets = counts.reduce((sum, count) => sum + count, 0);
+    return {
+      packets,
+      p50Ms: quantileMs(counts, packets * 0.5),
+      p99Ms: quantileMs(counts, packets * 0.99),
+      maxMs: quantileMs(counts, packets),
+    };
+  }
+}
+
+/** The upper end of the bucket in which the packet of this rank is. */
+function quantileMs(counts: Float64Array, rank: number): number {
+  if (rank === 0) return 0;
+  let seen = 0;
+  let bucket = 0;
+  for (; bucket < BUCKETS - 1; bucket++) {
+    seen += counts[bucket]!;
+    if (seen >= rank) break;
+  }
+  return 2 ** bucket / US_PER_MS;
+}

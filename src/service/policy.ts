@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/config.ts';
+import type { PatternDatabases } from '../detect/pattern-databases.ts';
+import type { RuleTexts } from './rule-set.ts';
+
+/** What packets are judged by. A reload makes a new one, which all workers take at the same time or none does. */
+export interface Policy {
+  readonly config: Config;
+  readonly rules: RuleTexts;
+}
+
+/** A policy that was tried out, and what makes it cheaper to load. */
+export interface CheckedPolicy {
+  readonly policy: Policy;
+  readonly databases: PatternDatabases;
+}
+
+const VERSION_DIGITS = 12;
+
+/** The same for the same rules, lists and settings, wherever and whenever they were read. */
+export function policyVersion({ config, rules }: Policy): string {
+  const { mode: _, log: __, outputs: ___, control: ____, ...settings } = config;
+  const judged = { ...settings, rules: { ...settings.rules, files: [] } };
+  const texts = {
+    ...rules,
+    selection: null,
+    files: rules.files.map(({ text }) => text),
+    named: Object.values(rules.named ?? {}),
+  };
+  return createHash('sha256')
+    .update(JSON.stringify([judged, texts]))
+    .digest('hex')
+    .slice(0, VERSION_DIGITS);
+}
+
+/**
+ * What a reload makes of the configuration in use: what judges packets, whom the firewall leaves alone and how much is
+ * logged are taken from the new one. Everything else sizes tables or opens things, and waits for the next start.
+ */
+export const reloadedConfig = (current: Config, next: Config): Config => ({
+  ...current,
+  mode: next.mode,
+  rules: next.rules,
+  variables: next.variables,
+  checks: next.checks,
+  failure: { ...current.failure, limits: next.failure.limits },
+  queue: { ...current.queue, interfaces: next.queue.interfaces, managementPorts: next.queue.managementPorts },
+  log: next.log,
+});
+
+/** Blocks of the configuration in which something differs: of a reloaded one, what waits for the next start. */
+export const differingBlocks = (a: Config, b: Config): string[] =>
+  Object.keys(a).filter((block) => !isDeepStrictEqual(a[block as keyof Config], b[block as keyof Config]));

@@ -1,0 +1,64 @@
+import type { Failure, Hook, Mode } from '../config/config.ts';
+import type { LatencyFigures } from './latency.ts';
+import type { Incidents } from './supervisor.ts';
+
+/** What `vpatch status --json` prints. Times are ISO 8601. */
+export interface ServiceStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly mode: Mode;
+  readonly modeSince: string;
+  readonly startedAt: string;
+  readonly uptimeSeconds: number;
+  readonly policy: {
+    /** The same for the same rules and settings. */
+    readonly version: string;
+    readonly loadedAt: string;
+    readonly rules: {
+      readonly loaded: number;
+      readonly alert: number;
+      readonly drop: number;
+      readonly reject: number;
+      readonly pass: number;
+      readonly refused: number;
+      readonly warnings: number;
+    };
+  };
+  readonly interception: {
+    /** False: traffic passes uninspected (fail open), or drops (fail closed), since a worker is missing. */
+    readonly isActive: boolean;
+    readonly firewall: string;
+    readonly hooks: readonly Hook[];
+    /** Empty: all but loopback. */
+    readonly interfaces: readonly string[];
+    readonly managementPorts: readonly number[];
+    readonly failure: Failure;
+  };
+  readonly traffic: {
+    readonly packets: number;
+    readonly bytes: number;
+    readonly accepted: number;
+    readonly dropped: number;
+    readonly alerts: number;
+    /** Only those that happened. */
+    readonly dropsByReason: Readonly<Record<string, number>>;
+    /** How often an always-on check found something, whatever became of it. */
+    readonly checks: Readonly<Record<string, number>>;
+  };
+  /** From the hand-over of a batch of packets to its verdicts. */
+  readonly latency: LatencyFigures;
+  readonly queues: readonly QueueStatus[];
+  readonly flows: { readonly active: number; readonly total: number };
+  readonly memory: { readonly residentBytes: number; readonly reassemblyBytes: number; readonly fragmentBytes: number };
+  readonly events: { readonly file: string | null; readonly lostLines: number };
+  readonly incidents: Incidents;
+}
+
+export interface QueueStatus {
+  readonly queue: number;
+  readonly isInspecting: boolean;
+  /** Packets that wait for a verdict now; null where the kernel does not list the queue. */
+  readonly waiting: number | null;
+  /** Packets that the kernel lost or, with fail open, let pass uninspected, since the queue or its socket was full. */
+  readonly overflowed: number | null;
+}

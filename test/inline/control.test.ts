@@ -1,0 +1,185 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../../src/service/control-client.ts';
+import type { ControlRequest } from '../../src/service/control-protocol.ts';
+import type { ServiceStatus } from '../../src/service/status.ts';
+import { Load } from '../support/load.ts';
+import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
+import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+
+const reason = whyNoTestbed();
+if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+
+const RELOADS = 50;
+const RELOADS_PER_MODE = 2;
+/** A machine that does other things too. */
+const LONG_MS = 120_000;
+
+const rule = (word: string, sid: number): string =>
+  `drop http any any -> any any (msg:"${word}"; flow:established,to_server; http.uri; content:"/${word}"; sid:${sid};)\n`;
+
+describe.skipIf(reason !== null)('the running service is asked and changed', () => {
+  let testbed: Testbed;
+  let server: WebServer;
+  let folder: string;
+  let rules: string;
+
+  beforeAll(async () => {
+    testbed = new Testbed();
+    server = await WebServer.start(testbed);
+    folder = mkdtempSync(join(tmpdir(), 'vpatch-control-'));
+    rules = join(folder, 'own.rules');
+  });
+  afterEach(() => VpatchProcess.killAll());
+  afterAll(() => {
+    server?.close();
+    testbed?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
+  const get = (path: string): Promise<Finished> =>
+    testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', url(path)]);
+  const start = (text: string, ...args: string[]): Promise<VpatchProcess> => {
+    writeFileSync(rules, text);
+    return VpatchProcess.start(testbed, { ruleFiles: [rules], args });
+  };
+  const tell = (vpatch: VpatchProcess, ...args: string[]): Promise<Finished> =>
+    testbed.finish('server', process.execPath, [PROGRAM, ...args, '--control', vpatch.control]);
+  /** Without a process for each request. */
+  const order = async (vpatch: VpatchProcess, request: ControlRequest): Promise<unknown> => {
+    const answer = await ask(vpatch.control, request, { limitMs: 60_000 });
+    return answer.status === 'ok' ? answer.result : answer;
+  };
+  const statusOf = async (vpatch: VpatchProcess): Promise<ServiceStatus> =>
+    (await order(vpatch, { command: 'status' })) as ServiceStatus;
+
+  test('the mode is switched without a restart, in every worker', async () => {
+    const vpatch = await start(rule('evil', 1), '--queues', '2');
+    expect((await get('/evil')).status).toBe(0);
+    expect(await tell(vpatch, 'mode', 'prevent')).toMatchObject({ status: 0, output: 'prevent mode, was detect\n' });
+    expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
+    await tell(vpatch, 'mode', 'detect');
+    expect((await get('/evil')).status).toBe(0);
+    const status = await statusOf(vpatch);
+    expect(status).toMatchObject({
+      mode: 'detect',
+      pid: vpatch.pid,
+      policy: { rules: { loaded: 1, drop: 1, refused: 0 } },
+      interception: { isActive: true, failure: 'open' },
+      queues: [{ isInspecting: true }, { isInspecting: true }],
+    });
+    expect(status.traffic.dropped).toBeGreaterThan(0);
+    expect(status.traffic.dropsByReason).toHaveProperty('rules');
+    expect(status.latency.packets).toBe(status.traffic.packets);
+    expect(status.latency.maxMs).toBeGreaterThan(0);
+    expect(await vpatch.stop()).toBe(0);
+  });
+
+  test(
+    'new rules are taken over, on connections that are there; broken ones change nothing',
+    async () => {
+      const vpatch = await start(rule('evil', 1), '-m', 'prevent');
+      const before = await statusOf(vpatch);
+      const load = await Load.start(testbed, { url: url(), page: PAGE, clients: 1 });
+
+      appendFileSync(rules, rule('worse', 2));
+      expect(await tell(vpatch, 'reload')).toMatchObject({ status: 0, output: expect.stringContaining('2 rules') });
+      expect((await get('/worse')).status).toBe(CURL_TIMEOUT);
+      expect((await statusOf(vpatch)).policy.version).not.toBe(before.policy.version);
+
+      writeFileSync(rules, rule('other', 3) + rule('broken', 4).replace('http.uri', 'http.urii'));
+      const refused = await tell(vpatch, 'reload');
+      expect(refused).toMatchObject({ status: 1, error: expect.stringContaining('own.rules:2:') });
+      expect((await get('/worse')).status).toBe(CURL_TIMEOUT);
+      expect((await get('/other')).status).toBe(0);
+
+      expect((await tell(vpatch, 'reload', '--force')).status).toBe(0);
+      expect((await get('/worse')).status).toBe(0);
+      expect((await get('/other')).status).toBe(CURL_TIMEOUT);
+
+      rmSync(rules);
+      expect(await tell(vpatch, 'reload')).toMatchObject({ status: 1, error: expect.stringContaining('own.rules') });
+      expect((await get('/other')).status).toBe(CURL_TIMEOUT);
+      expect((await load.stop()).failures).toEqual([]);
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  test(
+    `${RELOADS} reloads and ${RELOADS / RELOADS_PER_MODE} changes of mode under requests: none fails`,
+    async () => {
+      const vpatch = await start(rule('evil', 1), '--queues', '2');
+      const load = await Load.start(testbed, { url: url(), page: PAGE });
+      const fresh = await Load.start(testbed, { url: url(), page: PAGE, fresh: true, clients: 2 });
+      for (let i = 0; i < RELOADS; i++) {
+        writeFileSync(rules, rule('evil', 1) + rule(`evil${i}`, 2));
+        expect(await order(vpatch, { command: 'reload', force: false })).toMatchObject({
+          status: 'ok',
+          isChanged: true,
+        });
+        if (i % RELOADS_PER_MODE === 0) {
+          const mode = i % (2 * RELOADS_PER_MODE) === 0 ? 'prevent' : 'detect';
+          expect(await order(vpatch, { command: 'mode', mode })).toMatchObject({ mode });
+        }
+      }
+      for (const result of [await load.stop(), await fresh.stop()]) {
+        expect(result.failures).toEqual([]);
+        expect(result.requests).toBeGreaterThan(100);
+      }
+      const status = await statusOf(vpatch);
+      expect(status.incidents).toMatchObject({ restarts: 0, failedPackets: 0 });
+      expect(status.queues.map(({ overflowed }) => overflowed)).toEqual([0, 0]);
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  test('SIGHUP reloads', async () => {
+    const vpatch = await start(rule('evil', 1));
+    writeFileSync(rules, rule('evil', 1) + rule('worse', 2));
+    vpatch.signal('SIGHUP');
+    await until('the second rule is there', async () => (await statusOf(vpatch)).policy.rules.loaded === 2);
+    expect(await vpatch.stop()).toBe(0);
+  });
+
+  test('stop returns when the service is gone', async () => {
+    const vpatch = await start('');
+    expect(await tell(vpatch, 'stop')).toMatchObject({ status: 0, output: `stopped (process ${vpatch.pid})\n` });
+    expect(await vpatch.exited).toBe(0);
+    expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+    expect(await tell(vpatch, 'status')).toMatchObject({ status: 3, error: expect.stringContaining('not running') });
+  });
+
+  test('nobody but root is heard', async () => {
+    const vpatch = await start('');
+    const args = [
+      '--reuid',
+      '65534',
+      '--clear-groups',
+      process.execPath,
+      PROGRAM,
+      'status',
+      '--control',
+      vpatch.control,
+    ];
+    const { status, error } = await testbed.finish('server', 'setpriv', args);
+    expect({ status, error }).toMatchObject({ status: 3, error: expect.stringContaining('sudo') });
+    expect(await vpatch.stop()).toBe(0);
+  });
+
+  test('SIGUSR1 does not open the debugger', async () => {
+    const vpatch = await start('');
+    vpatch.signal('SIGUSR1');
+    expect((await statusOf(vpatch)).pid).toBe(vpatch.pid);
+    expect(vpatch.log).not.toContain('Debugger');
+    expect(testbed.run('server', 'ss', ['-ltn']).output).not.toContain(':9229');
+    expect(await vpatch.stop()).toBe(0);
+  });
+});
+
+const CURL_TIMEOUT = 28;

@@ -1,0 +1,157 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { Counters } from '../../src/base/counters.ts';
+import { type Config, DEFAULTS, type Mode } from '../../src/config/config.ts';
+import { PIPELINE_COUNTERS } from '../../src/output/pipeline-counters.ts';
+import { HostAddresses } from '../../src/service/host-variables.ts';
+import { InlineService } from '../../src/service/inline-service.ts';
+import type { Interception } from '../../src/service/interception.ts';
+import type { Policy } from '../../src/service/policy.ts';
+import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
+import type { RuleReport } from '../../src/service/rule-set.ts';
+
+const REPORT: RuleReport = {
+  loaded: 7,
+  byAction: { alert: 4, drop: 3, pass: 0, reject: 0 },
+  refused: [],
+  warnings: 1,
+};
+const RULES = { files: [], classification: null, reference: null, threshold: null, reputation: null };
+const INTERCEPTION: Interception = {
+  firstQueue: 0,
+  queueCount: 1,
+  hooks: ['input'],
+  interfaces: [],
+  managementPorts: [],
+  failure: 'open',
+  rejectMark: 0,
+};
+
+function setUp(addresses: HostAddresses | null = null) {
+  const counters = new Counters(PIPELINE_COUNTERS);
+  const supervisor = {
+    mode: 'detect' as Mode,
+    counters: [counters.values, new Counters(PIPELINE_COUNTERS).values],
+    incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
+    isIntercepting: true,
+    latency: { packets: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 },
+    queues: [{ queue: 0, isInspecting: true }],
+    interceptions: [] as Interception[],
+    setInterception(interception: Interception): void {
+      this.interceptions.push(interception);
+    },
+    setMode(mode: Mode): void {
+      this.mode = mode;
+    },
+  };
+  const state = { nowMs: 1_000_000, next: DEFAULTS as Config, adopted: [] as Policy[] };
+  const now = (): number => state.nowMs;
+  const policies = new PolicyKeeper(
+    {
+      policy: { config: DEFAULTS, rules: RULES },
+      read: () => ({ status: 'ok', policy: { config: state.next, rules: RULES } }),
+      check: async (policy) => ({ rules: REPORT, checked: { policy, databases: new Map() } }),
+      adopt: async ({ policy }) => void state.adopted.push(policy),
+      now,
+    },
+    REPORT,
+  );
+  const stops: string[] = [];
+  const service = new InlineService({
+    supervisor,
+    policies,
+    interception: INTERCEPTION,
+    firewallName: 'fake',
+    addresses,
+    log: pino({ level: 'silent' }),
+    now,
+    version: '1.2.3',
+    lostLines: () => 5,
+    stop: (by) => stops.push(by),
+  });
+  return { service, supervisor, state, counters, stops, policies };
+}
+
+test('status adds up the workers, and names what happened', () => {
+  const { service, counters, state } = setUp();
+  counters.set('decoder.pkts', 10);
+  counters.set('ips.drop_reason.rules', 2);
+  counters.set('check.tcp_syn_fin', 1);
+  state.nowMs += 61_500;
+  expect(service.status()).toMatchObject({
+    version: '1.2.3',
+    mode: 'detect',
+    modeSince: new Date(1_000_000).toISOString(),
+    uptimeSeconds: 61,
+    policy: { rules: { loaded: 7, alert: 4, drop: 3, refused: 0, warnings: 1 } },
+    traffic: { packets: 10, dropsByReason: { rules: 2 }, checks: { tcp_syn_fin: 1 } },
+    events: { file: null, lostLines: 5 },
+  });
+});
+
+test('a mode holds since it was changed, not since it was asked for again', () => {
+  const { service, state } = setUp();
+  state.nowMs += 1_000;
+  expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'detect' });
+  state.nowMs += 1_000;
+  expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'prevent' });
+  expect(service.status().modeSince).toBe(new Date(1_001_000).toISOString());
+});
+
+test('a reload changes the mode only where the configuration does', async () => {
+  const { service, supervisor, state } = setUp();
+  service.setMode('prevent', 'a test');
+  await service.reload(false, 'a test');
+  expect(supervisor.mode).toBe('prevent');
+  state.next = { ...DEFAULTS, mode: 'prevent' };
+  await service.reload(false, 'a test');
+  state.next = DEFAULTS;
+  await service.reload(false, 'a test');
+  expect(supervisor.mode).toBe('detect');
+});
+
+test('a reload with other management ports changes the firewall rules, any other one leaves them alone', async () => {
+  const { service, supervisor, state } = setUp();
+  await service.reload(false, 'a test');
+  expect(supervisor.interceptions).toEqual([]);
+  state.next = { ...DEFAULTS, queue: { ...DEFAULTS.queue, managementPorts: [22] } };
+  await service.reload(false, 'a test');
+  await service.reload(false, 'a test');
+  expect(supervisor.interceptions).toEqual([{ ...INTERCEPTION, managementPorts: [22] }]);
+});
+
+test('new addresses of the host are taken over, at most once in a while', async () => {
+  const listed = ['192.0.2.1'];
+  const addresses = new HostAddresses(() => ({
+    status: 0,
+    output: JSON.stringify([{ addr_info: listed.map((local) => ({ local })) }]),
+    error: '',
+  }));
+  const { service, state, policies } = setUp(addresses);
+  const home = (): string | undefined => policies.policy.config.variables.addresses.HOME_NET;
+  await service.followAddresses();
+  expect(state.adopted).toEqual([]);
+  listed.push('192.0.2.9');
+  await service.followAddresses();
+  expect(home()).toContain('192.0.2.9');
+  listed.push('192.0.2.10');
+  state.nowMs += 29_000;
+  await service.followAddresses();
+  expect(state.adopted).toHaveLength(1);
+  state.nowMs += 1_000;
+  await service.followAddresses();
+  expect(home()).toContain('192.0.2.10');
+  listed.splice(0, 2);
+  state.nowMs += 60_000;
+  await service.followAddresses();
+  expect(state.adopted).toHaveLength(2);
+});
+
+test('requests over the socket reach it', async () => {
+  const { service, stops, supervisor } = setUp();
+  expect(await service.answer({ command: 'mode', mode: 'prevent' }, 'a test')).toMatchObject({ status: 'ok' });
+  expect(supervisor.mode).toBe('prevent');
+  expect(await service.answer({ command: 'reload', force: false }, 'a test')).toMatchObject({ status: 'ok' });
+  expect(await service.answer({ command: 'stop' }, 'a test')).toEqual({ status: 'ok', result: { pid: process.pid } });
+  expect(stops).toEqual(['a test']);
+});
