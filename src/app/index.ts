@@ -1,3 +1,5 @@
+import { createDcerpc } from './dcerpc/dcerpc.ts';
+import { DCERPC_EVENTS } from './dcerpc/events.ts';
 import { createDns } from './dns/dns.ts';
 import { DNS_EVENTS } from './dns/events.ts';
 import { type AppEventInfo, DETECTION_EVENTS } from './events.ts';
@@ -8,6 +10,8 @@ import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
 import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
+import { SMB_EVENTS } from './smb/events.ts';
+import { createSmb } from './smb/smb.ts';
 import { SMTP_EVENTS } from './smtp/events.ts';
 import { createSmtp } from './smtp/smtp.ts';
 import { SSH_EVENTS } from './ssh/events.ts';
@@ -29,6 +33,8 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createSsh() as AppProtocol,
   createFtp() as AppProtocol,
   createFtpData() as AppProtocol,
+  createSmb() as AppProtocol,
+  createDcerpc() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -49,6 +55,8 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   SMTP_EVENTS,
   SSH_EVENTS,
   FTP_EVENTS,
+  SMB_EVENTS,
+  DCERPC_EVENTS,
 ]);
 
 /** Frames are looked into where the stream is kept: no transaction has them. */

@@ -31,6 +31,8 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly isOfFile?: boolean;
   /** Of the stage `body`: what is there does not grow, only more of them may come. */
   readonly isWhole?: boolean;
+  /** Numbers in it are little-endian, as its message says; left out: they are not. For `dce` of `byte_test`. */
+  isLittleEndian?(transaction: T): boolean;
   /** No keyword of its own leads into it: other keywords compare what it holds. */
   readonly isInternal?: boolean;
   /** It is no part of a transaction, but a stretch of the stream itself (see FrameSink). */
@@ -151,6 +153,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly transports?: readonly Transport[];
   /** For rules on events, question and answer are transactions of their own, as Suricata has them. */
   readonly hasOneWayTransactions?: boolean;
+  /** For rules on events that name no direction, each event is one of both sides of its transaction, as Suricata has it. */
+  readonly hasEventsOfBothSides?: boolean;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

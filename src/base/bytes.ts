@@ -13,10 +13,12 @@ export const u32 = (bytes: Uint8Array, at: number): number =>
  */
 export const i32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-/** Little-endian: capture files, loopback link headers. */
+/** Little-endian: capture files, loopback link headers, SMB. */
 export const u16le = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
 export const u32le = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+/** Exact up to 2^53; sizes and offsets in files are smaller. */
+export const u64le = (bytes: Uint8Array, at: number): number => u32le(bytes, at + 4) * 2 ** 32 + u32le(bytes, at);
 
 /** ASCII upper case to lower case; every other byte is itself. */
 export const LOWER_CASE = Uint8Array.from({ length: 256 }, (_, byte) =>

@@ -20,14 +20,22 @@ const MIN_LOOKED_BYTES = 64;
 export class Evaluator {
   /** Bytes that rules were given since somebody set it to 0. */
   lookedBytes = 0;
-  readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
+  readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0, isLittleEndian: false };
 
-  matches(steps: readonly Step[], bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
+  matches(
+    steps: readonly Step[],
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    skippedBytes: number,
+    isLittleEndian = false,
+  ): boolean {
     const input = this.#input;
     input.bytes = bytes;
     input.start = start;
     input.end = end;
     input.skippedBytes = skippedBytes;
+    input.isLittleEndian = isLittleEndian;
     this.lookedBytes += Math.max(end - start, MIN_LOOKED_BYTES);
     return evaluateSteps(steps, input);
   }
@@ -73,10 +81,11 @@ export class Evaluator {
         hasAskedFiles = true;
         found = this.#fileMatches(inspections, transaction, direction, stage, firstFile);
       } else {
+        const isLittleEndian = buffer.isLittleEndian?.(transaction) === true;
         for (let nth = 0; !found; nth++) {
           const bytes = buffer.read(transaction, direction, nth);
           if (bytes === null) break;
-          found = this.matches(steps, bytes, 0, bytes.length, 0);
+          found = this.matches(steps, bytes, 0, bytes.length, 0, isLittleEndian);
         }
       }
       if (found) continue;

@@ -1,5 +1,5 @@
 import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
-import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { DetectionContext } from './detection-context.ts';
@@ -95,6 +95,27 @@ export class TransactionDetector {
     for (let i = 0; i < rules.length; i++) {
       const way = protocol?.hasOneWayTransactions === true ? direction : this.#wayOfEvent(rules[i]!, direction);
       pending = this.#judgeRule(rules[i]!, protocol, flow, transaction, way, null, pending) ?? pending;
+    }
+    if (protocol?.hasEventsOfBothSides === true) this.#judgeOtherSide(protocol, flow, transaction, direction, event);
+  }
+
+  /** A rule that asks for nothing but the event, and names no direction, matches in each. */
+  #judgeOtherSide(
+    protocol: AppProtocol,
+    flow: FlowSlot,
+    transaction: Transaction,
+    direction: Direction,
+    event: string,
+  ): void {
+    const { flows, ruleset } = this.#detection;
+    const other = opposite(direction);
+    const known = flows.of(flow)?.pendingFor(transaction, other) ?? null;
+    const pending = known ?? flows.remember(flow, transaction, other);
+    pending.events.add(event);
+    for (const order of ruleset.appEventRules(event)) {
+      const rule = ruleset.rules[order]!;
+      if (rule.flow.direction !== null || rule.inspections.length > 0) continue;
+      this.#judgeRule(order, protocol, flow, transaction, other, null, pending);
     }
   }
 

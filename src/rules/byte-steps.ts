@@ -10,6 +10,8 @@ export interface FieldPlace {
   readonly offset: Amount;
   readonly isRelative: boolean;
   readonly format: NumberFormat;
+  /** `dce`: of the byte order that the buffer's message names. */
+  readonly hasOrderOfBuffer: boolean;
   /** Null: the number as it is. */
   readonly mask: { readonly high: number; readonly low: number } | null;
 }
@@ -26,6 +28,8 @@ const amount = (value: Amount): number => (typeof value === 'number' ? value : v
 const MAX_TEXT_BYTES = 23;
 const MAX_BINARY_BYTES = 8;
 
+const LITTLE_ENDIAN: NumberFormat = { isText: false, base: 0, isLittleEndian: true };
+
 function readField(place: FieldPlace, input: Inspected, cursor: number): boolean {
   const count = amount(place.bytes);
   if (count > (place.format.isText ? MAX_TEXT_BYTES : MAX_BINARY_BYTES)) return false;
@@ -33,7 +37,8 @@ function readField(place: FieldPlace, input: Inspected, cursor: number): boolean
   const origin = place.isRelative ? cursor : input.start - input.skippedBytes;
   const at = origin + amount(place.offset);
   if (at < input.start || at > input.end - count) return false;
-  const taken = field.read(input.bytes, at, count, place.format);
+  const isLittleEndian = place.hasOrderOfBuffer && input.isLittleEndian === true;
+  const taken = field.read(input.bytes, at, count, isLittleEndian ? LITTLE_ENDIAN : place.format);
   if (taken === 0 && count > 0) return false;
   if (place.mask !== null) field.applyMask(place.mask.high, place.mask.low);
   fieldAt = at;

@@ -52,6 +52,9 @@ export interface RuleRemark {
   readonly at: number;
 }
 
+/** As in Suricata, a rule for a protocol is for what carries it, too: DCERPC in the named pipes of SMB. */
+const CARRIERS: Readonly<Record<string, readonly string[]>> = { dcerpc: ['smb'] };
+
 /** A rule in the making: keywords add to it one after the other. */
 export class RuleDraft {
   readonly context: CompileContext;
@@ -121,7 +124,7 @@ export class RuleDraft {
 
   /** Beside `app`: protocols that have all buffers of the rule too, where it does not say which one it means. */
   get otherApps(): readonly string[] {
-    return this.#possibleApps?.filter((app) => app !== this.app) ?? [];
+    return this.#possibleApps?.filter((app) => app !== this.app) ?? CARRIERS[this.app ?? ''] ?? [];
   }
 
   fail(message: string, at: number | null = null): never {

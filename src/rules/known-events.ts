@@ -80,6 +80,17 @@ const SMTP_EVENTS = names(
   `,
 );
 
+const SMB_EVENTS = names(
+  'smb.',
+  `
+  internal_error malformed_data record_overflow malformed_ntlmssp_request malformed_ntlmssp_response
+  duplicate_negotiate negotiate_malformed_dialects file_overlap request_to_client response_to_server
+  negotiate_max_read_size_too_large negotiate_max_write_size_too_large read_request_too_large read_response_too_large
+  read_queue_size_exceeded read_queue_cnt_exceeded write_request_too_large write_queue_size_exceeded
+  write_queue_cnt_exceeded
+  `,
+);
+
 export const SURICATA_EVENTS: ReadonlySet<string> = new Set([
   ...Object.keys(UNRAISED_EVENTS),
   ...Object.keys(UNRAISED_STREAM_EVENTS),
@@ -90,4 +101,5 @@ export const SURICATA_EVENTS: ReadonlySet<string> = new Set([
   ...FTP_EVENTS,
   ...SSH_EVENTS,
   ...SMTP_EVENTS,
+  ...SMB_EVENTS,
 ]);

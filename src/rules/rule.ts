@@ -15,6 +15,8 @@ export interface Inspected {
   end: number;
   /** Bytes of the same buffer that came before `start` and are gone: a stream window slides. Else 0. */
   skippedBytes: number;
+  /** What the buffer's own message says of its numbers; for those that rules read as `dce`. */
+  isLittleEndian?: boolean;
 }
 
 /**

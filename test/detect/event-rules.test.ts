@@ -213,7 +213,7 @@ describe('names', () => {
     ['app-layer-event:http.missing_host;', 'there is no event "http.missing_host"'],
     ['decode-event:nonsense;', 'there is no event "nonsense"'],
     ['decode-event:pkt_invalid_ack;', 'there is no event'],
-    ['app-layer-event:smb.file_overlap;', 'protocol smb is not inspected yet'],
+    ['app-layer-event:nfs.malformed_data;', 'protocol nfs is not inspected yet'],
     ['decode-event;', 'needs a value'],
   ])('unknown ones are errors: %s', (options, message) => {
     const diagnostic = diagnosticOf(options);

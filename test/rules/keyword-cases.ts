@@ -51,6 +51,9 @@ function echo(protocol: number, icmpType: number, fields: readonly number[]): Pa
   return { ipVersion: 4, protocol, icmpType, bytes, transportStart: 0, ipEnd: bytes.length };
 }
 
+const UUID = '41424344-4546-4748-494a-4b4c4d4e4f50';
+const UUID_BYTES = 'ABCDEFGHIJKLMNOP';
+
 function fileSize(bytes: number, isTruncated = false): string {
   const size = Buffer.alloc(9);
   size.writeBigUInt64BE(BigInt(bytes));
@@ -820,6 +823,51 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     ],
   ],
   [
+    'smb.version',
+    [
+      {
+        options: 'smb.version:2;',
+        matches: inBuffer('smb.version', '\x02'),
+        misses: inBuffer('smb.version', '\x01'),
+      },
+    ],
+  ],
+  [
+    'dcerpc.opnum',
+    [
+      {
+        options: 'dcerpc.opnum:3, 260-300;',
+        matches: inBuffer('dcerpc.opnum', '\x00\x03', '\x01\x04', '\x01\x2c'),
+        misses: inBuffer('dcerpc.opnum', '\x00\x04', '\x01\x03', '\x01\x2d'),
+      },
+      {
+        options: 'dce_opnum:7;',
+        matches: inBuffer('dcerpc.opnum', '\x00\x07'),
+        misses: inBuffer('dcerpc.opnum', '\x07\x00'),
+      },
+    ],
+  ],
+  [
+    'dcerpc.iface',
+    [
+      {
+        options: `dcerpc.iface:${UUID};`,
+        matches: inBuffer('dcerpc.iface', `${UUID_BYTES}\x00\x01\x01`),
+        misses: inBuffer('dcerpc.iface', `X${UUID_BYTES.slice(1)}\x00\x01\x01`, `${UUID_BYTES}\x00\x01\x00`),
+      },
+      {
+        options: `dce_iface:${UUID.toUpperCase()},>2,any_frag;`,
+        matches: inBuffer('dcerpc.iface', `${UUID_BYTES}\x00\x03\x00`, `${UUID_BYTES}\x01\x00\x01`),
+        misses: inBuffer('dcerpc.iface', `${UUID_BYTES}\x00\x02\x01`),
+      },
+      {
+        options: `dcerpc.iface:${UUID}, !4;`,
+        matches: inBuffer('dcerpc.iface', `${UUID_BYTES}\x00\x03\x01`),
+        misses: inBuffer('dcerpc.iface', `${UUID_BYTES}\x00\x04\x01`),
+      },
+    ],
+  ],
+  [
     'filename',
     [{ options: 'filename:"a.B";', matches: inBuffer('file.name', 'xA.b.c'), misses: inBuffer('file.name', 'ab') }],
   ],
@@ -909,6 +957,7 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   sticky('http.stat_msg', 'http.stat_msg'),
   sticky('file.data', 'file.data'),
   sticky('file_data', 'file.data'),
+  sticky('dcerpc.stub_data', 'dcerpc.stub_data'),
   sticky('ssh.proto', 'ssh.proto'),
   sticky('ssh.software', 'ssh.software'),
   sticky('dns.query', 'dns.query'),

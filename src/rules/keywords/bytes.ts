@@ -154,6 +154,7 @@ interface Flags {
   isText: boolean;
   base: 0 | 8 | 10 | 16;
   isLittleEndian: boolean;
+  hasOrderOfBuffer: boolean;
   mask: string | null;
   multiplier: number;
   align: number | null;
@@ -171,6 +172,7 @@ function readFlags(value: OptionValue, words: readonly string[], extra: readonly
     isText: false,
     base: 0,
     isLittleEndian: false,
+    hasOrderOfBuffer: false,
     mask: null,
     multiplier: 1,
     align: null,
@@ -181,8 +183,8 @@ function readFlags(value: OptionValue, words: readonly string[], extra: readonly
   for (const item of words) {
     const [name = '', argument = null] = item.split(/\s+/, 2);
     const isPlain = argument === null;
-    if (name === 'dce') value.fail("Suricata knows dce, vpatch doesn't yet");
-    if (name === 'relative' && isPlain) flags.isRelative = true;
+    if (name === 'dce' && isPlain) flags.hasOrderOfBuffer = true;
+    else if (name === 'relative' && isPlain) flags.isRelative = true;
     else if (name === 'string' && isPlain) flags.isText = true;
     else if (BASES[name] !== undefined && isPlain) flags.base = BASES[name];
     else if ((name === 'little' || name === 'big') && isPlain) flags.isLittleEndian = name === 'little';
@@ -200,6 +202,7 @@ function readFlags(value: OptionValue, words: readonly string[], extra: readonly
     } else value.fail(`"${item}" is no flag of ${value.keyword}`);
   }
   if (flags.base !== 0 && !flags.isText) value.fail('hex, dec and oct need string');
+  if (flags.isText && flags.hasOrderOfBuffer) value.fail('dce cannot be used with string');
   if (flags.isText && flags.isLittleEndian) value.fail('little cannot be used with string');
   return flags;
 }
@@ -217,12 +220,15 @@ function alignment(value: OptionValue, text: string | null): number {
 }
 
 function fieldPlace(draft: RuleDraft, bytes: string, offset: string, flags: Flags): FieldPlace {
+  // As in Suricata, such a rule is about DCERPC, whatever it looks into.
+  if (flags.hasOrderOfBuffer) draft.chooseBuffer('dcerpc.stub_data');
   const most = flags.isText ? MAX_TEXT_BYTES : MAX_BINARY_BYTES;
   return {
     bytes: draft.numberOrVariable(bytes, 0, most),
     offset: draft.numberOrVariable(offset, -MAX_OFFSET_BYTES, MAX_OFFSET_BYTES),
     isRelative: flags.isRelative,
     format: { isText: flags.isText, base: flags.base, isLittleEndian: flags.isLittleEndian },
+    hasOrderOfBuffer: flags.hasOrderOfBuffer,
     mask: flags.mask === null ? null : unsigned64(draft, flags.mask),
   };
 }

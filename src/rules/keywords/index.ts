@@ -20,6 +20,7 @@ import { packetBufferKeywords } from './packet-buffers.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
+import { smbKeywords } from './smb.ts';
 import { sshKeywords } from './ssh.ts';
 import { stateKeywords } from './state.ts';
 import { tcpKeywords } from './tcp.ts';
@@ -53,6 +54,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
   { title: 'FTP', keywords: ftpKeywords },
+  { title: 'SMB and DCERPC', keywords: smbKeywords },
   { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },
   { title: 'Buffers', keywords: bufferKeywords },

@@ -1,0 +1,240 @@
+import { copyBytes, u8, u32le } from '../../base/bytes.ts';
+import type { DataSink } from './data-sink.ts';
+import { SMB1_HEADER_BYTES, SMB2_HEADER_BYTES } from './header.ts';
+
+/** RFC 1002 §4.3.1: a type and 24 bits of length. */
+const FRAME_HEADER_BYTES = 4;
+const SESSION_MESSAGE = 0x00;
+const SESSION_REQUEST = 0x81;
+const KEEP_ALIVE = 0x85;
+/** What is kept of a command before it is read; data of files and pipes behind it is followed as it comes; ours. */
+export const MAX_COMMAND_BYTES = 64 * 1024;
+const MAGIC_BYTES = 4;
+const NEXT_COMMAND = 20;
+
+/** First bytes of a message: `\xffSMB`, `\xfeSMB`, and encrypted `\xfdSMB`. */
+export const MAGIC = { smb1: 0xff, smb2: 0xfe, encrypted: 0xfd, compressed: 0xfc } as const;
+
+/** Who is told of the commands of one direction. */
+export interface CommandListener {
+  /**
+   * One command, or of SMB1 a message: its bytes as far as they are kept, borrowed for the call; it ends at `wholeEnd`.
+   * Returns who wants the data that follow behind `end`.
+   */
+  onCommand(version: 1 | 2, bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null;
+  /** The framing is broken. What looks like the beginning of a message is looked for. */
+  onMalformed(): void;
+}
+
+/** Takes one direction apart: frames, messages in them, chained commands in these. In any pieces. */
+export class MessageReader {
+  readonly #listener: CommandListener;
+  readonly #header = new Uint8Array(FRAME_HEADER_BYTES + MAGIC_BYTES);
+  #headerBytes = 0;
+  /** Of the frame in hand, bytes that did not come yet. */
+  #frameLeft = 0;
+  /** Of those, bytes that nobody reads. */
+  #skipLeft = 0;
+  /** Who takes the bytes in between, and how many. */
+  #sink: DataSink | null = null;
+  #sinkLeft = 0;
+  #version: 1 | 2 = 2;
+  /** The command in hand, where it does not lie in one piece. */
+  #kept = new Uint8Array(0);
+  #keptBytes = 0;
+  /** The beginning of a message is looked for. So it is at first: nobody may have seen how the connection began. */
+  #isLost = true;
+
+  constructor(listener: CommandListener) {
+    this.#listener = listener;
+  }
+
+  consume(bytes: Uint8Array, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      if (this.#sinkLeft > 0) at = this.#passData(bytes, at, end);
+      else if (this.#skipLeft > 0) at = this.#skip(at, end);
+      else if (this.#frameLeft > 0) at = this.#readCommands(bytes, at, end);
+      else at = this.#readFrameHeader(bytes, at, end);
+    }
+  }
+
+  /** Data of files go on behind a gap, and so does what is skipped. False: commands are missing. */
+  gap(missingBytes: number): boolean {
+    let missing = missingBytes;
+    const inData = Math.min(this.#sinkLeft, missing);
+    if (inData > 0) {
+      this.#sink!.gap(inData);
+      this.#frameLeft -= inData;
+      this.#sinkLeft -= inData;
+      if (this.#sinkLeft === 0) this.#endData();
+      missing -= inData;
+    }
+    missing -= this.#skip(0, missing);
+    if (missing === 0) return true;
+    this.#endData();
+    this.#frameLeft = 0;
+    this.#skipLeft = 0;
+    this.#keptBytes = 0;
+    this.#headerBytes = 0;
+    this.#isLost = true;
+    return false;
+  }
+
+  /** No more bytes come. */
+  end(): void {
+    this.#endData();
+  }
+
+  #readFrameHeader(bytes: Uint8Array, start: number, end: number): number {
+    const header = this.#header;
+    let at = start;
+    while (at < end && this.#headerBytes < FRAME_HEADER_BYTES) header[this.#headerBytes++] = u8(bytes, at++);
+    if (this.#headerBytes < FRAME_HEADER_BYTES) return at;
+    const type = u8(header, 0);
+    const frameBytes = (u8(header, 1) << 16) | (u8(header, 2) << 8) | u8(header, 3);
+    if (!this.#isLost && type !== SESSION_MESSAGE) {
+      this.#headerBytes = 0;
+      if (type < SESSION_REQUEST || type > KEEP_ALIVE) return this.#lose(at);
+      this.#frameLeft = frameBytes;
+      this.#skipLeft = frameBytes;
+      return at;
+    }
+    // A message that is too short for its magic has nothing in it.
+    if (!this.#isLost && frameBytes < MAGIC_BYTES) {
+      this.#headerBytes = 0;
+      this.#frameLeft = frameBytes;
+      this.#skipLeft = frameBytes;
+      return at;
+    }
+    while (at < end && this.#headerBytes < header.length) header[this.#headerBytes++] = u8(bytes, at++);
+    if (this.#headerBytes < header.length) return at;
+    const magic = magicAt(header, FRAME_HEADER_BYTES);
+    const isPlausible = magic !== null && type === SESSION_MESSAGE && frameBytes > SMB1_HEADER_BYTES;
+    if (this.#isLost && !isPlausible) {
+      header.copyWithin(0, 1);
+      this.#headerBytes--;
+      return at;
+    }
+    this.#headerBytes = 0;
+    this.#isLost = false;
+    this.#frameLeft = frameBytes;
+    if (magic === MAGIC.smb1 || magic === MAGIC.smb2) {
+      this.#version = magic === MAGIC.smb1 ? 1 : 2;
+      this.#keep(header, FRAME_HEADER_BYTES, header.length);
+      return at;
+    }
+    if (magic === null) this.#listener.onMalformed();
+    this.#frameLeft -= MAGIC_BYTES;
+    this.#skipLeft = this.#frameLeft;
+    return at;
+  }
+
+  #lose(at: number): number {
+    this.#isLost = true;
+    this.#listener.onMalformed();
+    return at;
+  }
+
+  /** The frame goes on with a command, of which the magic at least is kept. */
+  #readCommands(bytes: Uint8Array, start: number, end: number): number {
+    const wanted = Math.min(this.#frameLeft, MAX_COMMAND_BYTES);
+    const count = Math.min(wanted - this.#keptBytes, end - start);
+    this.#keep(bytes, start, start + count);
+    if (this.#keptBytes < wanted) return start + count;
+    this.#readKept();
+    return start + count;
+  }
+
+  /** As many commands as are there; the last one may be there in part only. */
+  #readKept(): void {
+    const kept = this.#kept;
+    const keptBytes = this.#keptBytes;
+    this.#keptBytes = 0;
+    let at = 0;
+    while (at < keptBytes) {
+      const wholeEnd = this.#commandEnd(kept, at, keptBytes);
+      if (wholeEnd === null) {
+        this.#listener.onMalformed();
+        this.#frameLeft -= keptBytes;
+        this.#skipLeft = this.#frameLeft;
+        return;
+      }
+      const isCut = wholeEnd > keptBytes;
+      // What is cut, but not for its own length, is read when more of it is there.
+      if (isCut && at > 0) {
+        this.#frameLeft -= at;
+        kept.copyWithin(0, at, keptBytes);
+        this.#keptBytes = keptBytes - at;
+        return;
+      }
+      const sink = this.#listener.onCommand(this.#version, kept, at, Math.min(wholeEnd, keptBytes), wholeEnd);
+      if (isCut) {
+        this.#frameLeft -= keptBytes;
+        this.#sink = sink;
+        this.#sinkLeft = Math.min(sink?.bytesLeft ?? 0, wholeEnd - keptBytes);
+        this.#skipLeft = wholeEnd - keptBytes - this.#sinkLeft;
+        return;
+      }
+      sink?.end();
+      at = wholeEnd;
+    }
+    this.#frameLeft -= keptBytes;
+  }
+
+  /** Where the command at `at` ends; null: it is none. */
+  #commandEnd(kept: Uint8Array, at: number, keptBytes: number): number | null {
+    const frameEnd = this.#frameLeft;
+    if (this.#version === 1) return keptBytes - at < SMB1_HEADER_BYTES + 1 ? null : frameEnd;
+    if (frameEnd - at < SMB2_HEADER_BYTES || (keptBytes - at >= MAGIC_BYTES && magicAt(kept, at) !== MAGIC.smb2))
+      return null;
+    // Its header has yet to come.
+    if (keptBytes - at < SMB2_HEADER_BYTES) return frameEnd;
+    const next = u32le(kept, at + NEXT_COMMAND);
+    if (next === 0) return frameEnd;
+    return next >= SMB2_HEADER_BYTES && at + next <= frameEnd ? at + next : null;
+  }
+
+  #passData(bytes: Uint8Array, start: number, end: number): number {
+    const count = Math.min(this.#sinkLeft, end - start);
+    this.#sink!.consume(bytes, start, start + count);
+    this.#sinkLeft -= count;
+    this.#frameLeft -= count;
+    if (this.#sinkLeft === 0) this.#endData();
+    return start + count;
+  }
+
+  #endData(): void {
+    this.#sink?.end();
+    this.#sink = null;
+    this.#sinkLeft = 0;
+  }
+
+  #skip(start: number, end: number): number {
+    const count = Math.min(this.#skipLeft, end - start);
+    this.#skipLeft -= count;
+    this.#frameLeft -= count;
+    return start + count;
+  }
+
+  #keep(bytes: Uint8Array, start: number, end: number): void {
+    const needed = this.#keptBytes + end - start;
+    if (needed > this.#kept.length) {
+      // What a length announces is not trusted with memory.
+      const grown = new Uint8Array(Math.min(MAX_COMMAND_BYTES, Math.max(2 * needed, MIN_KEPT_BYTES)));
+      grown.set(this.#kept.subarray(0, this.#keptBytes));
+      this.#kept = grown;
+    }
+    copyBytes(bytes, start, end, this.#kept, this.#keptBytes);
+    this.#keptBytes = needed;
+  }
+}
+
+const MIN_KEPT_BYTES = 256;
+
+/** The first byte of a magic that is known; null: it is none. */
+export function magicAt(bytes: Uint8Array, at: number): number | null {
+  if (u8(bytes, at + 1) !== 0x53 || u8(bytes, at + 2) !== 0x4d || u8(bytes, at + 3) !== 0x42) return null;
+  const first = u8(bytes, at);
+  return first >= MAGIC.compressed ? first : null;
+}

@@ -1,0 +1,103 @@
+/** Suricata's names, as EVE shows them. */
+export function commandName(version: 1 | 2, command: number): string {
+  const name = version === 1 ? SMB1_COMMANDS.get(command) : SMB2_COMMANDS[command];
+  return name === undefined ? `${command}` : `SMB${version}_COMMAND_${name}`;
+}
+
+/** [MS-ERREF] §2.3.1; what is not listed is shown as a number. */
+export const statusName = (status: number): string => STATUS_NAMES.get(status) ?? `${status}`;
+
+const SMB2_COMMANDS = (
+  'NEGOTIATE_PROTOCOL SESSION_SETUP SESSION_LOGOFF TREE_CONNECT TREE_DISCONNECT CREATE CLOSE FLUSH READ WRITE LOCK ' +
+  'IOCTL CANCEL KEEPALIVE FIND CHANGE_NOTIFY GET_INFO SET_INFO OPLOCK_BREAK'
+).split(' ');
+
+const SMB1_COMMANDS: ReadonlyMap<number, string> = new Map([
+  [0x00, 'CREATE_DIRECTORY'],
+  [0x01, 'DELETE_DIRECTORY'],
+  [0x02, 'OPEN'],
+  [0x03, 'CREATE'],
+  [0x04, 'CLOSE'],
+  [0x05, 'FLUSH'],
+  [0x06, 'DELETE'],
+  [0x07, 'RENAME'],
+  [0x08, 'QUERY_INFORMATION'],
+  [0x09, 'SET_INFORMATION'],
+  [0x0a, 'READ'],
+  [0x0b, 'WRITE'],
+  [0x0c, 'LOCK_BYTE_RANGE'],
+  [0x0d, 'UNLOCK_BYTE_RANGE'],
+  [0x0e, 'CREATE_TEMPORARY'],
+  [0x0f, 'CREATE_NEW'],
+  [0x10, 'CHECK_DIRECTORY'],
+  [0x11, 'PROCESS_EXIT'],
+  [0x12, 'SEEK'],
+  [0x13, 'LOCK_AND_READ'],
+  [0x14, 'WRITE_AND_UNLOCK'],
+  [0x24, 'LOCKING_ANDX'],
+  [0x25, 'TRANS'],
+  [0x2b, 'ECHO'],
+  [0x2c, 'WRITE_AND_CLOSE'],
+  [0x2d, 'OPEN_ANDX'],
+  [0x2e, 'READ_ANDX'],
+  [0x2f, 'WRITE_ANDX'],
+  [0x32, 'TRANS2'],
+  [0x33, 'TRANS2_SECONDARY'],
+  [0x34, 'FIND_CLOSE2'],
+  [0x71, 'TREE_DISCONNECT'],
+  [0x72, 'NEGOTIATE_PROTOCOL'],
+  [0x73, 'SESSION_SETUP_ANDX'],
+  [0x74, 'LOGOFF_ANDX'],
+  [0x75, 'TREE_CONNECT_ANDX'],
+  [0x80, 'QUERY_INFO_DISK'],
+  [0xa0, 'NT_TRANS'],
+  [0xa1, 'NT_TRANS_SECONDARY'],
+  [0xa2, 'NT_CREATE_ANDX'],
+  [0xa4, 'NT_CANCEL'],
+]);
+
+const STATUS_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries({
+    SUCCESS: 0x0000_0000,
+    PENDING: 0x0000_0103,
+    NOTIFY_ENUM_DIR: 0x0000_010c,
+    BUFFER_OVERFLOW: 0x8000_0005,
+    NO_MORE_FILES: 0x8000_0006,
+    NOT_IMPLEMENTED: 0xc000_0002,
+    INVALID_HANDLE: 0xc000_0008,
+    INVALID_PARAMETER: 0xc000_000d,
+    NO_SUCH_FILE: 0xc000_000f,
+    INVALID_DEVICE_REQUEST: 0xc000_0010,
+    END_OF_FILE: 0xc000_0011,
+    MORE_PROCESSING_REQUIRED: 0xc000_0016,
+    ACCESS_DENIED: 0xc000_0022,
+    BUFFER_TOO_SMALL: 0xc000_0023,
+    OBJECT_NAME_INVALID: 0xc000_0033,
+    OBJECT_NAME_NOT_FOUND: 0xc000_0034,
+    OBJECT_NAME_COLLISION: 0xc000_0035,
+    OBJECT_PATH_NOT_FOUND: 0xc000_003a,
+    SHARING_VIOLATION: 0xc000_0043,
+    DELETE_PENDING: 0xc000_0056,
+    LOGON_FAILURE: 0xc000_006d,
+    ACCOUNT_RESTRICTION: 0xc000_006e,
+    PASSWORD_EXPIRED: 0xc000_0071,
+    ACCOUNT_DISABLED: 0xc000_0072,
+    INSUFFICIENT_RESOURCES: 0xc000_009a,
+    PIPE_DISCONNECTED: 0xc000_00b0,
+    FILE_IS_A_DIRECTORY: 0xc000_00ba,
+    NOT_SUPPORTED: 0xc000_00bb,
+    NETWORK_NAME_DELETED: 0xc000_00c9,
+    BAD_NETWORK_NAME: 0xc000_00cc,
+    REQUEST_NOT_ACCEPTED: 0xc000_00d0,
+    DIRECTORY_NOT_EMPTY: 0xc000_0101,
+    NOT_A_DIRECTORY: 0xc000_0103,
+    CANCELLED: 0xc000_0120,
+    CANNOT_DELETE: 0xc000_0121,
+    FILE_CLOSED: 0xc000_0128,
+    USER_SESSION_DELETED: 0xc000_0203,
+    NOT_FOUND: 0xc000_0225,
+    ACCOUNT_LOCKED_OUT: 0xc000_0234,
+    PATH_NOT_COVERED: 0xc000_0257,
+    NETWORK_SESSION_EXPIRED: 0xc000_035c,
+  }).map(([name, status]) => [status, `STATUS_${name}`]),
+);

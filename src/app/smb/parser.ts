@@ -1,0 +1,63 @@
+import { type Direction, TO_SERVER } from '../../base/direction.ts';
+import type { AppParser, AppSink } from '../protocol.ts';
+import type { DataSink } from './data-sink.ts';
+import { type CommandListener, MessageReader } from './message-reader.ts';
+import { SmbSession } from './session.ts';
+import { Smb1Commands } from './smb1.ts';
+import { Smb2Commands } from './smb2.ts';
+
+/** One connection, over TCP alone or with NetBIOS sessions. */
+export class SmbParser implements AppParser {
+  readonly #session: SmbSession;
+  readonly #smb1: Smb1Commands;
+  readonly #smb2: Smb2Commands;
+  readonly #readers: readonly [MessageReader, MessageReader];
+  #hasEnded = false;
+
+  constructor(sink: AppSink) {
+    this.#session = new SmbSession(sink);
+    this.#smb1 = new Smb1Commands(this.#session);
+    this.#smb2 = new Smb2Commands(this.#session);
+    const reader = (direction: Direction): MessageReader => new MessageReader(this.#listener(direction));
+    this.#readers = [reader(0), reader(1)];
+  }
+
+  consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    this.#readers[direction].consume(bytes, start, end);
+  }
+
+  gap(direction: Direction, missingBytes: number): void {
+    if (!this.#readers[direction].gap(missingBytes)) this.#session.raise(direction, 'smb.gap');
+  }
+
+  end(direction: Direction): void {
+    this.#readers[direction].end();
+    // What the other side has asked for may still come.
+    if (this.#hasEnded) this.#session.end();
+    this.#hasEnded = true;
+  }
+
+  #listener(direction: Direction): CommandListener {
+    return {
+      onCommand: (version, bytes, start, end, wholeEnd) =>
+        this.#onCommand(direction, version, bytes, start, end, wholeEnd),
+      onMalformed: () => this.#session.raise(direction, 'smb.malformed_data'),
+    };
+  }
+
+  #onCommand(
+    direction: Direction,
+    version: 1 | 2,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    wholeEnd: number,
+  ): DataSink | null {
+    const commands = version === 1 ? this.#smb1 : this.#smb2;
+    if (direction === TO_SERVER) {
+      this.#session.goOn();
+      return commands.onRequest(bytes, start, end, wholeEnd);
+    }
+    return commands.onResponse(bytes, start, end, wholeEnd);
+  }
+}

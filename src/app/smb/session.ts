@@ -1,0 +1,315 @@
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import type { DcerpcCall } from '../dcerpc/call.ts';
+import { type ConversationHost, DcerpcConversation } from '../dcerpc/conversation.ts';
+import { type AppSink, STAGE } from '../protocol.ts';
+import type { DataSink } from './data-sink.ts';
+import type { SmbEvent } from './events.ts';
+import { ActiveTransfer, FileTransfer } from './file-transfer.ts';
+import { type SmbHeader, STATUS } from './header.ts';
+import { OpenFile } from './open-file.ts';
+import { looksLikeDcerpc, PipeMessage } from './pipe-message.ts';
+import { type Agreement, type SmbDetail, SmbTransaction } from './transaction.ts';
+import type { Tree } from './tree.ts';
+
+/** Requests of one connection that wait for their answer. Servers grant up to 8192 credits, clients use few; ours. */
+export const MAX_OPEN_REQUESTS = 512;
+/** Shares of one connection; beyond it the oldest is forgotten. Ours. */
+const MAX_TREES = 256;
+/** Files that a connection has open; beyond it the oldest is forgotten, and its name with it. Ours. */
+const MAX_OPEN_FILES = 1024;
+/** Files that are read or written at once, or pipes with calls; each may take 200 KiB. Ours. */
+export const MAX_ACTIVE_FILES = 32;
+/** As in Suricata, where it is not set otherwise: what a read or a write may have. */
+export const MAX_DATA_BYTES = 16 * 1024 * 1024;
+
+/** What a request is remembered for until its answer comes. */
+export interface PendingRequest {
+  readonly command: number;
+  /** Null: nothing is told of it. */
+  readonly transaction: SmbTransaction | null;
+  /** The file that it is about; null: none. */
+  readonly file: OpenFile | null;
+  /** Of a read: where in the file. */
+  readonly offset: number;
+}
+
+/** What is known of a connection, whichever version it speaks. */
+export class SmbSession {
+  readonly sink: AppSink;
+  readonly agreement: Agreement = { dialect: 'unknown', maxReadBytes: 0, maxWriteBytes: 0 };
+  readonly #pending = new Map<number, PendingRequest>();
+  readonly #trees = new Map<string, Tree>();
+  readonly #files = new Map<string, OpenFile>();
+  /** Those with a transfer or a conversation, oldest first. */
+  readonly #active = new Set<OpenFile>();
+  #transactions = 0;
+  #lastTransaction: SmbTransaction | null = null;
+  /** A request for a share of which nobody knows yet of what kind it is. */
+  #undecided: SmbTransaction | null = null;
+  /** Of the command that carries what a pipe is told. */
+  #pipeHeader: SmbHeader | null = null;
+
+  constructor(sink: AppSink) {
+    this.sink = sink;
+  }
+
+  /** On the transaction in hand, as in Suricata. */
+  raise(direction: Direction, event: SmbEvent): void {
+    this.sink.onEvent(this.#lastTransaction, direction, event);
+  }
+
+  newTransaction(header: SmbHeader, detail: SmbDetail | null): SmbTransaction {
+    this.#lastTransaction = new SmbTransaction(this.#transactions++, header, detail, this.agreement);
+    return this.#lastTransaction;
+  }
+
+  /** A request of which something is told: itself now, its answer when that comes. */
+  request(header: SmbHeader, detail: SmbDetail | null, file: OpenFile | null = null): SmbTransaction {
+    const transaction = this.newTransaction(header, detail);
+    this.sink.onProgress(transaction, TO_SERVER, STAGE.head);
+    if (detail?.kind !== 'tree' || detail.shownAs !== null) {
+      this.sink.onProgress(transaction, TO_SERVER, STAGE.complete);
+    }
+    this.await(header, { command: header.command, transaction, file, offset: 0 });
+    return transaction;
+  }
+
+  /** A request for a share. Which kind it is the server says, so that one that may be of pipes is told of later. */
+  requestTree(header: SmbHeader, tree: Tree, requestService: string | null): void {
+    const shownAs = tree.isPipe ? null : 'share';
+    const detail = { kind: 'tree', tree, shownAs, requestService, responseService: null, shareType: 0 } as const;
+    const transaction = this.request(header, { ...detail });
+    if (shownAs === null) this.#undecided = transaction;
+  }
+
+  /** The client goes on. As in Suricata, a share of which the server has not said what it is then counts as any other. */
+  goOn(): void {
+    if (this.#undecided !== null) this.#decide(this.#undecided, 'share');
+  }
+
+  #decide(transaction: SmbTransaction, kind: 'share' | 'pipe'): void {
+    const { detail } = transaction;
+    if (this.#undecided === transaction) this.#undecided = null;
+    if (detail?.kind !== 'tree' || detail.shownAs !== null) return;
+    detail.shownAs = kind;
+    this.sink.onProgress(transaction, TO_SERVER, STAGE.complete);
+  }
+
+  await(header: SmbHeader, pending: PendingRequest): void {
+    const before = this.#pending.get(header.messageKey);
+    if (before !== undefined) this.#abandon(header.messageKey, before);
+    if (this.#pending.size >= MAX_OPEN_REQUESTS) {
+      const [[key, oldest]] = this.#pending as unknown as [[number, PendingRequest]];
+      this.raise(TO_SERVER, 'smb.too_many_transactions');
+      this.#abandon(key, oldest);
+    }
+    this.#pending.set(header.messageKey, pending);
+  }
+
+  /** The request that a response answers; null: it was not seen. */
+  answered({ messageKey, command, status }: SmbHeader): PendingRequest | null {
+    const pending = this.#pending.get(messageKey);
+    if (pending === undefined || pending.command !== command) return null;
+    // The answer itself comes later.
+    if (status !== STATUS.pending) this.#pending.delete(messageKey);
+    return pending;
+  }
+
+  /** A client of SMB1 waits for the dialect. */
+  get isNegotiating(): boolean {
+    return this.#negotiation() !== null;
+  }
+
+  /** The request of a client of SMB1 that the server answers in SMB2; null: there is none. */
+  takeNegotiation(): PendingRequest | null {
+    const found = this.#negotiation();
+    if (found === null) return null;
+    this.#pending.delete(found.key);
+    return found.pending;
+  }
+
+  #negotiation(): { readonly key: number; readonly pending: PendingRequest } | null {
+    for (const [key, pending] of this.#pending) {
+      const { transaction } = pending;
+      if (transaction?.version === 1 && transaction.detail?.kind === 'negotiate') return { key, pending };
+    }
+    return null;
+  }
+
+  /** Tells of an answer; all of the transaction is there. */
+  respond(transaction: SmbTransaction, { status, hasDosError }: SmbHeader): void {
+    transaction.status = status;
+    transaction.hasDosError = hasDosError;
+    if (status === STATUS.pending) return;
+    const { detail } = transaction;
+    if (detail?.kind === 'tree') this.#decide(transaction, detail.tree.isPipe ? 'pipe' : 'share');
+    this.sink.onProgress(transaction, TO_CLIENT, STAGE.head);
+    this.sink.onProgress(transaction, TO_CLIENT, STAGE.complete);
+  }
+
+  connectTree({ sessionId, treeId }: SmbHeader, tree: Tree): void {
+    setBounded(this.#trees, `${sessionId} ${treeId}`, tree, MAX_TREES);
+  }
+
+  disconnectTree({ sessionId, treeId }: SmbHeader): void {
+    this.#trees.delete(`${sessionId} ${treeId}`);
+  }
+
+  tree({ sessionId, treeId }: SmbHeader): Tree | null {
+    return this.#trees.get(`${sessionId} ${treeId}`) ?? null;
+  }
+
+  /** The server has given an open file this number. */
+  open(id: string, file: OpenFile): void {
+    file.id = id;
+    setBounded(this.#files, id, file, MAX_OPEN_FILES);
+  }
+
+  /** One that was opened before anybody looked has no name. */
+  file(id: string, header: SmbHeader): OpenFile {
+    const known = this.#files.get(id);
+    if (known !== undefined) return known;
+    const file = new OpenFile(new Uint8Array(0), this.tree(header));
+    this.open(id, file);
+    return file;
+  }
+
+  /** Nothing more is written to it, or (`TO_CLIENT`) read from it either. */
+  close(file: OpenFile, direction: Direction): void {
+    file.transfers[direction]?.complete();
+    file.transfers[direction] = null;
+    if (direction === TO_SERVER) return;
+    file.conversation?.end();
+    file.conversation = null;
+    this.#active.delete(file);
+    if (file.id !== null && this.#files.get(file.id) === file) this.#files.delete(file.id);
+  }
+
+  /** All was read; what is read from then on is the file once more. */
+  endOfFile(file: OpenFile): void {
+    file.transfers[TO_CLIENT]?.complete();
+    file.transfers[TO_CLIENT] = null;
+  }
+
+  /**
+   * Data of a read or a write: hands on what is there of them, and returns who wants the rest. `dataBytes` may be more
+   * than there are.
+   */
+  data(
+    header: SmbHeader,
+    file: OpenFile,
+    direction: Direction,
+    offset: number,
+    dataBytes: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): DataSink | null {
+    if (dataBytes === 0) return null;
+    const here = Math.min(dataBytes, Math.max(0, end - start));
+    const sink = this.#sinkFor(header, file, direction, offset, dataBytes, bytes, start, start + here);
+    if (here > 0) sink.consume(bytes, start, start + here);
+    return sink;
+  }
+
+  /** A message through a pipe. */
+  pipeData(
+    header: SmbHeader,
+    file: OpenFile,
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (start >= end) return;
+    if (file.conversation === null && !looksLikeDcerpc(bytes, start, end)) return;
+    const conversation = this.#conversation(header, file);
+    conversation.beginMessage(direction);
+    conversation.consume(direction, bytes, start, end);
+  }
+
+  /** The connection is over. */
+  end(): void {
+    for (const [key, pending] of this.#pending) this.#abandon(key, pending);
+    for (const file of this.#active) this.#giveUp(file);
+  }
+
+  #sinkFor(
+    header: SmbHeader,
+    file: OpenFile,
+    direction: Direction,
+    offset: number,
+    dataBytes: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): DataSink {
+    const isPipe = file.conversation !== null || (file.tree?.isPipe ?? looksLikeDcerpc(bytes, start, end));
+    if (isPipe) {
+      const isCall = file.conversation !== null || looksLikeDcerpc(bytes, start, end);
+      return new PipeMessage(isCall ? this.#conversation(header, file) : null, direction, dataBytes);
+    }
+    let active = file.transfers[direction];
+    if (active === null) {
+      this.#activate(file);
+      const transfer = new FileTransfer(file, direction);
+      active = new ActiveTransfer(transfer, this.newTransaction(header, transfer), this.sink);
+      file.transfers[direction] = active;
+    }
+    return active.begin(offset, dataBytes);
+  }
+
+  #conversation(header: SmbHeader, file: OpenFile): DcerpcConversation {
+    this.#pipeHeader = header;
+    if (file.conversation === null) {
+      this.#activate(file);
+      const host: ConversationHost = {
+        sink: this.sink,
+        transactionOf: (call: DcerpcCall) => this.newTransaction(this.#pipeHeader!, call),
+        onMalformed: (direction) => this.raise(direction, 'smb.malformed_data'),
+        onTooManyCalls: (direction) => this.raise(direction, 'smb.too_many_transactions'),
+      };
+      file.conversation = new DcerpcConversation(host);
+    }
+    return file.conversation;
+  }
+
+  #activate(file: OpenFile): void {
+    if (this.#active.has(file)) return;
+    if (this.#active.size >= MAX_ACTIVE_FILES) {
+      this.raise(TO_SERVER, 'smb.too_many_files');
+      const [oldest] = this.#active;
+      this.#giveUp(oldest!);
+    }
+    this.#active.add(file);
+  }
+
+  #giveUp(file: OpenFile): void {
+    for (const direction of [TO_SERVER, TO_CLIENT] as const) {
+      const active = file.transfers[direction];
+      if (active !== null) active.transfer.content.isCut = true;
+      active?.complete();
+      file.transfers[direction] = null;
+    }
+    file.conversation?.end();
+    file.conversation = null;
+    this.#active.delete(file);
+  }
+
+  /** No answer will be seen. */
+  #abandon(key: number, { transaction }: PendingRequest): void {
+    this.#pending.delete(key);
+    if (transaction === null) return;
+    this.#decide(transaction, 'share');
+    this.sink.onProgress(transaction, TO_CLIENT, STAGE.complete);
+  }
+}
+
+/** The oldest makes room. */
+function setBounded<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= max) return;
+  const [oldest] = map.keys();
+  map.delete(oldest!);
+}
