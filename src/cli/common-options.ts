@@ -36,15 +36,24 @@ export interface CommonOptions extends RuleOptions {
   readonly checks?: Config['checks']['policy'];
 }
 
+/** What a command understands that takes the rules of the configuration and no others. */
+export const addConfigOptions = (command: Command): Command => addEnvironmentOptions(addConfigOption(command));
+
 export function addRuleOptions(command: Command): Command {
-  return command
-    .option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG_FILE} if it is there)`)
+  const withRules = addConfigOption(command)
     .option('-s, --rules <file>', 'load these rules too; repeatable, "*" stands for several files', collect)
-    .option('-S, --only-rules <file>', 'load these rules and none of the configuration; repeatable', collect)
+    .option('-S, --only-rules <file>', 'load these rules and none of the configuration; repeatable', collect);
+  return addEnvironmentOptions(withRules);
+}
+
+const addConfigOption = (command: Command): Command =>
+  command.option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG_FILE} if it is there)`);
+
+const addEnvironmentOptions = (command: Command): Command =>
+  command
     .option('--set <name=value>', "rule variable, such as 'HOME_NET=[10.0.0.0/8,fd00::/8]'; repeatable", collect)
     .option('--suricata-yaml <file>', 'take over what applies from an existing suricata.yaml')
     .addOption(new Option('--log-level <level>', 'how much to say on standard error').choices(LOG_LEVELS));
-}
 
 export function addCommonOptions(command: Command): Command {
   return addRuleOptions(

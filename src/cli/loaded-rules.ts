@@ -9,7 +9,13 @@ import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
-import { type CompiledRuleset, compileRuleset, type RuleTexts, readRuleTexts } from '../service/rule-set.ts';
+import {
+  type CompiledRuleset,
+  compileRuleset,
+  NoFetchedRulesError,
+  type RuleTexts,
+  readRuleTexts,
+} from '../service/rule-set.ts';
 import { EXIT, Failure } from './failure.ts';
 
 export interface LoadedRules extends CompiledRuleset {
@@ -42,6 +48,7 @@ export function readTexts(config: Config): RuleTexts {
   try {
     return readRuleTexts(config);
   } catch (error) {
+    if (error instanceof NoFetchedRulesError) throw new Failure(EXIT.usage, error.message);
     const file = error instanceof Error && 'path' in error ? `${error.path} ` : '';
     throw new Failure(EXIT.usage, `${file}cannot be read: ${reasonOf(error)}`);
   }

@@ -33,6 +33,19 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const ORDERED_ACTIONS = ['pass', 'drop', 'reject', 'alert'] as const;
 export type OrderedAction = (typeof ORDERED_ACTIONS)[number];
 
+/** Where rules come from: an address, or a file or folder of this machine. */
+export interface RuleSource {
+  /** Of its folder, too. */
+  readonly name: string;
+  readonly url: string | null;
+  /** Absolute. */
+  readonly path: string | null;
+  /** A digest in hexadecimal, or the address of a file that has one; null: none is compared. */
+  readonly checksum: string | null;
+  /** `Name: value`, sent to the server of `url`. */
+  readonly header: string | null;
+}
+
 /** Everything that a user can decide. Frozen; a reload makes a new one. */
 export interface Config {
   readonly mode: Mode;
@@ -46,6 +59,12 @@ export interface Config {
     readonly modifyFile: string | null;
     /** Where disable.conf, enable.conf, drop.conf and modify.conf are looked for that are not named. */
     readonly listsFolder: string | null;
+    /** What `vpatch rules update` fetches; what it fetched last is loaded behind `files`. */
+    readonly sources: readonly RuleSource[];
+    /** Where fetched rules are kept. */
+    readonly stateFolder: string;
+    /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
+    readonly ignoredFiles: readonly string[];
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
@@ -160,6 +179,10 @@ export const DEFAULTS: Config = freeze({
     dropFile: null,
     modifyFile: null,
     listsFolder: null,
+    sources: [],
+    stateFolder: '/var/lib/vpatch/rules',
+    // As suricata-update has it.
+    ignoredFiles: ['*deleted.rules'],
     classificationFile: null,
     referenceFile: null,
     reputationCategoriesFile: null,

@@ -111,7 +111,7 @@ function withAbsolutePaths(
   skipRules: boolean,
   problems: ConfigProblem[],
 ): Overrides {
-  const { files, reputationFiles } = values.rules ?? {};
+  const { files, reputationFiles, sources } = values.rules ?? {};
   const absolute = (path: string): string => resolve(directory, path);
   const eveFile = values.outputs?.eve?.file;
   const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
@@ -128,6 +128,9 @@ function withAbsolutePaths(
     rules: {
       ...Object.fromEntries(paths),
       ...(expanded !== undefined && { files: expanded }),
+      ...(sources !== undefined && {
+        sources: sources.map((source) => ({ ...source, path: source.path === null ? null : absolute(source.path) })),
+      }),
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
@@ -140,14 +143,22 @@ const PATHS = [
   'dropFile',
   'modifyFile',
   'listsFolder',
+  'stateFolder',
   'classificationFile',
   'referenceFile',
   'reputationCategoriesFile',
   'thresholdFile',
 ] as const;
 
-/** Rules that are named on the command line are taken as they are. */
-const NO_LISTS = { disableFile: null, enableFile: null, dropFile: null, modifyFile: null, listsFolder: null };
+/** Rules that are named on the command line are taken as they are, and no others. */
+const NO_OTHERS = {
+  sources: [],
+  disableFile: null,
+  enableFile: null,
+  dropFile: null,
+  modifyFile: null,
+  listsFolder: null,
+};
 
 function assignVariables(assignments: readonly string[], base: Config, problems: ConfigProblem[]): Overrides {
   const addresses: Record<string, string> = {};
@@ -209,7 +220,7 @@ function ruleFilesOf(
     });
   const configured = onlyRules === undefined ? base.rules.files : expand('-S', onlyRules);
   const files = [...new Set([...configured, ...expand('-s', addedRules)])];
-  return { rules: { files, ...(onlyRules !== undefined && NO_LISTS) } };
+  return { rules: { files, ...(onlyRules !== undefined && NO_OTHERS) } };
 }
 
 /** As one reads a file. The command line comes first; files keep their order. */

@@ -32,7 +32,7 @@ function expand(directory: string, steps: readonly string[]): string[] {
     const path = join(directory, step);
     return isThere(path) ? expand(path, rest) : [];
   }
-  const matches = matcher(step);
+  const matches = globOf(step);
   const names = readdirSync(directory)
     .filter((name) => matches.test(name))
     .sort();
@@ -46,7 +46,8 @@ const isPattern = (text: string): boolean => /[*?[]/.test(text);
 
 const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
-function matcher(step: string): RegExp {
+/** `*`, `?` and `[...]` within one name, as a shell does it. */
+export function globOf(step: string): RegExp {
   const source = step.replace(
     /\[(!?)([^\]]+)\]|[*?]|[^*?[]|\[/g,
     (token, negation: string | undefined, members: string) => {

@@ -162,6 +162,25 @@ const checkException = section({
   checks: key('checks', allOr(list('names of checks, or all', checkName()))),
 }).transform(({ networks = [], checks = 'all' }) => ({ networks, checks }));
 
+const address = text('an address such as https://rules.example/rules.tar.gz', /^https?:\/\/[^\s/]/);
+
+const ruleSource = section({
+  name: key('name', text('a name of letters, digits, ".", "_" and "-"', /^[A-Za-z0-9][\w.-]{0,63}$/)),
+  url: key('url', address),
+  path: key('path', text('the path of a folder, a tar file or a rule file')),
+  checksum: key('checksum', text('a digest in hexadecimal, or an address', /^(?:[0-9a-f]{32,128}|https?:\/\/\S+)$/i)),
+  header: key('header', text('a header such as "Authorization: secret"', /^[!-9;-~]+:[^\r\n]*$/)),
+})
+  .refine(({ name }) => name !== undefined, 'expected a name for the source')
+  .refine(({ url, path }) => (url === undefined) !== (path === undefined), 'expected either "url" or "path"')
+  .transform(({ name = '', url = null, path = null, checksum = null, header = null }) => ({
+    name,
+    url,
+    path,
+    checksum,
+    header,
+  }));
+
 const managementPort = whole(1, MAX_U16);
 
 /** A packet mark has 32 bits. */
@@ -182,6 +201,15 @@ export const configSchema: z.ZodType<Overrides> = section({
       'drop-file': key('dropFile', text('the path of a drop.conf')),
       'modify-file': key('modifyFile', text('the path of a modify.conf')),
       'lists-folder': key('listsFolder', text('the path of a folder')),
+      sources: key(
+        'sources',
+        list('blocks with "name" and "url" or "path"', ruleSource).refine(
+          (sources) => new Set(sources.map(({ name }) => name)).size === sources.length,
+          'expected the name of each of them once',
+        ),
+      ),
+      'state-folder': key('stateFolder', text('the path of a folder')),
+      ignore: key('ignoredFiles', list('names of files', text('a name, in which * stands for any characters'))),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
       'reputation-categories-file': key(
@@ -334,6 +362,7 @@ export function keysAt(path: readonly PropertyKey[]): readonly string[] {
   let schema: z.ZodType | undefined = configSchema;
   for (const step of path) schema = schema && keysOfSection.get(schema)?.[String(step)];
   if (schema === undefined && path.at(-2) === 'exceptions') return ['networks', 'checks'];
+  if (schema === undefined && path.at(-2) === 'sources') return ['name', 'url', 'path', 'checksum', 'header'];
   return schema === undefined ? [] : Object.keys(keysOfSection.get(schema) ?? {});
 }
 

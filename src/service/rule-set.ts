@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
@@ -55,19 +55,39 @@ export function reportOf({ ruleset, diagnostics }: CompiledRuleset): RuleReport 
 
 const isReject = (action: RuleAction): action is Extract<RuleAction, `reject${string}`> => action.startsWith('reject');
 
-/** Throws what the system says of a file that cannot be read. */
-export function readRuleTexts({ rules }: Config): RuleTexts {
+/** The configuration has sources, and nothing was fetched from them yet. */
+export class NoFetchedRulesError extends Error {
+  override name = 'NoFetchedRulesError';
+}
+
+/**
+ * Throws what the system says of a file that cannot be read, or NoFetchedRulesError. `fetchedFolder` has what the sources
+ * of the configuration have, a folder for each.
+ */
+export function readRuleTexts({ rules }: Config, fetchedFolder: string = join(rules.stateFolder, LIVE_SET)): RuleTexts {
   const read = (file: string): string => readFileSync(file, 'utf8');
-  const written = rules.files.map((file) => ({ file, text: read(file) }));
+  const hasSources = rules.sources.length > 0;
+  if (hasSources && !existsSync(fetchedFolder)) {
+    throw new NoFetchedRulesError(`there are no rules in ${fetchedFolder} yet: run "vpatch rules update"`);
+  }
+  const fetched = rules.sources.flatMap(({ name }) => filesBelow(join(fetchedFolder, name)));
+  const fetchedLists = (name: string): string | null => {
+    const found = fetched.filter((file) => basename(file) === name);
+    return found.length === 0 ? null : found.map(read).join('\n');
+  };
+  const ruleFiles = [...rules.files, ...fetched.filter((file) => file.endsWith('.rules'))];
+  const written = ruleFiles.map((file) => ({ file, text: read(file) }));
   const lists = readLists(rules);
-  const selected = Object.keys(lists).length === 0 ? null : selectRules(written, lists);
+  // As suricata-update: even without lists, what flowbits need comes into force.
+  const selected = hasSources || Object.keys(lists).length > 0 ? selectRules(written, lists) : null;
   const files = selected?.files ?? written;
   return {
     files,
     ...(selected !== null && { selection: { changes: selected.changes, problems: selected.problems } }),
     named: readNamed(files),
-    classification: rules.classificationFile === null ? null : read(rules.classificationFile),
-    reference: rules.referenceFile === null ? null : read(rules.referenceFile),
+    classification:
+      rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
+    reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
     threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
     reputation:
       rules.reputationCategoriesFile === null
@@ -77,6 +97,17 @@ export function readRuleTexts({ rules }: Config): RuleTexts {
             lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
           },
   };
+}
+
+/** In the state folder: what was fetched last, and is sound. */
+export const LIVE_SET = 'current';
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }
 
 /** The lists that choose among rules; each that is named, else that of the folder where it has one. */

@@ -10,7 +10,7 @@ export function chosenConfig(files: readonly string[], options: RuleOptions): Co
     throw new Failure(EXIT.usage, 'give rule files as arguments or with -S, not both');
   }
   const { config } = settingsFrom(files.length > 0 ? { ...options, onlyRules: files } : options);
-  if (config.rules.files.length === 0) {
+  if (config.rules.files.length === 0 && config.rules.sources.length === 0) {
     throw new Failure(EXIT.usage, 'there are no rules to load: name rule files, or a configuration with -c');
   }
   return config;

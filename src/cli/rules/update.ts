@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { withoutControls } from '../../output/log.ts';
+import type { RuleDifferences } from '../../rules/rule-differences.ts';
+import type { SourceRule } from '../../rules/selection/source-rule.ts';
+import { SourceError } from '../../service/rule-update/source-error.ts';
+import { type UpdateReport, updateRules } from '../../service/rule-update/update.ts';
+import { addConfigOptions, type RuleOptions, settingsFrom } from '../common-options.ts';
+import { EXIT, Failure } from '../failure.ts';
+
+interface UpdateOptions extends RuleOptions {
+  readonly offline?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function registerUpdate(rules: Command): void {
+  addConfigOptions(rules.command('update'))
+    .summary('fetch the rules of all sources, and make them live if they are sound')
+    .description(
+      'Fetches the sources of the configuration (rules.sources), compiles them with all other rules, and makes them live.\n' +
+        'Whatever fails, the rules that were live stay so. Says what is new, changed, removed, enabled and disabled.',
+    )
+    .option('--offline', 'fetch nothing: take what was fetched before')
+    .option('--dry-run', 'say what would change, and change nothing')
+    .option('--json', 'print the report as JSON')
+    .action(update);
+}
+
+async function update(options: UpdateOptions): Promise<void> {
+  const { config } = settingsFrom(options);
+  if (config.rules.sources.length === 0) {
+    throw new Failure(EXIT.usage, 'there are no sources: name some in the configuration, under rules.sources');
+  }
+  try {
+    const report = await updateRules(config, { isOffline: options.offline === true, isTrial: options.dryRun === true });
+    process.stdout.write(options.json === true ? `${JSON.stringify(asObject(report))}\n` : asText(report));
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    throw new Failure(EXIT.problem, error.message, 'nothing was changed');
+  }
+}
+
+/** Of long lists, the first. */
+const SHOWN = 20;
+
+const KINDS: readonly (readonly [keyof RuleDifferences, string])[] = [
+  ['added', 'new'],
+  ['changed', 'changed'],
+  ['removed', 'removed'],
+  ['enabled', 'enabled'],
+  ['disabled', 'disabled'],
+];
+
+function asText({ sources, differences, loaded, refused, isLive }: UpdateReport): string {
+  const lines = [
+    ...sources.map(({ name, how, files, rules }) => `${name}: ${how}, ${files} files, ${rules} rules`),
+    ...KINDS.flatMap(([kind, word]) => {
+      const rules = differences[kind];
+      if (rules.length === 0) return [];
+      const more = rules.length > SHOWN ? [`  and ${rules.length - SHOWN} more (--json has all)`] : [];
+      return [`${rules.length} ${word}`, ...rules.slice(0, SHOWN).map((rule) => `  ${nameOf(rule)}`), ...more];
+    }),
+    ...(KINDS.every(([kind]) => differences[kind].length === 0) ? ['no rule has changed'] : []),
+    `${loaded} rules load, ${refused} are refused`,
+    isLive ? 'live: a running service takes it over by "vpatch reload"' : 'a trial: nothing was changed',
+  ];
+  return `${lines.map(withoutControls).join('\n')}\n`;
+}
+
+const nameOf = ({ gid, sid, rev, message, isEnabled }: SourceRule): string =>
+  `${gid}:${sid}:${rev} ${message}${isEnabled ? '' : ' (disabled)'}`;
+
+const asObject = ({ differences, ...report }: UpdateReport): Record<string, unknown> => ({
+  ...report,
+  ...Object.fromEntries(
+    KINDS.map(([kind]) => [
+      kind,
+      differences[kind].map(({ gid, sid, rev, message, isEnabled }) => ({ gid, sid, rev, message, isEnabled })),
+    ]),
+  ),
+});

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { LIVE_SET } from '../rule-set.ts';
+import type { SourceFiles } from './archive.ts';
+import { SourceError } from './source-error.ts';
+
+/** What is remembered of the last download of a source. */
+export interface KnownDownload {
+  readonly url: string;
+  readonly etag: string | null;
+  readonly modified: string | null;
+  readonly sha256: string;
+}
+
+/** With the one that is live: the one before it is there to look at, or to go back to. */
+const KEPT_SETS = 2;
+
+/**
+ * The folder in which fetched rules live: `downloads/` as they came, `sets/` unpacked, `current`, a link to the set that is
+ * live, and `sources.json`.
+ */
+export class RuleStore {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  get hasLiveSet(): boolean {
+    return existsSync(this.#liveLink);
+  }
+
+  get #liveLink(): string {
+    return join(this.folder, LIVE_SET);
+  }
+
+  /** Only one at a time writes. Throws SourceError where another one is at work. */
+  lock(): () => void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o755 });
+    const file = join(this.folder, 'lock');
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      const owner = Number(readFileSync(file, 'utf8'));
+      if (isRunning(owner)) throw new SourceError(`another update is at work: process ${owner} (${file})`);
+      writeFileSync(file, String(process.pid));
+    }
+    return () => rmSync(file, { force: true });
+  }
+
+  downloads(): Readonly<Record<string, KnownDownload>> {
+    const file = join(this.folder, 'sources.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, KnownDownload>) : {};
+  }
+
+  /** Null: nothing of it is kept. */
+  downloaded(source: string): Uint8Array | null {
+    const file = this.#downloadFile(source);
+    return existsSync(file) ? readFileSync(file) : null;
+  }
+
+  saveDownload(source: string, bytes: Uint8Array, known: KnownDownload): void {
+    mkdirSync(join(this.folder, 'downloads'), { recursive: true });
+    this.#replaceFile(this.#downloadFile(source), bytes);
+    const downloads = { ...this.downloads(), [source]: known };
+    this.#replaceFile(join(this.folder, 'sources.json'), `${JSON.stringify(downloads, null, 2)}\n`);
+  }
+
+  /** Writes a set that is not live. Returns its folder. `isTemporary`: elsewhere, for a trial. */
+  writeSet(sources: ReadonlyMap<string, SourceFiles>, isTemporary: boolean): string {
+    const folder = isTemporary ? mkdtempSync(join(tmpdir(), 'vpatch-rules-')) : this.#newSetFolder();
+    for (const [source, files] of sources) {
+      for (const [path, bytes] of files) {
+        const file = join(folder, source, path);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, bytes, { mode: 0o644, flush: true });
+      }
+    }
+    return folder;
+  }
+
+  /** From one moment to the next, whoever reads `current` finds the new set. */
+  makeLive(setFolder: string): void {
+    const link = join(this.folder, `current.${process.pid}`);
+    rmSync(link, { force: true });
+    symlinkSync(join('sets', basename(setFolder)), link);
+    renameSync(link, this.#liveLink);
+    this.#removeOldSets();
+  }
+
+  #newSetFolder(): string {
+    const sets = join(this.folder, 'sets');
+    mkdirSync(sets, { recursive: true });
+    const numbers = readdirSync(sets)
+      .map((name) => Number.parseInt(name, 10))
+      .filter(Number.isInteger);
+    const folder = join(sets, `${Math.max(0, ...numbers) + 1}-${randomBytes(3).toString('hex')}`);
+    mkdirSync(folder);
+    return folder;
+  }
+
+  #removeOldSets(): void {
+    const live = basename(readlinkSync(this.#liveLink));
+    const others = readdirSync(join(this.folder, 'sets')).filter((name) => name !== live);
+    const byAge = others.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+    for (const name of byAge.slice(KEPT_SETS - 1)) rmSync(join(this.folder, 'sets', name), { recursive: true });
+  }
+
+  #downloadFile(source: string): string {
+    return join(this.folder, 'downloads', source);
+  }
+
+  #replaceFile(file: string, content: string | Uint8Array): void {
+    writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true });
+    renameSync(`${file}.new`, file);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
