@@ -60,8 +60,8 @@ dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/conformance
 	tsc -p tsconfig.tools.json
 	@touch $@
 
-fuzz: build ## The randomised tests with FUZZ_RUNS (50) times as many cases
-	@FUZZ_RUNS=$(FUZZ_RUNS) vitest run $$(grep -rlE "fuzzRuns|from 'fast-check'" test --include='*.test.ts')
+fuzz: build ## The randomised tests with FUZZ_RUNS (50) times as many cases, and the long ones at full length
+	@FUZZ_RUNS=$(FUZZ_RUNS) vitest run $$(grep -rlE "fuzzRuns|isLong|from 'fast-check'" test --include='*.test.ts')
 
 check: lint types sanitizers ## Format, lint, types, memory errors in the native code, a short fuzz run
 	@$(MAKE) fuzz FUZZ_RUNS=3

@@ -798,7 +798,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     ],
     ...[
       'Host: a<b>\r\n',
-      'Host: ${a}\r\n',
+      'Host: $(a)\r\n',
       'Host: a|b\r\n',
       'Host: a%00\r\n',
       'Host: \x01a\r\n',

@@ -9,6 +9,9 @@ configureGlobal({ numRuns: DEFAULT_RUNS * factor });
 
 export const isFuzzing = process.env.FUZZ_RUNS !== undefined;
 
+/** Sizes that take minutes are for `make fuzz` alone, and not for the short run of `make check`. */
+export const isLong = factor >= 10;
+
 /** For suites of which an ordinary run tries the same cases each time: nobody's change shall fail by chance. */
 export const SEED: { readonly seed?: number } = isFuzzing ? {} : { seed: 1 };
 
