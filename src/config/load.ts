@@ -7,7 +7,7 @@ import { type Config, DEFAULTS, mergeConfig, mergeOverrides, type Overrides } fr
 import type { ConfigProblem } from './problem.ts';
 import { expandRuleFiles } from './rule-files.ts';
 import { configSchema, keysAt } from './schema.ts';
-import { readSuricataYaml } from './suricata-yaml.ts';
+import { readSuricataYaml } from './suricata/suricata-yaml.ts';
 import { kindOfVariable, parseAssignment, type VariableKind } from './variables.ts';
 import { YamlFile } from './yaml-file.ts';
 

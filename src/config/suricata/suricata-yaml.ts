@@ -1,15 +1,17 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { FlowTimeouts } from '../flow/timeouts.ts';
-import { type MidstreamPolicy, ORDERED_ACTIONS, type OrderedAction, type Overrides } from './config.ts';
-import type { ConfigProblem } from './problem.ts';
-import { expandRuleFiles } from './rule-files.ts';
-import { YamlFile } from './yaml-file.ts';
+import type { FlowTimeouts } from '../../flow/timeouts.ts';
+import type { Failure, MidstreamPolicy, OrderedAction, Overrides } from '../config.ts';
+import type { ConfigProblem } from '../problem.ts';
+import { expandRuleFiles } from '../rule-files.ts';
+import { YamlFile } from '../yaml-file.ts';
+import { whyLeftOut } from './left-out.ts';
+import { SettingsReader } from './settings-reader.ts';
 
 /** What an existing suricata.yaml says that means something here. */
 export interface SuricataSettings {
   readonly overrides: Overrides;
   readonly problems: readonly ConfigProblem[];
-  /** One line for each part of the file that was not taken over. */
+  /** One line for each part of the file that was not taken over, with the reason. */
   readonly notes: readonly string[];
 }
 
@@ -41,7 +43,7 @@ export function readSuricataYaml(file: string, directory: string, skipRules = fa
       ...reader.strings(['include']).map((included) => (isAbsolute(included) ? included : join(folder, included))),
     );
     readInto(found, reader, resolve(directory, folder));
-    notes.push(...reader.leftOver().map((key) => `${yaml.file}: ${key}: not taken over, vpatch has no such setting`));
+    notes.push(...reader.leftOver().map((key) => `${yaml.file}: ${key}: not taken over: ${whyLeftOut(key)}`));
   }
   return { overrides: toOverrides(found, skipRules, problems), problems, notes };
 }
@@ -66,12 +68,21 @@ interface Found {
   requestBodyBytes?: number;
   responseBodyBytes?: number;
   exceptionPolicy?: string;
+  /** Of single situations, which count more than the one for all. */
+  limitPolicies?: Record<string, string>;
   failOpen?: boolean;
   timeouts?: Partial<FlowTimeouts>;
   fragmentMemoryBytes?: number;
   fragmentTimeoutSeconds?: number;
   maxDatagrams?: number;
 }
+
+/** What vpatch decides by one setting, `failure.limits`. */
+const LIMIT_POLICIES = [
+  ['stream', 'memcap-policy'],
+  ['stream', 'reassembly', 'memcap-policy'],
+  ['app-layer', 'error-policy'],
+] as const;
 
 const LIBHTP = ['app-layer', 'protocols', 'http', 'libhtp', 'default-config'];
 const FLOW_TIMEOUTS: readonly (readonly [keyof FlowTimeouts, string, string])[] = [
@@ -123,6 +134,10 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
     'exceptionPolicy',
     reader.text(['exception-policy'], (policy) => policy),
   );
+  for (const path of LIMIT_POLICIES) {
+    const policy = reader.text(path, (text) => text);
+    if (policy !== undefined) found.limitPolicies = { ...found.limitPolicies, [path.join('.')]: policy };
+  }
   set('failOpen', reader.flag(['nfq', 'fail-open']));
   for (const [field, protocol, state] of FLOW_TIMEOUTS) {
     const seconds = reader.whole(['flow-timeouts', protocol, state]);
@@ -136,8 +151,7 @@ const unlimitedIfZero = (bytes: number | undefined): number | undefined =>
 
 function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]): Overrides {
   const files = skipRules ? [] : ruleFiles(found, problems);
-  const isOpen = /^(pass-|bypass|ignore)/.test(found.exceptionPolicy ?? '');
-  const isClosed = /^(drop-|reject)/.test(found.exceptionPolicy ?? '');
+  const limits = limitsOf(found);
   const { fragmentMemoryBytes, fragmentTimeoutSeconds, maxDatagrams } = found;
   const { requestBodyBytes, responseBodyBytes, memoryBytes, depthBytes, midstream } = found;
   const midstreamPolicy = midstreamPolicyOf(found.midstreamPolicy ?? found.exceptionPolicy);
@@ -171,10 +185,17 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
     },
     timeouts: found.timeouts ?? {},
     failure: {
-      ...((isOpen || isClosed) && { limits: isOpen ? ('open' as const) : ('closed' as const) }),
+      ...(limits !== null && { limits }),
       ...(found.failOpen !== undefined && { engine: found.failOpen ? ('open' as const) : ('closed' as const) }),
     },
   };
+}
+
+/** Of several that differ, the stricter: there is one setting for all. Null: nothing is said. */
+function limitsOf({ exceptionPolicy = 'auto', limitPolicies = {} }: Found): Failure | null {
+  const policies = [exceptionPolicy, ...Object.values(limitPolicies)];
+  if (policies.some((policy) => /^(?:drop-|reject)/.test(policy))) return 'closed';
+  return policies.some((policy) => /^(?:pass-|bypass|ignore)/.test(policy)) ? 'open' : null;
 }
 
 function midstreamPolicyOf(policy: string | undefined): MidstreamPolicy | undefined {
@@ -192,110 +213,4 @@ function ruleFiles(found: Found, problems: ConfigProblem[]): string[] {
     problems.push(yaml.keyProblem(['rule-files', at], message));
     return [];
   });
-}
-
-/** Reads values by their path and remembers which ones it read. A value of the wrong form becomes a problem. */
-class SettingsReader {
-  readonly yaml: YamlFile;
-  readonly #problems: ConfigProblem[];
-  readonly #read = new Set<string>();
-
-  constructor(yaml: YamlFile, problems: ConfigProblem[]) {
-    this.yaml = yaml;
-    this.#problems = problems;
-  }
-
-  text(path: readonly string[], convert: (text: string) => string): string | undefined {
-    return this.#value(path, 'text', (value) => (typeof value === 'string' ? convert(value) : undefined));
-  }
-
-  flag(path: readonly string[]): boolean | undefined {
-    return this.#value(path, 'yes or no', (value) => {
-      if (typeof value === 'boolean') return value;
-      if (value === 'true' || value === 'yes') return true;
-      return value === 'false' || value === 'no' ? false : undefined;
-    });
-  }
-
-  whole(path: readonly string[]): number | undefined {
-    return this.#value(path, 'a whole number', (value) =>
-      Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
-    );
-  }
-
-  positive(path: readonly string[]): number | undefined {
-    return this.#value(path, 'a whole number above 0', (value) =>
-      Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined,
-    );
-  }
-
-  size(path: readonly string[]): number | undefined {
-    return this.#value(path, 'a size such as 64mb', parseSuricataSize);
-  }
-
-  /** One text or a list of them. */
-  strings(path: readonly string[]): readonly string[] {
-    const isText = (value: unknown): value is string => typeof value === 'string';
-    const texts = this.#value(path, 'a list of names', (value) => {
-      const list = Array.isArray(value) ? value : [value];
-      return list.every(isText) ? list : undefined;
-    });
-    return texts ?? [];
-  }
-
-  variables(path: readonly string[]): Readonly<Record<string, string>> {
-    const form = /^[A-Za-z][A-Za-z0-9_-]*$/;
-    const variables = this.#value(path, 'names with a value each', (value) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-      const entries = Object.entries(value).map(([name, text]): [string, string] => [name, variableText(text)]);
-      return entries.every(([name, text]) => form.test(name) && text !== '') ? Object.fromEntries(entries) : undefined;
-    });
-    return variables ?? {};
-  }
-
-  actionOrder(path: readonly string[]): readonly OrderedAction[] | undefined {
-    return this.#value(path, `a list of ${ORDERED_ACTIONS.join(', ')}`, (value) => {
-      if (!Array.isArray(value) || value.length !== ORDERED_ACTIONS.length) return undefined;
-      return ORDERED_ACTIONS.every((action) => value.includes(action)) ? (value as OrderedAction[]) : undefined;
-    });
-  }
-
-  /** The largest parts of the file in which nothing was read. */
-  leftOver(): readonly string[] {
-    const found: string[] = [];
-    const visit = (value: unknown, path: readonly string[]): void => {
-      const key = path.join('.');
-      if (this.#read.has(key)) return;
-      const isEntered = path.length === 0 || [...this.#read].some((read) => read.startsWith(`${key}.`));
-      if (!isEntered) found.push(key);
-      else if (isMapping(value)) for (const [name, child] of Object.entries(value)) visit(child, [...path, name]);
-    };
-    visit(this.yaml.value, []);
-    return found;
-  }
-
-  #value<T>(path: readonly string[], expected: string, parse: (value: unknown) => T | undefined): T | undefined {
-    let value: unknown = this.yaml.value;
-    for (const step of path) value = isMapping(value) && Object.hasOwn(value, step) ? value[step] : undefined;
-    // Suricata treats a key without a value as not there.
-    if (value === undefined || value === null) return undefined;
-    this.#read.add(path.join('.'));
-    const parsed = parse(value);
-    if (parsed === undefined) this.#problems.push(this.yaml.valueProblem(path, `expected ${expected}`));
-    return parsed;
-  }
-}
-
-const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const variableText = (value: unknown): string =>
-  Array.isArray(value) ? `[${value.join(',')}]` : value === null || typeof value === 'object' ? '' : String(value);
-
-/** `100kb`, `64 MB`, from version 8 on `1 GiB` too; all are units of 1024. A plain number is bytes. */
-function parseSuricataSize(value: unknown): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmg])i?b)?$/i.exec(String(value).trim());
-  if (match === null) return undefined;
-  const factor = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
-  return Math.floor(Number(match[1]) * factor);
 }

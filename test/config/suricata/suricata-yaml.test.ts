@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DEFAULTS } from '../../src/config/config.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { formatProblem } from '../../src/config/problem.ts';
+import { DEFAULTS } from '../../../src/config/config.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { formatProblem } from '../../../src/config/problem.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -103,6 +103,16 @@ describe('an existing suricata.yaml', () => {
     expect(load('exception-policy: auto\n').config.failure).toEqual(DEFAULTS.failure);
   });
 
+  test.each([
+    ['app-layer: { error-policy: ignore }', 'open'],
+    ['stream: { memcap-policy: drop-flow }', 'closed'],
+    ['exception-policy: pass-flow\nstream: { reassembly: { memcap-policy: drop-packet } }', 'closed'],
+    ['exception-policy: auto\napp-layer: { error-policy: bypass }', 'open'],
+    ['stream: { memcap-policy: auto }', DEFAULTS.failure.limits],
+  ])('gives one answer for all limits, the strictest: %s', (yaml, limits) => {
+    expect(load(`${yaml}\n`).config.failure.limits).toBe(limits);
+  });
+
   test('gives the files of reputations, relative to their folder', () => {
     const { rules } = load(
       'default-reputation-path: iprep\nreputation-categories-file: categories.txt\nreputation-files: [a.list, /b.list]\n',
@@ -126,9 +136,11 @@ describe('an existing suricata.yaml', () => {
       'af-packet:\n  - interface: eth0\nstream:\n  midstream: no\n  memcap: 64mb\n  reassembly: { depth: 1mb, check-overlap-different-data: true }\n',
     );
     expect(notes).toEqual(
-      ['af-packet', 'stream.memcap', 'stream.reassembly.check-overlap-different-data'].map(
-        (key) => `suricata.yaml: ${key}: not taken over, vpatch has no such setting`,
-      ),
+      [
+        ['af-packet', 'vpatch takes packets from NFQUEUE (run), libpcap (sniff) or files (replay)'],
+        ['stream.memcap', 'flow.max-tcp bounds the sessions'],
+        ['stream.reassembly.check-overlap-different-data', 'data that differs from what came before is always dropped'],
+      ].map(([key, reason]) => `suricata.yaml: ${key}: not taken over: ${reason}`),
     );
   });
 
@@ -193,5 +205,58 @@ describe('a wrong suricata.yaml', () => {
   test('does not matter for rule files that -S replaces', () => {
     const { config } = load('rule-files: [gone.rules]\n', { onlyRules: ['rules/a.rules'] });
     expect(config.rules.files).toEqual([join(directory, 'rules/a.rules')]);
+  });
+});
+
+describe('a suricata.yaml as distributions have it', () => {
+  const shape = readFileSync(new URL('distribution.yaml', import.meta.url), 'utf8');
+  beforeEach(() => writeFileSync(join(directory, 'rules', 'suricata.rules'), ''));
+  const taken = () => load(shape.replace(HEADER, ''));
+
+  test('gives all that means something here', () => {
+    const { config } = taken();
+    expect(config.variables.addresses).toMatchObject({
+      HOME_NET: '[192.0.2.0/24,2001:db8::/32]',
+      DMZ: '192.0.2.128/25',
+    });
+    expect(config.variables.ports).toMatchObject({ SSH_PORTS: '22', VXLAN_PORTS: '4789' });
+    expect(config.rules).toEqual({
+      ...DEFAULTS.rules,
+      files: [join(directory, 'rules', 'suricata.rules')],
+      classificationFile: '/etc/suricata/classification.config',
+      referenceFile: '/etc/suricata/reference.config',
+      thresholdFile: '/etc/suricata/threshold.config',
+      reputationCategoriesFile: '/etc/suricata/iprep/categories.txt',
+      reputationFiles: ['/etc/suricata/iprep/reputation.list'],
+      maxAlertsPerPacket: 20,
+      actionOrder: ['pass', 'drop', 'reject', 'alert'],
+    });
+    expect(config.defrag).toEqual({
+      ...DEFAULTS.defrag,
+      memoryBytes: 32 * 2 ** 20,
+      maxDatagrams: 65_535,
+      timeoutMs: 60_000,
+    });
+    expect(config.stream).toEqual({
+      ...DEFAULTS.stream,
+      memoryBytes: 256 * 2 ** 20,
+      depthBytes: 2 ** 20,
+      midstream: false,
+      midstreamPolicy: 'ignore',
+    });
+    expect(config.http).toEqual({ ...DEFAULTS.http, requestBodyBytes: 100 * 1024, responseBodyBytes: 200 * 1024 });
+    expect(config.timeouts).toMatchObject({ tcpNewMs: 60_000, tcpEstablishedMs: 600_000, otherMs: 30_000 });
+    expect(config.failure).toEqual({ engine: 'open', limits: 'open' });
+  });
+
+  test('leaves the rest, each part with a reason of its own', () => {
+    const { notes } = taken();
+    expect(notes.length).toBeGreaterThan(80);
+    expect(notes.filter((note) => note.endsWith('vpatch has no such setting'))).toEqual([]);
+    const wrong = notes.filter((note) => !/^suricata\.yaml: [\w.-]+: not taken over: [a-z"].+$/i.test(note));
+    expect(wrong).toEqual([]);
+    for (const part of ['outputs', 'nfq.mode', 'app-layer.protocols.dns', 'host-os-policy', 'stream.inline']) {
+      expect(notes.filter((note) => note.startsWith(`suricata.yaml: ${part}: `))).toHaveLength(1);
+    }
   });
 });
