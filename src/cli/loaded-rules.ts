@@ -54,6 +54,10 @@ export function readTexts(config: Config): RuleTexts {
   }
 }
 
+/** Lines that choose among rules and cannot be read: rules are in force, or not, that the user meant otherwise. */
+export const selectionErrors = ({ selection }: RuleTexts): string[] =>
+  (selection?.problems ?? []).filter(({ severity }) => severity === 'error').map(formatDiagnostic);
+
 /** Lines of the lists beside the rules that were skipped. */
 function listProblems(
   { rules, variables }: Config,

@@ -14,7 +14,7 @@ import type { ReadPolicy } from '../service/policy-keeper.ts';
 import { runInline } from '../service/run.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
-import { readTexts } from './loaded-rules.ts';
+import { readTexts, selectionErrors } from './loaded-rules.ts';
 import { packageVersion } from './package-version.ts';
 
 interface RunOptions extends CommonOptions {
@@ -58,9 +58,11 @@ async function run(options: RunOptions): Promise<void> {
   if (config.queue.hooks.includes('forward') && isHostAlone) {
     log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
   }
+  const rules = readTexts(config);
+  for (const line of selectionErrors(rules)) log.warn(line);
   try {
     await runInline({
-      policy: { config, rules: readTexts(config) },
+      policy: { config, rules },
       read: () => readAgain(read),
       log,
       addresses: isHostAlone ? addresses : null,
@@ -78,7 +80,9 @@ async function run(options: RunOptions): Promise<void> {
 function readAgain(read: () => { readonly config: Config }): ReturnType<ReadPolicy> {
   try {
     const { config } = read();
-    return { status: 'ok', policy: { config, rules: readTexts(config) } };
+    const rules = readTexts(config);
+    const problems = selectionErrors(rules);
+    return problems.length > 0 ? { status: 'invalid', problems } : { status: 'ok', policy: { config, rules } };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { status: 'invalid', problems: error.lines };
