@@ -240,4 +240,4 @@ export class Detector {
 }
 
 /** The same for a rule before and after a reload. */
-const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.app ?? ''}`;
+const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.apps?.join() ?? ''}`;

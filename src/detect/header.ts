@@ -18,7 +18,8 @@ export function fitsEndpoints(rule: Rule, packet: Packet, direction: Direction):
 
 /** Do its `flow`, its application protocol and its tests of packet fields fit now? They may fit a later packet. */
 export function fitsState(rule: Rule, packet: Packet, direction: Direction, flow: FlowContext): boolean {
-  if (rule.protocol.app !== null && rule.protocol.app !== flow.app) return false;
+  const { apps } = rule.protocol;
+  if (apps !== null && (flow.app === null || !apps.includes(flow.app))) return false;
   if (!fitsFlow(rule, packet, direction, flow)) return false;
   if (rule.shownProtocols.length > 0 && !fitsShown(rule, flow.shown[direction])) return false;
   const tests = rule.packetTests;
@@ -40,8 +41,8 @@ function fitsFlow(rule: Rule, packet: Packet, actual: Direction, flow: FlowConte
 function fitsShown({ shownProtocols }: Rule, shown: string | null): boolean {
   if (shown === null) return false;
   for (let i = 0; i < shownProtocols.length; i++) {
-    const { name, isNegated } = shownProtocols[i]!;
-    if ((name === shown) === isNegated) return false;
+    const { names, isNegated } = shownProtocols[i]!;
+    if (names.includes(shown) === isNegated) return false;
   }
   return true;
 }

@@ -50,8 +50,6 @@ export class Ruleset {
           a.sid - b.sid ||
           a.gid - b.gid,
       );
-    const owners = ownersOf(protocols);
-    const app = ordered.map((rule) => appProtocolOf(rule, owners));
     const numbered = ordered.map((rule, index) => ({ rule, index }));
     yield;
     const groupsFor = function* (protocol: number | null): Steps<PacketGroups> {
@@ -74,19 +72,22 @@ export class Ruleset {
     const otherGroups = yield* groupsFor(null);
 
     const appGroups = new Map<string, AppGroups>();
+    const indexes = new PatternIndexes(makeMatcher);
     for (const { name } of protocols) {
-      const concerned = numbered.filter(({ rule, index }) => inspectsTransactions(rule) && app[index] === name);
+      const concerned = numbered.filter(({ rule }) => inspectsTransactions(rule) && rule.protocol.apps?.includes(name));
       if (concerned.length === 0) continue;
       // Those that wait for an event are candidates only behind it.
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
-      const toServer = new AppGroup(always, TO_SERVER, makeMatcher);
+      const toServer = new AppGroup(always, TO_SERVER, indexes);
       yield;
-      appGroups.set(name, [toServer, new AppGroup(always, TO_CLIENT, makeMatcher)]);
+      appGroups.set(name, [toServer, new AppGroup(always, TO_CLIENT, indexes)]);
       yield;
     }
     const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
     const frameGroups = new Map<string, ReadonlyMap<string, FrameGroups>>();
-    for (const [protocol, ofProtocol] of groupBy(onFrames, ({ rule }) => rule.protocol.app!)) {
+    for (const { name: protocol } of protocols) {
+      const ofProtocol = onFrames.filter(({ rule }) => rule.protocol.apps?.includes(protocol));
+      if (ofProtocol.length === 0) continue;
       const groups = groupBy(ofProtocol, ({ rule }) => rule.frame!);
       const pairs = [...groups].map(([frame, concerned]): [string, FrameGroups] => [
         frame,
@@ -157,21 +158,21 @@ export class Ruleset {
 
   /** Bytes of all pattern databases. */
   get databaseBytes(): number {
-    let bytes = 0;
+    const indexes = new Set<PatternIndex | null>();
     for (const pair of [...this.#packetGroups.values(), this.#otherGroups]) {
-      for (const { stream, packet, placed } of pair) {
-        for (const index of [stream, packet, placed]) bytes += index?.databaseBytes ?? 0;
-      }
+      for (const { stream, packet, placed } of pair) indexes.add(stream).add(packet).add(placed);
     }
     for (const groups of this.#frameGroups.values()) {
-      for (const pair of groups.values()) for (const { patterns } of pair) bytes += patterns?.databaseBytes ?? 0;
+      for (const pair of groups.values()) for (const { patterns } of pair) indexes.add(patterns);
     }
     for (const pair of this.#appGroups.values()) {
-      for (const group of pair) {
-        bytes += group.raw?.databaseBytes ?? 0;
-        for (const { patterns } of group.searches) bytes += patterns.databaseBytes;
+      for (const { raw, searches } of pair) {
+        indexes.add(raw);
+        for (const { patterns } of searches) indexes.add(patterns);
       }
     }
+    let bytes = 0;
+    for (const index of indexes) bytes += index?.databaseBytes ?? 0;
     return bytes;
   }
 }
@@ -261,17 +262,17 @@ export class AppGroup {
   /** Candidates of every transaction, since they have no usable pattern. */
   readonly unpatterned: Int32Array;
 
-  constructor(all: readonly IndexedRule[], direction: Direction, makeMatcher: MakeMatcher) {
+  constructor(all: readonly IndexedRule[], direction: Direction, indexes: PatternIndexes) {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     const byBuffer = new Map<BufferDefinition, Patterned[]>();
     const unpatterned: number[] = [];
-    const raw: IndexedRule[] = [];
+    const raw: Patterned[] = [];
     for (const entry of rules) {
       const { rule, index } = entry;
       const pattern = rule.fastPattern;
       if (pattern === null || pattern.buffer === null) {
         if (pattern === null) unpatterned.push(index);
-        else raw.push(entry);
+        else raw.push({ ...entry, pattern });
         continue;
       }
       const { buffer } = pattern;
@@ -280,11 +281,8 @@ export class AppGroup {
       entries.push({ rule, index, pattern });
       byBuffer.set(buffer, entries);
     }
-    this.searches = [...byBuffer].map(([buffer, entries]) => ({
-      buffer,
-      patterns: new PatternIndex(entries, makeMatcher),
-    }));
-    this.raw = patternsOf(raw, makeMatcher);
+    this.searches = [...byBuffer].map(([buffer, entries]) => ({ buffer, patterns: indexes.of(entries) }));
+    this.raw = raw.length === 0 ? null : indexes.of(raw);
     this.unpatterned = Int32Array.from(unpatterned);
   }
 }
@@ -300,6 +298,23 @@ export class FrameGroup {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     this.patterns = patternsOf(rules, makeMatcher);
     this.unpatterned = indexesOf(rules.filter((entry) => !hasPattern(entry)));
+  }
+}
+
+/** Protocols that share buffers have most rules on them in common: the same rules are one database. */
+class PatternIndexes {
+  readonly #byRules = new Map<string, PatternIndex>();
+  readonly #makeMatcher: MakeMatcher;
+
+  constructor(makeMatcher: MakeMatcher) {
+    this.#makeMatcher = makeMatcher;
+  }
+
+  of(entries: readonly Patterned[]): PatternIndex {
+    const key = entries.map(({ index }) => index).join();
+    const known = this.#byRules.get(key) ?? new PatternIndex(entries, this.#makeMatcher);
+    this.#byRules.set(key, known);
+    return known;
   }
 }
 
@@ -324,7 +339,7 @@ export const isShownOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.s
 export const isAddressOnly = (rule: Rule): boolean =>
   hasNoContent(rule) &&
   rule.shownProtocols.length === 0 &&
-  rule.protocol.app === null &&
+  rule.protocol.apps === null &&
   rule.flow.direction === null &&
   rule.flow.state === null &&
   rule.sourcePorts.isAny &&
@@ -337,7 +352,7 @@ export const isAddressOnly = (rule: Rule): boolean =>
 export function actsOnFlow(rule: Rule, isInStream: boolean): boolean {
   if (isInStream || inspectsTransactions(rule)) return true;
   return (
-    hasNoContent(rule) && (rule.protocol.app !== null || (rule.flow.direction === null && rule.flow.state === null))
+    hasNoContent(rule) && (rule.protocol.apps !== null || (rule.flow.direction === null && rule.flow.state === null))
   );
 }
 
@@ -403,16 +418,4 @@ function patternsOf(rules: readonly IndexedRule[], makeMatcher: MakeMatcher): Pa
     rule.fastPattern === null ? [] : [{ index, pattern: rule.fastPattern }],
   );
   return patterned.length === 0 ? null : new PatternIndex(patterned, makeMatcher);
-}
-
-function ownersOf(protocols: readonly AppProtocol[]): ReadonlyMap<BufferDefinition, string> {
-  const owners = new Map<BufferDefinition, string>();
-  for (const { name, buffers } of protocols) for (const buffer of buffers) owners.set(buffer, name);
-  return owners;
-}
-
-function appProtocolOf(rule: Rule, owners: ReadonlyMap<BufferDefinition, string>): string | null {
-  if (rule.protocol.app !== null) return rule.protocol.app;
-  for (const { buffer } of rule.inspections) if (buffer !== null) return owners.get(buffer) ?? null;
-  return null;
 }

@@ -103,7 +103,7 @@ class Compiler {
       if (!this.#isForUs(parsed)) return;
       const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
       const header = { parsed, protocol, file };
-      const draft = this.#draft(header, protocol.app);
+      const draft = this.#draft(header, protocol.apps);
       const rule = {
         ...buildRule(draft, protocol, file, line),
         alternatives: this.#alternatives(header, draft, file, line),
@@ -122,8 +122,8 @@ class Compiler {
     return this.#option?.name ?? null;
   }
 
-  #draft({ parsed, protocol, file }: RuleHeader, app: string | null): RuleDraft {
-    const draft = new RuleDraft(parsed, file, app, this.#context);
+  #draft({ parsed, protocol, file }: RuleHeader, apps: readonly string[] | null): RuleDraft {
+    const draft = new RuleDraft(parsed, file, apps, this.#context);
     if (protocol.test !== null) draft.packetTests.push(protocol.test);
     for (const option of parsed.options) {
       this.#option = option;
@@ -139,7 +139,7 @@ class Compiler {
   #alternatives(header: RuleHeader, { otherApps }: RuleDraft, file: string, line: LogicalLine): Rule[] {
     return otherApps.flatMap((app) => {
       try {
-        return [buildRule(this.#draft(header, app), header.protocol, file, line)];
+        return [buildRule(this.#draft(header, [app]), header.protocol, file, line)];
       } catch (error) {
         // Something else of the rule is not for this protocol.
         if (!(error instanceof RuleFault)) throw error;
@@ -239,7 +239,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     ...(draft.target === null ? {} : { target: draft.target }),
     protocol: {
       ipProtocols: protocol.ipProtocols,
-      app: draft.app,
+      apps: draft.apps,
       scope: protocol.scope,
       name: protocol.name,
     },

@@ -52,9 +52,6 @@ export interface RuleRemark {
   readonly at: number;
 }
 
-/** As in Suricata, a rule for a protocol is for what carries it, too: DCERPC in the named pipes of SMB. */
-const CARRIERS: Readonly<Record<string, readonly string[]>> = { dcerpc: ['smb'] };
-
 /** A rule in the making: keywords add to it one after the other. */
 export class RuleDraft {
   readonly context: CompileContext;
@@ -81,7 +78,7 @@ export class RuleDraft {
   /** `alert`: even a `pass` is told of. */
   isLoud = false;
   flow: FlowRequirement | null = null;
-  readonly shownProtocols: { readonly name: string; readonly isNegated: boolean }[] = [];
+  readonly shownProtocols: { readonly names: readonly string[]; readonly isNegated: boolean }[] = [];
   readonly packetTests: PacketTest[] = [];
   /** Those of them that ask for TCP flags alone. */
   readonly tcpFlagTests: ((flags: number) => boolean)[] = [];
@@ -94,37 +91,34 @@ export class RuleDraft {
   readonly effects: StateEffect[] = [];
   readonly #asked = new Set<StateKind>();
   readonly #changed = new Set<StateKind>();
-  /** The protocol whose buffers the rule looks into; from its header, else from the first such buffer. */
-  app: string | null;
+  /**
+   * The protocols that the rule is for; from its header, else from the first buffer. All of them have the buffers that it
+   * looks into. Null: that is not known.
+   */
+  apps: readonly string[] | null;
+  /** Where the rule does not say which protocol it means: those that have buffers of the same names, and other ones. */
+  otherApps: readonly string[] = [];
 
   readonly inspections: InspectionDraft[] = [];
   readonly byteVariables = new Map<string, ByteVariable>();
   /** The content that modifiers such as `nocase` speak of. */
   lastContent: ContentDraft | null = null;
   fastPattern: ContentDraft | null = null;
-  /** Null: its header or a keyword names the only protocol that the rule can be about. */
-  #possibleApps: readonly string[] | null;
   base64: Base64Draft | null = null;
   #sticky: BufferChoice | null = null;
   #stickyAt = 0;
   #lastInspection: InspectionDraft | null = null;
 
-  constructor(parsed: ParsedRule, file: string, app: string | null, context: CompileContext) {
+  constructor(parsed: ParsedRule, file: string, apps: readonly string[] | null, context: CompileContext) {
     this.parsed = parsed;
     this.file = file;
-    this.app = app;
-    this.#possibleApps = app === null ? [] : null;
+    this.apps = apps;
     this.context = context;
   }
 
   /** Null: the payload. */
   get currentBuffer(): BufferChoice | null {
     return this.#sticky;
-  }
-
-  /** Beside `app`: protocols that have all buffers of the rule too, where it does not say which one it means. */
-  get otherApps(): readonly string[] {
-    return this.#possibleApps?.filter((app) => app !== this.app) ?? CARRIERS[this.app ?? ''] ?? [];
   }
 
   fail(message: string, at: number | null = null): never {
@@ -145,7 +139,7 @@ export class RuleDraft {
   /** What follows looks into a frame. Suricata looks into nothing else then, and neither do we. */
   enterFrame(buffer: string, name: string): void {
     this.checkStickyIsUsed();
-    if (this.app === null && !name.includes('.')) this.fail(`frame needs the protocol of "${name}", as in tls.pdu`);
+    if (this.apps === null && !name.includes('.')) this.fail(`frame needs the protocol of "${name}", as in tls.pdu`);
     if (!this.context.buffersByName.has(buffer)) this.fail(`there is no frame "${name}"`, this.valueAt);
     this.#enter(this.chooseBuffer(buffer));
   }
@@ -182,22 +176,32 @@ export class RuleDraft {
     }
   }
 
-  /** Of several protocols' buffers of one name: the one of the rule's protocol, else the first. */
+  /** Of several protocols' buffers of one name: the one of the rule's protocols, else the first. */
   chooseBuffer(name: string): BufferChoice {
     const choices = this.context.buffersByName.get(name) ?? [];
-    const choice = this.app === null ? choices[0] : choices.find((candidate) => candidate.protocol === this.app);
+    const { apps } = this;
+    const choice = apps === null ? choices[0] : choices.find(({ protocol }) => apps.includes(protocol));
     if (choice === undefined) {
       if (choices.length === 0) this.fail(`there is no buffer ${name}: its protocol is not inspected yet`);
-      this.fail(
-        `${name} belongs to ${choices.map((other) => other.protocol).join(', ')}, and the rule is for ${this.app}`,
-      );
+      const owners = choices.map(({ protocol }) => protocol).join(', ');
+      this.fail(`${name} belongs to ${owners}, and the rule is for ${apps?.join(', ')}`);
     }
-    if (this.#possibleApps !== null) {
-      const before = this.app === null ? null : this.#possibleApps;
-      this.#possibleApps = choices.map(({ protocol }) => protocol).filter((app) => before?.includes(app) ?? true);
-    }
-    this.app = choice.protocol;
+    const possible = apps === null ? null : [...apps, ...this.otherApps];
+    const owners = choices.filter(({ protocol }) => possible?.includes(protocol) ?? true);
+    const names = (isSame: boolean): string[] =>
+      owners.filter(({ definition }) => (definition === choice.definition) === isSame).map(({ protocol }) => protocol);
+    this.apps = names(true).filter((app) => apps?.includes(app) ?? true);
+    this.otherApps = names(false);
     return choice;
+  }
+
+  /** The rule is for these protocols alone. False: it is for none of them. */
+  narrow(apps: readonly string[]): boolean {
+    const left = this.apps === null ? apps : this.apps.filter((app) => apps.includes(app));
+    if (left.length === 0) return false;
+    this.apps = left;
+    this.otherApps = this.otherApps.filter((app) => apps.includes(app));
+    return true;
   }
 
   inspection(choice: BufferChoice | null): InspectionDraft {

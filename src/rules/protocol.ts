@@ -16,21 +16,25 @@ export interface HeaderProtocol extends RuleProtocol {
 export function readProtocol(span: Span, knownAppProtocols: readonly string[]): HeaderProtocol {
   const name = span.text;
   const basic = BASIC[name];
-  if (basic !== undefined) return { app: null, scope: 'any', test: null, ...basic, name };
+  if (basic !== undefined) return { apps: null, scope: 'any', test: null, ...basic, name };
 
-  const app = name === 'http1' && knownAppProtocols.includes('http') ? 'http' : (SYNONYMS[name] ?? name);
-  if (knownAppProtocols.includes(app)) return { ipProtocols: transportOf(app), app, scope: 'any', name, test: null };
+  const apps = appsNamed(name).filter((app) => knownAppProtocols.includes(app));
+  if (apps.length > 0) return { ipProtocols: transportOf(apps[0]!), apps, scope: 'any', name, test: null };
   if (SURICATA_PROTOCOLS.has(name)) throw new RuleFault(`protocol ${name} is not inspected yet`, span.at);
   const near = nearestName(name, [...Object.keys(BASIC), ...knownAppProtocols]);
   throw new RuleFault(`there is no protocol "${name}"${near === null ? '' : `: did you mean ${near}?`}`, span.at);
 }
 
+/** What rules call by this name. */
+export const appsNamed = (name: string): readonly string[] => FAMILIES[name] ?? [name];
+
 /** A rule that looks into a protocol's buffers must be able to meet that protocol. */
 export function checkBufferProtocol(draft: RuleDraft, protocol: RuleProtocol): void {
-  if (draft.app === null || protocol.app !== null || protocol.ipProtocols === null) return;
-  const transport = transportOf(draft.app);
+  if (draft.apps === null || protocol.apps !== null || protocol.ipProtocols === null) return;
+  const [app] = draft.apps;
+  const transport = transportOf(app!);
   if (!protocol.ipProtocols.some((number) => transport.includes(number))) {
-    draft.fail(`the rule is for ${protocol.name}, and ${draft.app} does not run over it`, draft.parsed.protocol.at);
+    draft.fail(`the rule is for ${protocol.name}, and ${app} does not run over it`, draft.parsed.protocol.at);
   }
 }
 
@@ -58,7 +62,14 @@ const BASIC: Readonly<Record<string, Pick<HeaderProtocol, 'ipProtocols'> & Parti
   icmp6: { ipProtocols: [IP_PROTOCOL.icmpv6] },
 };
 
-const SYNONYMS: Readonly<Record<string, string>> = { ssl: 'tls', ikev2: 'ike' };
+/** As in Suricata, `http` is HTTP of any version, and a protocol is also found in what carries it: named pipes of SMB. */
+const FAMILIES: Readonly<Record<string, readonly string[]>> = {
+  http: ['http', 'http2'],
+  http1: ['http'],
+  dcerpc: ['dcerpc', 'smb'],
+  ssl: ['tls'],
+  ikev2: ['ike'],
+};
 
 function transportOf(app: string): readonly number[] {
   const transports = APP_PROTOCOLS.find(({ name }) => name === app)?.transports ?? ['tcp'];

@@ -35,7 +35,7 @@ export function fitsFilter(known: KnownRule, filter: RuleFilter): boolean {
   if (
     filter.protocol !== undefined &&
     filter.protocol !== parsed.protocol.text &&
-    filter.protocol !== rule?.protocol.app
+    !rule?.protocol.apps?.includes(filter.protocol)
   ) {
     return false;
   }

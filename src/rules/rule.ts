@@ -71,8 +71,8 @@ export interface FlowRequirement {
 export interface RuleProtocol {
   /** IP protocol numbers; null is any. */
   readonly ipProtocols: readonly number[] | null;
-  /** `http` in `alert http ...`; null for tcp, udp, ip, icmp. */
-  readonly app: string | null;
+  /** The application protocols that it is about: `alert http` is for HTTP/2 too. Null for tcp, udp, ip, icmp. */
+  readonly apps: readonly string[] | null;
   /** tcp-pkt looks at packets only, tcp-stream at the stream only. */
   readonly scope: 'any' | 'packet' | 'stream';
   /** As written. */
@@ -111,7 +111,7 @@ export interface Rule {
   readonly addressTests: readonly AddressTest[];
   readonly flow: FlowRequirement;
   /** `app-layer-protocol`: what the direction's own bytes must show, or (negated) must not. */
-  readonly shownProtocols: readonly { readonly name: string; readonly isNegated: boolean }[];
+  readonly shownProtocols: readonly { readonly names: readonly string[]; readonly isNegated: boolean }[];
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];
   /** What decoding and TCP tracking must have found in the packet; `packetTests` ask for it too. */

@@ -59,7 +59,7 @@ describe('fixtures/rules/valid.rules', () => {
       priority: 1,
       metadata: { created_at: ['2024_05_01'], attack_target: ['Server'] },
       flow: { direction: 'toserver', state: 'established' },
-      protocol: { name: 'http', app: 'http', scope: 'any', ipProtocols: [6] },
+      protocol: { name: 'http', apps: ['http'], scope: 'any', ipProtocols: [6] },
     });
     expect(rule('1:2').inspections.map(({ buffer, steps }) => [buffer?.name, steps.length])).toEqual([
       ['http.method', 1],
@@ -158,12 +158,12 @@ describe('compileRules', () => {
   test('a rule for TCP that looks into a buffer is a rule for its protocol', () => {
     expect(ruleOf('http.uri; content:"a";').protocol).toEqual({
       ipProtocols: [6],
-      app: 'http',
+      apps: ['http'],
       scope: 'any',
       name: 'tcp',
     });
-    expect(ruleOf('dns.query; content:"a";', 'udp').protocol.app).toBe('dns');
-    expect(ruleOf('content:"a";').protocol.app).toBeNull();
+    expect(ruleOf('dns.query; content:"a";', 'udp').protocol.apps).toEqual(['dns']);
+    expect(ruleOf('content:"a";').protocol.apps).toBeNull();
   });
 
   test('a buffer of one direction decides the direction', () => {

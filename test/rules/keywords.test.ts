@@ -29,14 +29,14 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
   [
     'app-layer-protocol',
     [
-      ['app-layer-protocol:ssl;', { shownProtocols: [{ name: 'tls', isNegated: false }] }],
-      ['app-layer-protocol:failed;', { shownProtocols: [{ name: 'failed', isNegated: false }] }],
+      ['app-layer-protocol:ssl;', { shownProtocols: [{ names: ['tls'], isNegated: false }] }],
+      ['app-layer-protocol:failed;', { shownProtocols: [{ names: ['failed'], isNegated: false }] }],
       [
         'app-layer-protocol:!http; app-layer-protocol:!dns;',
         {
           shownProtocols: [
-            { name: 'http', isNegated: true },
-            { name: 'dns', isNegated: true },
+            { names: ['http'], isNegated: true },
+            { names: ['dns'], isNegated: true },
           ],
         },
       ],
@@ -98,8 +98,8 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
     [['metadata:a 1, b two words,a 3, lonely; metadata:b 4;', { metadata: { a: ['1', '3'], b: ['two words', '4'] } }]],
   ],
   ['app-layer-event', [['app-layer-event:http.request_bare_cr;', { appEvents: ['http.request_bare_cr'] }]]],
-  ['tls.store', [['tls.store;', { protocol: { app: 'tls', ipProtocols: [6], name: 'tcp', scope: 'any' } }]]],
   ['frame', [['frame:tls.pdu; content:"a";', { frame: 'pdu', inspections: [{ buffer: null }] }]]],
+  ['tls.store', [['tls.store;', { protocol: { apps: ['tls'], ipProtocols: [6], name: 'tcp', scope: 'any' } }]]],
   ['target', [['target:dest_ip;', { target: 'dest_ip' }]]],
   [
     'noalert',

@@ -7,6 +7,7 @@ import { defineKeyword, type Keyword } from '../keyword.ts';
 import { SURICATA_EVENTS } from '../known-events.ts';
 import { SURICATA_PROTOCOLS } from '../known-names.ts';
 import { nearestName } from '../nearest-name.ts';
+import { appsNamed } from '../protocol.ts';
 import { type OptionValue, word } from '../values.ts';
 
 /** Other spellings of Suricata's, and its names for what has one of ours. */
@@ -106,13 +107,12 @@ const PROTOCOLS_WITH_EVENTS: ReadonlySet<string> = new Set([...APP_EVENTS.keys()
 const lowerCaseWord = (value: OptionValue): string => word(value).toLowerCase();
 
 function setProtocol(draft: RuleDraft, event: string, protocol: string): void {
-  if (draft.app !== null && draft.app !== protocol) {
-    draft.fail(`${event} is an event of ${protocol}, and the rule is for ${draft.app}`);
+  const known = draft.context.environment.knownAppProtocols;
+  const apps = appsNamed(protocol).filter((app) => known.includes(app));
+  if (apps.length === 0) draft.fail(`protocol ${protocol} is not inspected yet`);
+  if (!draft.narrow(apps)) {
+    draft.fail(`${event} is an event of ${protocol}, and the rule is for ${draft.apps?.join(', ')}`);
   }
-  if (!draft.context.environment.knownAppProtocols.includes(protocol)) {
-    draft.fail(`protocol ${protocol} is not inspected yet`);
-  }
-  draft.app = protocol;
 }
 
 function warnUnlessRaised(draft: RuleDraft, { name, isRaised }: NamedEvent): void {

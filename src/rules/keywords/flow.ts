@@ -60,14 +60,14 @@ const appLayerProtocol = defineKeyword({
   },
   compile: ({ text, isNegated }, draft) => {
     const known = draft.context.environment.knownAppProtocols;
-    const app = text === NO_PROTOCOL ? text : readProtocol({ text, at: draft.valueAt }, known).app;
-    const name = app ?? draft.fail(`${text} is no application protocol`, draft.valueAt);
-    if (draft.app !== null) draft.fail(`the rule is for ${draft.app} already`);
+    const apps = text === NO_PROTOCOL ? [text] : readProtocol({ text, at: draft.valueAt }, known).apps;
+    const names = apps ?? draft.fail(`${text} is no application protocol`, draft.valueAt);
+    if (draft.apps !== null) draft.fail(`the rule is for ${draft.apps.join(', ')} already`);
     const others = draft.shownProtocols;
     if (others.some((other) => other.isNegated !== isNegated || !isNegated)) {
       draft.fail('app-layer-protocol names one protocol, or several with !');
     }
-    others.push({ name, isNegated });
+    others.push({ names, isNegated });
   },
 });
 
