@@ -144,6 +144,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   process(frame: Packet): Verdict {
     this.#frame = frame;
     this.#timeMs = frame.timeMs;
+    this.#apps.nowMs = frame.timeMs;
     this.#layers.begin();
     if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
     let verdict = this.#inspect(frame);

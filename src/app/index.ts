@@ -9,6 +9,8 @@ import { createFtpData } from './ftp/ftp-data.ts';
 import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
+import { HTTP2_EVENTS } from './http2/events.ts';
+import { createHttp2 } from './http2/http2.ts';
 import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
 import { SMB_EVENTS } from './smb/events.ts';
 import { createSmb } from './smb/smb.ts';
@@ -27,6 +29,7 @@ export interface AppOptions {
 /** Every application protocol, in the order in which a flow's first bytes are tried. Their buffers are always the same. */
 export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] => [
   createHttp(options.http) as AppProtocol,
+  createHttp2(options.http) as AppProtocol,
   createTls() as AppProtocol,
   createDns() as AppProtocol,
   createSmtp() as AppProtocol,
@@ -50,6 +53,7 @@ export const APP_BUFFERS: readonly { readonly protocol: string; readonly definit
 export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   DETECTION_EVENTS,
   HTTP_EVENTS,
+  HTTP2_EVENTS,
   TLS_EVENTS,
   DNS_EVENTS,
   SMTP_EVENTS,

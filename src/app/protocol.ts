@@ -89,10 +89,12 @@ export interface Channel {
   readonly transport: Transport;
   readonly clientPort: number;
   readonly serverPort: number;
-  /** What the connection that announced this one has said of it. */
+  /** What was said of it by the connection that announced this one, or by the protocol before this one. */
   readonly subject?: unknown;
   /** Left out: nobody asks. */
   readonly frames?: FrameSink;
+  /** When the bytes in hand came, milliseconds since 1970 UTC. Valid within the methods of a stream's parser. */
+  readonly nowMs?: () => number;
   /** Announces another connection. Valid within the parser's methods. */
   readonly expect?: (expectation: Expectation) => void;
 }
@@ -114,6 +116,8 @@ export interface Expectation {
 export interface Handover {
   /** The name of the protocol that was agreed on, null where that was not said. */
   readonly protocol: string | null;
+  /** For the parser of that protocol, in its channel. */
+  readonly subject?: unknown;
   /** Where its bytes begin in those of the call of `consume` that found it. */
   readonly at: number;
   /** Of the other direction, bytes of the new protocol that came before and are not kept. */
@@ -155,6 +159,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly hasOneWayTransactions?: boolean;
   /** For rules on events that name no direction, each event is one of both sides of its transaction, as Suricata has it. */
   readonly hasEventsOfBothSides?: boolean;
+  /** It is not looked for: another protocol has to hand over to it. */
+  readonly isByAgreement?: boolean;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

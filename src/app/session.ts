@@ -46,6 +46,8 @@ export interface FlowEndpoints {
 export class AppLayer {
   /** Whose bytes are being parsed: valid within the sink's methods. */
   currentFlow: FlowSlot = 0;
+  /** When the packet in hand came, milliseconds since 1970 UTC: whoever feeds bytes sets it. */
+  nowMs = 0;
   /** The flow that it is told of is `currentFlow`. */
   readonly #sink: AppSink;
   readonly #overTcp: readonly AppProtocol[];
@@ -153,7 +155,7 @@ export class AppLayer {
   #open(flow: FlowSlot, direction: Direction | null): AppSession {
     const clientPort = this.#endpoints.clientPort(flow);
     const serverPort = this.#endpoints.serverPort(flow);
-    const channel: Channel = { transport: 'tcp', clientPort, serverPort, expect: this.#expect };
+    const channel: Channel = { transport: 'tcp', clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
     const expected =
       direction === null || this.#expectations.isEmpty
         ? null
@@ -165,6 +167,8 @@ export class AppLayer {
     session.open(protocol);
     return session;
   }
+
+  readonly #now = (): number => this.nowMs;
 
   readonly #expect = (expectation: Expectation): void => {
     const { listener, port } = expectation;
@@ -194,8 +198,9 @@ export class AppSession {
   /** Null when both directions have shown what they speak. */
   #detection: Detection | null = new Detection();
   readonly #hasEnded: [boolean, boolean] = [false, false];
-  /** The protocol that the one before agreed on. */
+  /** The protocol that the one before agreed on, and what it says of it. */
   #expected: string | null = null;
+  #subject: unknown = undefined;
   #changes = 0;
 
   /** `protocols`: those that it can turn out to be. */
@@ -253,7 +258,9 @@ export class AppSession {
     this.protocol = protocol;
     this.state = 'open';
     if (this.#frames !== null) this.#frames.protocol = protocol;
-    this.#parser = protocol.open(this.#sink, this.#channel);
+    const channel = this.#subject === undefined ? this.#channel : { ...this.#channel, subject: this.#subject };
+    this.#subject = undefined;
+    this.#parser = protocol.open(this.#sink, channel);
     if (this.#channel.transport === 'udp' || this.#frames?.isWanted !== true) return;
     this.#frames.enter(0);
     this.#frames.beginFrame(TO_SERVER, STREAM_FRAME, 0, null);
@@ -298,7 +305,10 @@ export class AppSession {
       return;
     }
     const { firstDirection } = detection;
-    if (this.#expected !== null && this.#expected !== protocol.name) this.#raiseUnexpected(direction);
+    if (this.#expected !== null && this.#expected !== protocol.name) {
+      this.#raiseUnexpected(direction);
+      this.#subject = undefined;
+    }
     this.#expected = null;
     this.#start(protocol);
     if (protocol.firstDirection !== undefined && protocol.firstDirection !== firstDirection) {
@@ -350,11 +360,19 @@ export class AppSession {
       this.#close('failed');
       return;
     }
-    this.state = 'undecided';
     this.shown.fill(null);
+    this.#subject = handover.protocol === null ? undefined : handover.subject;
+    const agreed = this.#protocols.find(({ name, isByAgreement }) => isByAgreement && name === handover.protocol);
+    const other = opposite(direction);
+    if (agreed !== undefined) {
+      this.open(agreed);
+      if (handover.missingBytes > 0) this.gap(other, handover.missingBytes);
+      if (this.#hasEnded[other]) this.end(other);
+      return;
+    }
+    this.state = 'undecided';
     this.#expected = handover.protocol;
     this.#detection = new Detection();
-    const other = opposite(direction);
     if (handover.missingBytes > 0) this.#detection.gap(other, handover.missingBytes);
     if (this.#hasEnded[other]) this.#detection.isSettled[other] = true;
   }

@@ -183,8 +183,8 @@ export class RuleDraft {
     const choice = apps === null ? choices[0] : choices.find(({ protocol }) => apps.includes(protocol));
     if (choice === undefined) {
       if (choices.length === 0) this.fail(`there is no buffer ${name}: its protocol is not inspected yet`);
-      const owners = choices.map(({ protocol }) => protocol).join(', ');
-      this.fail(`${name} belongs to ${owners}, and the rule is for ${apps?.join(', ')}`);
+      const having = choices.map(({ protocol }) => protocol).join(', ');
+      this.fail(`${name} belongs to ${having}, and the rule is for ${apps?.[0]}`);
     }
     const possible = apps === null ? null : [...apps, ...this.otherApps];
     const owners = choices.filter(({ protocol }) => possible?.includes(protocol) ?? true);

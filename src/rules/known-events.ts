@@ -43,6 +43,15 @@ const HTTP_EVENTS = names(
   `,
 );
 
+const HTTP2_EVENTS = names(
+  'http2.',
+  `
+  invalid_frame_header invalid_client_magic invalid_frame_data invalid_header invalid_frame_length extra_header_data
+  long_frame_data stream_id_reuse invalid_http1_settings failed_decompression invalid_range header_integer_overflow
+  too_many_streams authority_host_mismatch userinfo_in_uri reassembly_limit_reached
+  `,
+);
+
 const DNS_EVENTS = names(
   'dns.',
   `
@@ -96,6 +105,7 @@ export const SURICATA_EVENTS: ReadonlySet<string> = new Set([
   ...Object.keys(UNRAISED_STREAM_EVENTS),
   ...DETECTION_EVENTS,
   ...HTTP_EVENTS,
+  ...HTTP2_EVENTS,
   ...DNS_EVENTS,
   ...TLS_EVENTS,
   ...FTP_EVENTS,

@@ -108,8 +108,27 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
     checks: ['http.uri_*'],
   },
   {
+    why: 'a proxy that makes HTTP/1 of it smuggles another request, or servers disagree on what it asks for (RFC 9113 §8)',
+    checks: ['http2.request_*'],
+  },
+  {
+    why: 'it costs the server far more than its sender, and no client sends it so fast',
+    checks: ['http2.rapid_reset', 'http2.control_flood', 'http2.continuation_flood', 'http2.*_bomb'],
+  },
+  {
+    why: 'its receiver has to close the connection (RFC 9113 §5.4.1): what it would read behind it is not known',
+    checks: ['http2.invalid_*', 'http2.header_integer_overflow', 'http2.extra_header_data'],
+  },
+  {
     why: 'what is beyond the limit is not inspected, and ordinary clients stay far below it',
-    checks: ['http.*_too_long', '*.*too_many*', 'tls.*_too_long'],
+    checks: [
+      'http.*_too_long',
+      'http2.*_too_long',
+      'http2.header_table_too_large',
+      'http2.reassembly_limit_reached',
+      '*.*too_many*',
+      'tls.*_too_long',
+    ],
   },
   {
     why: 'resolvers that follow the name run in circles, or beyond their buffers',

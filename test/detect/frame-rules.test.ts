@@ -133,7 +133,7 @@ describe('a rule on frames', () => {
   test('names its protocol where its header does not', () => {
     expect(compileText(rule('tcp', 'frame:tls.pdu; content:"a";')).rules[0]).toMatchObject({
       frame: 'pdu',
-      protocol: { app: 'tls' },
+      protocol: { apps: ['tls'] },
       inspections: [{ buffer: null }],
     });
     const turns: Turn[] = [{ direction: TO_CLIENT, bytes: fromLatin1('\x17') }];

@@ -16,6 +16,10 @@ export interface TrafficCase {
 const payloads = (...texts: readonly (string | Uint8Array)[]): Traffic[] => texts.map((payload) => ({ payload }));
 const inBuffer = (name: string, ...texts: readonly string[]): Traffic[] =>
   texts.map((text) => ({ buffers: { [name]: text }, payload: '' }));
+const inHttp2 = (name: string, match: string, miss: string) => ({
+  matches: inBuffer(`http2.${name}`, match),
+  misses: inBuffer(`http2.${name}`, miss),
+});
 const packets = (...list: readonly Partial<Packet>[]): Traffic[] => list.map((packet) => ({ packet }));
 const content = (
   options: string,
@@ -623,6 +627,44 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     [
       { options: 'dns.opcode:4;', matches: inBuffer('dns.opcode', '\x04'), misses: inBuffer('dns.opcode', '\x00') },
       { options: 'dns.opcode:!0;', matches: inBuffer('dns.opcode', '\x04'), misses: inBuffer('dns.opcode', '\x00') },
+    ],
+  ],
+  [
+    'http2.frametype',
+    [
+      { options: 'http2.frametype:GOAWAY;', ...inHttp2('frametype', '\x07', '\x06') },
+      { options: 'http2.frametype:rststream;', ...inHttp2('frametype', '\x03', '\x04') },
+      { options: 'http2.frametype:9;', ...inHttp2('frametype', '\x09', '\x00') },
+    ],
+  ],
+  [
+    'http2.errorcode',
+    [
+      { options: 'http2.errorcode: CANCEL;', ...inHttp2('errorcode', '\0\0\0\x08', '\0\0\0\x00') },
+      { options: 'http2.errorcode:65536;', ...inHttp2('errorcode', '\0\x01\0\0', '\0\0\0\x01') },
+    ],
+  ],
+  ['http2.priority', [{ options: 'http2.priority:>100;', ...inHttp2('priority', '\x65', '\x64') }]],
+  ['http2.window', [{ options: 'http2.window:<256;', ...inHttp2('window', '\0\0\0\xff', '\0\0\x01\0') }]],
+  [
+    'http2.size_update',
+    [{ options: 'http2.size_update:4096;', ...inHttp2('size_update', '\0\0\x10\0', '\0\0\0\x10') }],
+  ],
+  [
+    'http2.settings',
+    [
+      {
+        options: 'http2.settings:SETTINGS_ENABLE_PUSH=0;',
+        ...inHttp2('settings', '\0\x02\0\0\0\0', '\0\x02\0\0\0\x01'),
+      },
+      {
+        options: 'http2.settings:SETTINGS_MAX_FRAME_SIZE>16384;',
+        ...inHttp2('settings', '\0\x05\0\0\x40\x01', '\0\x05\0\0\x40\x00'),
+      },
+      {
+        options: 'http2.settings:settings_header_table_size;',
+        ...inHttp2('settings', '\0\x01\0\0\0\0', '\0\x02\0\0\0\0'),
+      },
     ],
   ],
   [

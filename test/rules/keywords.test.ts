@@ -35,7 +35,7 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
         'app-layer-protocol:!http; app-layer-protocol:!dns;',
         {
           shownProtocols: [
-            { names: ['http'], isNegated: true },
+            { names: ['http', 'http2'], isNegated: true },
             { names: ['dns'], isNegated: true },
           ],
         },

@@ -41,6 +41,9 @@ export const TEST_BUFFERS = [
   { protocol: 'ssh', definition: buffer('ssh.proto', null).definition },
   { protocol: 'ssh', definition: buffer('ssh.software', null).definition },
   otherBuffer('ftp', 'ftp.port_address', { isInternal: true }),
+  ...['frametype', 'errorcode', 'priority', 'window', 'size_update', 'settings'].map((name) =>
+    otherBuffer('http2', `http2.${name}`, { isInternal: true }),
+  ),
   otherBuffer('ftp-data', 'file.name'),
   ...['file.size', 'file.md5', 'file.sha1', 'file.sha256'].map((name) =>
     otherBuffer('ftp-data', name, { isInternal: true }),

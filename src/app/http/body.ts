@@ -1,6 +1,11 @@
+import { latin1 } from '../../base/bytes.ts';
+import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import type { HttpEvent } from './events.ts';
+import { CONTENT_ENCODING } from './framing.ts';
+import type { Head } from './head.ts';
 import { Inflater } from './inflate.ts';
+import type { HttpOptions } from './options.ts';
 
 /** Above this the content of a body was made to be big: deflate of text seldom reaches 20, its most is 1,032. */
 const BOMB_RATIO = 200;
@@ -89,6 +94,11 @@ export class Body {
     return event;
   }
 
+  /** Nothing more of it is kept. */
+  stopKeeping(): void {
+    this.isFull = true;
+  }
+
   /** The message is complete: what was to be decoded and gave nothing is shown as it is. */
   finish(): HttpEvent | null {
     if (this.#undecoded === null || this.#undecoded.length === 0) return null;
@@ -141,6 +151,20 @@ export class Body {
 }
 
 const NO_LAYERS: Inflater[] = [];
+
+/** For the content behind a head. */
+export function openBody(
+  head: Head,
+  direction: Direction,
+  options: HttpOptions,
+  raise: (event: HttpEvent) => void,
+): Body {
+  const limit = direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
+  if (head.find(CONTENT_ENCODING) < 0) return new Body(limit, 0);
+  const { layers, event } = contentCoding(latin1(head.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
+  if (event !== null) raise(event);
+  return new Body(limit, layers);
+}
 
 /** What a Content-Encoding asks for. `event` says why a part of it is not decoded. */
 export interface ContentCoding {

@@ -21,7 +21,7 @@ import {
 type Buffer = BufferDefinition<HttpTransaction>;
 type Reader = (message: HttpMessage, head: Head, tx: HttpTransaction) => Uint8Array | null;
 
-/** Every buffer of HTTP/1, with the content that Suricata 7 gives it. */
+/** Every buffer of HTTP, with the content that Suricata 7 gives it. */
 export const HTTP_BUFFERS: readonly Buffer[] = [
   part('http.method', ['http_method'], 'method', TO_SERVER, (message, head) =>
     piece(head, message.firstStart, message.firstEnd),
@@ -188,7 +188,7 @@ function uri(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array 
 
 function rawHost(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array | null {
   splitTarget(head.bytes, message.secondStart, message.secondEnd, tx.isConnect, parts);
-  if (parts.hostStart < 0) return head.joined(HOST);
+  if (parts.hostStart < 0) return head.joined(AUTHORITY) ?? head.joined(HOST);
   return normalizedHost(head.bytes, parts.hostStart, hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd));
 }
 
@@ -203,9 +203,13 @@ function host(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array
         hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd),
       );
     } else {
-      const value = head.joined(HOST);
-      // Suricata takes the dots off a host in the target only.
-      if (value !== null && value.length > 0) message.host = lowered(value, 0, hostNameEnd(value, 0, value.length));
+      const authority = head.joined(AUTHORITY);
+      const value = authority ?? head.joined(HOST);
+      // Suricata takes the dots off a host in the target only, and user information off the authority of HTTP/2.
+      const start = authority === null ? 0 : authority.indexOf(AT_SIGN) + 1;
+      if (value !== null && value.length > 0) {
+        message.host = lowered(value, start, hostNameEnd(value, start, value.length));
+      }
     }
   }
   return message.host;
@@ -322,6 +326,8 @@ function joinedValue(head: Head, first: number): Uint8Array {
   return joined.subarray(0, at);
 }
 
+const AUTHORITY = fieldName(':authority');
+const AT_SIGN = 0x40;
 const COOKIE = fieldName('cookie');
 const SET_COOKIE = fieldName('set-cookie');
 const COLON_SPACE = fromLatin1(': ');

@@ -87,7 +87,6 @@ export const HTTP_EVENTS = {
   // The connection.
   'http.too_many_open_transactions': drop('more pipelined requests without an answer than the limit'),
   'http.tunnel': report('the rest of the connection is another protocol: CONNECT or Upgrade was accepted'),
-  'http.http2_preface': report('the connection speaks HTTP/2 from its beginning, which is not inspected'),
   'http.gap': report('bytes of a message were not seen'),
   'http.not_followed': report('the rest of this direction is not inspected: its framing is lost'),
 } as const satisfies Record<string, AppEventInfo>;

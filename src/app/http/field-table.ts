@@ -5,6 +5,8 @@ import type { FieldName } from './field-name.ts';
 /** The fields of one message as offsets into its bytes. */
 export class FieldTable {
   fieldCount = 0;
+  /** Fields of one name are shown one by one, as Suricata has it in HTTP/2. */
+  keepsRepeats = false;
   #bytes: Uint8Array = EMPTY_BYTES;
   #memory: ArrayBufferLike = EMPTY_BYTES.buffer;
   #fields = new Int32Array(16 * COLUMNS);
@@ -70,8 +72,9 @@ export class FieldTable {
     return true;
   }
 
-  /** Whether any name is there twice. */
+  /** Whether any name is there twice, so that its values are to be joined. */
   hasRepeats(): boolean {
+    if (this.keepsRepeats) return false;
     if (this.#linkedCount !== this.fieldCount) this.#linkRepeats();
     return this.#hasRepeats;
   }

@@ -45,6 +45,7 @@ export class Head extends FieldTable {
     this.fieldsStart = 0;
     this.isParsed = false;
     this.isCanonical = true;
+    this.keepsRepeats = false;
     this.#workBytes = 0;
     this.#sent = null;
     this.clearFields();

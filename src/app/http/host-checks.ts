@@ -43,7 +43,7 @@ function lacksHost({ bytes }: Head, { request: { secondStart, secondEnd } }: Htt
 }
 
 /** A host name, an address or a bracketed IPv6 address, and perhaps a port. An empty one is allowed. */
-function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
+export function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
   if (start === end) return true;
   const nameEnd = hostNameEnd(bytes, start, end);
   const isBracketed = bytes[start] === 0x5b;
@@ -63,7 +63,14 @@ function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
   return port < 65_536;
 }
 
-function isSameName(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): boolean {
+export function isSameName(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
   if (aEnd - aStart !== bEnd - bStart) return false;
   for (let i = 0; i < aEnd - aStart; i++) {
     if (LOWER_CASE[a[aStart + i]!] !== LOWER_CASE[b[bStart + i]!]) return false;

@@ -12,7 +12,7 @@ import { probeHttp } from './probe.ts';
 import type { HttpTransaction } from './transaction.ts';
 import { splitTarget, targetParts } from './uri.ts';
 
-/** HTTP/0.9 to HTTP/1.1: RFC 9110, RFC 9112. HTTP/2 is recognised and not followed. */
+/** HTTP/0.9 to HTTP/1.1: RFC 9110, RFC 9112. */
 export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<HttpTransaction> {
   const settings: HttpOptions = { ...HTTP_DEFAULTS, ...options };
   return {
@@ -95,4 +95,4 @@ const CONTENT_RANGE = fieldName('content-range');
 const parts = targetParts();
 
 /** A log line is for reading; the whole of a 64 KiB target is in the packet. */
-const MAX_TEXT_CHARACTERS = 1000;
+export const MAX_TEXT_CHARACTERS = 1000;

@@ -87,7 +87,7 @@ export function parseStatusLine(head: Head, tx: HttpTransaction, raise: Raise): 
 }
 
 /** 100 to 999, else 0. */
-function statusNumber(bytes: Uint8Array, start: number, end: number): number {
+export function statusNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start !== 3) return 0;
   let status = 0;
   for (let at = start; at < end; at++) {

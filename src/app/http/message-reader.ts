@@ -1,10 +1,9 @@
-import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type FrameSink, STAGE, type Stage } from '../protocol.ts';
-import { Body, contentCoding } from './body.ts';
+import { openBody } from './body.ts';
 import { CHUNK_FAULT, CHUNK_STATE, ChunkReader } from './chunks.ts';
 import type { HttpEvent } from './events.ts';
-import { CONTENT_ENCODING, FRAMING, type Framing, hasFramingField } from './framing.ts';
+import { FRAMING, type Framing, hasFramingField } from './framing.ts';
 import { giveHead, type Head, LINE_FAULT, takeHead } from './head.ts';
 import { HeadScanner, SCAN } from './head-scanner.ts';
 import { type HttpOptions, MAX_RESYNC_BYTES } from './options.ts';
@@ -22,7 +21,7 @@ export interface Exchange {
   complete(tx: HttpTransaction, direction: Direction): void;
   raise(tx: HttpTransaction | null, direction: Direction, event: HttpEvent): void;
   /** The rest of the connection is another protocol. */
-  tunnel(tx: HttpTransaction, event: HttpEvent): void;
+  tunnel(tx: HttpTransaction): void;
 }
 
 export const READ = {
@@ -193,22 +192,12 @@ export abstract class MessageReader {
 
   /** The head is told; goes on as `framing` says. */
   protected startBody(): void {
-    const tx = this.tx!;
     const { kind, lengthBytes } = this.framing;
     if (!this.hasContent()) {
       this.finishMessage();
       return;
     }
-    const { options } = this.exchange;
-    const codingField = this.head!.find(CONTENT_ENCODING);
-    let layers = 0;
-    if (codingField >= 0) {
-      const coding = contentCoding(latin1(this.head!.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
-      layers = coding.layers;
-      if (coding.event !== null) this.raise(coding.event);
-    }
-    const limit = this.direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
-    tx.message(this.direction).body = new Body(limit, layers);
+    this.message.body = openBody(this.head!, this.direction, this.exchange.options, this.raise);
     if (kind === FRAMING.length) {
       this.#remainingBytes = lengthBytes;
       this.state = READ.length;

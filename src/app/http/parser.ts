@@ -1,11 +1,14 @@
+import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type AppParser, type AppSink, type FrameSink, type Handover, STAGE, type Stage } from '../protocol.ts';
 import type { HttpEvent } from './events.ts';
+import { UPGRADE } from './framing.ts';
+import { Leftovers } from './leftovers.ts';
 import { type Exchange, READ } from './message-reader.ts';
 import type { HttpOptions } from './options.ts';
 import { RequestReader } from './request-reader.ts';
 import { ResponseReader } from './response-reader.ts';
-import { type HttpMessage, HttpTransaction } from './transaction.ts';
+import { HttpTransaction } from './transaction.ts';
 
 /** One connection: follows the framing of both directions to its end and pairs requests with responses in order. */
 export class HttpParser implements AppParser, Exchange {
@@ -22,13 +25,11 @@ export class HttpParser implements AppParser, Exchange {
   #openHeadBytes = 0;
   /** Responses whose transactions were closed at the limit: they are paired with nothing. */
   #lostResponses = 0;
-  /** Complete; their memory is reused when the next bytes come. */
-  readonly #finished: HttpTransaction[] = [];
-  /** Complete messages with a body: rules have seen it, and it is not kept while the response is waited for. */
-  readonly #spent: HttpMessage[] = [];
+  readonly #leftovers = new Leftovers();
   #nextId = 0;
   #areResponsesOver = false;
-  #isTunnelOpen = false;
+  /** The exchange behind which another protocol speaks. */
+  #tunnel: HttpTransaction | null = null;
 
   constructor(sink: AppSink, options: HttpOptions, frames?: FrameSink) {
     this.#sink = sink;
@@ -44,19 +45,22 @@ export class HttpParser implements AppParser, Exchange {
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    this.#releaseFinished();
+    this.#leftovers.release();
     const at = (direction === TO_SERVER ? this.#requests : this.#responses).consume(bytes, start, end);
-    if (this.#isTunnelOpen) this.handover = { protocol: null, at, missingBytes: this.#requests.tunnelBytes };
+    const tunnel = this.#tunnel;
+    if (tunnel === null) return;
+    const protocol = upgradedTo(tunnel);
+    this.handover = { protocol, subject: tunnel, at, missingBytes: this.#requests.tunnelBytes };
   }
 
   gap(direction: Direction, missingBytes: number): void {
-    this.#releaseFinished();
+    this.#leftovers.release();
     if (direction === TO_SERVER) this.#requests.gap(missingBytes);
     else this.#responses.gap(missingBytes);
   }
 
   end(direction: Direction): void {
-    this.#releaseFinished();
+    this.#leftovers.release();
     if (direction === TO_SERVER) {
       this.#requests.end();
       return;
@@ -69,7 +73,7 @@ export class HttpParser implements AppParser, Exchange {
   }
 
   close(): void {
-    this.#releaseFinished();
+    this.#leftovers.release();
     for (const tx of this.#open) tx.release();
     this.#requests.stop();
     this.#responses.stop();
@@ -111,7 +115,7 @@ export class HttpParser implements AppParser, Exchange {
     const message = tx.message(direction);
     if (message.isComplete) return;
     message.isComplete = true;
-    if (message.body !== null) this.#spent.push(message);
+    this.#leftovers.addMessage(message);
     this.#sink.onProgress(tx, direction, STAGE.complete);
     if (direction === TO_SERVER) {
       this.#openHeadBytes += message.head === null ? 0 : message.head.length;
@@ -128,9 +132,9 @@ export class HttpParser implements AppParser, Exchange {
     this.#sink.onEvent(tx, direction, event);
   }
 
-  tunnel(tx: HttpTransaction, event: HttpEvent): void {
-    this.raise(tx, TO_CLIENT, event);
-    this.#isTunnelOpen = event === 'http.tunnel';
+  tunnel(tx: HttpTransaction): void {
+    this.raise(tx, TO_CLIENT, 'http.tunnel');
+    this.#tunnel = tx;
     this.#requests.stop();
     this.#responses.stop();
     for (const open of [...this.#open]) {
@@ -161,12 +165,14 @@ export class HttpParser implements AppParser, Exchange {
     else this.#open.splice(index, 1);
     if (index < this.#unanswered) this.#unanswered--;
     this.#openHeadBytes -= tx.request.head === null ? 0 : tx.request.head.length;
-    this.#finished.push(tx);
-  }
-
-  /** Takes them out one by one: emptied at once, the arrays would have to be made anew for the next ones. */
-  #releaseFinished(): void {
-    for (let message = this.#spent.pop(); message !== undefined; message = this.#spent.pop()) message.body = null;
-    for (let tx = this.#finished.pop(); tx !== undefined; tx = this.#finished.pop()) tx.release();
+    this.#leftovers.addTransaction(tx);
   }
 }
+
+/** RFC 9110 §7.8: the protocol that the server has agreed to, by our name for it; null where it is another one. */
+function upgradedTo({ status, response: { head } }: HttpTransaction): string | null {
+  const value = status === 101 ? head?.joined(UPGRADE) : null;
+  return value == null ? null : (UPGRADES[latin1(value).trim().toLowerCase()] ?? null);
+}
+
+const UPGRADES: Readonly<Record<string, string>> = { h2c: 'http2', websocket: 'websocket' };

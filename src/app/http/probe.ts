@@ -1,6 +1,7 @@
 import { LOWER_CASE } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT } from '../../base/direction.ts';
 import { CR, IS_TOKEN, LF, SLASH, SPACE, TAB } from './chars.ts';
+import { matchPreface } from './preface.ts';
 
 /** Ours: no other protocol whose lines begin with a word and a path has lines as long. */
 const LONG_LINE_BYTES = 1024;
@@ -15,6 +16,8 @@ export function probeHttp(direction: Direction, bytes: Uint8Array, start: number
   while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++;
   if (direction === TO_CLIENT) return probeStatusLine(bytes, at, end);
 
+  const preface = matchPreface(bytes, start, end);
+  if (preface !== 'no') return preface === 'yes' ? 'no' : 'more';
   while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
   const methodStart = at;
   while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;

@@ -8,9 +8,9 @@ import { SCAN } from './head-scanner.ts';
 import { checkHost } from './host-checks.ts';
 import { parseRequestLine } from './lines.ts';
 import { type Exchange, MessageReader, READ } from './message-reader.ts';
-import { TARGET_FAULT_EVENTS, targetFaults } from './target-checks.ts';
+import { checkTarget } from './target-checks.ts';
 import { parseVersion } from './transaction.ts';
-import { splitTarget, targetParts } from './uri.ts';
+import { targetParts } from './uri.ts';
 import { takeWholeHead } from './whole-head.ts';
 
 /** Reads what the client sends. */
@@ -94,11 +94,6 @@ export class RequestReader extends MessageReader {
   #finishHead(head: Head): void {
     const tx = this.tx!;
     if (head.isParsed || head.fieldsStart === 0) this.#parseLine(head);
-    if (tx.request.version === 20 && tx.hasMethod('PRI')) {
-      this.exchange.report(tx, TO_SERVER, STAGE.head);
-      this.exchange.tunnel(tx, 'http.http2_preface');
-      return;
-    }
     this.#parseFields(head);
     requestFraming(head, tx, this.framing, this.raise);
     if (tx.isConnect) {
@@ -131,12 +126,7 @@ export class RequestReader extends MessageReader {
   }
 
   #checkTarget(head: Head): void {
-    const { secondStart, secondEnd } = this.tx!.request;
-    splitTarget(head.bytes, secondStart, secondEnd, this.tx!.isConnect, parts);
-    if (secondStart < 0) return;
-    const faults = targetFaults(head.bytes, secondStart, parts, this.exchange.options.maxPathSlashes);
-    if (faults === 0) return;
-    for (const [fault, event] of TARGET_FAULT_EVENTS) if ((faults & fault) !== 0) this.raise(event);
+    checkTarget(head, this.tx!, parts, this.exchange.options.maxPathSlashes, this.raise);
   }
 
   /**

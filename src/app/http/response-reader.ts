@@ -156,7 +156,7 @@ export class ResponseReader extends MessageReader {
     const isTunnel = (status === 101 && tx.asksForUpgrade) || (tx.isConnect && status >= 200 && status < 300);
     if (isTunnel) {
       this.exchange.report(tx, TO_CLIENT, STAGE.head);
-      this.exchange.tunnel(tx, 'http.tunnel');
+      this.exchange.tunnel(tx);
       return;
     }
     if (status >= 100 && status < 200) {

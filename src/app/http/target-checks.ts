@@ -1,6 +1,8 @@
 import { BACKSLASH, DEL, DOT, HEX_VALUE, PERCENT, SEMICOLON, SLASH, SPACE } from './chars.ts';
 import type { HttpEvent } from './events.ts';
-import { decodePercent, escapeBytes, escapeValue, fitUtf8, type TargetParts } from './uri.ts';
+import type { Head } from './head.ts';
+import type { HttpTransaction } from './transaction.ts';
+import { decodePercent, escapeBytes, escapeValue, fitUtf8, splitTarget, type TargetParts } from './uri.ts';
 
 /** What is wrong with a request target; a set of bits. */
 export const TARGET_FAULT = {
@@ -12,7 +14,7 @@ export const TARGET_FAULT = {
   doubleEncoding: 32,
 } as const;
 
-export const TARGET_FAULT_EVENTS: readonly (readonly [number, HttpEvent])[] = [
+const TARGET_FAULT_EVENTS: readonly (readonly [number, HttpEvent])[] = [
   [TARGET_FAULT.illegalCharacter, 'http.uri_illegal_character'],
   [TARGET_FAULT.tooDeep, 'http.uri_path_depth_exceeded'],
   [TARGET_FAULT.aboveRoot, 'http.uri_traversal_above_root'],
@@ -20,6 +22,21 @@ export const TARGET_FAULT_EVENTS: readonly (readonly [number, HttpEvent])[] = [
   [TARGET_FAULT.encodedNul, 'http.uri_encoded_nul'],
   [TARGET_FAULT.doubleEncoding, 'http.uri_double_encoding'],
 ];
+
+/** Splits the target of a request, whose head is there, and says what is wrong with it. */
+export function checkTarget(
+  head: Head,
+  { request, isConnect }: HttpTransaction,
+  parts: TargetParts,
+  maxSlashes: number,
+  raise: (event: HttpEvent) => void,
+): void {
+  splitTarget(head.bytes, request.secondStart, request.secondEnd, isConnect, parts);
+  if (request.secondStart < 0) return;
+  const faults = targetFaults(head.bytes, request.secondStart, parts, maxSlashes);
+  if (faults === 0) return;
+  for (const [fault, event] of TARGET_FAULT_EVENTS) if ((faults & fault) !== 0) raise(event);
+}
 
 /**
  * The always-on checks of a target. Bytes from 0x80 up are allowed, since Shift-JIS and EUC-JP sites send them, and so

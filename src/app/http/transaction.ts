@@ -2,7 +2,6 @@ import { LOWER_CASE, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import type { Transaction } from '../protocol.ts';
 import type { Body } from './body.ts';
-import type { HttpEvent } from './events.ts';
 import { giveHead, type Head } from './head.ts';
 import type { MultipartForm } from './multipart.ts';
 
@@ -87,19 +86,19 @@ export class HttpTransaction implements Transaction {
   hasContinue = false;
   /** Content of the response before decoding, without its framing. */
   responseBytes = 0;
-  #events: HttpEvent[] | null = null;
+  #events: string[] | null = null;
 
   constructor(id: number) {
     this.id = id;
   }
 
   /** Every event raised on it, each once. */
-  get events(): readonly HttpEvent[] {
+  get events(): readonly string[] {
     return this.#events ?? NO_EVENTS;
   }
 
   /** False if it was raised before. */
-  addEvent(event: HttpEvent): boolean {
+  addEvent(event: string): boolean {
     this.#events ??= [];
     if (this.#events.includes(event)) return false;
     this.#events.push(event);
@@ -142,4 +141,4 @@ export const startsWithHttp = (bytes: Uint8Array, start: number, end: number): b
   LOWER_CASE[bytes[start + 2]!] === 0x74 &&
   LOWER_CASE[bytes[start + 3]!] === 0x70;
 
-const NO_EVENTS: readonly HttpEvent[] = [];
+const NO_EVENTS: readonly string[] = [];

@@ -110,7 +110,8 @@ function trafficWords({ parsed }: RuleDraft, rule: Rule): string[] {
   const side = (addresses: string, ports: string): string =>
     addresses === 'any' && ports === 'any' ? 'anywhere' : `${addresses}, port ${ports}`;
   const between = isBidirectional ? ['between', 'and'] : ['from', 'to'];
-  const app = rule.protocol.apps?.[0] ?? rule.inspections.find(({ buffer }) => buffer !== null)?.buffer?.name.split('.')[0];
+  const app =
+    rule.protocol.apps?.[0] ?? rule.inspections.find(({ buffer }) => buffer !== null)?.buffer?.name.split('.')[0];
   return [
     `${rule.protocol.name} ${between[0]} ${side(source.text, sourcePorts.text)} ` +
       `${between[1]} ${side(destination.text, destinationPorts.text)}`,

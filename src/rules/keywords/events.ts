@@ -111,7 +111,7 @@ function setProtocol(draft: RuleDraft, event: string, protocol: string): void {
   const apps = appsNamed(protocol).filter((app) => known.includes(app));
   if (apps.length === 0) draft.fail(`protocol ${protocol} is not inspected yet`);
   if (!draft.narrow(apps)) {
-    draft.fail(`${event} is an event of ${protocol}, and the rule is for ${draft.apps?.join(', ')}`);
+    draft.fail(`${event} is an event of ${protocol}, and the rule is for ${draft.apps?.[0]}`);
   }
 }
 

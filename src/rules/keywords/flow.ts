@@ -62,7 +62,7 @@ const appLayerProtocol = defineKeyword({
     const known = draft.context.environment.knownAppProtocols;
     const apps = text === NO_PROTOCOL ? [text] : readProtocol({ text, at: draft.valueAt }, known).apps;
     const names = apps ?? draft.fail(`${text} is no application protocol`, draft.valueAt);
-    if (draft.apps !== null) draft.fail(`the rule is for ${draft.apps.join(', ')} already`);
+    if (draft.apps !== null) draft.fail(`the rule is for ${draft.apps[0]} already`);
     const others = draft.shownProtocols;
     if (others.some((other) => other.isNegated !== isNegated || !isNegated)) {
       draft.fail('app-layer-protocol names one protocol, or several with !');

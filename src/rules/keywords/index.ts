@@ -13,6 +13,7 @@ import { flowKeywords } from './flow.ts';
 import { flowFigureKeywords } from './flow-figures.ts';
 import { frameKeywords } from './frame.ts';
 import { ftpKeywords } from './ftp.ts';
+import { http2Keywords } from './http2.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
 import { metaKeywords } from './meta.ts';
@@ -54,6 +55,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
   { title: 'FTP', keywords: ftpKeywords },
+  { title: 'HTTP/2', keywords: http2Keywords },
   { title: 'SMB and DCERPC', keywords: smbKeywords },
   { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },

@@ -4,6 +4,7 @@ import type { Overrides } from '../../../src/config/config.ts';
 import { message, question } from '../../app/dns-messages.ts';
 import { conversation, datagrams, type Turn } from '../../support/play.ts';
 import { bytesOf, type CheckCase, type CheckCases } from './check-case.ts';
+import { HTTP2_CASES } from './http2-cases.ts';
 
 const upload = (text: string): Uint8Array[] => conversation([{ direction: TO_SERVER, bytes: fromLatin1(text) }]);
 
@@ -193,4 +194,11 @@ const TLS_CASES: CheckCases = {
 };
 
 /** By the name of the check. */
-export const PROTOCOL_CASES: CheckCases = { ...HTTP_CASES, ...DNS_CASES, ...SMTP_CASES, ...FTP_CASES, ...TLS_CASES };
+export const PROTOCOL_CASES: CheckCases = {
+  ...HTTP_CASES,
+  ...HTTP2_CASES,
+  ...DNS_CASES,
+  ...SMTP_CASES,
+  ...FTP_CASES,
+  ...TLS_CASES,
+};

@@ -1,0 +1,24 @@
+/** So many at once, and so many a second in the long run. */
+export class RateLimit {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  #left: number;
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(burst: number, perSecond: number) {
+    this.#burst = burst;
+    this.#perSecond = perSecond;
+    this.#left = burst;
+  }
+
+  /** Counts one more. False: that is too many. */
+  take(nowMs: number): boolean {
+    // Captures can have packets whose time goes back.
+    const elapsedMs = Math.max(0, nowMs - this.#lastMs);
+    this.#left = Math.min(this.#burst, this.#left + (elapsedMs / 1000) * this.#perSecond);
+    this.#lastMs = nowMs;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+}
