@@ -10,6 +10,7 @@ import { verdictSettings } from './config/verdict-settings.ts';
 import { Layers } from './defrag/layers.ts';
 import { Detector } from './detect/detector.ts';
 import type { Evaluator } from './detect/evaluator.ts';
+import type { Exceptions } from './detect/exceptions.ts';
 import { FlowContext } from './detect/flow-context.ts';
 import { figuresOf } from './detect/flow-figures.ts';
 import type { Ruleset } from './detect/ruleset.ts';
@@ -141,6 +142,12 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#settings = verdictSettings(config, this.#settings.mode);
   }
 
+  /** Between packets only. */
+  setExceptions(exceptions: Exceptions): void {
+    this.#detector.setExceptions(exceptions);
+    this.#anomalies.exceptions = exceptions;
+  }
+
   process(frame: Packet): Verdict {
     this.#frame = frame;
     this.#timeMs = frame.timeMs;
@@ -210,6 +217,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
     counters.set('detect.tracks_evicted', this.#detector.evictedTracks);
+    counters.set('detect.excepted', this.#detector.exceptedMatches);
   }
 
   // --- StreamConsumer: contiguous bytes of the packet in hand ---

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerExcept } from './except.ts';
+import { registerExplain } from './explain.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerMode } from './mode.ts';
 import { packageVersion } from './package-version.ts';
@@ -47,6 +49,8 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   registerStatus,
   registerMode,
   registerReload,
+  registerExcept,
+  registerExplain,
   registerStop,
   registerReplay,
   registerSniff,

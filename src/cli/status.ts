@@ -47,7 +47,10 @@ export function statusText(status: ServiceStatus): string {
       '',
       `${count(n)} ${reason.replaceAll('_', ' ')}`,
     ]),
-    ['alerts', count(traffic.alerts)],
+    [
+      'alerts',
+      `${count(traffic.alerts)}${traffic.excepted > 0 ? `, and ${count(traffic.excepted)} matches excepted` : ''}`,
+    ],
     ['latency', `half within ${latency.p50Ms} ms, 99 % within ${latency.p99Ms} ms, all within ${latency.maxMs} ms`],
     ...status.queues.map((queue): [string, string] => [
       `queue ${queue.queue}`,

@@ -155,6 +155,8 @@ export interface Config {
     /** Where `run` listens for the other commands; null: it does not. */
     readonly socket: string | null;
   };
+  /** Absolute: what vpatch keeps over restarts. */
+  readonly state: { readonly folder: string };
   readonly log: { readonly level: LogLevel };
 }
 
@@ -222,6 +224,7 @@ export const DEFAULTS: Config = freeze({
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
   },
   control: { socket: '/run/vpatch/control.sock' },
+  state: { folder: '/var/lib/vpatch' },
   log: { level: 'info' },
 } satisfies Config);
 

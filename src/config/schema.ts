@@ -354,6 +354,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
     }),
   ),
+  state: key('state', section({ folder: key('folder', text('the absolute path of a folder', /^\//)) })),
   log: key('log', section({ level: key('level', oneOf(LOG_LEVELS)) })),
 });
 

@@ -5,6 +5,7 @@ import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { DetectionContext } from './detection-context.ts';
 import { Evaluator } from './evaluator.ts';
+import type { Exceptions } from './exceptions.ts';
 import { FlowBits } from './flow-bits.ts';
 import type { FlowContext } from './flow-context.ts';
 import type { FlowFigures } from './flow-figures.ts';
@@ -64,6 +65,16 @@ export class Detector {
 
   get windowMemory(): WindowMemory {
     return this.#stream.windowMemory;
+  }
+
+  /** Matches that an exception took back, since the start. */
+  get exceptedMatches(): number {
+    return this.#detection.found.excepted;
+  }
+
+  /** Between packets only. */
+  setExceptions(exceptions: Exceptions): void {
+    this.#detection.found.exceptions = exceptions;
   }
 
   /** See MatchList. */

@@ -2,6 +2,7 @@ import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule, RuleAction } from '../rules/rule.ts';
 import type { Packet } from '../wire/packet.ts';
+import { Exceptions } from './exceptions.ts';
 import type { PacketState } from './packet-state.ts';
 import { actsOnFlow } from './ruleset.ts';
 import { StatefulMatches } from './stateful-matches.ts';
@@ -30,6 +31,10 @@ export interface Match {
 export class MatchList {
   /** In the order found; after `finish` in the order in which they are judged, and only those that count. */
   readonly matches: Match[] = [];
+  /** Changed between packets only. */
+  exceptions = Exceptions.none;
+  /** Matches that an exception took back, since the start. */
+  excepted = 0;
   readonly #stateful = new StatefulMatches();
   readonly #state: PacketState;
   readonly #thresholds: Thresholds;
@@ -90,6 +95,10 @@ export class MatchList {
     protocol: AppProtocol | null,
     isInStream: boolean,
   ): void {
+    if (this.exceptions.coversRule(rule, this.#packet, transaction, protocol)) {
+      this.excepted++;
+      return;
+    }
     const { action, isSilent } = rule;
     const isReported = !isSilent;
     this.matches.push({

@@ -1,4 +1,5 @@
 import type { Transaction } from '../app/protocol.ts';
+import { Exceptions } from '../detect/exceptions.ts';
 import type { StreamEvent } from '../stream/events.ts';
 import type { TcpTracker } from '../stream/tracker.ts';
 import { type CheckPolicy, checkNamed } from '../verdict/checks.ts';
@@ -10,6 +11,8 @@ import type { Reporter } from './reporter.ts';
 export class Anomalies {
   /** Changed between packets only. */
   checks: CheckPolicy;
+  /** The same. */
+  exceptions = Exceptions.none;
   readonly #findings: Findings;
   readonly #streams: TcpTracker;
   readonly #reporter: Reporter;
@@ -33,7 +36,7 @@ export class Anomalies {
     const check = checkNamed(event);
     if (check === null) throw new Error(`no check is called "${event}"`);
     const action = this.checks.action(event, packet);
-    if (action === 'ignore') return;
+    if (action === 'ignore' || this.exceptions.coversCheck(event, packet)) return;
     const isBlocked = action === 'drop' && mayFail;
     if (isBlocked) {
       this.#findings.failedCheck ??= event;

@@ -9,6 +9,7 @@ import { addressText } from './address-text.ts';
 import { transactionContext } from './context.ts';
 import type { AlertFacts, AnomalyFacts, DropFacts, EventSink, FlowFacts, RecordFacts } from './event.ts';
 import { EventFolder, type EveRecord, type FoldedType, type FoldingSettings } from './event-folder.ts';
+import { type Evidence, evidenceOf } from './evidence.ts';
 import type { LineOutput } from './line-output.ts';
 import { timestamp } from './timestamp.ts';
 
@@ -65,6 +66,7 @@ export class EveWriter implements EventSink {
         mode: this.mode,
         ...(wouldBlock && { would_block: true }),
         ...cvesOf(rule),
+        ...matchedIn(packet, rule, transaction),
       },
     }));
   }
@@ -272,6 +274,15 @@ function rejection(packet: Packet, { action }: Rule): Record<string, unknown> {
     reject_target: action === 'rejectboth' ? 'both' : tellsServer ? 'to_server' : 'to_client',
     reject: [packet.protocol === IP_PROTOCOL.tcp ? 'tcp-reset' : 'icmp-prohib'],
   };
+}
+
+function matchedIn(
+  packet: Packet,
+  rule: Rule,
+  transaction: Transaction | null,
+): { readonly matched?: readonly Evidence[] } {
+  const matched = evidenceOf(packet, rule, transaction);
+  return matched.length === 0 ? {} : { matched };
 }
 
 /** From `reference:cve,2021-44228` and from `metadata: cve CVE_2021_44228`, each once. */

@@ -22,6 +22,7 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',
   'detect.tracks_evicted',
+  'detect.excepted',
   'ips.accepted',
   'ips.blocked',
   ...REPORT_COUNTERS,

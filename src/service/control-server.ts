@@ -4,17 +4,11 @@ import { dirname } from 'node:path';
 import { type PeerCredentials, peerOf } from '../base/native/peer.ts';
 import { reasonOf } from '../config/problem.ts';
 import type { Logger } from '../output/log.ts';
-import {
-  type ControlAnswer,
-  type ControlRequest,
-  failed,
-  MAX_REQUEST_BYTES,
-  parseRequest,
-} from './control-protocol.ts';
+import { type ControlAnswer, failed, MAX_REQUEST_BYTES, type ParsedRequest, parseRequest } from './control-protocol.ts';
 import { MachineError } from './machine-error.ts';
 
 /** Does what a request asks for. Never rejects. */
-export type AnswerRequest = (request: ControlRequest, peer: PeerCredentials) => Promise<ControlAnswer>;
+export type AnswerRequest = (request: ParsedRequest, peer: PeerCredentials) => Promise<ControlAnswer>;
 
 const FOLDER_MODE = 0o700;
 const SOCKET_MODE = 0o600;
@@ -128,19 +122,17 @@ export class ControlServer {
     // What is asked may take longer than a silence is suffered.
     socket.setTimeout(0);
     for (const line of lines) {
-      const request = parseRequest(line);
-      send(socket, request === null ? failed('usage', NOT_UNDERSTOOD) : await this.#ask(request, peer));
+      const parsed = parseRequest(line);
+      send(socket, 'problem' in parsed ? failed('usage', parsed.problem) : await this.#ask(parsed.request, peer));
     }
     socket.setTimeout(IDLE_LIMIT_MS);
   }
 
-  async #ask(request: ControlRequest, peer: PeerCredentials): Promise<ControlAnswer> {
+  async #ask(request: ParsedRequest, peer: PeerCredentials): Promise<ControlAnswer> {
     if (this.#answer === null) await new Promise<void>((resolve) => this.#early.push(resolve));
     return this.#answer!(request, peer);
   }
 }
-
-const NOT_UNDERSTOOD = 'the running service does not know this request: it may be of another version than this command';
 
 const send = (socket: Socket, answer: ControlAnswer): void => void socket.write(`${JSON.stringify(answer)}\n`);
 

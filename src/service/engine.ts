@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
+import { type Exception, Exceptions } from '../detect/exceptions.ts';
 import { takingFrom } from '../detect/pattern-databases.ts';
 import type { Ruleset } from '../detect/ruleset.ts';
 import { FlowCounts } from '../flow/counts.ts';
@@ -57,6 +58,7 @@ export class Engine implements Inspector {
       flowCounts: new FlowCounts(settings.flowCells, worker),
       worker,
     });
+    this.setExceptions(settings.exceptions);
   }
 
   process(packet: Packet): Verdict {
@@ -81,6 +83,10 @@ export class Engine implements Inspector {
   setMode(mode: Mode): void {
     this.#eve.mode = mode;
     this.#pipeline.setMode(mode);
+  }
+
+  setExceptions(exceptions: readonly Exception[]): void {
+    this.#pipeline.setExceptions(new Exceptions(exceptions));
   }
 
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */

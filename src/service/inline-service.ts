@@ -3,7 +3,8 @@ import type { Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/config.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
-import { type ControlAnswer, type ControlRequest, failed } from './control-protocol.ts';
+import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
+import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
@@ -13,9 +14,18 @@ import type { Supervisor } from './supervisor.ts';
 export interface ServiceParts {
   readonly supervisor: Pick<
     Supervisor,
-    'counters' | 'incidents' | 'isIntercepting' | 'latency' | 'mode' | 'queues' | 'setInterception' | 'setMode'
+    | 'counters'
+    | 'incidents'
+    | 'isIntercepting'
+    | 'latency'
+    | 'mode'
+    | 'queues'
+    | 'setExceptions'
+    | 'setInterception'
+    | 'setMode'
   >;
   readonly policies: PolicyKeeper;
+  readonly exceptions: ExceptionStore;
   readonly interception: Interception;
   readonly firewallName: string;
   /** HOME_NET follows them. Null: it is what the configuration says. */
@@ -51,7 +61,7 @@ export class InlineService {
     this.#modeSinceMs = this.#startedAtMs;
   }
 
-  async answer(request: ControlRequest, by: string): Promise<ControlAnswer> {
+  async answer(request: ParsedRequest, by: string): Promise<ControlAnswer> {
     switch (request.command) {
       case 'status':
         return { status: 'ok', result: this.status() };
@@ -61,6 +71,12 @@ export class InlineService {
         const reloaded = await this.reload(request.force, by);
         return reloaded.status === 'ok' ? { status: 'ok', result: reloaded } : failed('problem', ...reloaded.reasons);
       }
+      case 'except-list':
+        return { status: 'ok', result: this.#parts.exceptions.all };
+      case 'except-add':
+        return this.#changeExceptions(by, (store, nowMs) => store.add(request.exception, nowMs));
+      case 'except-remove':
+        return this.#changeExceptions(by, (store) => store.remove(request.ids));
       case 'stop':
         this.#parts.stop(by);
         return { status: 'ok', result: { pid: process.pid } };
@@ -79,6 +95,19 @@ export class InlineService {
       log.info(`${mode} mode from now on, as ${by} wants it`);
     }
     return { mode, before };
+  }
+
+  #changeExceptions(by: string, change: (store: ExceptionStore, nowMs: number) => unknown): ControlAnswer {
+    const { exceptions, supervisor, log, now } = this.#parts;
+    try {
+      const result = change(exceptions, now());
+      supervisor.setExceptions(exceptions.all);
+      log.info({ exceptions: result }, `exceptions changed (${by}), there are ${exceptions.all.length}`);
+      return { status: 'ok', result };
+    } catch (error) {
+      if (!(error instanceof ExceptionError)) throw error;
+      return failed('problem', error.message);
+    }
   }
 
   /** See PolicyKeeper. Never rejects. */
@@ -151,6 +180,7 @@ export class InlineService {
         accepted: total('ips.accepted'),
         dropped: total('ips.blocked'),
         alerts: total('detect.alert'),
+        excepted: total('detect.excepted'),
         dropsByReason: happened(totals, 'ips.drop_reason.'),
         checks: happened(totals, 'check.'),
       },

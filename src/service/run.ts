@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { Counters, counterTree } from '../base/counters.ts';
 import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { WallClock } from '../capture/wall-clock.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
+import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem } from './inline-service.ts';
@@ -53,6 +55,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   }
 
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
+  const exceptions = openExceptions(config);
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
   const reopen = (): void => output?.reopen();
@@ -68,6 +71,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
 
     const supervisor = new Supervisor({
       policy,
+      exceptions: exceptions.all,
       firewall,
       interception,
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
@@ -83,7 +87,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       if (rules.refused.length > 0)
         log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
       log.info(readyText(config, rules.loaded, interception, firewall));
-      await serve({ ...settings, supervisor, rules, interception, firewall, signals, output, control });
+      await serve({ ...settings, exceptions, supervisor, rules, interception, firewall, signals, output, control });
     } finally {
       process.off('exit', abandon);
     }
@@ -104,6 +108,7 @@ async function start(supervisor: Supervisor): Promise<RuleReport> {
 }
 
 interface Started extends RunSettings {
+  readonly exceptions: ExceptionStore;
   readonly supervisor: Supervisor;
   readonly rules: RuleReport;
   readonly interception: Interception;
@@ -165,6 +170,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
   return new InlineService({
     supervisor,
     policies,
+    exceptions: started.exceptions,
     interception,
     firewallName: firewall.name,
     addresses,
@@ -200,6 +206,15 @@ const withLosses = (output: LineOutput, supervisor: Supervisor): LineOutput => (
     return output.lostLines + supervisor.incidents.lostLines;
   },
 });
+
+/** RangeError: without the exceptions, what they let through would be blocked. */
+function openExceptions({ state }: Config): ExceptionStore {
+  try {
+    return ExceptionStore.open(join(state.folder, 'exceptions.json'));
+  } catch (error) {
+    throw error instanceof ExceptionError ? new RangeError(error.message) : error;
+  }
+}
 
 function interceptionOf({ queue, failure }: Config): Interception {
   return {

@@ -40,6 +40,8 @@ export interface ServiceStatus {
     readonly accepted: number;
     readonly dropped: number;
     readonly alerts: number;
+    /** Matches of rules that an exception took back. */
+    readonly excepted: number;
     /** Only those that happened. */
     readonly dropsByReason: Readonly<Record<string, number>>;
     /** How often an always-on check found something, whatever became of it. */

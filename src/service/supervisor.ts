@@ -1,4 +1,5 @@
 import type { Mode } from '../config/config.ts';
+import type { Exception } from '../detect/exceptions.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { Firewall } from './firewall.ts';
@@ -24,6 +25,7 @@ const KILL_LIMIT_MS = 1_000;
 
 export interface SupervisorOptions {
   readonly policy: Policy;
+  readonly exceptions: readonly Exception[];
   readonly firewall: Firewall;
   readonly interception: Interception;
   readonly counterBytes: number;
@@ -72,6 +74,7 @@ export class Supervisor {
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
   #policy: Policy;
+  #exceptions: readonly Exception[];
   #interception: Interception;
   #hasRules = false;
   #isStopping = false;
@@ -85,6 +88,7 @@ export class Supervisor {
     this.#options = options;
     this.#mode = options.policy.config.mode;
     this.#policy = options.policy;
+    this.#exceptions = options.exceptions;
     this.#interception = options.interception;
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
@@ -187,6 +191,11 @@ export class Supervisor {
     for (const { thread } of this.#slots) thread?.command({ type: 'mode', mode });
   }
 
+  setExceptions(exceptions: readonly Exception[]): void {
+    this.#exceptions = exceptions;
+    for (const { thread } of this.#slots) thread?.command({ type: 'exceptions', exceptions });
+  }
+
   /** Takes the rules away, answers what waits, and closes the queues: no connection notices. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -225,6 +234,7 @@ export class Supervisor {
         queue: slot.queue,
         worker: slot.worker,
         policy: this.#policy,
+        exceptions: this.#exceptions,
         mode: this.#mode,
         rejectMark: firewall.canReject ? this.#interception.rejectMark : 0,
         counters: slot.counters,

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Mode } from '../config/config.ts';
+import type { Exception } from '../detect/exceptions.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import type { RuleReport } from './rule-set.ts';
 
@@ -9,6 +10,7 @@ export interface WorkerSettings {
   /** 0, 1, 2 ... */
   readonly worker: number;
   readonly policy: Policy;
+  readonly exceptions: readonly Exception[];
   /** The mode of now, which may differ from the configuration's. */
   readonly mode: Mode;
   /** With this bit in its mark, the firewall rejects a packet that is accepted. 0: there is no such firewall rule. */
@@ -47,6 +49,8 @@ export type WorkerCommand =
   /** The firewall rules are gone: answer what waits, then end. */
   | { readonly type: 'stop' }
   | { readonly type: 'mode'; readonly mode: Mode }
+  /** Instead of all that were there before. */
+  | { readonly type: 'exceptions'; readonly exceptions: readonly Exception[] }
   /** Load this policy beside the one in use, between batches, and say when it is there. */
   | { readonly type: 'prepare'; readonly checked: CheckedPolicy }
   /** From now on, judge by what was prepared. */

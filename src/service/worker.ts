@@ -105,6 +105,9 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
       case 'mode':
         engine.setMode(command.mode);
         return;
+      case 'exceptions':
+        engine.setExceptions(command.exceptions);
+        return;
       case 'prepare':
         preparation.begin(engine.load(command.checked));
         return;

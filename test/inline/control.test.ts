@@ -139,6 +139,34 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     LONG_MS,
   );
 
+  test(
+    'an exception holds at once, and over a restart, until it is removed',
+    async () => {
+      const config = `state: { folder: ${join(folder, 'state')} }\n`;
+      const restart = (): Promise<VpatchProcess> =>
+        VpatchProcess.start(testbed, { rules: rule('evil', 1), args: ['-m', 'prevent'], config });
+      let vpatch = await restart();
+      expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
+      const added = await tell(vpatch, 'except', 'add', '--sid', '1', '--path', '/evil*', '--reason', 'ours');
+      expect(added).toMatchObject({ status: 0, output: 'exception 1: sid 1, path /evil*, for good (ours)\n' });
+      expect((await get('/evil')).status).toBe(0);
+      await until('it is counted', async () => (await statusOf(vpatch)).traffic.excepted > 0);
+      expect(await vpatch.stop()).toBe(0);
+
+      vpatch = await restart();
+      expect((await get('/evil')).status).toBe(0);
+      expect(vpatch.events('alert')).toEqual([]);
+      expect((await tell(vpatch, 'except', 'remove', '1')).status).toBe(0);
+      expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
+      const event = JSON.stringify(vpatch.events('alert')[0]);
+      const explained = await testbed.finish('client', process.execPath, [PROGRAM, 'explain', event]);
+      expect(explained.output).toContain('http.uri: /evil (at 0)');
+      expect(explained.output).toContain(`vpatch except add --sid 1 --source ${testbed.addresses.client[4]}`);
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
   test('SIGHUP reloads', async () => {
     const vpatch = await start(rule('evil', 1));
     writeFileSync(rules, rule('evil', 1) + rule('worse', 2));

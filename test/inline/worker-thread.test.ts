@@ -23,6 +23,7 @@ const script = (body: string): string => `
       config: DEFAULTS,
       rules: { files: [], classification: null, reference: null, reputation: null, threshold: null },
     },
+    exceptions: [],
     rejectMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     latency: new SharedArrayBuffer(LatencyHistogram.bytes),

@@ -43,6 +43,7 @@ const rule = {
   message: 'Log4Shell',
   category: 'Attempted Administrator Privilege Gain',
   priority: 1,
+  inspections: [],
   metadata: { cve: ['CVE_2021_44228'], created_at: ['2021_12_10'] },
   references: [
     { type: 'cve', id: '2021-44228' },

@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Counters } from '../../src/base/counters.ts';
 import { type Config, DEFAULTS, type Mode } from '../../src/config/config.ts';
+import type { Exception } from '../../src/detect/exceptions.ts';
 import { PIPELINE_COUNTERS } from '../../src/output/pipeline-counters.ts';
+import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-store.ts';
 import { HostAddresses } from '../../src/service/host-variables.ts';
 import { InlineService } from '../../src/service/inline-service.ts';
 import type { Interception } from '../../src/service/interception.ts';
@@ -27,6 +32,12 @@ const INTERCEPTION: Interception = {
   rejectMark: 0,
 };
 
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vpatch-service-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
 function setUp(addresses: HostAddresses | null = null) {
   const counters = new Counters(PIPELINE_COUNTERS);
   const supervisor = {
@@ -37,6 +48,10 @@ function setUp(addresses: HostAddresses | null = null) {
     latency: { packets: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 },
     queues: [{ queue: 0, isInspecting: true }],
     interceptions: [] as Interception[],
+    exceptions: [] as readonly Exception[],
+    setExceptions(exceptions: readonly Exception[]): void {
+      this.exceptions = exceptions;
+    },
     setInterception(interception: Interception): void {
       this.interceptions.push(interception);
     },
@@ -60,6 +75,7 @@ function setUp(addresses: HostAddresses | null = null) {
   const service = new InlineService({
     supervisor,
     policies,
+    exceptions: ExceptionStore.open(join(folder, 'exceptions.json')),
     interception: INTERCEPTION,
     firewallName: 'fake',
     addresses,
@@ -145,6 +161,21 @@ test('new addresses of the host are taken over, at most once in a while', async 
   state.nowMs += 60_000;
   await service.followAddresses();
   expect(state.adopted).toHaveLength(2);
+});
+
+test('exceptions reach the workers, and those that are not there are told', async () => {
+  const { service, supervisor } = setUp();
+  const exception = newExceptionSchema.parse({ sid: 7, source: '192.0.2.1' });
+  const added = await service.answer({ command: 'except-add', exception }, 'a test');
+  expect(added).toMatchObject({ status: 'ok', result: { id: 1, sid: 7 } });
+  expect(supervisor.exceptions).toMatchObject([{ id: 1, sid: 7, source: '192.0.2.1', path: null }]);
+  expect(await service.answer({ command: 'except-list' }, 'a test')).toMatchObject({ result: [{ id: 1 }] });
+  expect(await service.answer({ command: 'except-remove', ids: [1, 2] }, 'a test')).toMatchObject({
+    status: 'failed',
+    lines: ['there is no exception 2'],
+  });
+  expect(await service.answer({ command: 'except-remove', ids: [1] }, 'a test')).toMatchObject({ result: [{ id: 1 }] });
+  expect(supervisor.exceptions).toEqual([]);
 });
 
 test('requests over the socket reach it', async () => {

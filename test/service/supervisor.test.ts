@@ -102,6 +102,7 @@ function setUp(failure: Failure, queueCount = 2) {
   };
   const supervisor = new Supervisor({
     policy: { config: DEFAULTS, rules: NO_RULES },
+    exceptions: [],
     firewall,
     interception,
     counterBytes: 8,
@@ -243,6 +244,19 @@ test('the mode reaches every worker, and those that start later', async () => {
     [{ type: 'mode', mode: 'prevent' }],
   ]);
   expect(supervisor.mode).toBe('prevent');
+  await supervisor.stop();
+});
+
+test('exceptions reach every worker, and those that start later', async () => {
+  const { supervisor, threads, started } = setUp('open', 1);
+  await supervisor.start();
+  const exception = { id: 1, sid: 7, check: null, source: null, destination: null, port: null, path: null };
+  const exceptions = [{ ...exception, untilMs: null, reason: null }];
+  supervisor.setExceptions(exceptions);
+  expect(threads[0]!.commands).toEqual([{ type: 'exceptions', exceptions }]);
+  threads[0]!.die('gone');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(started.at(-1)?.exceptions).toBe(exceptions);
   await supervisor.stop();
 });
 

@@ -15,6 +15,8 @@ export interface VpatchOptions {
   /** Instead of it: files, or patterns of files. */
   readonly ruleFiles?: readonly string[];
   readonly args?: readonly string[];
+  /** Of the configuration. */
+  readonly config?: string;
   readonly side?: Side;
 }
 
@@ -32,13 +34,13 @@ export class VpatchProcess {
   /** Its events, once it has ended and its folder is gone. */
   #pastEvents: string | null = null;
 
-  constructor(testbed: Testbed, { rules = '', ruleFiles, args = [], side = 'server' }: VpatchOptions = {}) {
+  constructor(testbed: Testbed, { rules = '', ruleFiles, args = [], config, side = 'server' }: VpatchOptions = {}) {
     this.#eveFile = join(this.#folder, 'eve.json');
     const rulesFile = join(this.#folder, 'test.rules');
     const configFile = join(this.#folder, 'vpatch.yaml');
     writeFileSync(rulesFile, rules);
     // A configuration of this machine must not play along.
-    writeFileSync(configFile, '');
+    writeFileSync(configFile, config ?? `state: { folder: ${join(this.#folder, 'state')} }\n`);
     this.control = join(this.#folder, 'control.sock');
     const loaded = (ruleFiles ?? [rulesFile]).flatMap((file) => ['-S', file]);
     const all = [
