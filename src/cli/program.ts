@@ -7,6 +7,7 @@ import { EXIT, Failure } from './failure.ts';
 import { registerMode } from './mode.ts';
 import { packageVersion } from './package-version.ts';
 import { registerPatches } from './patches.ts';
+import { registerPolicy } from './policy.ts';
 import { registerReload } from './reload.ts';
 import { registerReplay } from './replay.ts';
 import { registerRules } from './rules/rules.ts';
@@ -57,6 +58,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   registerRules,
   registerPatches,
   registerScan,
+  registerPolicy,
   registerDoctor,
 ];
 

@@ -2,49 +2,76 @@ import { type Command, Option } from 'commander';
 import { reasonOf } from '../config/problem.ts';
 import { withoutControls } from '../output/log.ts';
 import { PRESETS, type Preset } from '../patches/description.ts';
+import { composePolicy } from '../patches/policy.ts';
+import { choicesOf } from '../scan/recommend.ts';
 import { resultAsJson } from '../scan/result-json.ts';
-import { findingRow, type ResultRow, recommendationRow, summaryLines } from '../scan/result-text.ts';
+import { findingRow, type ResultRow, recommendationRow, removedRow, summaryLines } from '../scan/result-text.ts';
 import { RootFs } from '../scan/root-fs.ts';
 import { type ScanResult, scan } from '../scan/scan.ts';
+import { changesSince, lastScan, memoryOf, rememberScan, type ScanChanges } from '../scan/scan-changes.ts';
 import { EXIT, Failure } from './failure.ts';
-import { loadCatalogue } from './patches.ts';
+import { addSetupOptions, type ScanSetup, type SetupOptions, scanSetup, withState } from './scan-setup.ts';
 import { table } from './table.ts';
 
-interface ScanCommandOptions {
+interface ScanCommandOptions extends SetupOptions {
   readonly root: string;
-  readonly preset: Preset;
+  readonly preset?: Preset;
+  readonly apply?: boolean;
   readonly json?: boolean;
   readonly failOnFinding?: boolean;
 }
 
 export function registerScan(program: Command): void {
-  program
-    .command('scan')
-    .summary('find weaknesses of this host, and the patches for them')
-    .description(
-      'Looks at what is installed and listens, compares it with advisories, and recommends virtual patches.\n' +
-        'Reads only: nothing that is found is run, and no link is followed out of the root.',
-    )
-    .option('--root <folder>', 'scan a mounted image or the root of a container instead of this system', '/')
-    .addOption(new Option('--preset <name>', 'how many patches to recommend').choices(PRESETS).default('balanced'))
+  addSetupOptions(
+    program
+      .command('scan')
+      .summary('find weaknesses of this host, and the patches for them')
+      .description(
+        'Looks at what is installed and listens, compares it with advisories, and recommends virtual patches.\n' +
+          'Reads only: nothing that is found is run, and no link is followed out of the root.',
+      )
+      .option('--root <folder>', 'scan a mounted image or the root of a container instead of this system', '/'),
+  )
+    .addOption(new Option('--preset <name>', 'how many patches to recommend (default: balanced)').choices(PRESETS))
+    .option('--apply', 'assign what is recommended and take back what is not any more, as a new policy')
     .option('--json', 'print the result as JSON')
     .option('--fail-on-finding', 'exit with 1 when a weakness was found')
-    .addHelpText('after', '\nExamples:\n  sudo vpatch scan\n  vpatch scan --root /mnt/image --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sudo vpatch scan\n  sudo vpatch scan --apply\n  vpatch scan --root /mnt/image --json',
+    )
     .action(runScan);
 }
 
 async function runScan(options: ScanCommandOptions): Promise<void> {
   const fs = openRoot(options.root);
+  if (options.apply === true && !fs.isLive && options.state === undefined) {
+    throw new Failure(
+      EXIT.usage,
+      "--apply of another root would become this host's policy: name its own --state folder",
+    );
+  }
+  const setup = scanSetup(options);
+  const last = withState(() => lastScan(setup.settings.stateFolder, fs.root));
   const showsProgress = process.stderr.isTTY === true;
   const result = await scan(fs, {
-    patches: loadCatalogue().patches,
-    preset: options.preset,
+    patches: setup.patches,
+    offers: setup.offers,
+    preset: options.preset ?? setup.settings.preset,
     advisories: [],
     nowMs: Date.now,
     ...(showsProgress && { onProgress: showProgress }),
   });
   if (showsProgress) process.stderr.write(CLEAR_LINE);
-  process.stdout.write(options.json === true ? `${JSON.stringify(resultAsJson(result), null, 2)}\n` : page(result));
+
+  const changes = changesSince(last, result);
+  const applied = options.apply === true ? withState(() => apply(setup, result)) : null;
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ ...resultAsJson(result, changes), policy: applied?.version ?? null }, null, 2)}\n`
+      : page(result, changes) + (applied?.text ?? ''),
+  );
+  remember(setup, result);
   if (options.failOnFinding === true && result.findings.length > 0) throw new Failure(EXIT.problem);
 }
 
@@ -56,6 +83,41 @@ function openRoot(root: string): RootFs {
   }
 }
 
+/** One step: whoever loads rules meanwhile has the old policy or the new one. */
+function apply({ store, offers }: ScanSetup, result: ScanResult): { version: string; text: string } {
+  const composed = composePolicy(
+    {
+      createdMs: result.startedMs,
+      preset: result.preset,
+      choices: choicesOf(result.recommendations),
+      pins: store.pins(),
+    },
+    offers,
+  );
+  const before = new Set(store.current()?.items.map(({ id }) => id));
+  const isNew = store.apply(composed, result.startedMs, 'scan --apply');
+  const { version, items } = composed.policy;
+  const added = items.filter(({ id }) => !before.has(id)).length;
+  const removed = [...before].filter((id) => !items.some((item) => item.id === id)).length;
+  const missing = composed.missing.map((id) => `note: ${id} is pinned, and there is no such patch\n`).join('');
+  const text = isNew
+    ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
+    : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;
+  return { version, text: text + missing };
+}
+
+/** Whoever may not write there still gets the result. */
+function remember({ settings }: ScanSetup, result: ScanResult): void {
+  try {
+    rememberScan(settings.stateFolder, memoryOf(result));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    process.stderr.write(
+      `vpatch: the next scan cannot compare with this one: ${settings.stateFolder}: ${reasonOf(error)}\n`,
+    );
+  }
+}
+
 const CLEAR_LINE = '\r\x1b[K';
 const SHOWN_CHARACTERS = 60;
 
@@ -63,10 +125,13 @@ function showProgress(files: number, path: string): void {
   process.stderr.write(`${CLEAR_LINE}${files} files, ${withoutControls(path).slice(0, SHOWN_CHARACTERS)}`);
 }
 
-function page(result: ScanResult): string {
+function page(result: ScanResult, changes: ScanChanges): string {
+  const recommended = result.recommendations.map((item) =>
+    recommendationRow(item, changes.added.includes(item.offer.id)),
+  );
   const sections: [string, readonly ResultRow[]][] = [
     ['Weaknesses', result.findings.map(findingRow)],
-    ['Patches', result.recommendations.map(recommendationRow)],
+    ['Patches', [...recommended, ...changes.removed.map(removedRow)]],
   ];
   const tables = sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${rowsText(rows)}\n`);
   const notes = result.inventory.notes.map((note) => `note: ${withoutControls(note)}\n`);

@@ -30,6 +30,10 @@ export type Hook = (typeof HOOKS)[number];
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Beside the rules of files: none, or those that the scan has assigned. */
+export const RULE_POLICIES = ['none', 'recommended'] as const;
+export type RulePolicy = (typeof RULE_POLICIES)[number];
+
 export const ORDERED_ACTIONS = ['pass', 'drop', 'reject', 'alert'] as const;
 export type OrderedAction = (typeof ORDERED_ACTIONS)[number];
 
@@ -45,6 +49,10 @@ export interface RuleSource {
   /** `Name: value`, sent to the server of `url`. */
   readonly header: string | null;
 }
+
+/** How many patches a scan assigns. Each has what the one before it has. */
+export const SCAN_PRESETS = ['performance', 'balanced', 'security'] as const;
+export type ScanPreset = (typeof SCAN_PRESETS)[number];
 
 /** Everything that a user can decide. Frozen; a reload makes a new one. */
 export interface Config {
@@ -65,6 +73,7 @@ export interface Config {
     readonly stateFolder: string;
     /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
     readonly ignoredFiles: readonly string[];
+    readonly policy: RulePolicy;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
@@ -77,6 +86,13 @@ export interface Config {
     readonly maxAlertsPerPacket: number;
     /** Which of several matching rules decides: the first of these. */
     readonly actionOrder: readonly OrderedAction[];
+  };
+  readonly scan: {
+    /** Policies, advisories and results are kept below it. */
+    readonly stateFolder: string;
+    readonly preset: ScanPreset;
+    /** Absolute paths: rules that the scan may choose, by the CVEs that they name. */
+    readonly candidates: readonly string[];
   };
   /** What `$NAME` stands for in rules, in the rules' own notation. */
   readonly variables: RuleVariables;
@@ -176,6 +192,7 @@ export const DEFAULTS: Config = freeze({
   mode: 'detect',
   rules: {
     files: [],
+    policy: 'none',
     disableFile: null,
     enableFile: null,
     dropFile: null,
@@ -193,6 +210,7 @@ export const DEFAULTS: Config = freeze({
     maxAlertsPerPacket: 15,
     actionOrder: ORDERED_ACTIONS,
   },
+  scan: { stateFolder: '/var/lib/vpatch', preset: 'balanced', candidates: [] },
   variables: DEFAULT_VARIABLES,
   checks: { policy: 'drop', actions: {}, exceptions: [] },
   flow: caps,

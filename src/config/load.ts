@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { RuleFault } from '../rules/fault.ts';
 import { HeaderSets } from '../rules/header-sets.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { type Config, DEFAULTS, mergeConfig, mergeOverrides, type Overrides } from './config.ts';
+import { policyRulesFile } from './policy-file.ts';
 import type { ConfigProblem } from './problem.ts';
 import { expandRuleFiles } from './rule-files.ts';
 import { configSchema, keysAt } from './schema.ts';
@@ -133,9 +135,19 @@ function withAbsolutePaths(
       }),
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
+    ...(values.scan !== undefined && { scan: absoluteScan(values.scan, absolute) }),
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
 }
+
+/** Candidates stay patterns: only a scan looks for them, and nothing else fails where they are not there. */
+const absoluteScan = (
+  { stateFolder, candidates }: Overrides<Config['scan']>,
+  absolute: (path: string) => string,
+): Overrides<Config['scan']> => ({
+  ...(stateFolder !== undefined && { stateFolder: absolute(stateFolder) }),
+  ...(candidates !== undefined && { candidates: candidates.map(absolute) }),
+});
 
 const PATHS = [
   'disableFile',
@@ -218,9 +230,19 @@ function ruleFilesOf(
       problems.push(onCommandLine(`${option} ${pattern}`, found.message));
       return [];
     });
-  const configured = onlyRules === undefined ? base.rules.files : expand('-S', onlyRules);
+  const configured =
+    onlyRules === undefined ? [...policyFiles(base, problems), ...base.rules.files] : expand('-S', onlyRules);
   const files = [...new Set([...configured, ...expand('-s', addedRules)])];
   return { rules: { files, ...(onlyRules !== undefined && NO_OTHERS) } };
+}
+
+/** Before all others: of rules with the same number, the policy's is the one that the user has decided on. */
+function policyFiles({ rules, scan }: Config, problems: ConfigProblem[]): string[] {
+  if (rules.policy === 'none') return [];
+  const file = policyRulesFile(scan.stateFolder);
+  if (existsSync(file)) return [file];
+  problems.push(onCommandLine('rules.policy', `there is no policy in ${file} yet: run "vpatch scan --apply"`));
+  return [];
 }
 
 /** As one reads a file. The command line comes first; files keep their order. */

@@ -15,6 +15,8 @@ import {
   MODES,
   ORDERED_ACTIONS,
   type Overrides,
+  RULE_POLICIES,
+  SCAN_PRESETS,
 } from './config.ts';
 import { formatSize, parseDurationMs, parseSizeBytes } from './units.ts';
 
@@ -210,6 +212,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
       'state-folder': key('stateFolder', text('the path of a folder')),
       ignore: key('ignoredFiles', list('names of files', text('a name, in which * stands for any characters'))),
+      policy: key('policy', oneOf(RULE_POLICIES)),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
       'reputation-categories-file': key(
@@ -220,6 +223,17 @@ export const configSchema: z.ZodType<Overrides> = section({
       'threshold-file': key('thresholdFile', text('the path of a threshold.config')),
       'max-alerts-per-packet': key('maxAlertsPerPacket', whole(1, MAX_U16)),
       'action-order': key('actionOrder', actionOrder()),
+    }),
+  ),
+  scan: key(
+    'scan',
+    section({
+      'state-folder': key('stateFolder', text('the path of a folder')),
+      preset: key('preset', oneOf(SCAN_PRESETS)),
+      candidates: key(
+        'candidates',
+        list('rule files', text('the path of a rule file; *, ? and [] may stand for several')),
+      ),
     }),
   ),
   variables: key(

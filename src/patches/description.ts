@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCAN_PRESETS, type ScanPreset } from '../config/config.ts';
 import { affectedSchema } from './affected.ts';
 
 /** Types of software; an owner switches patches on and off by them. */
@@ -24,9 +25,8 @@ export const APPLICATIONS = [
   'web-server',
 ] as const;
 
-/** How many patches a host gets. Each has what the one before it has. */
-export const PRESETS = ['performance', 'balanced', 'security'] as const;
-export type Preset = (typeof PRESETS)[number];
+export const PRESETS = SCAN_PRESETS;
+export type Preset = ScanPreset;
 
 const sentence = z.string({ error: 'expected a text' }).min(1, 'expected a text');
 const sentences = z.array(sentence, { error: 'expected a list of texts' }).min(1, 'expected at least one');

@@ -2,6 +2,7 @@ import { RuleFault } from '../rules/fault.ts';
 import { logicalLines } from '../rules/lexer.ts';
 import { type ParsedRule, parseRule } from '../rules/parser.ts';
 import type { RuleAction } from '../rules/rule.ts';
+import { flowbitsOf } from '../rules/selection/flowbit-needs.ts';
 
 /** A rule as far as choosing it needs: taken apart, not compiled. */
 export interface RuleEntry {
@@ -12,6 +13,9 @@ export interface RuleEntry {
   readonly message: string;
   /** Of its references and metadata; sorted, each once. */
   readonly cves: readonly string[];
+  /** Names of flowbits that it asks for, and that it sets: without the one, another rule is worth nothing. */
+  readonly needs: readonly string[];
+  readonly sets: readonly string[];
   readonly line: number;
   /** On one line. */
   readonly text: string;
@@ -41,6 +45,8 @@ export function readRuleEntries(text: string): { entries: RuleEntry[]; faults: R
 function entryOf(parsed: ParsedRule, line: number, text: string): RuleEntry {
   const valuesOf = (name: string): string[] =>
     parsed.options.filter((option) => option.name.text === name).map(({ value }) => value?.text ?? '');
+  const flowbits = (...commands: readonly string[]): string[] =>
+    flowbitsOf(parsed).flatMap(({ command, names }) => (commands.includes(command) ? names : []));
   const [sid] = valuesOf('sid');
   if (sid === undefined || !/^\d+$/.test(sid)) throw new RuleFault('expected a signature id (sid)', 0);
   return {
@@ -52,6 +58,8 @@ function entryOf(parsed: ParsedRule, line: number, text: string): RuleEntry {
     cves: [
       ...new Set([...valuesOf('reference').flatMap(cveOfReference), ...valuesOf('metadata').flatMap(cvesIn)]),
     ].sort(),
+    needs: flowbits('isset'),
+    sets: flowbits('set', 'toggle'),
     line,
     text,
   };

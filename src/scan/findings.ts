@@ -1,4 +1,4 @@
-import type { Patch } from '../patches/catalogue.ts';
+import type { Offer } from '../patches/offer.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import type { Component } from './inventory/component.ts';
 import type { Inventory } from './inventory/inventory.ts';
@@ -16,19 +16,19 @@ export interface Finding {
   /** Attackers are known to use it. */
   readonly isExploited: boolean;
   readonly exposure: Exposure;
-  /** Ids of the patches that stop it. None: nothing of ours does. */
+  /** Ids of the patches and rules that stop it. None: nothing does that there is. */
   readonly patches: readonly string[];
 }
 
 /** The weaknesses, the most urgent first, each once for a place where it is. */
-export function findingsOf(matches: readonly Match[], inventory: Inventory, patches: readonly Patch[]): Finding[] {
+export function findingsOf(matches: readonly Match[], inventory: Inventory, offers: Iterable<Offer>): Finding[] {
   const byPlace = new Map<string, Finding>();
-  const patchesByCve = new Map<string, Patch[]>();
-  for (const patch of patches) {
-    for (const cve of patch.description.cves) patchesByCve.set(cve, [...(patchesByCve.get(cve) ?? []), patch]);
+  const offersByCve = new Map<string, Offer[]>();
+  for (const offer of offers) {
+    for (const cve of offer.cves) offersByCve.set(cve, [...(offersByCve.get(cve) ?? []), offer]);
   }
   for (const { component, advisory, cves, fixed, isConfirmed } of matches) {
-    const covering = [...new Set(cves.flatMap((cve) => patchesByCve.get(cve) ?? []))];
+    const covering = [...new Set(cves.flatMap((cve) => offersByCve.get(cve) ?? []))];
     const finding = {
       cves,
       title: advisory.title,
@@ -36,8 +36,8 @@ export function findingsOf(matches: readonly Match[], inventory: Inventory, patc
       advisory: { id: advisory.id, source: advisory.source },
       fixed,
       isConfirmed,
-      cvss: advisory.cvss ?? covering[0]?.description.cvss ?? null,
-      isExploited: covering.some(({ description }) => description.exploited),
+      cvss: advisory.cvss ?? covering[0]?.cvss ?? null,
+      isExploited: covering.some((offer) => offer.isExploited),
       exposure: exposureOf(component, inventory),
       patches: covering.map(({ id }) => id).sort(),
     };

@@ -1,31 +1,29 @@
-import type { Patch } from '../patches/catalogue.ts';
 import type { Preset } from '../patches/description.ts';
+import type { Offer } from '../patches/offer.ts';
+import type { Choice } from '../patches/policy.ts';
 import type { Finding } from './findings.ts';
 
-/** A patch that this host should have, and why. */
+/** A patch, or a rule, that this host should have, and why. */
 export interface Recommendation {
-  readonly patch: string;
-  readonly title: string;
+  readonly offer: Offer;
   readonly findings: readonly Finding[];
   /** Why a person has to decide; null: it can be applied as it is. */
   readonly decision: string | null;
 }
 
-/** The patches for what was found, in the order of the findings. */
-export function recommend(findings: readonly Finding[], patches: readonly Patch[], preset: Preset): Recommendation[] {
-  const byPatch = new Map<string, Finding[]>();
+/** What stops the use of what was found, in the order of the findings. */
+export function recommend(
+  findings: readonly Finding[],
+  offers: ReadonlyMap<string, Offer>,
+  preset: Preset,
+): Recommendation[] {
+  const byOffer = new Map<string, Finding[]>();
   for (const finding of findings) {
-    for (const id of finding.patches) byPatch.set(id, [...(byPatch.get(id) ?? []), finding]);
+    for (const id of finding.patches) byOffer.set(id, [...(byOffer.get(id) ?? []), finding]);
   }
-  const byId = new Map(patches.map((patch) => [patch.id, patch]));
-  return [...byPatch].map(([id, reasons]) => {
-    const { description } = byId.get(id)!;
-    return {
-      patch: id,
-      title: description.title,
-      findings: reasons,
-      decision: description.decision ?? reasonAgainst(reasons, description.presets, preset),
-    };
+  return [...byOffer].map(([id, reasons]) => {
+    const offer = offers.get(id)!;
+    return { offer, findings: reasons, decision: offer.decision ?? reasonAgainst(reasons, offer.presets, preset) };
   });
 }
 
@@ -39,3 +37,12 @@ function reasonAgainst(findings: readonly Finding[], presets: readonly Preset[],
   }
   return null;
 }
+
+/** What a policy gets: all that nobody has to decide on, with the reasons. */
+export const choicesOf = (recommendations: readonly Recommendation[]): Choice[] =>
+  recommendations
+    .filter(({ decision }) => decision === null)
+    .map(({ offer: { id }, findings }) => ({ id, because: [...new Set(findings.map(reasonText))] }));
+
+const reasonText = ({ component: { name, version, path } }: Finding): string =>
+  `${name} ${version}${path === null ? '' : ` in ${path}`}`;

@@ -1,15 +1,10 @@
 import type { Finding } from './findings.ts';
 import type { ScanResult } from './scan.ts';
+import type { ScanChanges } from './scan-changes.ts';
 
 /** The result for programs. Keys stay as they are; new ones may come. docs/scan.md lists them. */
-export function resultAsJson({
-  startedMs,
-  durationMs,
-  preset,
-  inventory,
-  findings,
-  recommendations,
-}: ScanResult): object {
+export function resultAsJson(result: ScanResult, changes: ScanChanges): object {
+  const { startedMs, durationMs, preset, inventory, findings, recommendations } = result;
   const { root, isLive, system, components, packages, files, services, notes } = inventory;
   return {
     started: new Date(startedMs).toISOString(),
@@ -26,12 +21,15 @@ export function resultAsJson({
       services,
     },
     findings: findings.map(findingAsJson),
-    recommendations: recommendations.map(({ patch, title, decision, findings: reasons }) => ({
-      patch,
+    recommendations: recommendations.map(({ offer: { id, title }, decision, findings: reasons }) => ({
+      id,
       title,
       decision,
+      since: changes.added.includes(id) ? 'new' : 'kept',
       because: reasons.map(({ cves, component }) => ({ cves, name: component.name, path: component.path })),
     })),
+    removed: changes.removed,
+    last_scan: changes.sinceMs === null ? null : new Date(changes.sinceMs).toISOString(),
     notes,
   };
 }

@@ -1,6 +1,7 @@
 import type { Finding } from './findings.ts';
 import type { Recommendation } from './recommend.ts';
 import type { ScanResult } from './scan.ts';
+import type { ScanChanges } from './scan-changes.ts';
 
 /** Cells of a row, and what belongs under it. */
 export interface ResultRow {
@@ -50,12 +51,20 @@ export function summaryLines({ inventory, findings, recommendations, durationMs 
   ];
 }
 
-export function recommendationRow({ patch, title, decision, findings }: Recommendation): ResultRow {
+export function recommendationRow(
+  { offer: { id, title }, decision, findings }: Recommendation,
+  isNew: boolean,
+): ResultRow {
   const names = [...new Set(findings.map(({ component }) => `${component.name} ${component.version}`))];
   return {
-    cells: [patch, decision === null ? 'recommended' : 'decide', names.join(', '), title],
+    cells: [id, isNew ? 'new' : 'kept', decision === null ? 'recommended' : 'decide', names.join(', '), title],
     details: decision === null ? [] : [decision],
   };
 }
+
+export const removedRow = ({ id, title, why }: ScanChanges['removed'][number]): ResultRow => ({
+  cells: [id, 'not needed', '', '', title],
+  details: [why],
+});
 
 const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;

@@ -1,48 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeRoot, mavenJar } from '../scan/fake-root.ts';
 import { vpatch } from '../support/command-line.ts';
 
 let root: FakeRoot;
+let state: string;
 beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), 'vpatch-state-'));
   root = new FakeRoot()
     .debian(11)
     .dpkg({ Package: 'redis-server', Source: 'redis', Version: '5:6.0.15-1' })
     .file('srv/app.jar', mavenJar('org.apache.logging.log4j', 'log4j-core', '2.14.1'));
 });
-afterEach(() => root.remove());
+afterEach(() => {
+  root.remove();
+  rmSync(state, { recursive: true });
+});
 
 describe('scan --root', () => {
   test('shows weaknesses with their evidence, and the patches', async () => {
-    const { exitCode, stdout, stderr } = await vpatch('scan', '--root', root.path);
+    const { exitCode, stdout, stderr } = await vpatch('scan', '--state', state, '--root', root.path);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(
       /^ {2}CVE-2022-0543 +10\.0 +exploited +redis 5:6\.0\.15-1 +fixed in 5:6\.0\.16-1\+deb11u2 +cve-2022-0543\n {6}Debian:11: redis-server$/m,
     );
     expect(stdout).toMatch(/^ {6}\/srv\/app\.jar \(pom\.properties\)$/m);
-    expect(stdout).toMatch(/^ {2}cve-2022-0543 +recommended +redis 5:6\.0\.15-1 +\S/m);
+    expect(stdout).toMatch(/^ {2}cve-2022-0543 +new +recommended +redis 5:6\.0\.15-1 +\S/m);
     expect(stdout).toMatch(/^Debian GNU\/Linux 11: 1 packages, 1 other components in \d+ files, /m);
   });
 
   test('in JSON', async () => {
-    const result = JSON.parse((await vpatch('scan', '--root', root.path, '--json')).stdout) as {
+    const result = JSON.parse((await vpatch('scan', '--state', state, '--root', root.path, '--json')).stdout) as {
       findings: { cves: string[]; package: { name: string } }[];
-      recommendations: { patch: string }[];
+      recommendations: { id: string }[];
     };
     expect(result).toMatchObject({ root: root.path, live: false, system: { ecosystem: 'Debian:11' } });
     expect(result.findings.map(({ package: { name } }) => name)).toContain('redis');
-    expect(result.recommendations.map(({ patch }) => patch)).toContain('cve-2021-44228');
+    expect(result.recommendations.map(({ id }) => id)).toContain('cve-2021-44228');
   });
 
   test('answers with 1 for what it finds only where asked', async () => {
-    expect((await vpatch('scan', '--root', root.path, '--fail-on-finding')).exitCode).toBe(1);
+    expect((await vpatch('scan', '--state', state, '--root', root.path, '--fail-on-finding')).exitCode).toBe(1);
     const clean = new FakeRoot().debian(12);
-    expect((await vpatch('scan', '--root', clean.path, '--fail-on-finding')).exitCode).toBe(0);
+    expect((await vpatch('scan', '--state', state, '--root', clean.path, '--fail-on-finding')).exitCode).toBe(0);
     clean.remove();
   });
 
   test('shows no control bytes of what it finds', async () => {
     root.file('srv/\x1b[2J/log4j-core-2.10.0.jar', mavenJar('org.apache.logging.log4j', 'log4j-core', '2.10.0'));
-    const { stdout } = await vpatch('scan', '--root', root.path);
+    const { stdout } = await vpatch('scan', '--state', state, '--root', root.path);
     expect(stdout).toContain('/srv/\\x1b[2J/log4j-core-2.10.0.jar');
     expect(stdout).not.toContain('\x1b');
   });

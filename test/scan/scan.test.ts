@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readCatalogue } from '../../src/patches/catalogue.ts';
+import { offersOf } from '../../src/patches/offer.ts';
 import type { AdvisorySource } from '../../src/scan/advisory.ts';
 import { RootFs } from '../../src/scan/root-fs.ts';
 import { type ScanResult, scan } from '../../src/scan/scan.ts';
@@ -25,6 +26,8 @@ const patches = readCatalogue('signatures').patches.filter(
     ].includes(id),
 );
 
+const offers = offersOf(patches, []);
+
 let root: FakeRoot;
 beforeEach(() => {
   root = new FakeRoot();
@@ -32,7 +35,7 @@ beforeEach(() => {
 afterEach(() => root.remove());
 
 const scanned = (advisories: readonly AdvisorySource[] = []): Promise<ScanResult> =>
-  scan(new RootFs(root.path), { patches, preset: 'balanced', advisories, nowMs: Date.now });
+  scan(new RootFs(root.path), { patches, offers, preset: 'balanced', advisories, nowMs: Date.now });
 
 /** `CVE package version place` of every finding, and `?` behind those that nobody has confirmed. */
 const found = ({ findings }: ScanResult): string[] =>
@@ -54,7 +57,7 @@ describe('packages of a distribution', () => {
       patches: ['cve-2022-0543'],
       exposure: { state: 'unknown' },
     });
-    expect(result.recommendations).toMatchObject([{ patch: 'cve-2022-0543', decision: null }]);
+    expect(result.recommendations).toMatchObject([{ offer: { id: 'cve-2022-0543' }, decision: null }]);
   });
 
   test.each([
@@ -204,8 +207,8 @@ describe('presets', () => {
     root.debian(7).dpkg({ Package: 'memcached', Version: '1.4.13-0.2' });
     root.file('srv/a.jar', mavenJar('org.apache.logging.log4j', 'log4j-core', '2.14.1'));
     const applied = async (preset: 'performance' | 'balanced' | 'security'): Promise<string[]> => {
-      const result = await scan(new RootFs(root.path), { patches, preset, advisories: [], nowMs: Date.now });
-      return result.recommendations.filter(({ decision }) => decision === null).map(({ patch }) => patch);
+      const result = await scan(new RootFs(root.path), { patches, offers, preset, advisories: [], nowMs: Date.now });
+      return result.recommendations.filter(({ decision }) => decision === null).map(({ offer }) => offer.id);
     };
     expect(await applied('performance')).toEqual(['cve-2021-44228']);
     expect(await applied('balanced')).toEqual(['cve-2021-44228']);

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { reasonOf } from '../config/problem.ts';
+import { expandRuleFiles } from '../config/rule-files.ts';
+import { withoutControls } from '../output/log.ts';
+import type { Patch } from '../patches/catalogue.ts';
+import { type Offer, offersOf } from '../patches/offer.ts';
+import { PolicyStore, StateError } from '../patches/policy-store.ts';
+import { type RuleEntry, readRuleEntries } from '../patches/rule-entry.ts';
+import { settingsFrom } from './common-options.ts';
+import { EXIT, Failure } from './failure.ts';
+import { loadCatalogue } from './patches.ts';
+
+/** What the commands of the scan and its policy share. */
+export interface SetupOptions {
+  readonly config?: string;
+  readonly state?: string;
+  readonly candidates?: readonly string[];
+}
+
+export interface ScanSetup {
+  readonly settings: Config['scan'];
+  readonly store: PolicyStore;
+  readonly patches: readonly Patch[];
+  readonly offers: ReadonlyMap<string, Offer>;
+}
+
+export const addSetupOptions = (command: Command): Command =>
+  command
+    .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
+    .option('--state <folder>', 'where policies, advisories and results are kept (default: /var/lib/vpatch)')
+    .option('--candidates <file>', 'rules to choose from by their CVEs, beside the patches; repeatable', collect);
+
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
+
+/** The configuration without its rules: a scan must work where they are not there yet. */
+export function scanSettings({ config: file, state }: Pick<SetupOptions, 'config' | 'state'>): Config['scan'] {
+  const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
+  return { ...config.scan, ...(state !== undefined && { stateFolder: resolve(state) }) };
+}
+
+export function scanSetup(options: SetupOptions): ScanSetup {
+  const settings = scanSettings(options);
+  const { patches } = loadCatalogue();
+  const ruleSets = [...settings.candidates, ...(options.candidates ?? [])].flatMap(candidateRules);
+  return { settings, store: new PolicyStore(settings.stateFolder), patches, offers: offersOf(patches, ruleSets) };
+}
+
+function candidateRules(pattern: string): RuleEntry[][] {
+  const found = expandRuleFiles(pattern, process.cwd());
+  if (!('files' in found)) throw new Failure(EXIT.usage, `--candidates ${pattern}: ${found.message}`);
+  return found.files.map((file) => {
+    const { entries, faults } = readRuleEntries(readFileSync(file, 'utf8'));
+    if (faults.length > 0) {
+      const [{ line, column, message }] = faults as [(typeof faults)[number]];
+      process.stderr.write(
+        `vpatch: ${withoutControls(`${file}:${line}:${column}: ${message}`)} (${faults.length} lines left out)\n`,
+      );
+    }
+    return entries;
+  });
+}
+
+/** Runs what reads or writes the state folder, so that what is wrong with it is told. */
+export function withState<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof StateError) throw new Failure(EXIT.usage, error.message);
+    if (error instanceof Error && 'code' in error && 'path' in error) {
+      throw new Failure(EXIT.usage, `${String(error.path)}: ${reasonOf(error)}`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeRoot, mavenJar } from '../scan/fake-root.ts';
+import { vpatch } from '../support/command-line.ts';
+
+let root: FakeRoot;
+let state: string;
+beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), 'vpatch-state-'));
+  root = redisOf('5:6.0.15-1').file('srv/app.jar', mavenJar('org.apache.logging.log4j', 'log4j-core', '2.14.1'));
+});
+afterEach(() => {
+  root.remove();
+  rmSync(state, { recursive: true });
+});
+
+const redisOf = (version: string): FakeRoot =>
+  new FakeRoot().debian(11).dpkg({ Package: 'redis-server', Source: 'redis', Version: version });
+const scan = (...args: readonly string[]) => vpatch('scan', '--root', root.path, '--state', state, ...args);
+const policy = (...args: readonly string[]) => vpatch('policy', ...args, '--state', state);
+const lines = (text: string): string[] => text.trimEnd().split('\n');
+
+interface Shown {
+  readonly version: string;
+  readonly items: readonly { readonly id: string; readonly mode: string; readonly because: readonly string[] }[];
+}
+const shown = async (): Promise<Shown> => JSON.parse((await policy('show', '--json')).stdout) as Shown;
+const assigned = async (): Promise<string[]> => (await shown()).items.map(({ id, mode }) => `${id} ${mode}`);
+
+test('a patch is assigned, kept, and taken back with the reason once the software is mended', async () => {
+  const first = await scan('--apply');
+  expect(first.stdout).toMatch(/^ {2}cve-2022-0543 +new +recommended +redis 5:6\.0\.15-1/m);
+  expect(first.stdout).toMatch(/policy [0-9a-f]{12} is in force: \d+ assigned, \d+ new, 0 taken back\n$/);
+  expect((await shown()).items.find(({ id }) => id === 'cve-2022-0543')!.because).toEqual(['redis 5:6.0.15-1']);
+
+  const second = await scan('--apply');
+  expect(second.stdout).toMatch(/^ {2}cve-2022-0543 +kept/m);
+  expect(second.stdout).toMatch(/stays in force: \d+ assigned, nothing has changed\n$/);
+
+  const upgraded = redisOf('5:6.0.16-1+deb11u2');
+  root.file('var/lib/dpkg/status', readFileSync(join(upgraded.path, 'var/lib/dpkg/status')));
+  upgraded.remove();
+  const third = await scan('--apply');
+  expect(third.stdout).toMatch(
+    /^ {2}cve-2022-0543 +not needed .*\n {6}redis is 5:6\.0\.16-1\+deb11u2 now, was 5:6\.0\.15-1$/m,
+  );
+  expect(third.stdout).toMatch(/, 0 new, 1 taken back\n$/);
+  expect((await assigned()).some((text) => text.startsWith('cve-2022-0543'))).toBe(false);
+  expect((await assigned()).some((text) => text.startsWith('cve-2021-44228'))).toBe(true);
+
+  const { stdout } = await policy('diff');
+  expect(lines(stdout).slice(1)).toEqual(['-  cve-2022-0543']);
+  expect(lines((await policy('list')).stdout)).toHaveLength(2);
+
+  await policy('rollback');
+  expect((await assigned()).some((text) => text.startsWith('cve-2022-0543'))).toBe(true);
+});
+
+describe('a pin', () => {
+  test('wins over every scan', async () => {
+    await scan('--apply');
+    expect((await policy('pin', 'CVE-2021-44228', 'off')).exitCode).toBe(0);
+    await policy('pin', 'cve-2022-0543', 'detect');
+    await policy('pin', 'cve-2018-7600', 'on');
+    await scan('--apply');
+    const now = await assigned();
+    expect(now).toContain('cve-2022-0543 detect');
+    expect(now).toContain('cve-2018-7600 on');
+    expect(now.some((text) => text.startsWith('cve-2021-44228'))).toBe(false);
+    expect((await policy('show')).stdout).toMatch(/^cve-2021-44228 +off, pinned$/m);
+
+    await policy('pin', 'cve-2021-44228', 'auto');
+    await policy('pin', 'cve-2018-7600', 'auto');
+    expect(await assigned()).toContain('cve-2021-44228 on');
+    expect((await assigned()).some((text) => text.startsWith('cve-2018-7600'))).toBe(false);
+  });
+
+  test('of nothing that there is', async () => {
+    expect(await policy('pin', 'cve-2021-44229', 'on')).toMatchObject({
+      exitCode: 2,
+      stderr: 'vpatch: there is no patch cve-2021-44229; did you mean cve-2021-44228?\n',
+    });
+    expect((await policy('pin', 'cve-2021-44228', 'maybe')).stderr).toContain('expected on, off, detect or auto');
+  });
+});
+
+test('rules of others are chosen by the CVEs that they name', async () => {
+  const rules = join(state, 'other.rules');
+  writeFileSync(
+    rules,
+    'drop tcp any any -> any 6379 (msg:"other"; content:"package"; reference:cve,2022-0543; sid:77;)\n' +
+      'drop tcp any any -> any any (msg:"not here"; content:"x"; reference:cve,1999-0001; sid:78;)\nnonsense\n',
+  );
+  const { stdout, stderr } = await scan('--apply', '--candidates', rules);
+  expect(stdout).toMatch(/^ {2}1:77 +new +recommended +redis 5:6\.0\.15-1 +other$/m);
+  expect(stdout).not.toContain('1:78');
+  expect(stderr).toMatch(/other\.rules:3:\d+: .* \(1 lines left out\)/);
+  expect(await assigned()).toContain('1:77 on');
+});
+
+describe('the configuration', () => {
+  test('loads what the policy has, and says when there is none', async () => {
+    const config = join(state, 'vpatch.yaml');
+    writeFileSync(config, `rules: { policy: recommended }\nscan: { state-folder: ${state}, preset: balanced }\n`);
+    const before = await vpatch('rules', 'list', '-c', config);
+    expect(before).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('run "vpatch scan --apply"') });
+
+    await vpatch('scan', '--root', root.path, '--state', state, '--apply', '-c', config);
+    const { stdout } = await vpatch('rules', 'list', '-c', config);
+    expect(stdout).toMatch(/^1:9000170:\d+\tdrop\t/m);
+    await policy('pin', 'cve-2022-0543', 'detect');
+    expect((await vpatch('rules', 'list', '-c', config)).stdout).toMatch(/^1:9000170:\d+\talert\t/m);
+  });
+});
+
+describe('what cannot be done is said', () => {
+  test('an image is no reason for a policy of this host', async () => {
+    expect(await vpatch('scan', '--root', root.path, '--apply')).toMatchObject({ exitCode: 2 });
+  });
+
+  test('without a policy', async () => {
+    expect(await policy('show')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('there is no policy yet'),
+    });
+    expect(await policy('rollback')).toMatchObject({ exitCode: 2, stderr: 'vpatch: there is no earlier policy\n' });
+  });
+
+  test('a result that cannot be kept is shown all the same', async () => {
+    const file = join(state, 'file');
+    writeFileSync(file, '');
+    const { exitCode, stdout, stderr } = await vpatch('scan', '--root', root.path, '--state', join(file, 'below'));
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('CVE-2022-0543');
+    expect(stderr).toContain('the next scan cannot compare with this one');
+  });
+});
