@@ -39,7 +39,8 @@ const SIZES: Readonly<Record<string, (buffer: string | null) => string | null>> 
   urilen: () => 'http.uri',
 };
 
-function* excludingNumbers({ draft }: LintedRule): Iterable<Finding> {
+function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
+  const { draft } = linted;
   const known = new Map<string, { min: number; max: number }>();
   for (const { option, buffer } of optionsWithBuffers(draft)) {
     const name = option.name.text;
@@ -56,6 +57,7 @@ function* excludingNumbers({ draft }: LintedRule): Iterable<Finding> {
       continue;
     }
     known.set(key, both);
+    if (name === 'dsize') yield* dataBeyond(linted, both.max);
     const sized = SIZES[name]?.(buffer);
     if (sized === undefined || form.trim() === 'raw') continue;
     const inspection = draft.inspections.find(({ choice }) => (choice?.definition.name ?? null) === sized);
@@ -64,6 +66,19 @@ function* excludingNumbers({ draft }: LintedRule): Iterable<Finding> {
       const message = `${shownBytes(longest.content.bytes)} ends at byte ${longest.endsAt} or later, and ${name} allows ${both.max} bytes`;
       yield atPlace(NAME, longest.content.at, 'content', message);
     }
+  }
+}
+
+/** `isdataat` of the payload, beyond what the packet may have. */
+function* dataBeyond({ draft }: LintedRule, maxBytes: number): Iterable<Finding> {
+  for (const { option, buffer } of optionsWithBuffers(draft)) {
+    if (option.name.text !== 'isdataat' || buffer !== null || !/^\d+$/.test(option.value?.text ?? '')) continue;
+    if (Number(option.value?.text) <= maxBytes) continue;
+    yield atOption(
+      NAME,
+      option,
+      `isdataat:${option.value?.text} asks for more than the ${maxBytes} bytes that dsize allows`,
+    );
   }
 }
 

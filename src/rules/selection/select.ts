@@ -39,7 +39,9 @@ export function selectRules(
   files: readonly ListText[],
   lists: Readonly<Partial<Record<ListName, ListText>>>,
 ): Selection {
-  const selector = new Selector(files);
+  // Without lists, only rules with flowbits can change.
+  const hasLists = Object.keys(lists).length > 0;
+  const selector = new Selector(files, (rule) => hasLists || rule.includes('flowbits'));
   const problems: RuleDiagnostic[] = [];
   const entries = (name: 'disable' | 'enable' | 'drop'): Entries =>
     new Entries(lists[name] === undefined ? [] : parseMatchers(lists[name], problems));
@@ -127,10 +129,10 @@ class Selector {
   readonly changes: RuleChange[] = [];
   readonly #files: readonly ListText[];
 
-  constructor(files: readonly ListText[]) {
+  constructor(files: readonly ListText[], isWanted: (rule: string) => boolean) {
     this.#files = files;
     this.choices = files
-      .flatMap(({ file, text }) => sourceRules(file, text))
+      .flatMap(({ file, text }) => sourceRules(file, text, isWanted))
       .map((original) => ({ original, rule: original }));
   }
 

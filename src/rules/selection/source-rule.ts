@@ -19,13 +19,13 @@ export interface SourceRule {
 
 /**
  * The rules of a file in their order, also those behind a `#`. What has no sid or cannot be taken apart is none: the
- * compiler tells of it if it is in force.
+ * compiler tells of it if it is in force. `isWanted` spares taking apart what nobody asks for.
  */
-export function sourceRules(file: string, text: string): SourceRule[] {
+export function sourceRules(file: string, text: string, isWanted = (_rule: string): boolean => true): SourceRule[] {
   const enabled = logicalLines(text);
-  const rules = enabled.flatMap((line) => sourceRule(file, line, true) ?? []);
+  const rules = enabled.flatMap((line) => (isWanted(line.text) ? (sourceRule(file, line, true) ?? []) : []));
   for (const line of commentedLines(text, enabled)) {
-    const rule = RULE_FORM.test(line.text) ? sourceRule(file, line, false) : null;
+    const rule = isWanted(line.text) && RULE_FORM.test(line.text) ? sourceRule(file, line, false) : null;
     if (rule !== null) rules.push(rule);
   }
   return rules.sort((a, b) => a.line.start - b.line.start);

@@ -193,6 +193,37 @@ describe('what is wrong with a list', () => {
   });
 });
 
+test('no line of a list makes anything throw, nor a rule that it does not name change', () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      '1',
+      '1:2',
+      '*',
+      're:',
+      'group:x',
+      'filename:[',
+      'metadata:a b',
+      'multi:',
+      '"^alert"',
+      '"',
+      "'",
+      '\\',
+      '(',
+      '\\1',
+    ),
+    fc.string({ maxLength: 6 }),
+  );
+  const text = fc.array(word, { maxLength: 5 }).map((words) => words.join(' '));
+  fc.assert(
+    fc.property(fc.constantFrom('disable', 'enable', 'drop', 'modify'), text, (list, line) => {
+      const { text: after, problems } = select(rule(7), { [list]: line });
+      const isNamed = problems.every(({ name }) => name !== 'unmatched-line');
+      if (!isNamed) expect(after).toBe(rule(7));
+      for (const problem of problems) expect(problem).toMatchObject({ file: `${list}.conf`, line: expect.any(Number) });
+    }),
+  );
+});
+
 test('what is chosen is what is read again, whatever the file looks like', () => {
   const line = fc.oneof(
     fc.constantFrom('', '# a remark', '  # alert me (please)', 'nonsense \\', '# comment \\'),
