@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { reasonOf } from '../../config/problem.ts';
 import { withoutControls } from '../../output/log.ts';
 import type { RuleDifferences } from '../../rules/rule-differences.ts';
 import type { SourceRule } from '../../rules/selection/source-rule.ts';
@@ -35,8 +36,10 @@ async function update(options: UpdateOptions): Promise<void> {
     const report = await updateRules(config, { isOffline: options.offline === true, isTrial: options.dryRun === true });
     process.stdout.write(options.json === true ? `${JSON.stringify(asObject(report))}\n` : asText(report));
   } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
-    throw new Failure(EXIT.problem, error.message, 'nothing was changed');
+    if (error instanceof SourceError) throw new Failure(EXIT.problem, error.message, 'nothing was changed');
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const path = 'path' in error ? `${error.path}: ` : '';
+    throw new Failure(EXIT.problem, `${path}${reasonOf(error)}`, 'nothing was changed');
   }
 }
 

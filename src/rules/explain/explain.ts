@@ -1,6 +1,7 @@
 import { ContentDraft } from '../content-draft.ts';
 import type { RuleDraft } from '../draft.ts';
 import type { Keyword } from '../keyword.ts';
+import { BUFFER_MODIFIERS } from '../keywords/buffers.ts';
 import type { ParsedOption } from '../parser.ts';
 import type { Rule } from '../rule.ts';
 import { flowbitsOf } from '../selection/flowbit-needs.ts';
@@ -39,6 +40,10 @@ export function explainRule(draft: RuleDraft, rule: Rule, keywords: ReadonlyMap<
         .map(({ choice }) => choice?.definition)
         .find((buffer) => buffer?.name === name || buffer?.aliases?.includes(name) === true);
       where = bufferWords(definition?.name ?? name, definition?.summary ?? keyword.summary);
+    } else if (name === 'pcre') {
+      const { text } = option.value ?? { text: '' };
+      const what = text.startsWith('!') ? `no match of ${text.slice(1).trim()}` : `a match of ${text}`;
+      conditions.push({ where: bufferOfExpression(draft, option) ?? where, what });
     } else if (name === 'flowbits') {
       const { text, isQuestion } = flowbitWords(option);
       if (isQuestion) conditions.push({ where: FLOW, what: text });
@@ -59,18 +64,18 @@ const FLOW = 'flow';
 const bufferWords = (name: string, summary: string): string => `${name}: ${summary}`;
 
 /** What the header, the metadata and the contents say. */
-const SAID_ELSEWHERE = new Set(
-  (
+const SAID_ELSEWHERE = new Set([
+  ...(
     'msg sid gid rev classtype priority reference metadata target flow nocase rawbytes offset depth startswith endswith ' +
-    'distance within fast_pattern noalert http_uri http_raw_uri http_header http_raw_header http_method http_cookie ' +
-    'http_user_agent http_host http_raw_host http_client_body http_server_body http_stat_code http_stat_msg'
+    'distance within fast_pattern noalert'
   ).split(' '),
-);
+  ...Object.keys(BUFFER_MODIFIERS),
+]);
 
 /** What looks into the buffer that was named last. */
 const IN_BUFFER = new Set(
   (
-    'pcre isdataat bsize byte_test byte_jump byte_extract byte_math base64_decode dataset datarep dotprefix ' +
+    'isdataat bsize byte_test byte_jump byte_extract byte_math base64_decode dataset datarep dotprefix ' +
     'strip_whitespace compress_whitespace strip_pseudo_headers to_md5 to_sha1 to_sha256 to_lowercase to_uppercase ' +
     'header_lowercase url_decode xor pcrexform from_base64'
   ).split(' '),
@@ -83,6 +88,14 @@ function contentOf({ inspections }: RuleDraft, { name, value }: ParsedOption): C
     for (const step of steps) if (step instanceof ContentDraft && step.at >= value.at && step.at < end) return step;
   }
   return null;
+}
+
+/** That which a flag of the expression names; null: it looks where those before it do. */
+function bufferOfExpression({ expressions, context }: RuleDraft, { value }: ParsedOption): string | null {
+  const end = value === null ? 0 : value.at + value.text.length;
+  const expression = expressions.find(({ at }) => value !== null && at >= value.at && at < end);
+  const definition = context.buffersByName.get(expression?.buffer ?? '')?.[0]?.definition;
+  return definition === undefined ? null : bufferWords(definition.name, definition.summary);
 }
 
 function flowbitWords(option: ParsedOption): { readonly text: string; readonly isQuestion: boolean } {
@@ -110,12 +123,11 @@ function trafficWords({ parsed }: RuleDraft, rule: Rule): string[] {
   const side = (addresses: string, ports: string): string =>
     addresses === 'any' && ports === 'any' ? 'anywhere' : `${addresses}, port ${ports}`;
   const between = isBidirectional ? ['between', 'and'] : ['from', 'to'];
-  const app =
-    rule.protocol.apps?.[0] ?? rule.inspections.find(({ buffer }) => buffer !== null)?.buffer?.name.split('.')[0];
+  const apps = rule.protocol.apps?.join(' or ') ?? null;
   return [
     `${rule.protocol.name} ${between[0]} ${side(source.text, sourcePorts.text)} ` +
       `${between[1]} ${side(destination.text, destinationPorts.text)}`,
-    ...(rule.protocol.apps === null && app !== undefined ? [`where it is ${app}`] : []),
+    ...(apps !== null && TRANSPORTS.has(rule.protocol.name) ? [`where it is ${apps}`] : []),
     ...(direction === 'toserver'
       ? ['what the client sends']
       : direction === 'toclient'
@@ -127,6 +139,9 @@ function trafficWords({ parsed }: RuleDraft, rule: Rule): string[] {
     ...(stream === 'no_stream' ? ['only single packets'] : []),
   ];
 }
+
+/** Headers that name no application protocol. */
+const TRANSPORTS = new Set(['tcp', 'udp', 'sctp', 'ip', 'ipv4', 'ipv6', 'ip4', 'ip6', 'tcp-pkt', 'tcp-stream']);
 
 /** Which content the fast pattern was taken from. */
 function foundBy(draft: RuleDraft, { fastPattern }: Rule): ContentDraft | null {

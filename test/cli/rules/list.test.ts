@@ -117,7 +117,7 @@ describe('rules show', () => {
       '  $EXTERNAL_NET is !$HOME_NET\n',
       '    has "/CGI-bin/", in upper or lower case\n' +
         '    has "shell|00|", at least 1 byte behind the match before it, and ending within 20 bytes of there (the fast pattern)\n',
-      '    has "POST"\n    pcre:"/P/"',
+      '    has "POST"\n    a match of "/P/"\n',
       'Then\n  blocked in prevent mode, an alert\n  marks the flow: seen\n',
       'Found by\n  "shell|00|" in http.uri: it says fast_pattern\n  judged on transactions, found by the search of http.uri\n',
       '  web-application-attack, priority 1: Web Application Attack\n',
@@ -143,6 +143,17 @@ describe('rules show', () => {
     expect(stdout).toContain('no other rule is applied to what matches, no alert');
     expect(stdout).toContain('none: it looks into no payload');
     expect(stdout).toContain('judged once for each flow and direction, by its addresses');
+  });
+
+  test('one whose header names no application, and whose expression names a buffer', async () => {
+    writeFileSync(
+      path('old.rules'),
+      'alert tcp any any -> any any (msg:"m"; content:"/x"; http_uri; pcre:!"/y/U"; isdataat:9; sid:1; rev:1;)',
+    );
+    const { stdout } = await rules('show', '1', path('old.rules'));
+    expect(stdout).toContain('  tcp from anywhere to anywhere\n  where it is http or http2\n');
+    expect(stdout).toMatch(/ {2}http\.uri: .*\n {4}has "\/x" \(the fast pattern\)\n {4}no match of "\/y\/U"\n/);
+    expect(stdout).toMatch(/ {2}payload\n {4}isdataat:9 \(/);
   });
 
   test('one that cannot be loaded', async () => {

@@ -229,6 +229,20 @@ describe('rules update', () => {
     expect((await update()).exitCode).toBe(0);
   });
 
+  test('says what it cannot write or read', async () => {
+    serve(rule(1));
+    configure(`{ name: open, url: "${base}/a.rules" }`, '  disable-file: gone.conf\n');
+    expect((await update()).stderr).toMatch(/gone\.conf: there is no such file\nvpatch: nothing was changed\n$/);
+    expect(readdirSync(path('state', 'sets'))).toEqual([]);
+    writeFileSync(path('state', 'sets', 'x'), '');
+    rmSync(path('state'), { recursive: true });
+    writeFileSync(path('state'), '');
+    expect(await update()).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/state.*\nvpatch: nothing was changed/),
+    });
+  });
+
   test('without sources is a wrong use', async () => {
     writeFileSync(path('vpatch.yaml'), '');
     expect(await update()).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('there are no sources') });
