@@ -187,6 +187,8 @@ export class Pipeline implements StreamConsumer, AppSink {
       if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket();
+    } else if (packet.isUnreadable && packet.ipVersion !== 0 && findings.failedCheck === null) {
+      this.#detector.onUnreadable();
     }
     return this.#conclude(packet);
   }
@@ -342,7 +344,8 @@ export class Pipeline implements StreamConsumer, AppSink {
 
   /** Its receiver reads it whole or not at all. */
   #parseDatagram(packet: Packet): void {
-    if (packet.hasBadChecksum || packet.missingBytes > 0 || packet.payloadStart === packet.payloadEnd) return;
+    // As in Suricata, one with a bad checksum is read where the check of it does not drop.
+    if (packet.missingBytes > 0 || packet.payloadStart === packet.payloadEnd) return;
     this.#apps.datagram(packet.flow, packet.direction, packet.bytes, packet.payloadStart, packet.payloadEnd);
   }
 

@@ -213,6 +213,12 @@ export class Detector {
     }
   }
 
+  /** Of a packet of which only the addresses can be read. Instead of `onPacket`. */
+  onUnreadable(): void {
+    const { ruleset, packet } = this.#detection;
+    this.#judgeOnce(ruleset.packetGroup(packet.protocol, packet.direction).anyProtocol, JUDGED.addresses);
+  }
+
   /** What decoding and TCP tracking found in the packet, whatever became of it then. After all other calls. */
   onPacketEvents(): void {
     const detection = this.#detection;

@@ -215,6 +215,8 @@ export class PacketGroup {
   readonly packetUnpatterned: PortTable;
   /** Rules that name only addresses: judged at a flow's first packet in each direction. */
   readonly addressOnly: Int32Array;
+  /** Those of them that are for every IP protocol. */
+  readonly anyProtocol: Int32Array;
   /** Rules that name only what a direction shows: judged once in each direction, when it is known. */
   readonly shownOnly: Int32Array;
   /** No rule looks at packets, nor at the stream. */
@@ -233,6 +235,7 @@ export class PacketGroup {
     );
     this.isEmpty = rules.length === 0;
     this.addressOnly = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule)));
+    this.anyProtocol = indexesOf(rules.filter(({ rule }) => isAddressOnly(rule) && rule.protocol.ipProtocols === null));
     this.shownOnly = indexesOf(rules.filter(({ rule }) => isShownOnly(rule)));
     this.stream = patternsOf(inStream, makeMatcher);
     this.streamPorts = new PortTable(inStream.filter(hasPattern));

@@ -75,6 +75,7 @@ export const REMARKABLE_WIRE_EVENTS: ReadonlySet<string> = new Set<WireEvent>([
   'icmpv6.mld_message_with_invalid_hl',
   'vxlan.unknown_payload_type',
   'geneve.unknown_payload_type',
+  'erspan.unsupported_version',
 ]);
 
 /** What ordinary hosts send all the time, so that to tell of it would be noise. Rules can ask for it. */
@@ -117,7 +118,7 @@ export const UNRAISED_EVENTS: Readonly<Record<string, string>> = {
     'mpls.bad_label_reserved',
     'mpls.unknown_payload_type',
   ]),
-  ...undecoded('ERSPAN', ['erspan.header_too_small', 'erspan.unsupported_version', 'erspan.too_many_vlan_layers']),
+  ...undecoded('ERSPAN', ['erspan.too_many_vlan_layers']),
   ...undecoded('IEEE 802.1ah', ['ieee8021ah.header_too_small']),
   ...undecoded('VN-Tag', ['vntag.header_too_small', 'vntag.unknown_type']),
   ...undecoded('Cisco FabricPath', ['dce.pkt_too_small']),

@@ -17,6 +17,8 @@ export const GRE_EVENTS = {
   'gre.version1_no_key': 'version 1 without a key',
   'gre.version1_wrong_protocol': 'version 1 that carries something else than PPP',
   'gre.version1_hdr_too_big': 'version 1 header runs beyond the packet',
+  'erspan.header_too_small': 'a mirrored frame (ERSPAN) shorter than the header in front of it',
+  'erspan.unsupported_version': 'a mirrored frame of another version of ERSPAN than type II',
 } as const;
 export type GreEvent = keyof typeof GRE_EVENTS;
 
@@ -35,7 +37,10 @@ const ACKNOWLEDGEMENT = 0x80;
 /** RFC 1701: address family, offset, length; both zero in the last. */
 const ROUTE_BYTES = 4;
 
-const PROTOCOL_TYPE = { ipv4: 0x0800, ipv6: 0x86dd, ppp: 0x880b, ethernet: 0x6558 } as const;
+const PROTOCOL_TYPE = { ipv4: 0x0800, ipv6: 0x86dd, ppp: 0x880b, ethernet: 0x6558, erspan: 0x88be } as const;
+/** draft-foschiano-erspan-03 §4.2: type II has version 1 in the upper half of its first byte. */
+const ERSPAN_BYTES = 8;
+const ERSPAN_VERSION = 1;
 
 /** A window onto one GRE packet. Borrowed: valid until the next `reset`. */
 export class GreView {
@@ -81,6 +86,13 @@ export class GreView {
         if (at > this.#end) return tooShort(at, this.#wireEnd, 'gre.version0_malformed_sre_hdr');
       }
     }
+    if (u16(this.#bytes, this.#start + PROTOCOL) === PROTOCOL_TYPE.erspan) {
+      // Type I, without a header of its own, has no sequence number; Suricata does not look into it by default.
+      if ((flags & FLAG.sequence) === 0) return null;
+      if (at + ERSPAN_BYTES > this.#end) return tooShort(at + ERSPAN_BYTES, this.#wireEnd, 'erspan.header_too_small');
+      if (u8(this.#bytes, at) >> 4 !== ERSPAN_VERSION) return 'erspan.unsupported_version';
+      at += ERSPAN_BYTES;
+    }
     this.#openTunnel(packet, at);
     return null;
   }
@@ -114,6 +126,7 @@ export class GreView {
         packet.tunnelLink = LINK.ppp;
         break;
       case PROTOCOL_TYPE.ethernet:
+      case PROTOCOL_TYPE.erspan:
         packet.tunnelLink = LINK.ethernet;
         break;
       default:

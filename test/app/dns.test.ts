@@ -350,10 +350,11 @@ describe('in the pipeline', () => {
     expect(playPackets(datagrams(turns)).dropped).toEqual([]);
   });
 
-  test('a datagram with a bad checksum is not read: its receiver does not either', () => {
+  test('a datagram with a bad checksum is dropped, or read where the check of it is told only to report', () => {
     const [packet] = datagrams([turn(TO_SERVER, query())]);
-    packet![packet!.length - 5]! ^= 1;
+    packet![20 + 7]! ^= 1;
     const rules = 'alert dns any any -> any any (dns.query; content:"com"; sid:1;)';
-    expect(playPackets([packet!], { rules, config: { checks: { policy: 'report' } } }).alerts).toEqual([]);
+    expect(playPackets([packet!], { rules, config: { checks: { policy: 'report' } } }).alerts).toEqual([1]);
+    expect(playPackets([packet!], { rules }).dropReasons).toEqual(['udp.invalid_checksum']);
   });
 });

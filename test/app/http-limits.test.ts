@@ -22,7 +22,7 @@ describe('limits', () => {
     for (const pieces of [steps, bytewise(steps)]) {
       const trace = play(pieces, { maxHeadBytes: 200 });
       expect(trace.lines.slice(0, 4)).toEqual([
-        '0 ! http.request_field_too_long',
+        '0 ! http.request_head_too_long',
         '0 request "GET" "/long"',
         '0 request-end',
         '1 request "GET" "/next"',
@@ -32,20 +32,36 @@ describe('limits', () => {
 
   test('a start line that never ends is bounded too', () => {
     const trace = play([toServer(`GET /${'a'.repeat(70_000)}`)]);
-    expect(trace.lines).toContain('0 ! http.request_field_too_long');
+    expect(trace.lines).toContain('0 ! http.request_head_too_long');
+  });
+
+  test('a line that is too long for most servers is an event, and read on', () => {
+    const long = `X: ${'y'.repeat(18_001)}\r\n`;
+    const steps = [toServer(`GET / HTTP/1.1\r\nHost: a\r\n${long}\r\n`), toClient(`HTTP/1.1 204 OK\r\n${long}\r\n`)];
+    for (const pieces of [steps, bytewise(steps)]) {
+      const { lines } = play(pieces);
+      expect(lines.filter((line) => line.includes('too_long'))).toEqual([
+        '0 ! http.request_field_too_long',
+        '0 ! http.response_field_too_long',
+      ]);
+      expect(lines).toContain('0 response-end');
+    }
+    const short = `X: ${'y'.repeat(17_000)}\r\n`;
+    const request = `GET / HTTP/1.1\r\nHost: a\r\n${short}${short}\r\n`;
+    expect(play([toServer(request)]).lines.join()).not.toContain('too_long');
   });
 
   test('a trailer that is too long', () => {
     const post = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n';
     const trace = play([toServer(`${post}X: ${'y'.repeat(500)}\r\n\r\n`)], { maxHeadBytes: 200 });
-    expect(trace.lines).toContain('0 ! http.request_field_too_long');
+    expect(trace.lines).toContain('0 ! http.request_head_too_long');
   });
 
   test('a response head that is too long', () => {
     const trace = play([toServer(NEXT), toClient(`HTTP/1.1 200 OK\r\nX: ${'y'.repeat(500)}\r\n\r\n`)], {
       maxHeadBytes: 200,
     });
-    expect(trace.lines).toContain('0 ! http.response_field_too_long');
+    expect(trace.lines).toContain('0 ! http.response_head_too_long');
     expect(trace.lines).toContain('0 response "200"');
   });
 

@@ -75,8 +75,10 @@ describe.each(cases)('$name', ({ steps, events, buffers }) => {
 /** Shown in http-limits.test.ts. */
 const NEEDS_MORE_THAN_A_PAGE: readonly string[] = [
   'http.request_field_too_long',
+  'http.request_head_too_long',
   'http.request_too_many_fields',
   'http.response_field_too_long',
+  'http.response_head_too_long',
   'http.response_too_many_fields',
   'http.compression_bomb',
   'http.too_many_open_transactions',

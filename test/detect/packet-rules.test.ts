@@ -37,6 +37,20 @@ describe('rules without content', () => {
 });
 
 describe('packets without flow', () => {
+  const onAddresses = 'alert ip any any -> any any (sid:1;) alert tcp any any -> any any (sid:2;)'.replace(') ', ')\n');
+  const tolerant = { checks: { policy: 'report' as const } };
+
+  test('of protocols that have none each meet the rules on addresses', () => {
+    const gre = buildIp({ protocol: 47, payload: '\0\0\x12\x34' });
+    expect(playPackets([gre, gre, gre], { rules: onAddresses }).alerts).toEqual([1, 1, 1]);
+  });
+
+  test('of which only the addresses can be read meet the rules on these', () => {
+    const broken = buildIp({ protocol: 6, payload: '\0\x50\0\x50' });
+    expect(playPackets([broken], { rules: onAddresses, config: tolerant }).alerts).toEqual([1]);
+    expect(playPackets([broken], { rules: onAddresses }).alerts).toEqual([]);
+  });
+
   test('fragments meet rules on packets', () => {
     const rules = [
       'alert ip any any -> any any (fragbits:M; sid:1;)',

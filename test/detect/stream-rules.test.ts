@@ -2,11 +2,26 @@ import { describe, expect, test, vi } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
 import { Evaluator } from '../../src/detect/evaluator.ts';
+import { buildTcp } from '../support/packets.ts';
 import { conversation, Player, playPackets } from '../support/play.ts';
 import { alertsOf, alertsOfEach, down, everyCut, type Piece, pieces, up } from './support.ts';
 
 const rule = (options: string, protocol = 'tcp'): string =>
   `alert ${protocol} any any -> any any (flow:established,to_server; ${options} sid:1;)`;
+
+describe('what a SYN brings along', () => {
+  const rules = 'drop tcp any any -> any any (content:"attack"; sid:1;)';
+  const fastOpen = fromLatin1('\x22\x0aabcdefgh');
+  const syn = (options?: Uint8Array) =>
+    buildTcp({ flags: 'S', sequence: 1000, payload: 'an attack', ...(options !== undefined && { options }) });
+  const next = buildTcp({ flags: 'S', sequence: 1000 });
+
+  test('drops with its packet, and takes the flow along where both sides know each other', () => {
+    const dropped = (first: Uint8Array) => playPackets([first, next], { rules, mode: 'prevent' }).dropped;
+    expect(dropped(syn())).toEqual([1]);
+    expect(dropped(syn(fastOpen))).toEqual([1, 2]);
+  });
+});
 
 describe('a match that straddles segments', () => {
   const text = 'some noise before USER anonymous\r\nand behind';

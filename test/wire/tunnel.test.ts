@@ -60,11 +60,18 @@ describe('GRE', () => {
     ['checksum', '8000 0800 00000000', inner4, LINK.rawIp],
     ['key and sequence number', '3000 0800 00000001 00000002', inner4, LINK.rawIp],
     ['Ethernet', '0000 6558', joined('020000000002 020000000001 0800', inner4), LINK.ethernet],
+    [
+      'a mirrored frame',
+      '1000 88be 00000001',
+      joined('1007 0005 00000012 020000000002 020000000001 0800', inner4),
+      LINK.ethernet,
+      8,
+    ],
     ['source routes', '4000 0800 00000000 0800 0004 0a000001 00000000', inner4, LINK.rawIp],
     ['version 1', '3001 880b 00040001 00000002', joined('0021', inner4), LINK.ppp],
     ['version 1 with an acknowledgement', '3081 880b 00040001 00000002 00000003', joined('0021', inner4), LINK.ppp],
-  ])('%s', (_, header, payload, link) => {
-    expect(inTunnel(gre(header, payload))).toEqual({ link, bytes: payload });
+  ])('%s', (_, header, payload, link, headerBytes = 0) => {
+    expect(inTunnel(gre(header, payload))).toEqual({ link, bytes: payload.subarray(headerBytes) });
   });
 
   test('what carries nothing that is read', () => {
@@ -88,6 +95,8 @@ describe('GRE', () => {
     ['gre.version1_no_key', '1001 880b 00040001 00000002'],
     ['gre.version1_wrong_protocol', '3001 0800 00040001 00000002'],
     ['gre.version1_hdr_too_big', '3081 880b 00040001 00000002'],
+    ['erspan.header_too_small', '1000 88be 00000001 1007 0005'],
+    ['erspan.unsupported_version', '1000 88be 00000001 2007 0005 00000012'],
   ])('%s', (event, header) => {
     expect(decoded(gre(header, new Uint8Array(0)))).toMatchObject({ events: [event], tunnelLink: NO_TUNNEL });
   });

@@ -1,5 +1,6 @@
 import { CR, isBlank, LF } from './chars.ts';
 import type { Head } from './head.ts';
+import { MAX_LINE_BYTES } from './options.ts';
 
 /** What a scan of a head ran into. */
 export const SCAN = { more: 0, startLine: 1, complete: 2, tooLong: 3 } as const;
@@ -12,6 +13,8 @@ export type Scan = (typeof SCAN)[keyof typeof SCAN];
 export class HeadScanner {
   /** Where the last scan stopped, an offset into its input. */
   at = 0;
+  /** Some line was over MAX_LINE_BYTES. Whoever has read it sets it back. */
+  hasLongLine = false;
   #lineBytes = 0;
   /** Bytes of the current line that are no CR; of a line of more than two bytes, just some. */
   #others = 0;
@@ -39,6 +42,7 @@ export class HeadScanner {
     this.#last = 0;
     this.#endedInLf = false;
     this.#isBlankLine = false;
+    this.hasLongLine = false;
     this.#hasStartLine = hasStartLine;
   }
 
@@ -111,6 +115,7 @@ export class HeadScanner {
     if (this.#lineBytes + (end - start) > 2) this.#others = 2;
     else for (let at = start; at < end; at++) if (bytes[at] !== CR) this.#others++;
     this.#lineBytes += end - start;
+    if (this.#lineBytes > MAX_LINE_BYTES) this.hasLongLine = true;
     this.#last = bytes[end - 1]!;
   }
 }

@@ -4,8 +4,9 @@ import { openBody } from './body.ts';
 import { CHUNK_FAULT, CHUNK_STATE, ChunkReader } from './chunks.ts';
 import type { HttpEvent } from './events.ts';
 import { FRAMING, type Framing, hasFramingField } from './framing.ts';
-import { giveHead, type Head, LINE_FAULT, takeHead } from './head.ts';
-import { HeadScanner, SCAN } from './head-scanner.ts';
+import { giveHead, type Head, takeHead } from './head.ts';
+import { HeadScanner, SCAN, type Scan } from './head-scanner.ts';
+import { REQUEST_LINE_EVENTS, RESPONSE_LINE_EVENTS } from './line-events.ts';
 import { type HttpOptions, MAX_RESYNC_BYTES } from './options.ts';
 import type { HttpMessage, HttpTransaction } from './transaction.ts';
 
@@ -312,14 +313,25 @@ export abstract class MessageReader {
     if ((faults & CHUNK_FAULT.dataEnd) !== 0) this.raise('http.response_chunk_data_end_invalid');
   }
 
+  /** Reads on in the head; see HeadScanner. */
+  protected scan(bytes: Uint8Array, start: number, end: number, maxBytes: number, tellsStartLine: boolean): Scan {
+    const { scanner } = this;
+    const result = scanner.scan(bytes, start, end, this.head!, maxBytes, tellsStartLine);
+    if (scanner.hasLongLine) {
+      scanner.hasLongLine = false;
+      this.raise(this.direction === TO_SERVER ? 'http.request_field_too_long' : 'http.response_field_too_long');
+    }
+    return result;
+  }
+
   #readTrailer(bytes: Uint8Array, start: number, end: number): number {
     const head = this.head!;
     const { maxHeadBytes, maxFields } = this.exchange.options;
     const isRequest = this.direction === TO_SERVER;
-    const scan = this.scanner.scan(bytes, start, end, head, this.#trailerStart + maxHeadBytes, false);
+    const scan = this.scan(bytes, start, end, this.#trailerStart + maxHeadBytes, false);
     if (scan === SCAN.more) return end;
     if (scan === SCAN.tooLong) {
-      this.raise(isRequest ? 'http.request_field_too_long' : 'http.response_field_too_long');
+      this.raise(isRequest ? 'http.request_head_too_long' : 'http.response_head_too_long');
       this.loseFraming();
       return this.scanner.at;
     }
@@ -368,25 +380,3 @@ export abstract class MessageReader {
     return end;
   }
 }
-
-const REQUEST_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [
-  [LINE_FAULT.missingColon, 'http.request_field_missing_colon'],
-  [LINE_FAULT.invalidName, 'http.request_header_invalid'],
-  [LINE_FAULT.spaceBeforeColon, 'http.request_field_space_before_colon'],
-  [LINE_FAULT.folded, 'http.request_field_folding'],
-  [LINE_FAULT.foldedFirst, 'http.invalid_request_field_folding'],
-  [LINE_FAULT.bareCr, 'http.request_bare_cr'],
-  [LINE_FAULT.nul, 'http.request_nul'],
-  [LINE_FAULT.lfAlone, 'http.request_lf_line_end'],
-  [LINE_FAULT.tooManyFields, 'http.request_too_many_fields'],
-];
-
-const RESPONSE_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [
-  [LINE_FAULT.missingColon, 'http.response_field_missing_colon'],
-  [LINE_FAULT.invalidName | LINE_FAULT.spaceBeforeColon, 'http.response_header_invalid'],
-  [LINE_FAULT.folded, 'http.response_field_folding'],
-  [LINE_FAULT.foldedFirst, 'http.invalid_response_field_folding'],
-  [LINE_FAULT.bareCr, 'http.response_bare_cr'],
-  [LINE_FAULT.nul, 'http.response_nul'],
-  [LINE_FAULT.tooManyFields, 'http.response_too_many_fields'],
-];

@@ -3,7 +3,7 @@ export interface HttpOptions {
   /**
    * Request line or status line with all fields, and the same for the trailer fields of a chunked body. Servers
    * refuse more than 8 to 64 KiB (Apache 8,190 bytes a line, nginx 32 KiB, IIS 16 KiB). Over it:
-   * `http.request_field_too_long` or `http.response_field_too_long`, what was kept is shown to the rules, and the
+   * `http.request_head_too_long` or `http.response_head_too_long`, what was kept is shown to the rules, and the
    * beginning of the next message is looked for.
    */
   readonly maxHeadBytes: number;
@@ -40,6 +40,8 @@ export const HTTP_DEFAULTS: HttpOptions = {
   maxEncodingLayers: 3,
 };
 
+/** One line of a head or trailer; libhtp's field_limit_hard. Over it: `http.request_field_too_long`, and nothing else. */
+export const MAX_LINE_BYTES = 18_000;
 /** A chunk-size line with its extensions. Apache allows 8,190 bytes; a real one has under twenty. */
 export const MAX_CHUNK_LINE_BYTES = 4096;
 /** libhtp and most servers hold a chunk's size in 31 bits. */

@@ -49,7 +49,7 @@ export class RequestReader extends MessageReader {
       }
     }
     const head = this.head!;
-    switch (this.scanner.scan(bytes, at, end, head, this.exchange.options.maxHeadBytes, true)) {
+    switch (this.scan(bytes, at, end, this.exchange.options.maxHeadBytes, true)) {
       case SCAN.more:
         return end;
       case SCAN.startLine:
@@ -65,7 +65,7 @@ export class RequestReader extends MessageReader {
         this.#finishHead(head);
         return this.scanner.at;
       default:
-        this.#showPart(head, 'http.request_field_too_long');
+        this.#showPart(head, 'http.request_head_too_long');
         this.loseFraming();
         return this.scanner.at;
     }
@@ -166,7 +166,7 @@ export class RequestReader extends MessageReader {
     head.append(bytes, start, end);
     this.#peekedBytes += end - start;
     if (this.#peekedBytes > this.exchange.options.maxHeadBytes) {
-      this.raise('http.request_field_too_long');
+      this.raise('http.request_head_too_long');
       this.loseFraming();
     }
     return end;

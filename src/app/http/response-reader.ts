@@ -45,14 +45,14 @@ export class ResponseReader extends MessageReader {
       }
     }
     const head = this.head!;
-    switch (this.scanner.scan(bytes, at, end, head, this.exchange.options.maxHeadBytes, false)) {
+    switch (this.scan(bytes, at, end, this.exchange.options.maxHeadBytes, false)) {
       case SCAN.more:
         return end;
       case SCAN.complete:
         this.#finishHead(head);
         return this.scanner.at;
       default:
-        this.raise('http.response_field_too_long');
+        this.raise('http.response_head_too_long');
         this.#parse(head);
         this.exchange.report(this.tx!, TO_CLIENT, STAGE.head);
         this.loseFraming();

@@ -2,6 +2,7 @@ import { COLON, CR, IS_TOKEN, isBlank, LF, SPACE, TAB } from './chars.ts';
 import { nameMark } from './field-name.ts';
 import type { Head } from './head.ts';
 import { endsInVersion } from './head-scanner.ts';
+import { MAX_LINE_BYTES } from './options.ts';
 
 /**
  * Takes a head that lies whole and without any fault in `bytes[start, end)`, as nearly all do: it is copied, its start
@@ -55,7 +56,7 @@ export function takeWholeHead(
     at += 2;
   }
   at += 2;
-  if (at - start > maxBytes) return giveUp(head);
+  if (at - start > maxBytes || at - start > MAX_LINE_BYTES) return giveUp(head);
   head.append(bytes, start, at);
   head.lineEnd = lineEnd - start;
   head.fieldsStart = lineEnd + 2 - start;

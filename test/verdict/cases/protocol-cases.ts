@@ -71,7 +71,7 @@ const HTTP_CASES: CheckCases = {
   ),
   'http.request_uri_host_invalid': target('http:///a', 'http://a.example'),
   'http.request_fields_without_version': requests('GET /a\r\nHost: a.example\r\n\r\n', 'GET /a\r\n'),
-  'http.request_field_too_long': requests(
+  'http.request_head_too_long': requests(
     head(`X-Note: ${'b'.repeat(1024)}\r\n`),
     head(`X-Note: ${'b'.repeat(900)}\r\n`),
     {

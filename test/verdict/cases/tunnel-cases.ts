@@ -60,11 +60,15 @@ export const TUNNEL_CASES: CheckCases = {
   'gre.version0_flags': greVersion0('0008 0800'),
   'gre.version0_hdr_too_big': {
     fails: [gre('b000 0800 00000000 00000001')],
-    arrives: [gre('b000 88be 00000000 00000001 00000002')],
+    arrives: [gre('b000 6003 00000000 00000001 00000002')],
   },
   'gre.version0_malformed_sre_hdr': {
     fails: [gre('4000 0800 00000000 0800 0004 0a0000')],
     arrives: [gre('4000 0800 00000000 0800 0004 0a000001 00000000', inner4)],
+  },
+  'erspan.header_too_small': {
+    fails: [gre('1000 88be 00000001 1007 0005')],
+    arrives: [gre('1000 88be 00000001 1007 0005 00000012 020000000002 020000000001 0800', inner4)],
   },
   'gre.version1_chksum': greVersion1('b001 880b 00040001 00000002'),
   'gre.version1_route': greVersion1('7001 880b 00040001 00000002'),
