@@ -1,6 +1,6 @@
 import type { Direction } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
-import type { HostTrack, RuleState } from '../rules/rule-state.ts';
+import type { HostTrack, RuleState, TextScope } from '../rules/rule-state.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { FlowFigures } from './flow-figures.ts';
 import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
@@ -9,6 +9,7 @@ import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
 class FlowVariables {
   readonly bits = new Set<number>();
   readonly numbers = new Map<number, number>();
+  readonly texts = new Map<number, Uint8Array>();
 }
 
 /** What rules remember, seen from the packet in hand. Survives a change of rules. */
@@ -18,6 +19,8 @@ export class PacketState implements RuleState {
   readonly #hosts: TrackTable;
   readonly #flows: (FlowVariables | null)[] = [];
   readonly #key = new Uint32Array(TRACK_KEY_WORDS);
+  /** Of the packet in hand. */
+  readonly #texts = new Map<number, Uint8Array>();
   #packet!: Packet;
 
   constructor(figures: FlowFigures, seed: readonly [number, number]) {
@@ -33,6 +36,7 @@ export class PacketState implements RuleState {
   enter(packet: Packet): void {
     this.#packet = packet;
     this.hasFlow = packet.flow !== NO_FLOW;
+    if (this.#texts.size > 0) this.#texts.clear();
   }
 
   release(flow: FlowSlot): void {
@@ -54,6 +58,16 @@ export class PacketState implements RuleState {
 
   setFlowInt(id: number, value: number): void {
     this.#made()?.numbers.set(id, value);
+  }
+
+  text(scope: TextScope, id: number): Uint8Array | null {
+    const texts = scope === 'pkt' ? this.#texts : this.#known()?.texts;
+    return texts?.get(id) ?? null;
+  }
+
+  setText(scope: TextScope, id: number, text: Uint8Array): void {
+    if (scope === 'pkt') this.#texts.set(id, text);
+    else this.#made()?.texts.set(id, text);
   }
 
   hostBit(id: number, track: HostTrack): boolean {

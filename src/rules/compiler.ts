@@ -11,7 +11,7 @@ import { chooseFastPattern } from './fast-pattern.ts';
 import { RuleFault } from './fault.ts';
 import type { Keyword } from './keyword.ts';
 import { keywordIndex } from './keywords/index.ts';
-import { REFUSED_KEYWORDS, SURICATA_KEYWORDS } from './known-names.ts';
+import { whyUnsupported } from './known-names.ts';
 import { type LogicalLine, logicalLines } from './lexer.ts';
 import { nearestName } from './nearest-name.ts';
 import { headerTest, locatorOf } from './packet-buffers.ts';
@@ -161,9 +161,8 @@ class Compiler {
     const name = option.name.text;
     const keyword = this.#keywords.get(name);
     if (keyword !== undefined) return keyword;
-    const refusal = REFUSED_KEYWORDS.get(name);
-    if (refusal !== undefined) throw new RuleFault(refusal);
-    if (SURICATA_KEYWORDS.has(name)) throw new RuleFault(`Suricata knows ${name}, vpatch doesn't yet`);
+    const refusal = whyUnsupported(name);
+    if (refusal !== null) throw new RuleFault(refusal);
     const near = nearestName(name, this.#keywords.keys());
     const advice = near === null ? '' : `: did you mean ${near}?`;
     throw new RuleFault(`there is no keyword "${shortened(name)}"${advice}`);
@@ -236,6 +235,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     references: draft.references,
     metadata: draft.metadata,
     isSilent: draft.isSilent || (parsed.action === 'pass' && !draft.isLoud),
+    bypassesFlow: draft.bypassesFlow,
     ...(draft.target === null ? {} : { target: draft.target }),
     protocol: {
       ipProtocols: protocol.ipProtocols,

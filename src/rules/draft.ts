@@ -75,6 +75,8 @@ export class RuleDraft {
   readonly metadata: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   target: 'src_ip' | 'dest_ip' | null = null;
   isSilent = false;
+  /** `bypass`. */
+  bypassesFlow = false;
   /** `alert`: even a `pass` is told of. */
   isLoud = false;
   flow: FlowRequirement | null = null;

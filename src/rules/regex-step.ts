@@ -1,4 +1,5 @@
 import type { Regex } from '../base/native/regex.ts';
+import type { CapturedGroups } from './captures.ts';
 import { evaluationCounters, mayScan } from './evaluate.ts';
 import type { Inspected, Step } from './rule.ts';
 
@@ -12,8 +13,17 @@ export class RegexStep implements Step {
   readonly needsEnd: boolean;
   readonly #regex: Regex;
   readonly #isNegated: boolean;
+  readonly #captured: CapturedGroups | null;
 
-  constructor(regex: Regex, isRelative: boolean, isNegated: boolean, needsEnd: boolean) {
+  /** `captured`: where what its groups match is kept. */
+  constructor(
+    regex: Regex,
+    isRelative: boolean,
+    isNegated: boolean,
+    needsEnd: boolean,
+    captured: CapturedGroups | null,
+  ) {
+    this.#captured = captured;
     this.#regex = regex;
     this.isRelative = isRelative;
     this.needsEnd = needsEnd;
@@ -31,6 +41,7 @@ export class RegexStep implements Step {
     }
     if (this.#isNegated) return groups === 0 ? cursor : -1;
     if (groups === 0) return -1;
+    this.#captured?.take(input.bytes, this.#regex.groups);
     this.matchStart = this.#regex.groups[0]!;
     return this.#regex.groups[1]!;
   }

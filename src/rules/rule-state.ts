@@ -3,6 +3,9 @@ import type { Direction } from '../base/direction.ts';
 /** Whose bit it is: the host that sent the packet, the one that it is for, or the pair of them in either order. */
 export type HostTrack = 'source' | 'destination' | 'pair';
 
+/** Whose variable it is that `pcre` keeps text in: of the flow, or of the packet in hand. */
+export type TextScope = 'flow' | 'pkt';
+
 /**
  * What rules remember beyond a packet, and what is known of its flow, seen from the packet in hand. Detection has it;
  * names are the numbers that `variableId` gives. Without a flow, what belongs to flows is neither set nor read.
@@ -14,6 +17,9 @@ export interface RuleState {
   /** Null: never set. */
   flowInt(id: number): number | null;
   setFlowInt(id: number, value: number): void;
+  /** Null: never set. Belongs to whoever set it. */
+  text(scope: TextScope, id: number): Uint8Array | null;
+  setText(scope: TextScope, id: number, text: Uint8Array): void;
   hostBit(id: number, track: HostTrack): boolean;
   /** From the packet's time on. */
   setHostBit(id: number, track: HostTrack, lifetimeMs: number): void;
@@ -33,7 +39,7 @@ export type StateCondition = (state: RuleState) => boolean;
 export type StateEffect = (state: RuleState) => void;
 
 /** Kinds of state in the order in which they sort rules: those that set come before those that ask. */
-export const STATE_KINDS = ['flowbits', 'flowint', 'hostbits', 'pairbits'] as const;
+export const STATE_KINDS = ['flowbits', 'flowint', 'flowvar', 'pktvar', 'hostbits', 'pairbits'] as const;
 export type StateKind = (typeof STATE_KINDS)[number];
 
 /** What a rule does with each kind: nothing 0, asks 1, asks and sets 2, sets 3. */

@@ -99,6 +99,8 @@ export interface Rule {
   readonly metadata: Readonly<Record<string, readonly string[]>>;
   /** Matches without an alert. So does a `pass`, unless it says `alert`. */
   readonly isSilent: boolean;
+  /** Behind a match, no rule looks at the rest of the flow. */
+  readonly bypassesFlow: boolean;
   /** Which end of the packet is the target of the attack; absent where the rule does not say. */
   readonly target?: 'src_ip' | 'dest_ip';
   readonly protocol: RuleProtocol;

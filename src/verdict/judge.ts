@@ -134,13 +134,14 @@ function judgeMatches(
   let alerts = 0;
   for (let i = 0; i < matches.length; i++) {
     const { rule, action, isReported, actsOnFlow } = matches[i]!;
+    if (rule.bypassesFlow) into.exemptsFlow = true;
     // What is not reported any more still blocks.
     if (isReported && alerts < maxAlertsPerPacket) {
       alerts++;
       into.reportedMatches = i + 1;
     }
     if (action === 'pass') {
-      into.exemptsFlow = actsOnFlow && !into.condemnsFlow;
+      into.exemptsFlow ||= actsOnFlow && !into.condemnsFlow;
       into.rule ??= rule;
       return;
     }

@@ -2,11 +2,64 @@ import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
+import { compileText } from '../rules/support.ts';
 import { configOf, conversation, datagrams, Player } from '../support/play.ts';
 import { alertsOf, down, up } from './support.ts';
 
 const rule = (options: string, sid: number, header = 'alert tcp any any -> any any'): string =>
   `${header} (${options} sid:${sid};)`;
+
+describe('what pcre keeps', () => {
+  const login = rule('content:"USER "; pcre:"/(?P<flow_user>\\w+) from (?<pkt_host>[a-z]+)/R"; noalert;', 9);
+
+  test('of a flow is there for later packets, of a packet only for that one', () => {
+    const rules = [
+      login,
+      rule('content:"attack"; flowvar:user,"root";', 1),
+      rule('content:"from"; pktvar:host,evil;', 2),
+      rule('content:"attack"; pktvar:host,evil;', 3),
+    ].join('\n');
+    expect(alertsOf(rules, [up('USER root from evil'), up('attack')])).toEqual([2, 1]);
+    expect(alertsOf(rules, [up('USER anna from home'), up('attack')])).toEqual([]);
+    expect(alertsOf(rules, [up('attack'), up('USER root from home')])).toEqual([]);
+  });
+
+  test('is named behind the pattern too, group by group', () => {
+    const listed = rule(
+      'content:"USER"; pcre:"/USER (\\S+) ([)(]+) \\((\\d)/, flow:user, pkt:odd,flow:number"; noalert;',
+      9,
+    );
+    const ask = (options: string) => alertsOf(`${listed}\n${rule(options, 1)}`, [up('USER (root) () (7'), up('x')]);
+    expect(ask('content:"x"; flowvar:user,(root); flowvar:number,7;')).toEqual([1]);
+    expect(ask('content:"USER"; pktvar:odd,"()";')).toEqual([1]);
+    expect(ask('content:"x"; flowvar:user,Root;')).toEqual([]);
+  });
+
+  test('is what the matching rule has seen', () => {
+    const rules = [
+      rule('content:"USER "; pcre:"/(?P<flow_user>\\w+)/R"; content:"!"; distance:0; noalert;', 9),
+      rule('content:"attack"; flowvar:user,root;', 1),
+    ].join('\n');
+    expect(alertsOf(rules, [up('USER root. '), up('attack')])).toEqual([]);
+    expect(alertsOf(rules, [up('USER root!'), up('attack')])).toEqual([1]);
+  });
+
+  test.each([
+    ['pcre:"/a/, flow:x";', 'the pattern has 0 groups, and 1 are to be kept'],
+    ['pcre:"/(a)/, host:x";', '"host:x" is neither flow:NAME nor pkt:NAME'],
+    ['flowvar:x;', 'flowvar needs a name, a comma and a text'],
+    ['flowvar:x,!"a";', 'flowvar needs a text, which cannot be negated'],
+  ])('%s is refused', (options, message) => {
+    const { diagnostics } = compileText(rule(options, 1));
+    expect(diagnostics.map((diagnostic) => diagnostic.message)).toEqual([message]);
+  });
+});
+
+test('bypass: no rule looks at what follows in the flow, whatever its action', () => {
+  const rules = [rule('content:"trusted"; bypass;', 1), rule('content:"attack";', 2)].join('\n');
+  expect(alertsOf(rules, [up('trusted attack'), up('attack'), down('attack')]).sort()).toEqual([1, 2]);
+  expect(alertsOf(rules, [up('attack'), up('trusted'), up('attack')]).sort()).toEqual([1, 2]);
+});
 
 describe('flowbits', () => {
   const login = rule('content:"LOGIN"; flowbits:set,login; flowbits:noalert;', 9);

@@ -58,6 +58,14 @@ function echo(protocol: number, icmpType: number, fields: readonly number[]): Pa
 const UUID = '41424344-4546-4748-494a-4b4c4d4e4f50';
 const UUID_BYTES = 'ABCDEFGHIJKLMNOP';
 
+/** A call of program 258, version 2, procedure 9, with some bytes changed. */
+function rpcCall(protocol: number, changes: Readonly<Record<number, number>> = {}): Partial<Packet> {
+  const call = Uint8Array.of(1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1, 2, 0, 0, 0, 2, 0, 0, 0, 9);
+  for (const [at, byte] of Object.entries(changes)) call[Number(at)] = byte;
+  const bytes = protocol === 6 ? Uint8Array.of(0x80, 0, 0, 24, ...call) : call;
+  return { ipVersion: 4, protocol, bytes, payloadStart: 0, payloadEnd: bytes.length };
+}
+
 function fileSize(bytes: number, isTruncated = false): string {
   const size = Buffer.alloc(9);
   size.writeBigUInt64BE(BigInt(bytes));
@@ -569,6 +577,34 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
         'icmp_id:258;',
         [echo(1, 8, [1, 2, 0, 0]), echo(58, 128, [1, 2, 0, 0])],
         [echo(1, 3, [1, 2, 0, 0]), echo(1, 8, [1, 2]), echo(58, 8, [1, 2, 0, 0])],
+      ),
+    ],
+  ],
+  [
+    'icmpv6.mtu',
+    [
+      onPackets(
+        'icmpv6.mtu:<1280;',
+        [echo(58, 2, [0, 0, 4, 0])],
+        [echo(58, 2, [0, 0, 5, 0]), echo(58, 128, [0, 0, 4, 0])],
+      ),
+    ],
+  ],
+  [
+    'l3_proto',
+    [
+      onPackets('l3_proto:ipv4;', [{ ipVersion: 4 }], [{ ipVersion: 6 }, { ipVersion: 0 }]),
+      onPackets('l3_proto:ip6;', [{ ipVersion: 6 }], [{ ipVersion: 4 }]),
+    ],
+  ],
+  [
+    'rpc',
+    [
+      onPackets('rpc:258,*,9;', [rpcCall(17), rpcCall(6)], [rpcCall(17, { 7: 1 }), rpcCall(17, { 11: 3 }), rpcCall(1)]),
+      onPackets(
+        'rpc:258, 2, 9;',
+        [rpcCall(17)],
+        [rpcCall(17, { 19: 3 }), rpcCall(17, { 23: 8 }), rpcCall(17, { 15: 3 })],
       ),
     ],
   ],

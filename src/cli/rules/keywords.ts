@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { APP_BUFFERS } from '../../app/index.ts';
 import { keywordIndex } from '../../rules/keywords/index.ts';
-import { SURICATA_KEYWORDS } from '../../rules/known-names.ts';
+import { whyUnsupported } from '../../rules/known-names.ts';
 import { nearestName } from '../../rules/nearest-name.ts';
 import { keywordReference } from '../../rules/reference.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -27,7 +27,8 @@ function keywords(name: string | undefined): void {
 }
 
 function unknownKeyword(name: string, known: Iterable<string>): string {
-  if (SURICATA_KEYWORDS.has(name)) return `Suricata knows the keyword ${name}, vpatch does not yet`;
+  const reason = whyUnsupported(name);
+  if (reason !== null) return reason;
   const near = nearestName(name, known);
   return `there is no keyword ${name}${near === null ? '' : `; did you mean ${near}?`}`;
 }

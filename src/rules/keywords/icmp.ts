@@ -1,4 +1,4 @@
-import { u16 } from '../../base/bytes.ts';
+import { u16, u32 } from '../../base/bytes.ts';
 import { IP_PROTOCOL, type Packet } from '../../wire/packet.ts';
 import { defineKeyword } from '../keyword.ts';
 import { isInRange, uintRange } from '../values.ts';
@@ -42,7 +42,27 @@ const icmpSeq = defineKeyword({
     draft.testPacket((packet) => isEcho(packet) && isInRange(range, echoField(packet, SEQUENCE_NUMBER))),
 });
 
-export const icmpKeywords = [itype, icode, icmpId, icmpSeq];
+/** RFC 4443 §3.2. */
+const PACKET_TOO_BIG = 2;
+const MTU = 4;
+
+const mtu = defineKeyword({
+  name: 'icmpv6.mtu',
+  summary: 'The MTU that an ICMPv6 packet-too-big message names',
+  example: 'icmpv6.mtu:<1280;',
+  parse: uintRange({ max: 0xffff_ffff }),
+  compile: (range, draft) =>
+    draft.testPacket(
+      (packet) =>
+        packet.protocol === IP_PROTOCOL.icmpv6 &&
+        !packet.isFragment &&
+        packet.icmpType === PACKET_TOO_BIG &&
+        packet.ipEnd - packet.transportStart >= ECHO_HEADER_BYTES &&
+        isInRange(range, u32(packet.bytes, packet.transportStart + MTU)),
+    ),
+});
+
+export const icmpKeywords = [itype, icode, icmpId, icmpSeq, mtu];
 
 const isIcmp = (packet: Packet): boolean =>
   (packet.protocol === IP_PROTOCOL.icmp || packet.protocol === IP_PROTOCOL.icmpv6) && !packet.isFragment;

@@ -21,6 +21,7 @@ import { packetBufferKeywords } from './packet-buffers.ts';
 import { payloadKeywords } from './payload.ts';
 import { pcreKeywords } from './pcre.ts';
 import { reputationKeywords } from './reputation.ts';
+import { rpcKeywords } from './rpc.ts';
 import { smbKeywords } from './smb.ts';
 import { sshKeywords } from './ssh.ts';
 import { stateKeywords } from './state.ts';
@@ -28,6 +29,7 @@ import { tcpKeywords } from './tcp.ts';
 import { thresholdKeywords } from './threshold.ts';
 import { tlsKeywords } from './tls.ts';
 import { transformKeywords } from './transforms.ts';
+import { variableKeywords } from './variables.ts';
 
 export interface KeywordFamily {
   readonly title: string;
@@ -43,6 +45,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Thresholds', keywords: thresholdKeywords },
   { title: 'Content', keywords: contentKeywords },
   { title: 'Regular expressions', keywords: pcreKeywords },
+  { title: 'Variables', keywords: variableKeywords },
   { title: 'Sizes and places', keywords: payloadKeywords },
   { title: 'Numbers', keywords: byteKeywords },
   { title: 'IP', keywords: ipKeywords },
@@ -51,6 +54,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'ICMP', keywords: icmpKeywords },
   { title: 'Headers', keywords: packetBufferKeywords },
   { title: 'Checksums', keywords: checksumKeywords },
+  { title: 'ONC RPC', keywords: rpcKeywords },
   { title: 'DNS', keywords: dnsKeywords },
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },

@@ -44,6 +44,17 @@ const tos = defineKeyword({
     ),
 });
 
+const l3Proto = defineKeyword({
+  name: 'l3_proto',
+  summary: 'The packet is one of IPv4 or of IPv6',
+  example: 'l3_proto:ipv6;',
+  parse: (value) => {
+    const version = /^ip(?:v)?([46])$/i.exec(value.text)?.[1];
+    return version === undefined ? value.fail('l3_proto takes ipv4 or ipv6') : Number(version);
+  },
+  compile: (version, draft) => draft.testPacket((packet) => packet.ipVersion === version),
+});
+
 const sameip = defineKeyword({
   name: 'sameip',
   summary: 'Source and destination address are the same',
@@ -116,7 +127,7 @@ const ipopts = defineKeyword({
   compile: (option, draft) => draft.testPacket((packet) => hasIpOption(packet, option)),
 });
 
-export const ipKeywords = [ttl, id, tos, sameip, ipProto, fragbits, fragoffset, ipopts];
+export const ipKeywords = [l3Proto, ttl, id, tos, sameip, ipProto, fragbits, fragoffset, ipopts];
 
 function hasSameAddresses(packet: Packet): boolean {
   const { source, destination } = packet;

@@ -159,10 +159,12 @@ const alert = defineKeyword({
 
 const bypass = defineKeyword({
   name: 'bypass',
-  summary: 'Accepted for compatibility: flows that match are still inspected',
+  summary: 'Behind a match, no rule looks at the rest of the flow; checks do',
   example: 'bypass;',
   parse: nothing,
-  compile: () => {},
+  compile: (_, draft) => {
+    draft.bypassesFlow = true;
+  },
 });
 
 const prefilter = defineKeyword({

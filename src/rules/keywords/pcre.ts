@@ -1,8 +1,10 @@
 import { REGEX_FLAG, RegexError } from '../../base/native/regex.ts';
-import type { BufferChoice } from '../draft.ts';
+import { type Capture, CapturedGroups, groupNames, kindOf } from '../captures.ts';
+import type { BufferChoice, RuleDraft } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
 import { RegexStep } from '../regex-step.ts';
-import { quotedOrPlain } from '../values.ts';
+import type { TextScope } from '../rule-state.ts';
+import { commaSeparated, type OptionValue, quotedOrPlain } from '../values.ts';
 
 /** Flags that PCRE2 knows. */
 const PCRE_FLAGS: Readonly<Record<string, number>> = {
@@ -34,7 +36,8 @@ const BUFFER_FLAGS: Readonly<Record<string, string>> = {
 
 const pcre = defineKeyword({
   name: 'pcre',
-  summary: 'A regular expression of PCRE2; flags i s m x A E G, R relative, B and O without effect, and a buffer',
+  summary:
+    'A regular expression of PCRE2; flags i s m x A E G, R relative, B and O without effect, and a buffer; groups named (?P<flow_NAME>...) or (?P<pkt_NAME>...), or listed behind it as flow:NAME, are kept for flowvar and pktvar',
   example: 'pcre:"/id=[0-9]+\\x27/i";',
   parse: (value) => {
     const { text, isNegated, at } = quotedOrPlain(value);
@@ -67,11 +70,10 @@ const pcre = defineKeyword({
       isNegated,
       buffer,
       isRaw: text.slice(close, flagsEnd).includes('B'),
-      hasCaptures: comma >= 0,
+      listed: comma < 0 ? [] : readListed(value, text.slice(comma + 1), offset + comma + 1),
     };
   },
-  compile: ({ pattern, patternAt, flags, isRelative, isNegated, buffer, isRaw, hasCaptures }, draft) => {
-    if (hasCaptures) draft.warn('captured groups are not kept under names yet', 'ignored-part');
+  compile: ({ pattern, patternAt, flags, isRelative, isNegated, buffer, isRaw, listed }, draft) => {
     if (buffer !== null && isRaw) draft.fail('pcre cannot have flag B and a buffer');
     const regex = draft.context.regex(Buffer.from(pattern, 'utf8'), flags);
     if (regex instanceof RegexError) return draft.fail(`PCRE2 says: ${regex.message}`, patternAt + regex.offset);
@@ -85,10 +87,42 @@ const pcre = defineKeyword({
     draft.expressions.push({ pattern, flags, isNegated, buffer: choice?.definition.name ?? null, at: patternAt });
     const needsEnd = isNegated || /\$|\\z|\\Z|\(\?!|\(\?<!/.test(pattern);
     // The end of a match may move back when its start moves on, so that nothing is known of later ones.
-    const step = { isMonotone: false, build: () => new RegexStep(regex, isRelative, isNegated, needsEnd) };
+    const captured = capturedBy(pattern, listed, draft);
+    const step = { isMonotone: false, build: () => new RegexStep(regex, isRelative, isNegated, needsEnd, captured) };
     draft.addStep(step, draft.inspection(choice));
   },
 });
+
+/** `flow:name, pkt:name`: where the first, the second ... group goes. */
+function readListed(value: OptionValue, text: string, at: number): Omit<Capture, 'group'>[] {
+  return commaSeparated(text).map((item) => {
+    const [, scope, name] = /^(flow|pkt):\s*(\w+)$/.exec(item) ?? [];
+    if (name === undefined) return value.fail(`"${item}" is neither flow:NAME nor pkt:NAME`, at);
+    return { scope: scope as TextScope, name };
+  });
+}
+
+/** Null: nothing that it matches is kept. */
+function capturedBy(
+  pattern: string,
+  listed: readonly Omit<Capture, 'group'>[],
+  draft: RuleDraft,
+): CapturedGroups | null {
+  const names = groupNames(pattern);
+  const captures: Capture[] = [];
+  for (const [i, name] of names.entries()) {
+    const [, scope, rest] = /^(flow|pkt)_(\w+)$/.exec(name ?? '') ?? [];
+    if (rest !== undefined) captures.push({ group: i + 1, scope: scope as TextScope, name: rest });
+  }
+  if (listed.length > names.length) {
+    draft.fail(`the pattern has ${names.length} groups, and ${listed.length} are to be kept`);
+  }
+  for (const [i, { scope, name }] of listed.entries()) captures.push({ group: i + 1, scope, name });
+  if (captures.length === 0) return null;
+  const captured = new CapturedGroups(captures);
+  for (const [i, effect] of captured.effects().entries()) draft.changeState(kindOf(captures[i]!.scope), effect);
+  return captured;
+}
 
 /** To Suricata they are the same buffer. */
 const isResponseBody = (buffer: string, sticky: BufferChoice | null): boolean =>

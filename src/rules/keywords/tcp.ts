@@ -42,22 +42,45 @@ const flags = defineKeyword({
   },
 });
 
-const seq = numberKeyword('seq', 'TCP sequence number', 'seq:0;', 0xffff_ffff, (packet) => packet.sequence);
+const seq = numberKeyword(
+  'seq',
+  ['tcp.seq'],
+  'TCP sequence number',
+  'seq:0;',
+  0xffff_ffff,
+  (packet) => packet.sequence,
+);
 const ack = numberKeyword(
   'ack',
+  ['tcp.ack'],
   'TCP acknowledgement number',
   'ack:0;',
   0xffff_ffff,
   (packet) => packet.acknowledgement,
 );
-const window = numberKeyword('window', 'TCP window as on the wire', 'window:55808;', 65_535, (packet) => packet.window);
+const window = numberKeyword(
+  'window',
+  [],
+  'TCP window as on the wire',
+  'window:55808;',
+  65_535,
+  (packet) => packet.window,
+);
 
 export const tcpKeywords = [flags, seq, ack, window];
 
-function numberKeyword(name: string, summary: string, example: string, max: number, read: (packet: Packet) => number) {
+function numberKeyword(
+  name: string,
+  aliases: readonly string[],
+  summary: string,
+  example: string,
+  max: number,
+  read: (packet: Packet) => number,
+) {
   const range = uintRange({ max });
   return defineKeyword({
     name,
+    aliases,
     summary,
     example,
     parse: (value: OptionValue) => range(value),
