@@ -220,6 +220,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
     counters.set('detect.tracks_evicted', this.#detector.evictedTracks);
     counters.set('detect.excepted', this.#detector.exceptedMatches);
+    counters.set('detect.rules_parked', this.#detector.parkedRules);
   }
 
   // --- StreamConsumer: contiguous bytes of the packet in hand ---
@@ -374,6 +375,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #judge(packet: Packet): void {
     const { judgement } = this;
     this.#detector.finish();
+    if (this.#detector.limitedRules.length > 0) this.#anomalies.weighRules(packet, this.#detector.limitedRules);
     judge(this.#findings, this.#settings, judgement);
     // Only the packet that it handed over can the kernel answer.
     if (packet !== this.#frame) judgement.rejects = false;

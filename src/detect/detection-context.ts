@@ -1,5 +1,6 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { Direction } from '../base/direction.ts';
+import { beginPacket } from '../rules/evaluate.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 import { Candidates } from './candidates.ts';
 import type { Evaluator } from './evaluator.ts';
@@ -35,6 +36,7 @@ export class DetectionContext {
   replace(ruleset: Ruleset): void {
     this.ruleset = ruleset;
     this.candidates = new Candidates(ruleset.rules.length);
+    this.evaluator.limits.clear();
   }
 
   /** Both arguments are read until the next call. */
@@ -42,6 +44,8 @@ export class DetectionContext {
     this.packet = packet;
     this.flowContext = flowContext;
     this.found.begin(packet);
+    this.evaluator.limits.begin(packet.timeMs);
+    beginPacket();
   }
 
   /** Before rules are held against `delivered`: whose bytes those are, null where no protocol is recognised. */

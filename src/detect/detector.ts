@@ -12,6 +12,7 @@ import type { FlowFigures } from './flow-figures.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
 import { type Match, MatchList } from './match-list.ts';
 import { PacketState } from './packet-state.ts';
+import type { LimitedRule } from './rule-limits.ts';
 import { inspectsStream, type Ruleset } from './ruleset.ts';
 import { StreamDetector, type StreamLimits } from './stream-detector.ts';
 import type { WindowMemory } from './stream-window.ts';
@@ -75,6 +76,15 @@ export class Detector {
   /** Between packets only. */
   setExceptions(exceptions: Exceptions): void {
     this.#detection.found.exceptions = exceptions;
+  }
+
+  /** Rules that were not held against all of the current packet. */
+  get limitedRules(): readonly LimitedRule[] {
+    return this.#detection.evaluator.limits.reached;
+  }
+
+  get parkedRules(): number {
+    return this.#detection.evaluator.limits.parkedRules;
   }
 
   /** See MatchList. */

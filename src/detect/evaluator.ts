@@ -1,8 +1,9 @@
 import { STAGE, type Stage, type Transaction } from '../app/protocol.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
-import { evaluateSteps } from '../rules/evaluate.ts';
+import { evaluateSteps, LIMIT, type Limit, reachedLimit } from '../rules/evaluate.ts';
 import type { BufferInspection, Inspected, Rule, Step } from '../rules/rule.ts';
+import { RuleLimits } from './rule-limits.ts';
 
 /** `notYet`: something is missing that may still come. */
 export const OUTCOME = { no: 0, notYet: 1, yes: 2 } as const;
@@ -18,8 +19,12 @@ const MIN_LOOKED_BYTES = 64;
 
 /** Holds rules against bytes, exactly. */
 export class Evaluator {
+  /** Which rules were too dear. */
+  readonly limits = new RuleLimits();
   /** Bytes that rules were given since somebody set it to 0. */
   lookedBytes = 0;
+  /** Of the rule in hand. */
+  #limit: Limit = LIMIT.none;
   readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0, isLittleEndian: false };
 
   matches(
@@ -37,14 +42,26 @@ export class Evaluator {
     input.skippedBytes = skippedBytes;
     input.isLittleEndian = isLittleEndian;
     this.lookedBytes += Math.max(end - start, MIN_LOOKED_BYTES);
-    return evaluateSteps(steps, input);
+    if (evaluateSteps(steps, input)) return true;
+    if (reachedLimit !== LIMIT.none) this.#limit = reachedLimit;
+    return false;
+  }
+
+  /** The rule did not match: was it tried to the end? */
+  #noteLimit(rule: Rule): void {
+    if (this.#limit !== LIMIT.none) this.limits.exhausted(rule, this.#limit === LIMIT.rule);
   }
 
   /** All inspections of a rule that looks into no transactions. */
   payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
     const { inspections } = rule;
+    if (inspections.length === 0) return true;
+    if (!this.limits.mayTry(rule)) return false;
+    this.#limit = LIMIT.none;
     for (let i = 0; i < inspections.length; i++) {
-      if (!this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes)) return false;
+      if (this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes)) continue;
+      this.#noteLimit(rule);
+      return false;
     }
     return true;
   }
@@ -61,7 +78,21 @@ export class Evaluator {
     raw: RawBytes,
     firstFile: number,
   ): RuleOutcome {
-    const { inspections } = rule;
+    if (!this.limits.mayTry(rule)) return OUTCOME.no;
+    this.#limit = LIMIT.none;
+    const outcome = this.#transactionMatches(rule, transaction, direction, stage, raw, firstFile);
+    if (outcome !== OUTCOME.yes) this.#noteLimit(rule);
+    return outcome;
+  }
+
+  #transactionMatches(
+    { inspections }: Rule,
+    transaction: Transaction,
+    direction: Direction,
+    stage: Stage | null,
+    raw: RawBytes,
+    firstFile: number,
+  ): RuleOutcome {
     let outcome: RuleOutcome = OUTCOME.yes;
     let hasAskedFiles = false;
     for (let i = 0; i < inspections.length; i++) {

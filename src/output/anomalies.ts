@@ -1,9 +1,10 @@
 import type { Transaction } from '../app/protocol.ts';
 import { Exceptions } from '../detect/exceptions.ts';
+import type { LimitedRule } from '../detect/rule-limits.ts';
 import type { StreamEvent } from '../stream/events.ts';
 import type { TcpTracker } from '../stream/tracker.ts';
 import { type CheckPolicy, checkNamed } from '../verdict/checks.ts';
-import type { Findings } from '../verdict/judge.ts';
+import { blocks, type Findings } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -29,6 +30,16 @@ export class Anomalies {
   weighEvents(packet: Packet, known: number): void {
     const { events } = packet;
     for (let i = known; i < events.length; i++) this.weigh(packet, events[i]!, null, true);
+  }
+
+  /** Rules that were not held against all of the packet. One that blocks leaves it to `failure.limits`. */
+  weighRules(packet: Packet, limited: readonly LimitedRule[]): void {
+    for (const { rule, isParked, isNewlyParked } of limited) {
+      if (blocks(rule.action) && this.#findings.outcome === 'inspected') this.#findings.outcome = 'rule-limit';
+      if (isParked) continue;
+      this.#reporter.limitedRule(packet, rule, 'detect.rule_exhausted');
+      if (isNewlyParked) this.#reporter.limitedRule(packet, rule, 'detect.rule_parked');
+    }
   }
 
   /** `mayFail`: there is a packet that a check can refuse. */

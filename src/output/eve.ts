@@ -72,8 +72,9 @@ export class EveWriter implements EventSink {
   }
 
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void {
-    const { type, event, isCheck, isBlocked, transaction, streamOffset } = facts;
-    this.#tell('anomaly', `${event} ${isBlocked}`, packet, () => ({
+    const { type, event, isCheck, isBlocked, transaction, streamOffset, rule } = facts;
+    const what = `${event} ${isBlocked}${rule === null ? '' : ` ${rule.gid}:${rule.sid}`}`;
+    this.#tell('anomaly', what, packet, () => ({
       ...this.#head(packet, flow, 'anomaly'),
       ...(transaction !== null && { tx_id: transaction.id }),
       // Suricata's decoder events have this prefix in EVE, and none in rules.
@@ -83,6 +84,7 @@ export class EveWriter implements EventSink {
         mode: this.mode,
         ...(isCheck && { check: event, action: isBlocked ? 'drop' : 'report' }),
         ...(streamOffset >= 0 && { stream_offset: streamOffset }),
+        ...(rule !== null && { gid: rule.gid, signature_id: rule.sid }),
       },
     }));
   }

@@ -51,6 +51,8 @@ export interface AnomalyFacts {
   transaction: Transaction | null;
   /** Where in its stream, in bytes; -1 where the event is of no such place. */
   streamOffset: number;
+  /** The rule that it is about; null where it is about the traffic alone. */
+  rule: Rule | null;
 }
 
 /** One packet that did not arrive. */

@@ -23,6 +23,7 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'detect.stream_window_memcap',
   'detect.tracks_evicted',
   'detect.excepted',
+  'detect.rules_parked',
   'ips.accepted',
   'ips.blocked',
   ...REPORT_COUNTERS,

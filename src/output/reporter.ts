@@ -2,8 +2,10 @@ import type { Transaction } from '../app/protocol.ts';
 import type { AppLayer } from '../app/session.ts';
 import type { Counters } from '../base/counters.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { DETECT_EVENTS, type DetectEvent } from '../detect/events.ts';
 import type { Match } from '../detect/match-list.ts';
 import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
+import type { Rule } from '../rules/rule.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
 import { blocks, DROP_REASONS, type DropReason, type Judgement } from '../verdict/judge.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
@@ -19,6 +21,7 @@ const counterOf = {
 export const REPORT_COUNTERS: readonly string[] = [
   'detect.alert',
   'ips.rejected',
+  ...DETECT_EVENTS,
   ...DROP_REASONS.map(counterOf.reason),
   ...CHECKS.map(({ name }) => counterOf.check(name)),
 ];
@@ -52,7 +55,29 @@ export class Reporter {
     this.#counters.increment(counterOf.check(name));
     const isCheck = byDefault === 'drop';
     const flow = this.#factsOf(packet);
-    this.#sink.anomaly(packet, flow, { type, event: name, isCheck, isBlocked, transaction, streamOffset });
+    this.#sink.anomaly(packet, flow, {
+      type,
+      event: name,
+      isCheck,
+      isBlocked,
+      transaction,
+      streamOffset,
+      rule: null,
+    });
+  }
+
+  /** Traffic made a rule too dear. */
+  limitedRule(packet: Packet, rule: Rule, event: DetectEvent): void {
+    this.#counters.increment(event);
+    this.#sink.anomaly(packet, this.#factsOf(packet), {
+      type: 'stream',
+      event,
+      isCheck: false,
+      isBlocked: false,
+      transaction: null,
+      streamOffset: -1,
+      rule,
+    });
   }
 
   /** What was decided about a packet, and by which matches. `mayBlock`: rules decide about this packet. */

@@ -2,7 +2,7 @@ import type { Inspected, Step } from './rule.ts';
 
 /**
  * Steps that one rule may try on one buffer; Suricata's detect.inspection-recursion-limit. Beyond it the rule does
- * not match, and `evaluationCounters.exhausted` says so.
+ * not match, and `reachedLimit` says so.
  */
 export const MAX_TRIED_STEPS = 3000;
 
@@ -11,6 +11,14 @@ export const MAX_TRIED_STEPS = 3000;
  * of 100 kB. Without it 3,000 tries on a long body take seconds. Beyond it, as at MAX_TRIED_STEPS.
  */
 const MAX_REGEX_BYTES = 16 * 1024 * 1024;
+
+/** The same for all rules and buffers of a packet together. Both ours: it then has cost some ten milliseconds. */
+export const MAX_PACKET_STEPS = 200_000;
+const MAX_PACKET_REGEX_BYTES = 64 * 1024 * 1024;
+
+/** Why an evaluation did not get to its end: it was too dear by itself, or all before it on this packet were. */
+export const LIMIT = { none: 0, rule: 1, packet: 2 } as const;
+export type Limit = (typeof LIMIT)[keyof typeof LIMIT];
 
 /** Of this thread, since its start. */
 export const evaluationCounters = {
@@ -25,10 +33,26 @@ export const evaluationCounters = {
  * relative step fails, the matching step before it is asked for its next match.
  */
 export function evaluateSteps(steps: readonly Step[], input: Inspected): boolean {
+  reachedLimit = LIMIT.none;
+  const leftSteps = MAX_PACKET_STEPS - packetSteps;
+  if (leftSteps <= 0 || packetRegexBytes >= MAX_PACKET_REGEX_BYTES) {
+    reachedLimit = LIMIT.packet;
+    return false;
+  }
   triedSteps = 0;
+  maxSteps = leftSteps < MAX_TRIED_STEPS ? leftSteps : MAX_TRIED_STEPS;
   regexBytes = 0;
   evaluationNumber++;
-  return evaluateFrom(steps, 0, input, input.start) === MATCH;
+  const isMatch = evaluateFrom(steps, 0, input, input.start) === MATCH;
+  packetSteps += triedSteps;
+  packetRegexBytes += regexBytes;
+  return isMatch;
+}
+
+/** The next packet: what the one before it has cost does not count. */
+export function beginPacket(): void {
+  packetSteps = 0;
+  packetRegexBytes = 0;
 }
 
 /** The same within an evaluation, for bytes that a step has made: counted to the same limits. */
@@ -47,7 +71,19 @@ const NO_MATCH = 0;
 const HOPELESS = -1;
 
 let triedSteps = 0;
+let maxSteps = MAX_TRIED_STEPS;
 let regexBytes = 0;
+let packetSteps = 0;
+let packetRegexBytes = 0;
+
+/** Of the last evaluation that did not match. */
+export let reachedLimit: Limit = LIMIT.none;
+
+/** A regular expression ended at a limit of its own: whether it matches, nobody knows. */
+export function noteRegexLimit(): void {
+  evaluationCounters.regexLimits++;
+  reachedLimit = LIMIT.rule;
+}
 
 /** Tells steps that a new evaluation has begun, and what they found out about the bytes is void. */
 export let evaluationNumber = 0;
@@ -57,7 +93,8 @@ export function mayScan(bytes: number): boolean {
   regexBytes += bytes;
   if (regexBytes <= MAX_REGEX_BYTES) return true;
   evaluationCounters.exhausted++;
-  triedSteps = MAX_TRIED_STEPS;
+  reachedLimit = LIMIT.rule;
+  triedSteps = maxSteps;
   return false;
 }
 
@@ -82,8 +119,12 @@ function evaluateFrom(steps: readonly Step[], index: number, input: Inspected, c
 /** The evaluation ends as soon as this is true, so that it is counted once. */
 function isExhausted(): boolean {
   triedSteps++;
-  if (triedSteps === MAX_TRIED_STEPS) evaluationCounters.exhausted++;
-  return triedSteps >= MAX_TRIED_STEPS;
+  if (triedSteps < maxSteps) return false;
+  if (reachedLimit === LIMIT.none) {
+    evaluationCounters.exhausted++;
+    reachedLimit = maxSteps < MAX_TRIED_STEPS ? LIMIT.packet : LIMIT.rule;
+  }
+  return true;
 }
 
 const mayHelp = (step: Step): boolean => step.isRelative && step.endsSearch !== true;

@@ -1,6 +1,6 @@
 import type { Regex } from '../base/native/regex.ts';
 import type { CapturedGroups } from './captures.ts';
-import { evaluationCounters, mayScan } from './evaluate.ts';
+import { mayScan, noteRegexLimit } from './evaluate.ts';
 import type { Inspected, Step } from './rule.ts';
 
 /** pcre.match-limit and pcre.match-limit-recursion of Suricata's stock suricata.yaml. */
@@ -36,7 +36,7 @@ export class RegexStep implements Step {
     if (searchFrom > input.end || !mayScan(input.end - searchFrom)) return -1;
     const groups = this.#regex.match(input.bytes, start, input.end, searchFrom);
     if (groups < 0) {
-      evaluationCounters.regexLimits++;
+      noteRegexLimit();
       return -1;
     }
     if (this.#isNegated) return groups === 0 ? cursor : -1;

@@ -6,7 +6,7 @@ import type { Outcome } from './outcome.ts';
 /** detect: rules report. prevent: `drop` and `reject` rules block. Always-on checks drop in both. */
 export type Mode = 'detect' | 'prevent';
 
-/** Why a packet was dropped, in Suricata's words; `check` is ours, for the named always-on checks. */
+/** Why a packet was dropped, in Suricata's words; `check` is ours, for the named always-on checks, and `rule limit`. */
 export const DROP_REASONS = [
   'rules',
   'threshold detection_filter',
@@ -16,6 +16,7 @@ export const DROP_REASONS = [
   'stream memcap',
   'stream error',
   'stream midstream',
+  'rule limit',
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
@@ -162,6 +163,8 @@ function limitOf(outcome: Exclude<Outcome, 'unknown-connection'>): DropReason | 
       return 'stream memcap';
     case 'outside-stream':
       return 'stream error';
+    case 'rule-limit':
+      return 'rule limit';
     default:
       return outcome satisfies never;
   }

@@ -5,9 +5,9 @@ import { TCP_FLAG } from '../wire/tcp.ts';
 /**
  * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
  * or a gap was there that the receiver has too. The others are decided by the configuration. `unknown-connection`: its
- * beginning was not seen, and it is not followed.
+ * beginning was not seen, and it is not followed. `rule-limit`: a rule that blocks was too dear to be tried to its end.
  */
-export type Outcome = 'inspected' | 'memory-limit' | 'outside-stream' | 'unknown-connection';
+export type Outcome = 'inspected' | 'memory-limit' | 'rule-limit' | 'outside-stream' | 'unknown-connection';
 
 /** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
 export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {

@@ -200,6 +200,7 @@ describe('addresses and protocols', () => {
         isBlocked: false,
         transaction: null,
         streamOffset: -1,
+        rule: null,
       }),
     ).events[0]!;
 
@@ -258,6 +259,7 @@ describe('an anomaly', () => {
         isBlocked: true,
         transaction: null,
         streamOffset: -1,
+        rule: null,
       }),
     );
     expect(events[0]).toMatchObject({
@@ -276,6 +278,7 @@ describe('an anomaly', () => {
         isBlocked: false,
         transaction: { id: 2 },
         streamOffset: -1,
+        rule: null,
       }),
     );
     expect(events[0]).toMatchObject({
@@ -296,6 +299,7 @@ describe('an anomaly', () => {
         isBlocked: true,
         transaction: null,
         streamOffset: 12,
+        rule: null,
       }),
     );
     expect(events[0]!.vpatch).toEqual({ mode: 'prevent', check: 'tcp.x', action: 'drop', stream_offset: 12 });
