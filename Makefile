@@ -75,8 +75,8 @@ types: $(INSTALLED)
 sanitizers: $(INSTALLED)
 	native/check-sanitizers.sh
 
-docs: $(ADDON) ## Write the pages that are made from the source: docs/commands.md, docs/checks.md, docs/protocols.md, docs/catalogue.md
-	@vitest run test/cli/program.test.ts test/config/checks-page.test.ts test/app/protocols-page.test.ts test/patches/catalogue-page.test.ts -u
+docs: $(ADDON) ## Write the pages that are made from the source: docs/commands.md, docs/checks.md, docs/protocols.md, docs/keywords.md, docs/catalogue.md
+	@vitest run test/cli/program.test.ts test/config/checks-page.test.ts test/app/protocols-page.test.ts test/rules/keywords-page.test.ts test/patches/catalogue-page.test.ts -u
 
 conformance: ## Agreement with recorded results: CORPUS=FOLDER with its checker beside it, ARGS for the checker
 	@test -n '$(CORPUS)' || { echo 'conformance: give the folder of cases: make conformance CORPUS=DIR'; exit 2; }

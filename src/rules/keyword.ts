@@ -7,6 +7,8 @@ export interface KeywordDefinition<A> {
   /** Older spellings. */
   readonly aliases?: readonly string[];
   readonly summary: string;
+  /** Where it does something else than in Suricata 7; left out: it does not. */
+  readonly difference?: string;
   /** As in a rule, with its `;`. */
   readonly example: string;
   /** Reads the value. Throws RuleFault. */
@@ -20,6 +22,8 @@ export interface Keyword {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly summary: string;
+  /** Null: as in Suricata 7. */
+  readonly difference: string | null;
   readonly example: string;
   apply(value: OptionValue, draft: RuleDraft): void;
 }
@@ -30,6 +34,7 @@ export function defineKeyword<A>(definition: KeywordDefinition<A>): Keyword {
     name,
     aliases: definition.aliases ?? [],
     summary,
+    difference: definition.difference ?? null,
     example,
     apply: (value, draft) => definition.compile(definition.parse(value), draft),
   };

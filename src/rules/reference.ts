@@ -1,27 +1,36 @@
 import type { BufferChoice } from './draft.ts';
 import { keywordFamilies } from './keywords/index.ts';
-import { SURICATA_KEYWORDS } from './known-names.ts';
+import { LATER_KEYWORDS, SURICATA_KEYWORDS, whyUnsupported } from './known-names.ts';
 
-/** The keyword reference: one table for each family, then what Suricata 7 knows and vpatch does not yet. */
+/** The keyword reference: one table for each family, then what Suricata knows and vpatch does not, with the reason. */
 export function keywordReference(buffers: readonly BufferChoice[], format: 'markdown' | 'text'): string {
   const families = keywordFamilies(buffers);
   const supported = new Set(families.flatMap(({ keywords }) => keywords.flatMap((k) => [k.name, ...k.aliases])));
-  const missing = [...SURICATA_KEYWORDS].filter((name) => !supported.has(name)).sort();
+  const missing = [...SURICATA_KEYWORDS, ...LATER_KEYWORDS].filter((name) => !supported.has(name)).sort();
   const sections = families.map(({ title, keywords }) => {
-    const rows = keywords.map(({ name, aliases, summary, example }) => ({
+    const rows = keywords.map(({ name, aliases, summary, difference, example }) => ({
       name: [name, ...aliases].join(', '),
-      summary,
+      summary: difference === null ? summary : `${summary}. Unlike Suricata: ${difference}`,
       example,
     }));
     return format === 'markdown' ? markdownTable(title, rows) : textTable(title, rows);
   });
-  const list = missing.join(', ');
-  sections.push(
-    format === 'markdown'
-      ? `## Not supported yet\n\nSuricata 7 knows these; a rule that uses one is not loaded.\n\n${list}\n`
-      : `Not supported yet\n  ${list}\n`,
-  );
+  sections.push(format === 'markdown' ? missingAsMarkdown(missing) : `Not supported\n  ${missing.join(', ')}\n`);
   return sections.join('\n');
+}
+
+function missingAsMarkdown(missing: readonly string[]): string {
+  const rows = missing.map((name) => `| ${name} | ${escaped(whyUnsupported(name)!.replace(`${name} `, ''))} |`);
+  return [
+    '## Not supported',
+    '',
+    'A rule that uses one of these is not loaded, and the reason is told; the other rules are.',
+    '',
+    '| keyword | why |',
+    '|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 interface Row {

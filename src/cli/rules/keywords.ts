@@ -21,9 +21,10 @@ function keywords(name: string | undefined): void {
   }
   const keyword = keywordIndex(APP_BUFFERS).get(name);
   if (keyword === undefined) throw new Failure(EXIT.problem, unknownKeyword(name, keywordIndex(APP_BUFFERS).keys()));
-  const { aliases, summary, example } = keyword;
+  const { aliases, summary, difference, example } = keyword;
   const also = aliases.length > 0 ? [`also written ${aliases.join(', ')}`] : [];
-  process.stdout.write([`${keyword.name}: ${summary}`, ...also, `example: ${example}`, ''].join('\n'));
+  const unlike = difference === null ? [] : [`unlike Suricata: ${difference}`];
+  process.stdout.write([`${keyword.name}: ${summary}`, ...also, ...unlike, `example: ${example}`, ''].join('\n'));
 }
 
 function unknownKeyword(name: string, known: Iterable<string>): string {

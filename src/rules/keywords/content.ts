@@ -13,6 +13,7 @@ const MAX_OFFSET_BYTES = 65_535;
 const content = defineKeyword({
   name: 'content',
   summary: 'Bytes that must be there, or with ! must not; |41 42| is hexadecimal',
+  difference: 'In a stream, a rule matches again only behind its last match; Suricata inline matches with each packet',
   example: 'content:"cmd.exe|00|";',
   parse: readContent,
   compile: (draftOf, draft) => draft.addContent(draftOf()),
@@ -137,6 +138,7 @@ const within = defineKeyword({
 const fastPattern = defineKeyword({
   name: 'fast_pattern',
   summary: 'Find the candidates of this rule by this content; N,M: by M bytes of it from byte N',
+  difference: 'A negated content is never used to find candidates',
   example: 'content:"select"; content:"from secrets"; fast_pattern;',
   parse: (value) => {
     const argument = value.optional;

@@ -12,6 +12,7 @@ const COMMANDS: readonly DatasetCommand[] = ['set', 'unset', 'isset', 'isnotset'
 const dataset = defineKeyword({
   name: 'dataset',
   summary: 'The sticky buffer is in a set of values (isset, isnotset), or is put there or taken out (set, unset)',
+  difference: 'Each worker has its own set; what rules add is not written to a file, and ends with the next reload',
   example: 'http.host; dataset:set,hosts-seen,type string;',
   parse: (value) => {
     const [commandText, name, ...settings] = commaSeparated(value.text);

@@ -67,6 +67,7 @@ const digestKeywords = FILE_DIGESTS.map((algorithm) =>
 const fileStore = defineKeyword({
   name: 'filestore',
   summary: 'There is a file. Nothing is stored',
+  difference: 'Nothing is stored',
   example: 'filestore;',
   parse: (value) => {
     const items = value.optional === null ? [] : commaSeparated(value.optional);

@@ -160,6 +160,7 @@ const alert = defineKeyword({
 const bypass = defineKeyword({
   name: 'bypass',
   summary: 'Behind a match, no rule looks at the rest of the flow; checks do',
+  difference: 'The kernel goes on to hand over the packets, and the always-on checks look at them',
   example: 'bypass;',
   parse: nothing,
   compile: (_, draft) => {
@@ -170,6 +171,7 @@ const bypass = defineKeyword({
 const prefilter = defineKeyword({
   name: 'prefilter',
   summary: 'Accepted for compatibility: how candidates are found is decided without it',
+  difference: 'It has no effect: how candidates are found is decided without it',
   example: 'prefilter;',
   parse: nothing,
   compile: () => {},
@@ -193,6 +195,7 @@ const TAG_METRICS = ['packets', 'seconds', 'bytes'];
 const tag = defineKeyword({
   name: 'tag',
   summary: 'Accepted for compatibility: packets that follow an alert are not recorded',
+  difference: 'It has no effect: packets that follow an alert are not recorded',
   example: 'tag:session,10,packets;',
   parse: (value) => {
     const [scope = '', count = '5', metric = 'packets', side, ...more] = commaSeparated(value.text);

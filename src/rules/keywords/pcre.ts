@@ -38,6 +38,7 @@ const pcre = defineKeyword({
   name: 'pcre',
   summary:
     'A regular expression of PCRE2; flags i s m x A E G, R relative, B and O without effect, and a buffer; groups named (?P<flow_NAME>...) or (?P<pkt_NAME>...), or listed behind it as flow:NAME, are kept for flowvar and pktvar',
+  difference: 'A match at the limit of backtracking is an event with the rule; O does not lift the limit',
   example: 'pcre:"/id=[0-9]+\\x27/i";',
   parse: (value) => {
     const { text, isNegated, at } = quotedOrPlain(value);

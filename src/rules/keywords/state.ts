@@ -125,6 +125,7 @@ const HOSTBITS_SIDES: Readonly<Record<string, readonly HostTrack[]>> = {
 const hostbits = defineKeyword({
   name: 'hostbits',
   summary: 'Marks of a host: set, unset, toggle, isset, isnotset, a name, and src (default), dst or both',
+  difference: 'Each worker has its own',
   example: 'hostbits:set,scanner,src;',
   parse: (value) => {
     const [command, ...rest] = splitCommand(value);
@@ -155,6 +156,7 @@ const xbits = defineKeyword({
   name: 'xbits',
   summary:
     'Marks of a host or a pair: set, unset, toggle, isset, isnotset, a name, track ip_src|ip_dst|ip_pair, expire',
+  difference: 'Each worker has its own, so that they are exact for a pair of hosts',
   example: 'xbits:set,bad_login,track ip_src,expire 600;',
   parse: (value) => {
     const [command, name = '', trackText = '', expireText, ...more] = splitCommand(value);

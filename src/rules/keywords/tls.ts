@@ -98,6 +98,7 @@ const valid = validityKeyword(
 const store = defineKeyword({
   name: 'tls.store',
   summary: 'Taken for compatibility: Suricata writes the certificate to disk, vpatch does not',
+  difference: 'Nothing is stored',
   example: 'tls.store;',
   parse: nothing,
   compile: (_, draft) => {
