@@ -71,6 +71,8 @@ export interface Config {
     readonly sources: readonly RuleSource[];
     /** Where fetched rules are kept. */
     readonly stateFolder: string;
+    /** Where compiled patterns are kept for the next start. */
+    readonly cacheFolder: string;
     /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
     readonly ignoredFiles: readonly string[];
     readonly policy: RulePolicy;
@@ -200,6 +202,7 @@ export const DEFAULTS: Config = freeze({
     listsFolder: null,
     sources: [],
     stateFolder: '/var/lib/vpatch/rules',
+    cacheFolder: '/var/cache/vpatch',
     // As suricata-update has it.
     ignoredFiles: ['*deleted.rules'],
     classificationFile: null,

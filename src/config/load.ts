@@ -156,6 +156,7 @@ const PATHS = [
   'modifyFile',
   'listsFolder',
   'stateFolder',
+  'cacheFolder',
   'classificationFile',
   'referenceFile',
   'reputationCategoriesFile',

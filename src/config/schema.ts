@@ -211,6 +211,7 @@ export const configSchema: z.ZodType<Overrides> = section({
         ),
       ),
       'state-folder': key('stateFolder', text('the path of a folder')),
+      'cache-folder': key('cacheFolder', text('the path of a folder')),
       ignore: key('ignoredFiles', list('names of files', text('a name, in which * stands for any characters'))),
       policy: key('policy', oneOf(RULE_POLICIES)),
       'classification-file': key('classificationFile', text('the path of a classification.config')),

@@ -27,7 +27,8 @@ export function takingFrom(databases: PatternDatabases): MakeMatcher {
   };
 }
 
-function keyOf(patterns: readonly LiteralPattern[]): string {
+/** A digest of what they search for, in base64. */
+export function keyOf(patterns: readonly LiteralPattern[]): string {
   const hash = createHash('sha256');
   const head = new Uint32Array(2);
   for (const { bytes, flags } of patterns) {

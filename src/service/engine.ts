@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { runAll, type Steps } from '../base/steps.ts';
+import type { Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
@@ -13,7 +13,7 @@ import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
-import { compileRulesetInSteps, type RuleReport, reportOf } from './rule-set.ts';
+import { compileRuleset, compileRulesetInSteps, type RuleReport, reportOf } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** Connections from before the start are followed from where they are, for as long: Deep Security's cold start. */
@@ -45,7 +45,7 @@ export class Engine implements Inspector {
       ...(config.events.isFolded && { folding: config.events }),
     });
     const seed = randomBytes(8);
-    const compiled = runAll(compileRulesetInSteps(policy.rules, config));
+    const compiled = compileRuleset(policy.rules, config);
     this.rules = reportOf(compiled);
     this.#pipeline = new Pipeline({
       config,

@@ -15,6 +15,7 @@ import type { RuleAction, RuleDiagnostic } from '../rules/rule.ts';
 import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
 import { type Selection, selectRules } from '../rules/selection/select.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
+import { PatternCache } from './pattern-cache.ts';
 
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
 export interface RuleTexts {
@@ -150,11 +151,12 @@ const NAMED_FILES =
   /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|state)|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
-export const compileRuleset = (
-  texts: RuleTexts,
-  config: Config,
-  observe: RuleObserver | null = null,
-): CompiledRuleset => runAll(compileRulesetInSteps(texts, config, Matcher.compile, observe));
+export function compileRuleset(texts: RuleTexts, config: Config, observe: RuleObserver | null = null): CompiledRuleset {
+  const cache = new PatternCache(config.rules.cacheFolder);
+  const compiled = runAll(compileRulesetInSteps(texts, config, cache.make, observe));
+  cache.save();
+  return compiled;
+}
 
 /** The same in pieces of some milliseconds, for a thread that has packets to answer meanwhile. */
 export function* compileRulesetInSteps(
