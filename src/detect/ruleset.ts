@@ -51,10 +51,14 @@ export class Ruleset {
           a.gid - b.gid,
       );
     const numbered = ordered.map((rule, index) => ({ rule, index }));
+    // In a large set nearly all rules look into transactions only.
+    const onTransactions = numbered.filter(({ rule }) => inspectsTransactions(rule));
+    const onPackets = numbered.filter(
+      ({ rule }) => (!inspectsTransactions(rule) || inspectsPayload(rule)) && !isOnPacketEvents(rule),
+    );
     yield;
     const groupsFor = function* (protocol: number | null): Steps<PacketGroups> {
-      const concerned = numbered.filter(({ rule }) => {
-        if (isOnPacketEvents(rule)) return false;
+      const concerned = onPackets.filter(({ rule }) => {
         const wanted = rule.protocol.ipProtocols;
         return wanted === null || (protocol !== null && wanted.includes(protocol));
       });
@@ -74,7 +78,7 @@ export class Ruleset {
     const appGroups = new Map<string, AppGroups>();
     const indexes = new PatternIndexes(makeMatcher);
     for (const { name } of protocols) {
-      const concerned = numbered.filter(({ rule }) => inspectsTransactions(rule) && rule.protocol.apps?.includes(name));
+      const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
       if (concerned.length === 0) continue;
       // Those that wait for an event are candidates only behind it.
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
