@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
+import { registerAdvisories } from './advisories.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExcept } from './except.ts';
 import { registerExplain } from './explain.ts';
@@ -59,6 +60,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   registerPatches,
   registerScan,
   registerPolicy,
+  registerAdvisories,
   registerDoctor,
 ];
 

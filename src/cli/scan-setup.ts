@@ -9,6 +9,7 @@ import type { Patch } from '../patches/catalogue.ts';
 import { type Offer, offersOf } from '../patches/offer.ts';
 import { PolicyStore, StateError } from '../patches/policy-store.ts';
 import { type RuleEntry, readRuleEntries } from '../patches/rule-entry.ts';
+import { AdvisoryStore } from '../scan/advisories/store.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
 import { loadCatalogue } from './patches.ts';
@@ -23,6 +24,7 @@ export interface SetupOptions {
 export interface ScanSetup {
   readonly settings: Config['scan'];
   readonly store: PolicyStore;
+  readonly advisories: AdvisoryStore;
   readonly patches: readonly Patch[];
   readonly offers: ReadonlyMap<string, Offer>;
 }
@@ -45,7 +47,13 @@ export function scanSetup(options: SetupOptions): ScanSetup {
   const settings = scanSettings(options);
   const { patches } = loadCatalogue();
   const ruleSets = [...settings.candidates, ...(options.candidates ?? [])].flatMap(candidateRules);
-  return { settings, store: new PolicyStore(settings.stateFolder), patches, offers: offersOf(patches, ruleSets) };
+  return {
+    settings,
+    store: new PolicyStore(settings.stateFolder),
+    advisories: new AdvisoryStore(settings.stateFolder),
+    patches,
+    offers: offersOf(patches, ruleSets),
+  };
 }
 
 function candidateRules(pattern: string): RuleEntry[][] {

@@ -58,7 +58,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
     patches: setup.patches,
     offers: setup.offers,
     preset: options.preset ?? setup.settings.preset,
-    advisories: [],
+    knowledge: setup.advisories,
     nowMs: Date.now,
     ...(showsProgress && { onProgress: showProgress }),
   });

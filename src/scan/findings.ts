@@ -1,4 +1,5 @@
 import type { Offer } from '../patches/offer.ts';
+import type { Enrichment } from './advisories/store.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import type { Component } from './inventory/component.ts';
 import type { Inventory } from './inventory/inventory.ts';
@@ -13,15 +14,21 @@ export interface Finding {
   readonly fixed: string | null;
   readonly isConfirmed: boolean;
   readonly cvss: number | null;
-  /** Attackers are known to use it. */
+  /** Attackers are known to use it: CISA says so, or a patch. */
   readonly isExploited: boolean;
+  readonly enrichment: Enrichment | null;
   readonly exposure: Exposure;
   /** Ids of the patches and rules that stop it. None: nothing does that there is. */
   readonly patches: readonly string[];
 }
 
 /** The weaknesses, the most urgent first, each once for a place where it is. */
-export function findingsOf(matches: readonly Match[], inventory: Inventory, offers: Iterable<Offer>): Finding[] {
+export function findingsOf(
+  matches: readonly Match[],
+  inventory: Inventory,
+  offers: Iterable<Offer>,
+  enrichments: ReadonlyMap<string, Enrichment>,
+): Finding[] {
   const byPlace = new Map<string, Finding>();
   const offersByCve = new Map<string, Offer[]>();
   for (const offer of offers) {
@@ -29,6 +36,7 @@ export function findingsOf(matches: readonly Match[], inventory: Inventory, offe
   }
   for (const { component, advisory, cves, fixed, isConfirmed } of matches) {
     const covering = [...new Set(cves.flatMap((cve) => offersByCve.get(cve) ?? []))];
+    const enrichment = strongest(cves.flatMap((cve) => enrichments.get(cve) ?? []));
     const finding = {
       cves,
       title: advisory.title,
@@ -37,7 +45,8 @@ export function findingsOf(matches: readonly Match[], inventory: Inventory, offe
       fixed,
       isConfirmed,
       cvss: advisory.cvss ?? covering[0]?.cvss ?? null,
-      isExploited: covering.some((offer) => offer.isExploited),
+      isExploited: (enrichment?.kevAdded ?? null) !== null || covering.some((offer) => offer.isExploited),
+      enrichment,
       exposure: exposureOf(component, inventory),
       patches: covering.map(({ id }) => id).sort(),
     };
@@ -49,6 +58,17 @@ export function findingsOf(matches: readonly Match[], inventory: Inventory, offe
   return [...byPlace.values()].sort(byUrgency);
 }
 
+/** Of several weaknesses in one advisory, what is worst. */
+function strongest(enrichments: readonly Enrichment[]): Enrichment | null {
+  if (enrichments.length === 0) return null;
+  const scores = enrichments.flatMap(({ epss }) => epss ?? []);
+  return {
+    kevAdded: enrichments.find(({ kevAdded }) => kevAdded !== null)?.kevAdded ?? null,
+    isRansomware: enrichments.some(({ isRansomware }) => isRansomware),
+    epss: scores.length === 0 ? null : Math.max(...scores),
+  };
+}
+
 const EXPOSURES: readonly Exposure['state'][] = ['network', 'unknown', 'local', 'idle'];
 
 function byUrgency(a: Finding, b: Finding): number {
@@ -56,6 +76,7 @@ function byUrgency(a: Finding, b: Finding): number {
     Number(b.isConfirmed) - Number(a.isConfirmed) ||
     Number(b.isExploited) - Number(a.isExploited) ||
     EXPOSURES.indexOf(a.exposure.state) - EXPOSURES.indexOf(b.exposure.state) ||
+    (b.enrichment?.epss ?? 0) - (a.enrichment?.epss ?? 0) ||
     (b.cvss ?? 0) - (a.cvss ?? 0) ||
     (a.cves[0]! < b.cves[0]! ? -1 : a.cves[0]! > b.cves[0]! ? 1 : 0) ||
     ((a.component.path ?? '') < (b.component.path ?? '') ? -1 : 1)

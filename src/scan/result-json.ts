@@ -35,7 +35,8 @@ export function resultAsJson(result: ScanResult, changes: ScanChanges): object {
 }
 
 const findingAsJson = (finding: Finding): object => {
-  const { cves, title, component, advisory, fixed, isConfirmed, cvss, isExploited, exposure, patches } = finding;
+  const { cves, title, component, advisory, fixed, isConfirmed, cvss, isExploited, enrichment, exposure, patches } =
+    finding;
   const { ecosystem, name, version, path, from } = component;
   return {
     cves,
@@ -46,6 +47,9 @@ const findingAsJson = (finding: Finding): object => {
     confirmed: isConfirmed,
     cvss,
     exploited: isExploited,
+    kev: enrichment?.kevAdded ?? null,
+    ransomware: enrichment?.isRansomware ?? null,
+    epss: enrichment?.epss ?? null,
     exposure,
     patches,
   };

@@ -11,7 +11,7 @@ export interface ResultRow {
 
 /** The result for people, without its layout. */
 export function findingRow(finding: Finding): ResultRow {
-  const { cves, component, fixed, cvss, isExploited, isConfirmed, exposure, patches } = finding;
+  const { cves, component, fixed, cvss, isExploited, enrichment, isConfirmed, exposure, patches } = finding;
   return {
     cells: [
       cves[0]!,
@@ -24,6 +24,7 @@ export function findingRow(finding: Finding): ResultRow {
     details: [
       placeOf(finding),
       ...(cves.length > 1 ? [`also ${cves.slice(1).join(', ')}`] : []),
+      ...(enrichmentText(enrichment) === '' ? [] : [enrichmentText(enrichment)]),
       ...(exposureText(exposure) === '' ? [] : [exposureText(exposure)]),
       ...(isConfirmed ? [] : ['unconfirmed: upstream says so; nothing is known of what the distribution has mended']),
     ],
@@ -32,6 +33,17 @@ export function findingRow(finding: Finding): ResultRow {
 
 const placeOf = ({ component: { path, from, ecosystem } }: Finding): string =>
   path === null ? `${ecosystem}: ${from.join(', ')}` : `${path} (${from.join(', ')})`;
+
+function enrichmentText(enrichment: Finding['enrichment']): string {
+  if (enrichment === null) return '';
+  const { kevAdded, isRansomware, epss } = enrichment;
+  return [
+    ...(kevAdded === null
+      ? []
+      : [`in CISA's catalogue since ${kevAdded}${isRansomware ? ', used for ransomware' : ''}`]),
+    ...(epss === null ? [] : [`${(epss * 100).toFixed(1)} % likely to be used within 30 days (EPSS)`]),
+  ].join('; ');
+}
 
 function exposureText({ state, processes, listeners }: Finding['exposure']): string {
   if (state === 'unknown') return '';

@@ -3,7 +3,7 @@ import { readCatalogue } from '../../src/patches/catalogue.ts';
 import { offersOf } from '../../src/patches/offer.ts';
 import type { AdvisorySource } from '../../src/scan/advisory.ts';
 import { RootFs } from '../../src/scan/root-fs.ts';
-import { type ScanResult, scan } from '../../src/scan/scan.ts';
+import { type Knowledge, type ScanResult, scan } from '../../src/scan/scan.ts';
 import { FakeRoot, mavenJar, pom, zipOf } from './fake-root.ts';
 
 // As they are when this is written: what is added later must not change what is found here.
@@ -34,8 +34,13 @@ beforeEach(() => {
 });
 afterEach(() => root.remove());
 
-const scanned = (advisories: readonly AdvisorySource[] = []): Promise<ScanResult> =>
-  scan(new RootFs(root.path), { patches, offers, preset: 'balanced', advisories, nowMs: Date.now });
+const NOTHING: AdvisorySource = { about: () => [], isComplete: () => false };
+const knowing = (advisories: AdvisorySource): Knowledge => ({
+  advisories: () => Promise.resolve(advisories),
+  enrichments: () => Promise.resolve(new Map()),
+});
+const scanned = (advisories = NOTHING): Promise<ScanResult> =>
+  scan(new RootFs(root.path), { patches, offers, preset: 'balanced', knowledge: knowing(advisories), nowMs: Date.now });
 
 /** `CVE package version place` of every finding, and `?` behind those that nobody has confirmed. */
 const found = ({ findings }: ScanResult): string[] =>
@@ -192,7 +197,7 @@ describe('software without a package manager', () => {
             versions: [],
           },
         }));
-    const result = await scanned([{ about, isComplete: () => false }]);
+    const result = await scanned({ about, isComplete: () => false });
     expect(found(result)).toEqual([
       'CVE-2021-23337 lodash 4.17.20 /app/node_modules/lodash/package.json',
       'CVE-2021-31542 django 3.2 /usr/lib/python3/dist-packages/Django-3.2.dist-info/METADATA',
@@ -207,7 +212,13 @@ describe('presets', () => {
     root.debian(7).dpkg({ Package: 'memcached', Version: '1.4.13-0.2' });
     root.file('srv/a.jar', mavenJar('org.apache.logging.log4j', 'log4j-core', '2.14.1'));
     const applied = async (preset: 'performance' | 'balanced' | 'security'): Promise<string[]> => {
-      const result = await scan(new RootFs(root.path), { patches, offers, preset, advisories: [], nowMs: Date.now });
+      const result = await scan(new RootFs(root.path), {
+        patches,
+        offers,
+        preset,
+        knowledge: knowing(NOTHING),
+        nowMs: Date.now,
+      });
       return result.recommendations.filter(({ decision }) => decision === null).map(({ offer }) => offer.id);
     };
     expect(await applied('performance')).toEqual(['cve-2021-44228']);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { type RootFs, readFully } from '../root-fs.ts';
+import { openedZip, ZIP_OPTIONS, zipContent, zipEntries } from '../zip-entries.ts';
 import type { Find } from './find.ts';
 import { type JarFacts, jarFinds } from './jar-facts.ts';
 import { FileReader } from './zip-reader.ts';
@@ -37,7 +37,7 @@ export async function findInArchive(fs: RootFs, path: string): Promise<JarResult
   const budget: Budget = { unpackedBytes: MAX_UNPACKED_BYTES, isExceeded: false };
   try {
     const reader = new FileReader((buffer, position) => readFully(file.fd, buffer, position));
-    const zip = await opened((done) => yauzl.fromRandomAccessReader(reader, file.bytes, ZIP_OPTIONS, done));
+    const zip = await openedZip((done) => yauzl.fromRandomAccessReader(reader, file.bytes, ZIP_OPTIONS, done));
     const finds = await findInZip(zip, path, 0, budget);
     return { finds, isIncomplete: budget.isExceeded };
   } catch {
@@ -47,29 +47,29 @@ export async function findInArchive(fs: RootFs, path: string): Promise<JarResult
   }
 }
 
-/** Names are only compared, never used as paths: one such as `../x` is no reason to refuse an archive. */
-const ZIP_OPTIONS = { lazyEntries: true, autoClose: false, decodeStrings: false } as const;
-
-const opened = (open: (done: (error: Error | null, zip: ZipFile) => void) => void): Promise<ZipFile> =>
-  new Promise((resolve, reject) => open((error, zip) => (error === null ? resolve(zip) : reject(error))));
-
 async function findInZip(zip: ZipFile, path: string, depth: number, budget: Budget): Promise<Find[]> {
   const facts: JarFacts = { path, manifest: null, poms: [], hasJndiLookup: false, hasOtherLookups: false };
   const finds: Find[] = [];
   let count = 0;
-  for await (const entry of entriesOf(zip, budget)) {
-    if (++count > MAX_ENTRIES) {
-      budget.isExceeded = true;
-      break;
+  try {
+    for await (const entry of zipEntries(zip)) {
+      if (++count > MAX_ENTRIES) {
+        budget.isExceeded = true;
+        break;
+      }
+      const name = entry.fileName.toString();
+      if (name === 'META-INF/MANIFEST.MF') facts.manifest = await text(zip, entry);
+      else if (/(?:^|\/)META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(name))
+        facts.poms.push(await text(zip, entry));
+      else if (/(?:^|\/)org\/apache\/logging\/log4j\/core\/lookup\/\w+\.class$/.test(name)) {
+        if (name.endsWith('/JndiLookup.class')) facts.hasJndiLookup = true;
+        else facts.hasOtherLookups = true;
+      } else if (ARCHIVE_NAME.test(name))
+        finds.push(...(await findNested(zip, entry, `${path}!${name}`, depth, budget)));
     }
-    const name = entry.fileName.toString();
-    if (name === 'META-INF/MANIFEST.MF') facts.manifest = await text(zip, entry);
-    else if (/(?:^|\/)META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(name))
-      facts.poms.push(await text(zip, entry));
-    else if (/(?:^|\/)org\/apache\/logging\/log4j\/core\/lookup\/\w+\.class$/.test(name)) {
-      if (name.endsWith('/JndiLookup.class')) facts.hasJndiLookup = true;
-      else facts.hasOtherLookups = true;
-    } else if (ARCHIVE_NAME.test(name)) finds.push(...(await findNested(zip, entry, `${path}!${name}`, depth, budget)));
+  } catch {
+    // Of a broken directory, what stands before the damage counts.
+    budget.isExceeded = true;
   }
   return [...jarFinds(facts), ...finds];
 }
@@ -82,8 +82,8 @@ async function findNested(zip: ZipFile, entry: Entry, path: string, depth: numbe
   }
   budget.unpackedBytes -= bytes;
   try {
-    const content = await contentOf(zip, entry, bytes);
-    const nested = await opened((done) => yauzl.fromBuffer(content, ZIP_OPTIONS, done));
+    const content = await zipContent(zip, entry, bytes);
+    const nested = await openedZip((done) => yauzl.fromBuffer(content, ZIP_OPTIONS, done));
     return await findInZip(nested, path, depth + 1, budget);
   } catch {
     budget.isExceeded = true;
@@ -91,48 +91,12 @@ async function findNested(zip: ZipFile, entry: Entry, path: string, depth: numbe
   }
 }
 
-/** In the order of the central directory. A broken one ends them. */
-async function* entriesOf(zip: ZipFile, budget: Budget): AsyncGenerator<Entry> {
-  for (;;) {
-    const entry = await new Promise<Entry | null>((resolve) => {
-      const settle = (result: Entry | null): void => {
-        zip.removeAllListeners();
-        resolve(result);
-      };
-      zip.once('entry', settle);
-      zip.once('end', () => settle(null));
-      zip.once('error', () => {
-        budget.isExceeded = true;
-        settle(null);
-      });
-      zip.readEntry();
-    });
-    if (entry === null) return;
-    yield entry;
-  }
-}
-
 /** Empty where it cannot be read, or is no small text. */
 async function text(zip: ZipFile, entry: Entry): Promise<string> {
   if (entry.uncompressedSize > MAX_TEXT_BYTES) return '';
   try {
-    return (await contentOf(zip, entry, MAX_TEXT_BYTES)).toString('utf8');
+    return (await zipContent(zip, entry, MAX_TEXT_BYTES)).toString('utf8');
   } catch {
     return '';
   }
-}
-
-/** Fails where there is more than the directory promised: yauzl counts, and so do we. */
-async function contentOf(zip: ZipFile, entry: Entry, maxBytes: number): Promise<Buffer> {
-  const stream = await new Promise<Readable>((resolve, reject) =>
-    zip.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))),
-  );
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > maxBytes) throw new RangeError('larger than its directory says');
-    parts.push(part);
-  }
-  return Buffer.concat(parts, bytes);
 }
