@@ -102,7 +102,7 @@ export class Evaluator {
         continue;
       }
       const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage !== null);
-      if (stage === null || buffer.stage > stage || (!isFinal && buffer.isWhole !== true && needEnd(steps))) {
+      if (stage === null || buffer.stage > stage) {
         outcome = OUTCOME.notYet;
         continue;
       }
@@ -113,9 +113,11 @@ export class Evaluator {
         found = this.#fileMatches(inspections, transaction, direction, stage, firstFile);
       } else {
         const isLittleEndian = buffer.isLittleEndian?.(transaction) === true;
+        const mayGrow = !isFinal && buffer.isWhole !== true;
         for (let nth = 0; !found; nth++) {
           const bytes = buffer.read(transaction, direction, nth);
           if (bytes === null) break;
+          if (mayGrow && needEnd(steps, bytes.length)) continue;
           found = this.matches(steps, bytes, 0, bytes.length, 0, isLittleEndian);
         }
       }
@@ -166,7 +168,11 @@ export function filesThere(
 }
 
 /** Does one of them say something about the end? */
-export function needEnd(steps: readonly Step[]): boolean {
-  for (let i = 0; i < steps.length; i++) if (steps[i]!.needsEnd) return true;
+/** Can nobody say before more comes than the first `bytes` of the buffer? */
+export function needEnd(steps: readonly Step[], bytes: number): boolean {
+  for (let i = 0; i < steps.length; i++) {
+    const { needsEnd, settledBytes } = steps[i]!;
+    if (needsEnd && (settledBytes === undefined || bytes < settledBytes)) return true;
+  }
   return false;
 }

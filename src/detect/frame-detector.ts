@@ -87,14 +87,17 @@ export class FrameDetector {
     if (frame.hasMatched(order)) return;
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, detection.delivered)) return;
     const skipped = view.skippedBytes + start - frame.start;
-    if ((isWhole || !asksForEnd(rule)) && evaluator.payloadMatches(rule, view.bytes, start, end, skipped)) {
+    if (
+      (isWhole || !asksForEnd(rule, skipped + end - start)) &&
+      evaluator.payloadMatches(rule, view.bytes, start, end, skipped)
+    ) {
       frame.match(order);
       detection.add(order, null, frame.protocol, true);
     } else frame.wait(order);
   }
 }
 
-function asksForEnd({ inspections }: Rule): boolean {
-  for (let i = 0; i < inspections.length; i++) if (needEnd(inspections[i]!.steps)) return true;
+function asksForEnd({ inspections }: Rule, bytes: number): boolean {
+  for (let i = 0; i < inspections.length; i++) if (needEnd(inspections[i]!.steps, bytes)) return true;
   return false;
 }

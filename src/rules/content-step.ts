@@ -23,6 +23,7 @@ export class ContentStep implements Step {
   matchStart = -1;
   readonly isRelative: boolean;
   readonly needsEnd: boolean;
+  readonly settledBytes: number;
   readonly endsSearch: boolean;
   readonly #literal: Literal;
   readonly #isNegated: boolean;
@@ -50,6 +51,7 @@ export class ContentStep implements Step {
     const hasVariables = limits.offset instanceof ByteVariable || limits.depth instanceof ByteVariable;
     this.isRelative = limits.isRelative || hasVariables;
     this.needsEnd = limits.isNegated || limits.isAtEnd;
+    this.settledBytes = settledBytesOf(limits);
     this.endsSearch = limits.endsSearch;
   }
 
@@ -107,6 +109,12 @@ export class ContentStep implements Step {
 const ABSENT = -1;
 /** The bytes in question have left the window: nobody can say. */
 const GONE = -2;
+
+/** What must not be in a place that is fixed is not there as soon as that place is. */
+function settledBytesOf({ isNegated, isAtEnd, isRelative, offset, depth }: ContentLimits): number {
+  if (!isNegated || isAtEnd || isRelative || typeof depth !== 'number') return Number.POSITIVE_INFINITY;
+  return offset instanceof ByteVariable ? Number.POSITIVE_INFINITY : (offset ?? 0) + depth;
+}
 
 const numberOf = (limit: Limit, otherwise: number): number =>
   limit === null ? otherwise : typeof limit === 'number' ? limit : limit.value;

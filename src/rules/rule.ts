@@ -38,6 +38,8 @@ export interface Step {
   readonly isRelative: boolean;
   /** Right only when the buffer is complete: negation, endswith, bsize. */
   readonly needsEnd: boolean;
+  /** Where the end is not needed any more once so many bytes of the buffer are there. */
+  readonly settledBytes?: number;
   /**
    * Where it does not match from one cursor, it does not from any later one, and no step before it can move the
    * cursor back: when it fails, the evaluation is over. This keeps chains of `distance` linear.
