@@ -1,7 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { conversation, type Played, type PlayOptions, playPackets, type Turn } from '../support/play.ts';
-import { bind, bindAck, body, concat, frame, pdu, request, response, smb2, u32 } from '../support/smb.ts';
+import {
+  bind,
+  bindAck,
+  block,
+  body,
+  chain,
+  concat,
+  frame,
+  pdu,
+  request,
+  response,
+  smb1,
+  smb2,
+  u16,
+  u32,
+} from '../support/smb.ts';
 
 const FILE_ID = 'persistent-volat';
 const UUID_BYTES = 'ABCDEFGHIJKLMNOP';
@@ -75,6 +90,20 @@ describe('files', () => {
     expect(sorted(play(read, rules))).toEqual([1, 2]);
     expect(sorted(play(read, rule(1, 'flow:to_server; file.data; content:"evil";')))).toEqual([]);
   });
+
+  test('that must not begin so, before their end is there', () => {
+    const drop = rule(1, 'file.data; content:!"MZ"; startswith; content:"evil";', 'smb', 'drop');
+    const dropped = (...contents: string[]): number | undefined => {
+      const writes = contents.map((content, i) =>
+        asked(9, 3 + i, body.write(FILE_ID, contents.slice(0, i).join('').length, concat(content))),
+      );
+      return play([...opened, ...writes], drop, { mode: 'prevent' }).dropped[0];
+    };
+    const firstWrite = dropped('evil')!;
+    // The server acknowledges the first one.
+    expect(dropped('M', 'evil')).toBe(firstWrite + 2);
+    expect(dropped('MZ evil')).toBeUndefined();
+  });
 });
 
 describe('calls', () => {
@@ -121,4 +150,44 @@ test('an event is one of both sides, where a rule names none', () => {
 test('smb.version is that of the message', () => {
   const turns = share('\\\\10.0.0.1\\data', 1);
   expect(play(turns, rule(1, 'smb.version:2; flow:to_server;') + rule(2, 'smb.version:1;')).alerts).toEqual([1]);
+});
+
+describe('frames', () => {
+  const write = smb2({ command: 9, messageId: 3 }, body.write(FILE_ID, 0, new Uint8Array(60_000).fill(0x61)));
+  const turns = [
+    ...share('\\\\10.0.0.1\\data', 1),
+    client(
+      chain(
+        [{ command: 5, messageId: 2 }, body.create('first')],
+        [{ command: 6, messageId: 3, isRelated: true }, body.close(FILE_ID)],
+      ),
+    ),
+    client(frame(write)),
+    client(concat(Uint8Array.of(0x85, 0, 0, 0)), frame(concat('\xfdSMB', new Uint8Array(90).fill(0x42)))),
+    client(smb1({ command: 0x2b }, block(u16(1), concat('echo')))),
+  ];
+  const rules = [
+    rule(1, 'frame:nbss.hdr; content:"|00|"; startswith; bsize:4; flow:to_server;'),
+    rule(2, 'frame:smb2.pdu; content:"|fe|SMB"; startswith; flow:to_server;'),
+    rule(3, 'frame:smb2.data; content:!"|fe|SMB"; startswith; flow:to_server;'),
+    rule(4, 'frame:smb2.hdr; content:"|fe|SMB"; startswith; bsize:64; flow:to_server;'),
+    rule(5, 'frame:smb3.data; content:"BBBB"; startswith; flow:to_server;'),
+    rule(6, 'frame:smb1.data; content:"echo"; endswith; flow:to_server;'),
+    rule(7, 'frame:nbss.pdu; content:"|85 00 00 00|"; bsize:4;'),
+    rule(8, 'frame:smb2.pdu; content:"a"; endswith; flow:to_server;'),
+  ].join('');
+  // Of six frames five begin with 0; of the commands four are of SMB2, two of them chained.
+  const expected = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 6, 7, 8];
+
+  test('are messages, commands and what they consist of, wherever packets end', () => {
+    for (const pieceBytes of [1_000_000, 1000, 77]) {
+      const cut = turns.flatMap(({ direction, bytes }) =>
+        Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, i) => ({
+          direction,
+          bytes: bytes.subarray(i * pieceBytes, (i + 1) * pieceBytes),
+        })),
+      );
+      expect(sorted(play(cut, rules)), `pieces of ${pieceBytes}`).toEqual(expected);
+    }
+  });
 });

@@ -15,6 +15,15 @@ const NEXT_COMMAND = 20;
 /** First bytes of a message: `\xffSMB`, `\xfeSMB`, and encrypted `\xfdSMB`. */
 export const MAGIC = { smb1: 0xff, smb2: 0xfe, encrypted: 0xfd, compressed: 0xfc } as const;
 
+/** Suricata's names: a frame of NetBIOS sessions, a command (of SMB1, a message), and what both consist of. */
+export const SMB_FRAMES = ['nbss', 'smb1', 'smb2', 'smb3'].flatMap((layer) =>
+  (['pdu', 'hdr', 'data'] as const).map((part) => `${layer}.${part}` as SmbFrame),
+);
+type Layer = 'nbss' | 'smb1' | 'smb2' | 'smb3';
+export type SmbFrame = `${Layer}.${'pdu' | 'hdr' | 'data'}`;
+/** [MS-SMB2] §2.2.41: what stands in front of an encrypted message. */
+const TRANSFORM_HEADER_BYTES = 52;
+
 /** Who is told of the commands of one direction. */
 export interface CommandListener {
   /**
@@ -22,6 +31,8 @@ export interface CommandListener {
    * Returns who wants the data that follow behind `end`.
    */
   onCommand(version: 1 | 2, bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null;
+  /** A part of the stream that rules can look into begins at `at` of the bytes at work, or before them. */
+  onFrame(name: SmbFrame, at: number, bytes: number): void;
   /** The framing is broken. What looks like the beginning of a message is looked for. */
   onMalformed(): void;
 }
@@ -42,6 +53,13 @@ export class MessageReader {
   /** The command in hand, where it does not lie in one piece. */
   #kept = new Uint8Array(0);
   #keptBytes = 0;
+  /** Where it begins, counted from the start of the stream. */
+  #keptAt = 0;
+  /** Of the last command whose frames were told, the same. */
+  #toldAt = -1;
+  /** Bytes of the stream before those at work, less the place where these begin. */
+  #origin = 0;
+  #streamBytes = 0;
   /** The beginning of a message is looked for. So it is at first: nobody may have seen how the connection began. */
   #isLost = true;
 
@@ -51,17 +69,20 @@ export class MessageReader {
 
   consume(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
+    this.#origin = this.#streamBytes - start;
     while (at < end) {
       if (this.#sinkLeft > 0) at = this.#passData(bytes, at, end);
       else if (this.#skipLeft > 0) at = this.#skip(at, end);
       else if (this.#frameLeft > 0) at = this.#readCommands(bytes, at, end);
       else at = this.#readFrameHeader(bytes, at, end);
     }
+    this.#streamBytes += end - start;
   }
 
   /** Data of files go on behind a gap, and so does what is skipped. False: commands are missing. */
   gap(missingBytes: number): boolean {
     let missing = missingBytes;
+    this.#streamBytes += missingBytes;
     const inData = Math.min(this.#sinkLeft, missing);
     if (inData > 0) {
       this.#sink!.gap(inData);
@@ -96,6 +117,7 @@ export class MessageReader {
     if (!this.#isLost && type !== SESSION_MESSAGE) {
       this.#headerBytes = 0;
       if (type < SESSION_REQUEST || type > KEEP_ALIVE) return this.#lose(at);
+      this.#tell('nbss', at + this.#origin - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
       this.#frameLeft = frameBytes;
       this.#skipLeft = frameBytes;
       return at;
@@ -119,8 +141,12 @@ export class MessageReader {
     this.#headerBytes = 0;
     this.#isLost = false;
     this.#frameLeft = frameBytes;
+    const magicAtPosition = at + this.#origin - MAGIC_BYTES;
+    this.#tell('nbss', magicAtPosition - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
+    if (magic === MAGIC.encrypted) this.#tell('smb3', magicAtPosition, TRANSFORM_HEADER_BYTES, frameBytes);
     if (magic === MAGIC.smb1 || magic === MAGIC.smb2) {
       this.#version = magic === MAGIC.smb1 ? 1 : 2;
+      this.#keptAt = magicAtPosition;
       this.#keep(header, FRAME_HEADER_BYTES, header.length);
       return at;
     }
@@ -140,7 +166,9 @@ export class MessageReader {
   #readCommands(bytes: Uint8Array, start: number, end: number): number {
     const wanted = Math.min(this.#frameLeft, MAX_COMMAND_BYTES);
     const count = Math.min(wanted - this.#keptBytes, end - start);
+    if (this.#keptBytes === 0) this.#keptAt = start + this.#origin;
     this.#keep(bytes, start, start + count);
+    this.#tellCommand(this.#kept, 0, this.#keptBytes);
     if (this.#keptBytes < wanted) return start + count;
     this.#readKept();
     return start + count;
@@ -160,12 +188,14 @@ export class MessageReader {
         this.#skipLeft = this.#frameLeft;
         return;
       }
+      this.#tellCommand(kept, at, keptBytes);
       const isCut = wholeEnd > keptBytes;
       // What is cut, but not for its own length, is read when more of it is there.
       if (isCut && at > 0) {
         this.#frameLeft -= at;
         kept.copyWithin(0, at, keptBytes);
         this.#keptBytes = keptBytes - at;
+        this.#keptAt += at;
         return;
       }
       const sink = this.#listener.onCommand(this.#version, kept, at, Math.min(wholeEnd, keptBytes), wholeEnd);
@@ -180,6 +210,26 @@ export class MessageReader {
       at = wholeEnd;
     }
     this.#frameLeft -= keptBytes;
+  }
+
+  /** Tells of the command at `at` as soon as its header is there. */
+  #tellCommand(kept: Uint8Array, at: number, keptBytes: number): void {
+    const headerBytes = this.#version === 1 ? SMB1_HEADER_BYTES : SMB2_HEADER_BYTES;
+    const position = this.#keptAt + at;
+    if (position <= this.#toldAt || keptBytes - at < headerBytes) return;
+    this.#toldAt = position;
+    const next = this.#version === 1 ? 0 : u32le(kept, at + NEXT_COMMAND);
+    const rest = this.#frameLeft - at;
+    const isChained = next >= headerBytes && next < rest;
+    this.#tell(this.#version === 1 ? 'smb1' : 'smb2', position, headerBytes, isChained ? next : rest);
+  }
+
+  #tell(layer: Layer, position: number, headerBytes: number, wholeBytes: number): void {
+    const at = position - this.#origin;
+    this.#listener.onFrame(`${layer}.pdu`, at, wholeBytes);
+    if (wholeBytes < headerBytes) return;
+    this.#listener.onFrame(`${layer}.hdr`, at, headerBytes);
+    this.#listener.onFrame(`${layer}.data`, at + headerBytes, wholeBytes - headerBytes);
   }
 
   /** Where the command at `at` ends; null: it is none. */

@@ -1,5 +1,5 @@
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
-import type { AppParser, AppSink } from '../protocol.ts';
+import type { AppParser, AppSink, FrameSink } from '../protocol.ts';
 import type { DataSink } from './data-sink.ts';
 import { type CommandListener, MessageReader } from './message-reader.ts';
 import { SmbSession } from './session.ts';
@@ -14,11 +14,11 @@ export class SmbParser implements AppParser {
   readonly #readers: readonly [MessageReader, MessageReader];
   #hasEnded = false;
 
-  constructor(sink: AppSink) {
+  constructor(sink: AppSink, frames?: FrameSink) {
     this.#session = new SmbSession(sink);
     this.#smb1 = new Smb1Commands(this.#session);
     this.#smb2 = new Smb2Commands(this.#session);
-    const reader = (direction: Direction): MessageReader => new MessageReader(this.#listener(direction));
+    const reader = (direction: Direction): MessageReader => new MessageReader(this.#listener(direction, frames));
     this.#readers = [reader(0), reader(1)];
   }
 
@@ -37,10 +37,13 @@ export class SmbParser implements AppParser {
     this.#hasEnded = true;
   }
 
-  #listener(direction: Direction): CommandListener {
+  #listener(direction: Direction, frames: FrameSink | undefined): CommandListener {
     return {
       onCommand: (version, bytes, start, end, wholeEnd) =>
         this.#onCommand(direction, version, bytes, start, end, wholeEnd),
+      onFrame: (name, at, bytes) => {
+        if (frames?.isWanted === true) frames.beginFrame(direction, name, at, bytes);
+      },
       onMalformed: () => this.#session.raise(direction, 'smb.malformed_data'),
     };
   }

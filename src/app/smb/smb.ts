@@ -1,6 +1,7 @@
 import type { AppProtocol } from '../protocol.ts';
 import { SMB_BUFFERS, SMB_FILES } from './buffers.ts';
 import { describeSmb } from './describe.ts';
+import { SMB_FRAMES } from './message-reader.ts';
 import { SmbParser } from './parser.ts';
 import { probeSmb } from './probe.ts';
 import type { SmbTransaction } from './transaction.ts';
@@ -9,9 +10,10 @@ import type { SmbTransaction } from './transaction.ts';
 export const createSmb = (): AppProtocol<SmbTransaction> => ({
   name: 'smb',
   buffers: SMB_BUFFERS,
+  frames: { prefix: 'smb', names: SMB_FRAMES },
   hasEventsOfBothSides: true,
   probe: probeSmb,
-  open: (sink) => new SmbParser(sink),
+  open: (sink, { frames }) => new SmbParser(sink, frames),
   describe: describeSmb,
   files: SMB_FILES,
 });
