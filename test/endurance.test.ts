@@ -101,7 +101,7 @@ function countWork(): { readonly searchedBytes: number; readonly inflatedBytes: 
   const { write } = Inflater.prototype;
   vi.spyOn(Inflater.prototype, 'write').mockImplementation(function (this: Inflater, bytes, start, end) {
     work.inflatedBytes += end - start;
-    write.call(this, bytes, start, end);
+    return write.call(this, bytes, start, end);
   });
   return work;
 }

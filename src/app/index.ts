@@ -20,6 +20,8 @@ import { SSH_EVENTS } from './ssh/events.ts';
 import { createSsh } from './ssh/ssh.ts';
 import { TLS_EVENTS } from './tls/events.ts';
 import { createTls } from './tls/tls.ts';
+import { WEBSOCKET_EVENTS } from './websocket/events.ts';
+import { createWebsocket } from './websocket/websocket.ts';
 
 /** Limits by protocol; what is not named has its default. */
 export interface AppOptions {
@@ -38,6 +40,7 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createFtpData() as AppProtocol,
   createSmb() as AppProtocol,
   createDcerpc() as AppProtocol,
+  createWebsocket() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -61,6 +64,7 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   FTP_EVENTS,
   SMB_EVENTS,
   DCERPC_EVENTS,
+  WEBSOCKET_EVENTS,
 ]);
 
 /** Frames are looked into where the stream is kept: no transaction has them. */

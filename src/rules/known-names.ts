@@ -2,7 +2,7 @@
 
 const names = (text: string): readonly string[] => text.split(/\s+/).filter((name) => name !== '');
 
-/** `suricata --list-keywords` of version 7, with the old spellings. */
+/** `suricata --list-keywords` of version 7, with the old spellings; of version 8, what vpatch has too. */
 export const SURICATA_KEYWORDS: ReadonlySet<string> = new Set(
   names(`
     sid alert priority rev classtype app-layer-protocol ack tcp.seq tcp.ack seq window tcp.flags flags fragbits fragoffset
@@ -48,7 +48,9 @@ export const SURICATA_KEYWORDS: ReadonlySet<string> = new Set(
     ike.key_exchange_payload_length ike.nonce_payload ike.nonce_payload_length
     quic.version quic.sni quic.ua quic.cyu.hash quic.cyu.string
     dnp3_func dnp3.func dnp3_ind dnp3.ind dnp3_obj dnp3.obj dnp3_data dnp3.data modbus enip_command cip_service
-    dhcp.leasetime dhcp.rebinding_time dhcp.renewal_time dhcp.relay_ip     rule-type template2 template
+    dhcp.leasetime dhcp.rebinding_time dhcp.renewal_time dhcp.relay_ip
+    websocket.payload websocket.opcode websocket.flags websocket.mask
+    rule-type template2 template
   `),
 );
 

@@ -120,6 +120,10 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
     checks: ['http2.invalid_*', 'http2.header_integer_overflow', 'http2.extra_header_data'],
   },
   {
+    why: 'its receiver has to fail the connection (RFC 6455): what it reads instead is not known',
+    checks: ['websocket.*'],
+  },
+  {
     why: 'what is beyond the limit is not inspected, and ordinary clients stay far below it',
     checks: [
       'http.*_too_long',

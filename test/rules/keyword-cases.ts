@@ -704,6 +704,56 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     ],
   ],
   [
+    'websocket.opcode',
+    [
+      {
+        options: 'websocket.opcode:ping;',
+        matches: inBuffer('websocket.opcode', '\x09'),
+        misses: inBuffer('websocket.opcode', '\x0a'),
+      },
+      {
+        options: 'websocket.opcode:>8;',
+        matches: inBuffer('websocket.opcode', '\x09'),
+        misses: inBuffer('websocket.opcode', '\x08'),
+      },
+    ],
+  ],
+  [
+    'websocket.flags',
+    [
+      {
+        options: 'websocket.flags:fin,!comp;',
+        matches: inBuffer('websocket.flags', '\x80', '\xa0'),
+        misses: inBuffer('websocket.flags', '\xc0', '\x00'),
+      },
+      {
+        options: 'websocket.flags:&0x40=0x40;',
+        matches: inBuffer('websocket.flags', '\xc0', '\x40'),
+        misses: inBuffer('websocket.flags', '\x80'),
+      },
+      {
+        options: 'websocket.flags:128;',
+        matches: inBuffer('websocket.flags', '\x80'),
+        misses: inBuffer('websocket.flags', '\xc0'),
+      },
+    ],
+  ],
+  [
+    'websocket.mask',
+    [
+      {
+        options: 'websocket.mask:>0;',
+        matches: inBuffer('websocket.mask', '\xff\0\0\0'),
+        misses: inBuffer('websocket.mask', '\0\0\0\0'),
+      },
+      {
+        options: 'websocket.mask:&0xff000000=0xff000000;',
+        matches: inBuffer('websocket.mask', '\xff\0\0\x01'),
+        misses: inBuffer('websocket.mask', '\x7f\0\0\x01'),
+      },
+    ],
+  ],
+  [
     'ssh.protoversion',
     [
       {

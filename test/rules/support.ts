@@ -41,6 +41,7 @@ export const TEST_BUFFERS = [
   { protocol: 'ssh', definition: buffer('ssh.proto', null).definition },
   { protocol: 'ssh', definition: buffer('ssh.software', null).definition },
   otherBuffer('ftp', 'ftp.port_address', { isInternal: true }),
+  ...['opcode', 'flags', 'mask'].map((name) => otherBuffer('websocket', `websocket.${name}`, { isInternal: true })),
   ...['frametype', 'errorcode', 'priority', 'window', 'size_update', 'settings'].map((name) =>
     otherBuffer('http2', `http2.${name}`, { isInternal: true }),
   ),

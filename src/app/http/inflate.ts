@@ -11,6 +11,7 @@ import {
   MAX_LENGTHS,
 } from './deflate-tables.ts';
 import { Huffman, MAX_CODE_BITS, SHORT_MASK } from './huffman.ts';
+import { STATE } from './inflate-states.ts';
 
 /**
  * A decoder for gzip (RFC 1952), zlib (RFC 1950) and raw deflate (RFC 1951) that takes its input in any pieces and
@@ -48,8 +49,10 @@ export class Inflater {
   #at = 0;
   #end = 0;
 
-  constructor(output: ByteBuffer) {
+  /** `isRaw`: it is deflate, whatever it looks like; else the first bytes tell. */
+  constructor(output: ByteBuffer, isRaw = false) {
     this.output = output;
+    if (isRaw) this.#state = STATE.block;
   }
 
   /** Whole bytes of input that the output so far needed. */
@@ -57,7 +60,8 @@ export class Inflater {
     return this.#writtenBytes - (this.#bitCount >> 3);
   }
 
-  write(input: Uint8Array, start: number, end: number): void {
+  /** Returns where it stopped: before `end` where the output is full, or nothing more can be read. */
+  write(input: Uint8Array, start: number, end: number): number {
     this.#input = input;
     this.#at = start;
     this.#end = end;
@@ -66,6 +70,7 @@ export class Inflater {
     }
     this.#writtenBytes += this.#at - start;
     this.#input = EMPTY_BYTES;
+    return this.#at;
   }
 
   #step(): boolean {
@@ -115,6 +120,8 @@ export class Inflater {
         return this.#readData();
       case STATE.distance:
         return this.#readDistance();
+      case STATE.copy:
+        return this.#copy();
       case STATE.trailer:
         // Another member may follow (RFC 1952 §2.2); browsers and servers join them.
         return this.#skipThen(this.#container === 'gzip' ? 8 : 4, STATE.nextMember);
@@ -188,7 +195,7 @@ export class Inflater {
         this.#copyBytes--;
         continue;
       }
-      const count = Math.min(this.#copyBytes, this.#end - this.#at);
+      const count = Math.min(this.#copyBytes, this.#end - this.#at, output.limitBytes - output.length);
       if (count === 0) return false;
       output.append(this.#input, this.#at, this.#at + count);
       this.#at += count;
@@ -287,15 +294,23 @@ export class Inflater {
     const extraBits = DISTANCE_EXTRA_BITS[this.#symbol]!;
     if (!this.#has(extraBits)) return false;
     const distance = DISTANCE_BASE[this.#symbol]! + this.#take(extraBits);
+    if (distance > this.output.length) return this.#fail();
+    this.#symbol = distance;
+    return this.#to(STATE.copy);
+  }
+
+  /** `#skip` bytes from `#symbol` bytes before; as many as there is room for. */
+  #copy(): boolean {
     const { output } = this;
-    if (distance > output.length) return this.#fail();
     const count = Math.min(this.#skip, output.limitBytes - output.length);
     output.reserve(count);
     const { bytes } = output;
+    const distance = this.#symbol;
     let at = output.length;
     for (let i = 0; i < count; i++, at++) bytes[at] = bytes[at - distance]!;
     output.length = at;
-    return this.#to(STATE.data);
+    this.#skip -= count;
+    return this.#skip === 0 ? this.#to(STATE.data) : false;
   }
 
   #to(state: number): true {
@@ -372,26 +387,6 @@ export class Inflater {
     return CORRUPT;
   }
 }
-
-const STATE = {
-  magic: 0,
-  gzipHeader: 1,
-  gzipExtra: 2,
-  gzipName: 3,
-  gzipComment: 4,
-  skip: 5,
-  block: 6,
-  storedLength: 7,
-  storedCheck: 8,
-  stored: 9,
-  tableSizes: 10,
-  codeLengths: 11,
-  lengths: 12,
-  data: 13,
-  distance: 14,
-  trailer: 15,
-  nextMember: 16,
-} as const;
 
 const MORE = -1;
 const CORRUPT = -2;

@@ -30,6 +30,7 @@ import { thresholdKeywords } from './threshold.ts';
 import { tlsKeywords } from './tls.ts';
 import { transformKeywords } from './transforms.ts';
 import { variableKeywords } from './variables.ts';
+import { websocketKeywords } from './websocket.ts';
 
 export interface KeywordFamily {
   readonly title: string;
@@ -60,6 +61,7 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'TLS', keywords: tlsKeywords },
   { title: 'FTP', keywords: ftpKeywords },
   { title: 'HTTP/2', keywords: http2Keywords },
+  { title: 'WebSocket', keywords: websocketKeywords },
   { title: 'SMB and DCERPC', keywords: smbKeywords },
   { title: 'Files', keywords: fileKeywords },
   { title: 'Events', keywords: eventKeywords },

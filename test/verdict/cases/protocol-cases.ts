@@ -5,6 +5,7 @@ import { message, question } from '../../app/dns-messages.ts';
 import { conversation, datagrams, type Turn } from '../../support/play.ts';
 import { bytesOf, type CheckCase, type CheckCases } from './check-case.ts';
 import { HTTP2_CASES } from './http2-cases.ts';
+import { WEBSOCKET_CASES } from './websocket-cases.ts';
 
 const upload = (text: string): Uint8Array[] => conversation([{ direction: TO_SERVER, bytes: fromLatin1(text) }]);
 
@@ -197,6 +198,7 @@ const TLS_CASES: CheckCases = {
 export const PROTOCOL_CASES: CheckCases = {
   ...HTTP_CASES,
   ...HTTP2_CASES,
+  ...WEBSOCKET_CASES,
   ...DNS_CASES,
   ...SMTP_CASES,
   ...FTP_CASES,

@@ -1,0 +1,21 @@
+/** What an `Inflater` expects next. */
+export const STATE = {
+  magic: 0,
+  gzipHeader: 1,
+  gzipExtra: 2,
+  gzipName: 3,
+  gzipComment: 4,
+  skip: 5,
+  block: 6,
+  storedLength: 7,
+  storedCheck: 8,
+  stored: 9,
+  tableSizes: 10,
+  codeLengths: 11,
+  lengths: 12,
+  data: 13,
+  distance: 14,
+  trailer: 15,
+  nextMember: 16,
+  copy: 17,
+} as const;
