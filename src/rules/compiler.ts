@@ -131,6 +131,7 @@ class Compiler {
       draft.keywordAt = option.name.at;
       draft.valueAt = option.value?.at ?? option.name.at;
       this.#keyword(option).apply(new OptionValue(option), draft);
+      draft.optionBuffers.push(draft.currentBuffer?.definition ?? null);
     }
     this.#option = null;
     return draft;

@@ -102,6 +102,8 @@ export class RuleDraft {
   otherApps: readonly string[] = [];
 
   readonly inspections: InspectionDraft[] = [];
+  /** Of each option of `parsed`: the sticky buffer behind which it stands, or which it is; null: the payload. */
+  readonly optionBuffers: (BufferDefinition | null)[] = [];
   readonly byteVariables = new Map<string, ByteVariable>();
   /** The content that modifiers such as `nocase` speak of. */
   lastContent: ContentDraft | null = null;

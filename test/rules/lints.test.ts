@@ -86,6 +86,8 @@ describe('remarks on rules', () => {
     rule('content:"abcd"; nocase; content:!"bc";'),
     rule('content:"abcd"; content:!"bc"; distance:0;'),
     rule('content:"abc"; isdataat:!50; isdataat:50,relative; dsize:<40;'),
+    http('http.uri; content:"/longer than sixteen bytes"; http.uri; to_md5; bsize:16;'),
+    rule('content:"abc"; base64_decode:bytes 90; base64_data; content:"abcdefghijkl"; isdataat:20; dsize:<10;'),
     rule('flags:SA; content:"xyz";'),
     rule('flags:S+; flags:A+; content:"xyz";'),
     rule('dsize:>3; dsize:<9; content:"xyz";'),

@@ -1,3 +1,4 @@
+import type { BufferDefinition } from '../../app/protocol.ts';
 import { ContentDraft } from '../content-draft.ts';
 import type { RuleDraft } from '../draft.ts';
 import type { Keyword } from '../keyword.ts';
@@ -22,36 +23,31 @@ export interface Explanation {
 export function explainRule(draft: RuleDraft, rule: Rule, keywords: ReadonlyMap<string, Keyword>): Explanation {
   const conditions: { where: string; what: string }[] = [];
   const effects: string[] = [];
-  let where = PAYLOAD;
-  for (const option of draft.parsed.options) {
+  for (const [i, option] of draft.parsed.options.entries()) {
     const name = option.name.text;
     const keyword = keywords.get(name);
-    if (keyword === undefined || SAID_ELSEWHERE.has(name)) continue;
+    const buffer = draft.optionBuffers[i] ?? null;
+    const isEntry = buffer !== (draft.optionBuffers[i - 1] ?? null);
+    // What follows says where it looks.
+    if (keyword === undefined || isEntry || SAID_ELSEWHERE.has(name)) continue;
     const content = contentOf(draft, option);
     if (content !== null) {
       const isFound = content === foundBy(draft, rule);
-      const buffer = draft.inspections.find(({ steps }) => steps.includes(content))?.choice?.definition;
-      const place = buffer === undefined ? PAYLOAD : bufferWords(buffer.name, buffer.summary);
-      conditions.push({ where: place, what: contentWords(content) + (isFound ? ' (the fast pattern)' : '') });
-    } else if (name === 'pkt_data') {
-      where = PAYLOAD;
-    } else if (draft.context.buffersByName.has(name) && option.value === null) {
-      const definition = draft.inspections
-        .map(({ choice }) => choice?.definition)
-        .find((buffer) => buffer?.name === name || buffer?.aliases?.includes(name) === true);
-      where = bufferWords(definition?.name ?? name, definition?.summary ?? keyword.summary);
+      const inspection = draft.inspections.find(({ steps }) => steps.includes(content));
+      const what = contentWords(content) + (isFound ? ' (the fast pattern)' : '');
+      conditions.push({ where: bufferWords(inspection?.choice?.definition ?? null), what });
     } else if (name === 'pcre') {
       const { text } = option.value ?? { text: '' };
       const what = text.startsWith('!') ? `no match of ${text.slice(1).trim()}` : `a match of ${text}`;
-      conditions.push({ where: bufferOfExpression(draft, option) ?? where, what });
+      conditions.push({ where: bufferWords(bufferOfExpression(draft, option) ?? buffer), what });
     } else if (name === 'flowbits') {
       const { text, isQuestion } = flowbitWords(option);
       if (isQuestion) conditions.push({ where: FLOW, what: text });
       else effects.push(text);
     } else {
       const written = option.value === null ? name : `${name}:${option.value.text}`;
-      const place = IN_BUFFER.has(name) ? where : PACKET;
-      conditions.push({ where: place, what: `${written} (${keyword.summary})` });
+      const where = LOOKS_INTO_BUFFER.has(name) ? bufferWords(buffer) : PACKET;
+      conditions.push({ where, what: `${written} (${keyword.summary})` });
     }
   }
   return { traffic: trafficWords(draft, rule), conditions, effects, fastPattern: fastPatternWords(draft, rule) };
@@ -61,7 +57,8 @@ const PAYLOAD = 'payload';
 const PACKET = 'packet or flow';
 const FLOW = 'flow';
 
-const bufferWords = (name: string, summary: string): string => `${name}: ${summary}`;
+const bufferWords = (buffer: BufferDefinition | null): string =>
+  buffer === null ? PAYLOAD : [buffer.name, buffer.summary].filter((words) => words !== '').join(': ');
 
 /** What the header, the metadata and the contents say. */
 const SAID_ELSEWHERE = new Set([
@@ -72,13 +69,9 @@ const SAID_ELSEWHERE = new Set([
   ...Object.keys(BUFFER_MODIFIERS),
 ]);
 
-/** What looks into the buffer that was named last. */
-const IN_BUFFER = new Set(
-  (
-    'isdataat bsize byte_test byte_jump byte_extract byte_math base64_decode dataset datarep dotprefix ' +
-    'strip_whitespace compress_whitespace strip_pseudo_headers to_md5 to_sha1 to_sha256 to_lowercase to_uppercase ' +
-    'header_lowercase url_decode xor pcrexform from_base64'
-  ).split(' '),
+/** Of those that are told by their summary: what looks into the buffer that was named last. */
+const LOOKS_INTO_BUFFER = new Set(
+  'isdataat bsize byte_test byte_jump byte_extract byte_math base64_decode dataset datarep'.split(' '),
 );
 
 function contentOf({ inspections }: RuleDraft, { name, value }: ParsedOption): ContentDraft | null {
@@ -91,11 +84,10 @@ function contentOf({ inspections }: RuleDraft, { name, value }: ParsedOption): C
 }
 
 /** That which a flag of the expression names; null: it looks where those before it do. */
-function bufferOfExpression({ expressions, context }: RuleDraft, { value }: ParsedOption): string | null {
-  const end = value === null ? 0 : value.at + value.text.length;
-  const expression = expressions.find(({ at }) => value !== null && at >= value.at && at < end);
-  const definition = context.buffersByName.get(expression?.buffer ?? '')?.[0]?.definition;
-  return definition === undefined ? null : bufferWords(definition.name, definition.summary);
+function bufferOfExpression({ expressions, context }: RuleDraft, { value }: ParsedOption): BufferDefinition | null {
+  if (value === null) return null;
+  const expression = expressions.find(({ at }) => at >= value.at && at < value.at + value.text.length);
+  return context.buffersByName.get(expression?.buffer ?? '')?.[0]?.definition ?? null;
 }
 
 function flowbitWords(option: ParsedOption): { readonly text: string; readonly isQuestion: boolean } {

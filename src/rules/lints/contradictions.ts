@@ -1,3 +1,4 @@
+import type { BufferDefinition } from '../../app/protocol.ts';
 import { LOWER_CASE } from '../../base/bytes.ts';
 import { ContentDraft } from '../content-draft.ts';
 import type { InspectionDraft } from '../draft.ts';
@@ -32,12 +33,11 @@ const NUMBERS: Readonly<Record<string, number>> = {
   window: 65_535,
 };
 
-/** Those that say how long something is, and what. */
-const SIZES: Readonly<Record<string, (buffer: string | null) => string | null>> = {
-  dsize: () => null,
-  bsize: (buffer) => buffer,
-  urilen: () => 'http.uri',
-};
+/** Of those that say how long something is, the name of what; null: the payload, undefined: it is none of them. */
+function sizedBy(keyword: string, buffer: BufferDefinition | null): string | null | undefined {
+  if (keyword === 'bsize') return buffer?.name ?? null;
+  return keyword === 'urilen' ? 'http.uri' : keyword === 'dsize' ? null : undefined;
+}
 
 function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
   const { draft } = linted;
@@ -49,7 +49,7 @@ function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
     const [text = '', form = ''] = option.value.text.split(',');
     const range = rangeOf(text.trim(), most);
     if (range === null || range.isNegated) continue;
-    const key = `${name} ${form.trim()} ${name === 'bsize' ? buffer : ''}`;
+    const key = `${name} ${form.trim()} ${name === 'bsize' ? buffer?.name : ''}`;
     const before = known.get(key) ?? { min: 0, max: most };
     const both = { min: Math.max(before.min, range.min), max: Math.min(before.max, range.max) };
     if (both.min > both.max) {
@@ -58,7 +58,7 @@ function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
     }
     known.set(key, both);
     if (name === 'dsize') yield* dataBeyond(linted, both.max);
-    const sized = SIZES[name]?.(buffer);
+    const sized = sizedBy(name, buffer);
     if (sized === undefined || form.trim() === 'raw') continue;
     const inspection = draft.inspections.find(({ choice }) => (choice?.definition.name ?? null) === sized);
     const longest = inspection === undefined ? null : farthestContent(inspection);

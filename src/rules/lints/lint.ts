@@ -1,3 +1,4 @@
+import type { BufferDefinition } from '../../app/protocol.ts';
 import type { RuleDraft } from '../draft.ts';
 import type { ParsedOption } from '../parser.ts';
 import type { Rule } from '../rule.ts';
@@ -37,12 +38,8 @@ export const atPlace = (name: string, at: number, keyword: string | null, messag
 });
 
 /** Each option with the sticky buffer that it stands behind; null: the payload. */
-export function optionsWithBuffers({ parsed, context }: RuleDraft): { option: ParsedOption; buffer: string | null }[] {
-  let buffer: string | null = null;
-  return parsed.options.map((option) => {
-    const name = option.name.text;
-    if (name === 'pkt_data') buffer = null;
-    else if (option.value === null) buffer = context.buffersByName.get(name)?.[0]?.definition.name ?? buffer;
-    return { option, buffer };
-  });
-}
+export const optionsWithBuffers = ({
+  parsed,
+  optionBuffers,
+}: RuleDraft): { option: ParsedOption; buffer: BufferDefinition | null }[] =>
+  parsed.options.map((option, i) => ({ option, buffer: optionBuffers[i] ?? null }));

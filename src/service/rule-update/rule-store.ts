@@ -64,7 +64,12 @@ export class RuleStore {
 
   downloads(): Readonly<Record<string, KnownDownload>> {
     const file = join(this.folder, 'sources.json');
-    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, KnownDownload>) : {};
+    try {
+      return JSON.parse(readFileSync(file, 'utf8')) as Record<string, KnownDownload>;
+    } catch {
+      // Not there yet, or half a file: then all is fetched as if for the first time.
+      return {};
+    }
   }
 
   /** Null: nothing of it is kept. */

@@ -132,6 +132,8 @@ describe('rules update', () => {
       stderr: expect.stringContaining('nothing was fetched'),
     });
     await update();
+    writeFileSync(path('state', 'sources.json'), '{"open"');
+    expect((await update()).stdout).toContain('KiB fetched');
     expect((await update()).stdout).toContain('open: not changed, 1 files, 1 rules');
     expect(requests.at(-1)!.headers).toMatchObject({ 'if-none-match': '"v1"', 'x-key': 'secret' });
     const asked = requests.length;
