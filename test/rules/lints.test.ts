@@ -49,7 +49,7 @@ describe('remarks on rules', () => {
     ],
     [http('http.uri; to_lowercase; content:"Admin7";'), ['cannot-match at Admin7"; sid']],
     [http('http.user_agent; content:"evil7|0d 0a|";'), ['cannot-match at evil7|0d 0a|']],
-    [http('http.uri; content:"/a%20b7";'), ['cannot-match at /a%20b7"; si']],
+    [http('http.uri; content:"/a%20b7";'), ['encoded-uri at /a%20b7"; si']],
     [http('http.header; content:"Cookie|3a| x7";'), ['cannot-match at Cookie|3a| x']],
     [http('http.cookie; content:"Cookie: x7";'), ['cannot-match at Cookie: x7";']],
     [http('http.header_names; content:"X-Evil: ";'), ['cannot-match at X-Evil: "; s']],

@@ -1,3 +1,4 @@
+import { latin1 } from '../../base/bytes.ts';
 import { REGEX_FLAG } from '../../base/native/regex.ts';
 import { ContentDraft } from '../content-draft.ts';
 import { shownBytes } from '../explain/content-words.ts';
@@ -13,9 +14,12 @@ export function* bufferLimits({ draft }: LintedRule): Iterable<Finding> {
     if (buffer === undefined) continue;
     for (const step of steps) {
       if (!(step instanceof ContentDraft) || step.isNegated) continue;
+      const shown = shownBytes(step.bytes);
       const reason = whyNever(buffer, step.bytes, step.isCaseless) ?? whyNoText(buffer, step.bytes);
-      if (reason !== null)
-        yield atPlace(NAME, step.at, 'content', `${shownBytes(step.bytes)} is never there: ${reason}`);
+      if (reason !== null) yield atPlace(NAME, step.at, 'content', `${shown} is never there: ${reason}`);
+      if (buffer !== 'http.uri' || !ESCAPED.test(latin1(step.bytes))) continue;
+      const message = `http.uri is decoded, and ${shown} is there only where it was encoded twice: write the character itself, or look into http.uri.raw`;
+      yield atPlace('encoded-uri', step.at, 'content', message);
     }
   }
   for (const { pattern, flags, isNegated, buffer, at } of draft.expressions) {
@@ -40,10 +44,7 @@ function whyNever(buffer: string, bytes: Uint8Array, isCaseless: boolean): strin
 }
 
 function whyNoText(buffer: string, bytes: Uint8Array): string | null {
-  const text = Buffer.from(bytes).toString('latin1');
-  if (buffer === 'http.uri' && ESCAPED.test(text)) {
-    return 'http.uri is decoded; write the character itself, or look into http.uri.raw';
-  }
+  const text = latin1(bytes);
   if (buffer === 'http.header' && /^(?:\r\n)?(?:set-)?cookie:/i.test(text)) {
     return 'cookies are not in http.header, but in http.cookie';
   }

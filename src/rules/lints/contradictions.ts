@@ -1,5 +1,5 @@
 import type { BufferDefinition } from '../../app/protocol.ts';
-import { LOWER_CASE } from '../../base/bytes.ts';
+import { LOWER_CASE, latin1 } from '../../base/bytes.ts';
 import { ContentDraft } from '../content-draft.ts';
 import type { InspectionDraft } from '../draft.ts';
 import { shownBytes } from '../explain/content-words.ts';
@@ -171,8 +171,7 @@ function differAtSameEnd(a: ContentDraft, b: ContentDraft, isThere: (content: Co
 /** Wherever `content` is, is `part` in it? */
 function holds(content: ContentDraft, part: ContentDraft): boolean {
   if (content.isCaseless && !part.isCaseless) return false;
-  const text = ({ bytes }: ContentDraft): string =>
-    Buffer.from(bytes.map((byte) => folded(byte, part.isCaseless))).toString('latin1');
+  const text = ({ bytes }: ContentDraft): string => latin1(bytes.map((byte) => folded(byte, part.isCaseless)));
   return text(content).includes(text(part));
 }
 

@@ -1,3 +1,4 @@
+import { latin1 } from '../../base/bytes.ts';
 import { shownBytes } from '../explain/content-words.ts';
 import type { FastPattern, Rule } from '../rule.ts';
 import { atPlace, type Finding, type LintedRule } from './lint.ts';
@@ -34,7 +35,7 @@ function isCommon({ buffer, bytes, isCaseless }: FastPattern): boolean {
   if (bytes.length === 1 || FILLERS.some((filler) => bytes.every((byte) => byte === filler))) return true;
   const sample = COMMON_TEXT[buffer?.name ?? 'payload'];
   if (sample === undefined) return false;
-  const text = Buffer.from(bytes).toString('latin1');
+  const text = latin1(bytes);
   return isCaseless ? sample.toLowerCase().includes(text.toLowerCase()) : sample.includes(text);
 }
 

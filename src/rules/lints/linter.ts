@@ -14,6 +14,7 @@ const LINTS: readonly Lint[] = [contradictions, bufferLimits, fastPatterns, form
 export const LINT_NAMES: Readonly<Record<string, string>> = {
   'flowbit-never-set': 'a rule asks for a flowbit that no loaded rule sets',
   'cannot-match': 'conditions that exclude each other, or that ask a buffer for what it never has',
+  'encoded-uri': 'an escape such as %20 in http.uri, which is decoded',
   'no-fast-pattern': 'no content to find the rule by, and its ports see much traffic',
   'common-pattern': 'the rule is found by a pattern that is in nearly all traffic',
   'bidirectional-flow': 'flow names a direction, and the header has <>',

@@ -34,13 +34,12 @@ export async function readSource(source: RuleSource, store: RuleStore, isOffline
   const isSound = kept !== null && known !== undefined && digestOf('sha256', kept) === known.sha256;
   const validators = isSound ? { etag: known.etag, modified: known.modified } : {};
   const answer = await download(url, { header: source.header, ...validators });
-  if (answer.status === 'unchanged') {
-    if (kept === null)
-      throw new SourceError(`${url}: the server says that nothing has changed since nothing was fetched`);
-    return { files: await unpack(url, kept), how: 'not changed', save: () => {} };
-  }
-  const { bytes, etag, modified } = answer;
+  const bytes = answer.status === 'unchanged' ? kept : answer.bytes;
+  if (bytes === null)
+    throw new SourceError(`${url}: the server says that nothing has changed since nothing was fetched`);
   if (source.checksum !== null) await checkDigest(source, source.checksum, bytes);
+  if (answer.status === 'unchanged') return { files: await unpack(url, bytes), how: 'not changed', save: () => {} };
+  const { etag, modified } = answer;
   const sha256 = digestOf('sha256', bytes);
   const isSame = kept !== null && sha256 === known?.sha256;
   const isOpen = url.startsWith('http:') && source.checksum === null;
