@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { reasonOf } from '../config/problem.ts';
 import { withoutControls } from '../output/log.ts';
 import { PRESETS, type Preset } from '../patches/description.ts';
 import { composePolicy } from '../patches/policy.ts';
 import { choicesOf } from '../scan/recommend.ts';
+import { resultAsHtml } from '../scan/result-html.ts';
 import { resultAsJson } from '../scan/result-json.ts';
 import { findingRow, type ResultRow, recommendationRow, removedRow, summaryLines } from '../scan/result-text.ts';
 import { RootFs } from '../scan/root-fs.ts';
@@ -18,6 +20,7 @@ interface ScanCommandOptions extends SetupOptions {
   readonly preset?: Preset;
   readonly apply?: boolean;
   readonly json?: boolean;
+  readonly html?: string;
   readonly failOnFinding?: boolean;
 }
 
@@ -35,6 +38,7 @@ export function registerScan(program: Command): void {
     .addOption(new Option('--preset <name>', 'how many patches to recommend (default: balanced)').choices(PRESETS))
     .option('--apply', 'assign what is recommended and take back what is not any more, as a new policy')
     .option('--json', 'print the result as JSON')
+    .option('--html <file>', 'write a report that needs nothing else, for people')
     .option('--fail-on-finding', 'exit with 1 when a weakness was found')
     .addHelpText(
       'after',
@@ -71,6 +75,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
       ? `${JSON.stringify({ ...resultAsJson(result, changes), policy: applied?.version ?? null }, null, 2)}\n`
       : page(result, changes) + (applied?.text ?? ''),
   );
+  if (options.html !== undefined) writeReport(options.html, resultAsHtml(result, changes));
   remember(setup, result);
   if (options.failOnFinding === true && result.findings.length > 0) throw new Failure(EXIT.problem);
 }
@@ -104,6 +109,14 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): { version: str
     ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
     : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;
   return { version, text: text + missing };
+}
+
+function writeReport(file: string, html: string): void {
+  try {
+    writeFileSync(file, html, { mode: 0o640 });
+  } catch (error) {
+    throw new Failure(EXIT.usage, `--html ${file}: cannot be written: ${reasonOf(error)}`);
+  }
 }
 
 /** Whoever may not write there still gets the result. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,6 +39,16 @@ describe('scan --root', () => {
     expect(result).toMatchObject({ root: root.path, live: false, system: { ecosystem: 'Debian:11' } });
     expect(result.findings.map(({ package: { name } }) => name)).toContain('redis');
     expect(result.recommendations.map(({ id }) => id)).toContain('cve-2021-44228');
+  });
+
+  test('in a report', async () => {
+    const file = join(state, 'report.html');
+    expect((await vpatch('scan', '--state', state, '--root', root.path, '--html', file)).exitCode).toBe(0);
+    expect(readFileSync(file, 'utf8')).toContain('CVE-2022-0543');
+    expect(await vpatch('scan', '--state', state, '--root', root.path, '--html', '/nowhere/x')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('--html /nowhere/x: cannot be written'),
+    });
   });
 
   test('answers with 1 for what it finds only where asked', async () => {
