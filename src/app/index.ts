@@ -12,6 +12,8 @@ import type { HttpOptions } from './http/options.ts';
 import { HTTP2_EVENTS } from './http2/events.ts';
 import { createHttp2 } from './http2/http2.ts';
 import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
+import { REDIS_EVENTS } from './redis/events.ts';
+import { createRedis } from './redis/redis.ts';
 import { SMB_EVENTS } from './smb/events.ts';
 import { createSmb } from './smb/smb.ts';
 import { SMTP_EVENTS } from './smtp/events.ts';
@@ -41,6 +43,7 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createSmb() as AppProtocol,
   createDcerpc() as AppProtocol,
   createWebsocket() as AppProtocol,
+  createRedis() as AppProtocol,
 ];
 
 /** With default limits. */
@@ -65,6 +68,7 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   SMB_EVENTS,
   DCERPC_EVENTS,
   WEBSOCKET_EVENTS,
+  REDIS_EVENTS,
 ]);
 
 /** Frames are looked into where the stream is kept: no transaction has them. */

@@ -1,6 +1,9 @@
 /** The version of Suricata whose rule language this is. */
 export const RULE_LANGUAGE_VERSION: readonly [number, number, number] = [7, 0, 10];
 
+/** A rule that asks for it has keywords of ours: Suricata leaves it out, without an error. */
+const OWN_FEATURE = 'vpatch';
+
 /**
  * `requires: version >= 7.0.3 < 8 | >= 9, keyword foo, feature bar`: is all of it there? Null: it cannot be read. A rule
  * whose requirements are not met is meant for somebody else, and is left out without a word.
@@ -14,8 +17,8 @@ export function areMet(text: string, hasKeyword: (name: string) => boolean): boo
       if (fits === null) return null;
       result &&= fits;
     } else if (kind === 'keyword') result &&= hasKeyword(rest);
-    // No optional feature of Suricata is one of ours.
-    else if (kind === 'feature') result = false;
+    // No optional feature of Suricata is one of ours, and this one is none of Suricata's.
+    else if (kind === 'feature') result &&= rest === OWN_FEATURE;
     else return null;
   }
   return result;

@@ -132,6 +132,7 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       'http2.reassembly_limit_reached',
       '*.*too_many*',
       'tls.*_too_long',
+      'redis.*_too_long',
     ],
   },
   {
@@ -142,6 +143,10 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
   {
     why: 'servers disagree on where a mail, or what was sent in the clear, ends: a second one is smuggled behind it',
     checks: ['smtp.*'],
+  },
+  {
+    why: 'Redis closes the connection, and whoever reads on gets what was not inspected',
+    checks: ['redis.protocol_error'],
   },
   { why: 'it reads memory of the server: Heartbleed', checks: ['tls.*heartbeat*'] },
 ];

@@ -16,6 +16,8 @@ test.each([
   ['version >= 7, keyword flow', true],
   ['keyword nothing', false],
   ['feature lua', false],
+  ['feature vpatch', true],
+  ['feature vpatch, version >= 8', false],
   ['version 7', null],
   ['version >= seven', null],
   ['kernel >= 6', null],

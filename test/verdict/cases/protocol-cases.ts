@@ -146,6 +146,27 @@ const FTP_CASES: CheckCases = {
   'ftp.too_many_transactions': { fails: ftp(1025), arrives: ftp(1024) },
 };
 
+/** No more at once than a receiver takes. */
+const redis = (...commands: string[]): Uint8Array[] =>
+  conversation(
+    commands.flatMap((text) => text.match(/.{1,30000}/gs)!.map(client)),
+    { serverPort: 6379 },
+  );
+/** RESP: an array of strings. */
+const command = (...parts: string[]): string =>
+  `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`;
+
+const REDIS_CASES: CheckCases = {
+  'redis.protocol_error': {
+    fails: redis(command('PING'), '*1\r\n$+4\r\nPING\r\n'),
+    arrives: redis(command('PING'), '*1\r\n$4\r\nPING\r\n'),
+  },
+  'redis.script_too_long': {
+    fails: redis(command('EVAL', '-'.repeat(300_000), '0')),
+    arrives: redis(command('SET', 'key', '-'.repeat(300_000)), command('EVAL', '-'.repeat(200_000), '0')),
+  },
+};
+
 const counted = (hex: string, digits: number): string =>
   `${bytesOf(hex).length.toString(16).padStart(digits, '0')}${hex}`;
 /** RFC 8446 §5.1 and §4. */
@@ -202,5 +223,6 @@ export const PROTOCOL_CASES: CheckCases = {
   ...DNS_CASES,
   ...SMTP_CASES,
   ...FTP_CASES,
+  ...REDIS_CASES,
   ...TLS_CASES,
 };
