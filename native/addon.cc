@@ -1,6 +1,7 @@
 #include "addon.h"
 
 #include "matcher.h"
+#include "notify.h"
 #include "peer.h"
 #include "queue.h"
 #include "regex.h"
@@ -58,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineRegex(env, exports);
   DefineQueue(env, exports);
   DefinePeer(env, exports);
+  DefineNotify(env, exports);
   return exports;
 }
 

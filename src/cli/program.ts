@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { registerAdvisories } from './advisories.ts';
+import { registerCleanup } from './cleanup.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExcept } from './except.ts';
 import { registerExplain } from './explain.ts';
@@ -54,6 +55,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   registerExcept,
   registerExplain,
   registerStop,
+  registerCleanup,
   registerReplay,
   registerSniff,
   registerRules,

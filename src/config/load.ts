@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { RuleFault } from '../rules/fault.ts';
 import { HeaderSets } from '../rules/header-sets.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { type Config, DEFAULTS, mergeConfig, mergeOverrides, type Overrides } from './config.ts';
 import { policyRulesFile } from './policy-file.ts';
-import type { ConfigProblem } from './problem.ts';
+import { type ConfigProblem, reasonOf } from './problem.ts';
 import { expandRuleFiles } from './rule-files.ts';
 import { configSchema, keysAt } from './schema.ts';
 import { readSuricataYaml } from './suricata/suricata-yaml.ts';
@@ -53,15 +53,15 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     notes.push(...taken.notes);
     layers.push(taken.overrides);
   }
-  const read = sources.file === undefined ? null : readConfigFile(sources.file, directory, skipRules, problems);
-  if (read !== null) layers.push(read.values);
+  const reads = sources.file === undefined ? [] : readConfigFiles(sources.file, directory, skipRules, problems);
+  layers.push(...reads.map(({ values }) => values));
   if (sources.overrides !== undefined) layers.push(sources.overrides);
   const assigned = assignVariables(sources.assignments ?? [], mergeConfig(...layers), problems);
   layers.push(assigned);
   layers.push(ruleFilesOf(sources, mergeConfig(...layers), directory, problems));
 
   const config = mergeConfig(...layers);
-  problems.push(...variableProblems(config, assigned, read));
+  problems.push(...variableProblems(config, assigned, reads));
   if (problems.length > 0) return { status: 'invalid', problems: problems.sort(byPlace) };
   return { status: 'ok', config, notes };
 }
@@ -69,6 +69,22 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 interface ReadFile {
   readonly yaml: YamlFile;
   readonly values: Overrides;
+}
+
+/** The file and, in the order of their names, those of its drop-in folder: `vpatch.d/*.yaml` beside `vpatch.yaml`. */
+function readConfigFiles(file: string, directory: string, skipRules: boolean, problems: ConfigProblem[]): ReadFile[] {
+  const folder = join(dirname(file), `${basename(file, extname(file))}.d`);
+  const files = [file];
+  try {
+    const names = readdirSync(resolve(directory, folder)).filter((name) => name.endsWith('.yaml'));
+    files.push(...names.sort().map((name) => join(folder, name)));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+      problems.push({ file: folder, line: 0, column: 0, key: '', message: `cannot be read: ${reasonOf(error)}` });
+    }
+  }
+  return files.map((one) => readConfigFile(one, directory, skipRules, problems));
 }
 
 /** Checks one file and makes its paths absolute: they count from the file's own folder. */
@@ -192,7 +208,7 @@ function assignVariables(assignments: readonly string[], base: Config, problems:
  * What the rule compiler would say of the variables that a user set. Those that nobody set are right, or
  * wrong only because of those that somebody did.
  */
-function variableProblems({ variables }: Config, assigned: Overrides, read: ReadFile | null): ConfigProblem[] {
+function variableProblems({ variables }: Config, assigned: Overrides, reads: readonly ReadFile[]): ConfigProblem[] {
   const sets = new HeaderSets(variables);
   const problems: ConfigProblem[] = [];
   const attempt = (name: string, kind: VariableKind, text: string): void => {
@@ -201,9 +217,9 @@ function variableProblems({ variables }: Config, assigned: Overrides, read: Read
       else sets.addresses({ text, at: 0 });
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;
-      const isInFile = read?.values.variables?.[kind]?.[name] !== undefined;
+      const read = reads.findLast(({ values }) => values.variables?.[kind]?.[name] !== undefined);
       problems.push(
-        isInFile && assigned.variables?.[kind]?.[name] === undefined
+        read !== undefined && assigned.variables?.[kind]?.[name] === undefined
           ? read.yaml.valueProblem(['variables', kind, name], error.message)
           : onCommandLine(`variable ${name}=${text}`, error.message),
       );

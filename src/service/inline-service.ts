@@ -38,6 +38,8 @@ export interface ServiceParts {
   readonly lostLines: () => number;
   /** Ends the service; `by` says who wants that. */
   readonly stop: (by: string) => void;
+  /** Is told the headline when it changes. */
+  readonly onChange: (headline: string) => void;
 }
 
 /**
@@ -59,6 +61,12 @@ export class InlineService {
     this.#interception = parts.interception;
     this.#startedAtMs = parts.now();
     this.#modeSinceMs = this.#startedAtMs;
+  }
+
+  /** What it does, in one line. */
+  get headline(): string {
+    const { supervisor, policies } = this.#parts;
+    return `${supervisor.mode} mode, ${policies.rules.loaded} rules, policy ${policies.version}`;
   }
 
   async answer(request: ParsedRequest, by: string): Promise<ControlAnswer> {
@@ -93,6 +101,7 @@ export class InlineService {
       supervisor.setMode(mode);
       this.#modeSinceMs = now();
       log.info(`${mode} mode from now on, as ${by} wants it`);
+      this.#parts.onChange(this.headline);
     }
     return { mode, before };
   }
@@ -123,6 +132,7 @@ export class InlineService {
     log.level = logSettings.level;
     if (mode !== modeBefore) this.setMode(mode, 'the configuration');
     this.#followInterception();
+    this.#parts.onChange(this.headline);
     const { version, rules, waiting, isChanged } = reloaded;
     const what = isChanged ? `policy ${version} in use, ${rules.loaded} rules` : `nothing to change, policy ${version}`;
     const later = waiting.length === 0 ? '' : `; from the next start on: ${waiting.join(', ')}`;

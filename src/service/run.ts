@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Counters, counterTree } from '../base/counters.ts';
-import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
@@ -12,16 +11,18 @@ import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
-import { chooseFirewall, type Firewall, installedFirewalls } from './firewall.ts';
+import { chooseFirewall, type Firewall } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem } from './inline-service.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import { checkInterfaces } from './interface-check.ts';
+import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { RuleReport } from './rule-set.ts';
+import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -38,6 +39,8 @@ export interface RunSettings {
 
 /** How often we look whether the host has new addresses: by a program. */
 const ADDRESS_CHECK_INTERVAL_MS = 5_000;
+/** sd_watchdog_enabled(3) asks for two; one may come late. */
+const SIGNS_PER_WATCHDOG = 3;
 
 /**
  * Inspects the traffic of this network namespace until a signal or a command says stop. Throws MachineError where the
@@ -77,6 +80,11 @@ export async function runInline(settings: RunSettings): Promise<void> {
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
       log,
       onEvents: (text) => output?.write(text),
+      onStuck: () => {
+        supervisor.abandon();
+        // Whoever started the service starts it again.
+        process.kill(process.pid, 'SIGKILL');
+      },
     });
     // Whatever ends the process, `open` never leaves rules behind that point to nobody.
     const abandon = (): void => supervisor.abandon();
@@ -87,7 +95,18 @@ export async function runInline(settings: RunSettings): Promise<void> {
       if (rules.refused.length > 0)
         log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
       log.info(readyText(config, rules.loaded, interception, firewall));
-      await serve({ ...settings, exceptions, supervisor, rules, interception, firewall, signals, output, control });
+      await serve({
+        ...settings,
+        manager: new ServiceManager(log),
+        exceptions,
+        supervisor,
+        rules,
+        interception,
+        firewall,
+        signals,
+        output,
+        control,
+      });
     } finally {
       process.off('exit', abandon);
     }
@@ -108,6 +127,7 @@ async function start(supervisor: Supervisor): Promise<RuleReport> {
 }
 
 interface Started extends RunSettings {
+  readonly manager: ServiceManager;
   readonly exceptions: ExceptionStore;
   readonly supervisor: Supervisor;
   readonly rules: RuleReport;
@@ -134,12 +154,18 @@ async function serve(started: Started): Promise<void> {
   const stopRequest = new Promise<string>((resolve) => {
     stop = resolve;
   });
+  const { manager } = started;
   const service = serviceOf(started, stop, () => output?.lostLines ?? 0);
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
   const { statsIntervalMs } = policy.config.outputs.eve;
   const timers = [setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS)];
   if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
+  const { watchdogMs } = manager;
+  if (watchdogMs !== null) {
+    timers.push(setInterval(() => supervisor.isProgressing && manager.alive(), watchdogMs / SIGNS_PER_WATCHDOG));
+  }
+  manager.ready(service.headline);
   const reload = (): void => {
     started.output?.reopen();
     service.reload(false, 'SIGHUP');
@@ -147,6 +173,7 @@ async function serve(started: Started): Promise<void> {
   if (!process.stdin.isTTY) process.on('SIGHUP', reload);
 
   log.info(`${await Promise.race([signals.first, stopRequest])}: stopping; connections go on uninspected`);
+  manager.stopping();
   for (const timer of timers) clearInterval(timer);
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
@@ -158,7 +185,7 @@ async function serve(started: Started): Promise<void> {
 }
 
 function serviceOf(started: Started, stop: (by: string) => void, lostLines: () => number): InlineService {
-  const { supervisor, policy, rules, interception, firewall, addresses, log, version } = started;
+  const { supervisor, policy, rules, interception, firewall, addresses, log, version, manager } = started;
   const now = (): number => Date.now();
   const read: ReadPolicy = () => {
     const next = started.read();
@@ -179,6 +206,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     version,
     lostLines,
     stop,
+    onChange: (headline) => manager.status(headline),
   });
 }
 
@@ -252,20 +280,13 @@ function usableFirewall(log: Logger): Firewall {
 }
 
 /** Rules of a vpatch that died. Those of one that runs are not ours to touch. */
-function leftovers(log: Logger): Firewall[] {
-  const found = installedFirewalls();
-  const bound = new Map(readQueueStatistics().map(({ queue, portId }) => [queue, portId]));
-  for (const old of found) {
-    const queue = old.installedQueues()?.find((number) => bound.has(number));
-    if (queue === undefined) {
-      log.info(`a vpatch that ended without cleaning up left its rules in ${old.name}`);
-      continue;
-    }
-    const { pid, command } = findQueueOwner(bound.get(queue)!);
-    const owner = pid === null ? 'a process that cannot be seen from here' : `process ${pid} (${command})`;
-    throw new MachineError(`vpatch is already running: ${owner} holds queue ${queue}; stop it first`);
+function leftovers(log: Logger): readonly Firewall[] {
+  const found = findLeftovers();
+  if (found.status === 'in use') {
+    throw new MachineError(`vpatch is already running: ${found.owner} holds queue ${found.queue}; stop it first`);
   }
-  return found;
+  for (const old of found.firewalls) log.info(`a vpatch that ended without cleaning up left its rules in ${old.name}`);
+  return found.firewalls;
 }
 
 function removeLeftover(old: Firewall, current: Firewall): void {

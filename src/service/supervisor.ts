@@ -1,3 +1,4 @@
+import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import { FlowCounts } from '../flow/counts.ts';
@@ -14,7 +15,7 @@ const WATCH_INTERVAL_MS = 250;
 /** A worker turns at least every 100 ms. Ticks and not time, so that a suspended machine does not look like a hang. */
 const STALLED_TICKS = 6;
 /** How often we look whether our firewall rules are still there: by a program. */
-const FIREWALL_CHECK_INTERVAL_MS = 5_000;
+const FIREWALL_CHECK_INTERVAL_MS = 3_000;
 /** Pauses before a worker that died is started again: the first at once, later ones ever longer. */
 const RESTART_DELAYS_MS = [0, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** A worker that lived for a minute has recovered: the next restart is immediate again. */
@@ -33,6 +34,10 @@ export interface SupervisorOptions {
   /** Event lines, whole ones. */
   onEvents(text: string): void;
   readonly startThread?: StartThread;
+  /** What the kernel says of the queues. */
+  readonly readQueues?: typeof readQueueStatistics;
+  /** A thread cannot even be killed: only the end of the process frees its queue. */
+  onStuck(): void;
 }
 
 /** What went wrong since the start; none of it in a good run. */
@@ -56,6 +61,7 @@ interface Slot {
   /** The thread has bound its queue, and has to give signs of life. */
   isReady: boolean;
   heartbeat: number;
+  answeredPackets: number;
   /** Ticks since it was ready, and of these the last ones without a sign of life. */
   liveTicks: number;
   stalledTicks: number;
@@ -100,6 +106,7 @@ export class Supervisor {
       thread: null,
       isReady: false,
       heartbeat: 0,
+      answeredPackets: 0,
       liveTicks: 0,
       stalledTicks: 0,
       failures: 0,
@@ -127,6 +134,11 @@ export class Supervisor {
   /** Packets are inspected: our rules are there, as far as we know, and every queue has its worker. */
   get isIntercepting(): boolean {
     return this.#hasRules && this.#slots.every(({ isReady }) => isReady);
+  }
+
+  /** Every worker has turned lately, and answered packets if some waited. */
+  get isProgressing(): boolean {
+    return this.#slots.every(({ isReady, stalledTicks }) => isReady && stalledTicks <= 1);
   }
 
   get incidents(): Incidents {
@@ -288,21 +300,28 @@ export class Supervisor {
   }
 
   #watchWorkers(): void {
+    const { readQueues = readQueueStatistics } = this.#options;
+    const waiting = new Map(readQueues().map((row) => [row.queue, row.waiting]));
     for (const slot of this.#slots) {
       const { thread } = slot;
       if (thread === null || !slot.isReady) continue;
-      const isAlive = thread.heartbeat !== slot.heartbeat;
-      slot.heartbeat = thread.heartbeat;
       slot.liveTicks++;
-      slot.stalledTicks = isAlive ? 0 : slot.stalledTicks + 1;
+      slot.stalledTicks = getsOn(slot, thread, waiting.get(slot.queue) ?? 0) ? 0 : slot.stalledTicks + 1;
       if (slot.stalledTicks < STALLED_TICKS) continue;
       const stalledMs = slot.stalledTicks * WATCH_INTERVAL_MS;
       slot.isReady = false;
       this.#options.log.error({ queue: slot.queue }, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
       // Its queue would fill up: the bypass of the rules only helps when nobody holds the queue.
       this.#uninstallIfOpen();
-      thread.kill();
+      this.#killHanging(slot.queue, thread);
     }
+  }
+
+  /** One that is lost in native code does not even end then. */
+  async #killHanging(queue: number, thread: Thread): Promise<void> {
+    if (await settlesWithin(thread.kill(), KILL_LIMIT_MS)) return;
+    this.#options.log.fatal({ queue }, `the worker of queue ${queue} cannot be ended: the service gives up`);
+    this.#options.onStuck();
   }
 
   #watchFirewall(): void {
@@ -342,6 +361,16 @@ export class Supervisor {
       this.#options.log.error((error as Error).message);
     }
   }
+}
+
+/** It turns, and where packets wait it answers some. */
+function getsOn(slot: Slot, thread: Thread, waitingPackets: number): boolean {
+  const { heartbeat, answeredPackets } = thread;
+  const turns = heartbeat !== slot.heartbeat;
+  const answers = answeredPackets !== slot.answeredPackets;
+  slot.heartbeat = heartbeat;
+  slot.answeredPackets = answeredPackets;
+  return turns && (answers || waitingPackets === 0);
 }
 
 async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {

@@ -213,6 +213,32 @@ describe('problems', () => {
   });
 });
 
+describe('the drop-in folder', () => {
+  test('is read after the file, in the order of its names, and wins key by key', () => {
+    write('a.rules', '');
+    write('etc/vpatch.d/own.rules', '');
+    write('etc/vpatch.d/20-mode.yaml', 'mode: prevent\nqueue: { start: 7 }\n');
+    write(
+      'etc/vpatch.d/10-queue.yaml',
+      'mode: detect\nqueue: { start: 5, length: 99 }\nrules: { files: [own.rules] }\n',
+    );
+    write('etc/vpatch.d/notes.txt', 'not ours');
+    const config = load({ file: write('etc/vpatch.yaml', 'flow: { max-tcp: 5 }\n') });
+    expect(config).toMatchObject({ mode: 'prevent', queue: { start: 7, lengthPackets: 99 }, flow: { maxTcpFlows: 5 } });
+    expect(config.rules.files).toEqual([join(directory, 'etc/vpatch.d/own.rules')]);
+  });
+
+  test('is told of with its own places', () => {
+    write('vpatch.d/a.yaml', '\nmodus: prevent\n');
+    write('vpatch.d/b.yaml', 'variables: { addresses: { HOME_NET: nowhere } }\n');
+    const found = problems('mode: maybe\n');
+    expect(found).toHaveLength(3);
+    expect(found.join('\n')).toContain('vpatch.yaml:1:7: mode:');
+    expect(found.join('\n')).toContain('vpatch.d/a.yaml:2:1: modus: unknown key');
+    expect(found.join('\n')).toContain('vpatch.d/b.yaml:1:37: variables.addresses.HOME_NET');
+  });
+});
+
 describe('rule files', () => {
   beforeEach(() => {
     write('rules/b.rules', '');

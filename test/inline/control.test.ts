@@ -183,6 +183,35 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     expect(await tell(vpatch, 'status')).toMatchObject({ status: 3, error: expect.stringContaining('not running') });
   });
 
+  test(
+    'whoever started it is told that it is ready, alive, what it does, and that it stops',
+    async () => {
+      const socket = join(folder, 'notify.sock');
+      const listener = testbed.start('server', 'python3', ['-u', '-c', LISTENER, socket]);
+      let heard = '';
+      listener.stdout?.on('data', (chunk: Buffer) => {
+        heard += chunk.toString();
+      });
+      await until('it listens', () => heard.includes('bound'));
+      const control = join(folder, 'notified.sock');
+      const config = join(folder, 'notified.yaml');
+      writeFileSync(config, '');
+      const environment = [`NOTIFY_SOCKET=${socket}`, 'WATCHDOG_USEC=600000'];
+      const command = [process.execPath, PROGRAM, 'run', '-c', config, '--control', control];
+      const service = testbed.start('server', 'env', [...environment, ...command]);
+      const ended = new Promise((resolve) => service.once('close', resolve));
+      await until('it is ready', () => heard.includes('READY=1\nSTATUS=detect mode, 0 rules'), 30_000);
+      await until('it is alive', () => heard.includes('WATCHDOG=1'));
+      await ask(control, { command: 'mode', mode: 'prevent' }, { limitMs: 10_000 });
+      await until('the mode is told', () => heard.includes('STATUS=prevent mode'));
+      service.kill('SIGTERM');
+      await ended;
+      expect(heard).toContain('STOPPING=1');
+      listener.kill('SIGKILL');
+    },
+    LONG_MS,
+  );
+
   test('nobody but root is heard', async () => {
     const vpatch = await start('');
     const args = [
@@ -211,3 +240,11 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
 });
 
 const CURL_TIMEOUT = 28;
+
+const LISTENER = `
+import socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind(sys.argv[1])
+print('bound')
+while True: print(listener.recv(4096).decode())
+`;

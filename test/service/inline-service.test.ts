@@ -72,6 +72,7 @@ function setUp(addresses: HostAddresses | null = null) {
     REPORT,
   );
   const stops: string[] = [];
+  const headlines: string[] = [];
   const service = new InlineService({
     supervisor,
     policies,
@@ -84,8 +85,9 @@ function setUp(addresses: HostAddresses | null = null) {
     version: '1.2.3',
     lostLines: () => 5,
     stop: (by) => stops.push(by),
+    onChange: (headline) => headlines.push(headline),
   });
-  return { service, supervisor, state, counters, stops, policies };
+  return { service, supervisor, state, counters, stops, policies, headlines };
 }
 
 test('status adds up the workers, and names what happened', () => {
@@ -106,11 +108,12 @@ test('status adds up the workers, and names what happened', () => {
 });
 
 test('a mode holds since it was changed, not since it was asked for again', () => {
-  const { service, state } = setUp();
+  const { service, state, headlines } = setUp();
   state.nowMs += 1_000;
   expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'detect' });
   state.nowMs += 1_000;
   expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'prevent' });
+  expect(headlines).toEqual([expect.stringMatching(/^prevent mode, 7 rules, policy [0-9a-f]{12}$/)]);
   expect(service.status().modeSince).toBe(new Date(1_001_000).toISOString());
 });
 

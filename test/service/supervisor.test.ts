@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { QueueStatistics } from '../../src/base/native/queue-statistics.ts';
 import { DEFAULTS, type Failure } from '../../src/config/config.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
@@ -100,6 +101,7 @@ function setUp(failure: Failure, queueCount = 2) {
     failure,
     rejectMark: 4,
   };
+  const queues: QueueStatistics[] = [];
   const supervisor = new Supervisor({
     policy: { config: DEFAULTS, rules: NO_RULES },
     exceptions: [],
@@ -108,6 +110,8 @@ function setUp(failure: Failure, queueCount = 2) {
     counterBytes: 8,
     log: pino({ level: 'silent' }),
     onEvents() {},
+    onStuck: () => void story.push('stuck'),
+    readQueues: () => queues,
     startThread: (settings) => {
       story.push(`start ${settings.queue}`);
       started.push(settings);
@@ -116,7 +120,7 @@ function setUp(failure: Failure, queueCount = 2) {
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors, started, interception };
+  return { supervisor, threads, firewall, story, startErrors, started, interception, queues };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -221,6 +225,65 @@ describe('a worker that hangs', () => {
     expect(story).toEqual(['start 1', 'install']);
     await supervisor.stop();
   });
+});
+
+describe('a worker that turns and answers nothing', () => {
+  const row = (waiting: number): QueueStatistics => ({
+    queue: 0,
+    portId: 1,
+    waiting,
+    copyMode: 2,
+    copyBytes: 0,
+    queueDropped: 0,
+    userDropped: 0,
+    idSequence: 0,
+  });
+
+  test('hangs where packets wait', async () => {
+    const { supervisor, story, queues } = setUp('open', 1);
+    await supervisor.start();
+    queues.push(row(3));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(story.slice(2, 5)).toEqual(['remove', 'start 0', 'install']);
+    await supervisor.stop();
+  });
+
+  test('is idle where none wait', async () => {
+    const { supervisor, story, queues } = setUp('open', 1);
+    await supervisor.start();
+    queues.push(row(0));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(story).toEqual(['start 0', 'install']);
+    expect(supervisor.isProgressing).toBe(true);
+    await supervisor.stop();
+  });
+
+  test('is busy where it answers some', async () => {
+    const { supervisor, threads, story, queues } = setUp('open', 1);
+    await supervisor.start();
+    queues.push(row(3));
+    for (let i = 0; i < 30; i++) {
+      threads[0]!.answeredPackets++;
+      await vi.advanceTimersByTimeAsync(250);
+    }
+    expect(story).toEqual(['start 0', 'install']);
+    await supervisor.stop();
+  });
+});
+
+test.each([
+  ['open', ['remove', 'stuck']],
+  ['closed', ['stuck']],
+] as const)('fail %s: a thread that cannot even be killed ends the service', async (failure, expected) => {
+  const { supervisor, threads, story } = setUp(failure, 1);
+  await supervisor.start();
+  story.length = 0;
+  threads[0]!.hangs = true;
+  threads[0]!.kill = () => new Promise(() => {});
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(supervisor.isProgressing).toBe(false);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(story).toEqual(expected);
 });
 
 test('rules that somebody else removed come back, and it is counted', async () => {

@@ -87,6 +87,7 @@ interface Addon {
   Regex: new (pattern: Uint8Array, flags: number, matchLimit: number, depthLimit: number) => NativeRegex;
   regexFlags: Readonly<Record<RegexFlag, number>>;
   regexErrors: Readonly<Record<RegexErrorCode, number>>;
+  sendDatagram(path: string, text: string): void;
   peerCredentials(fd: number): PeerCredentials;
   liveObjects(): number;
 }

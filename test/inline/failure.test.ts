@@ -1,0 +1,374 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../../src/service/control-client.ts';
+import type { ServiceStatus } from '../../src/service/status.ts';
+import { Load, type LoadResult } from '../support/load.ts';
+import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
+import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+
+// The rows of docs/failure.md, each under requests that go on all the time. What is printed is what the page tells.
+
+const reason = whyNoTestbed();
+if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+
+const RULES =
+  'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
+const LONG_MS = 120_000;
+/** How long a situation lasts that does not end by itself: several times what TCP needs to send again. */
+const OUTAGE_MS = 2_500;
+/** The shortest queue, so that it is soon full. */
+const SHORT_QUEUE = 'queue: { length: 16 }\n';
+
+const WAYS = ['open', 'closed'] as const;
+type Way = (typeof WAYS)[number];
+
+describe.skipIf(reason !== null)('what fails which way', () => {
+  let testbed: Testbed;
+  let server: WebServer;
+  let folder: string;
+
+  beforeAll(async () => {
+    testbed = new Testbed();
+    server = await WebServer.start(testbed);
+    folder = mkdtempSync(join(tmpdir(), 'vpatch-failure-'));
+  });
+  let supervisors: ChildProcess[] = [];
+  afterEach(async () => {
+    for (const child of supervisors) child.kill('SIGKILL');
+    supervisors = [];
+    for (const table of ['mangle', 'filter', 'security']) testbed.run('server', 'iptables', ['-t', table, '-F']);
+    await VpatchProcess.killAll();
+  });
+  afterAll(() => {
+    server?.close();
+    testbed?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
+  const get = (path: string): Promise<Finished> =>
+    testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', url(path)]);
+  const isInspected = async (): Promise<boolean> => (await get('/evil')).status === CURL_TIMEOUT;
+  const start = (way: Way, config = ''): Promise<VpatchProcess> => {
+    const text = `state: { folder: ${join(folder, 'state')} }\n${config}`;
+    return VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent', '--fail', way], config: text });
+  };
+  const startLoad = (clients = 4): Promise<Load> =>
+    Load.start(testbed, { url: url(), page: PAGE, limitMs: 1_500, clients });
+  const statusOf = async (vpatch: VpatchProcess): Promise<ServiceStatus> => {
+    const answer = await ask(vpatch.control, { command: 'status' }, { limitMs: 30_000 });
+    if (answer.status !== 'ok') throw new Error(answer.lines.join());
+    return answer.result as ServiceStatus;
+  };
+
+  /** What a row did to requests, for the page. */
+  const tell = (situation: string, way: Way, { requests, failures, longestGapMs }: LoadResult): void => {
+    const gap = `${Math.round(longestGapMs)} ms without an answer`;
+    console.log(`${situation}, ${way}: ${requests} requests, ${failures.length} failed, ${gap}`);
+  };
+  /** The service was on the air: none failed. */
+  const expectServed = (result: LoadResult): void => expect(result.failures).toEqual([]);
+  /** It was off the air for as long as the situation lasted. */
+  const expectOutage = (result: LoadResult): void => {
+    expect(result.longestGapMs).toBeGreaterThan(OUTAGE_MS - 500);
+  };
+
+  test.each(WAYS)(
+    'start and stop, fail %s',
+    async (way) => {
+      const load = await startLoad();
+      const vpatch = await start(way);
+      expect(await isInspected()).toBe(true);
+      expect(await vpatch.stop()).toBe(0);
+      const result = await load.stop();
+      tell('start and stop', way, result);
+      expectServed(result);
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'the process is killed, and nobody listens, fail %s',
+    async (way) => {
+      const vpatch = await start(way);
+      const load = await startLoad();
+      vpatch.signal('SIGKILL');
+      await vpatch.exited;
+      await pause(OUTAGE_MS);
+      const next = await start(way);
+      await until('it inspects again', isInspected);
+      const result = await load.stop();
+      tell('process killed', way, result);
+      if (way === 'open') expectServed(result);
+      else expectOutage(result);
+      expect(await next.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'the process is stopped and its queue is full, fail %s',
+    async (way) => {
+      const vpatch = await start(way, SHORT_QUEUE);
+      // More connections than the queue is long: what is sent again by few would not fill it.
+      const load = await startLoad(40);
+      vpatch.signal('SIGSTOP');
+      await pause(OUTAGE_MS);
+      vpatch.signal('SIGCONT');
+      await until('it inspects again', isInspected);
+      const result = await load.stop();
+      tell('queue full', way, result);
+      if (way === 'open') expect(result.longestGapMs).toBeLessThan(OUTAGE_MS / 2);
+      else expectOutage(result);
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  describe.each(['hangs', 'dies', 'runs out of memory'] as const)('a worker %s', (what) => {
+    test.each(WAYS)(
+      'fail %s',
+      async (way) => {
+        const script = join(folder, 'supervisor.mjs');
+        writeFileSync(script, supervisorScript(what, way));
+        const child = testbed.start('server', process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+        supervisors.push(child);
+        let story = '';
+        child.stdout?.on('data', (chunk: Buffer) => {
+          story += chunk.toString();
+        });
+        await until('it intercepts', () => story.includes('ready'), 20_000);
+        const load = await startLoad();
+        child.stdin?.write('fail\n');
+        await until('another worker is there', () => story.includes('again'), 20_000);
+        await until('it inspects', isInspected);
+        const result = await load.stop();
+        tell(`worker ${what}, noticed after ${/after (\d+) ms/.exec(story)?.[1]} ms`, way, result);
+        // Fail closed, it lasts as long as the new worker takes to start, which depends on the machine.
+        if (way === 'open' && what !== 'dies') expect(result.longestGapMs).toBeLessThan(NOTICED_MS + RESENT_MS);
+        if (way === 'open' && what === 'dies') expectServed(result);
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.stdin?.end();
+        await ended;
+        expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+      },
+      LONG_MS,
+    );
+  });
+
+  test.each(WAYS)(
+    'the disk of the events is full, fail %s',
+    async (way) => {
+      const small = join(folder, `small-${way}`);
+      mkdirSync(small);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'vpatch-test', small]);
+      try {
+        const alert =
+          'alert http any any -> any any (msg:"page"; flow:established,to_server; http.method; content:"GET"; sid:2;)\n';
+        const vpatch = await VpatchProcess.start(testbed, {
+          rules: RULES + alert,
+          args: ['-m', 'prevent', '--fail', way, '--eve', join(small, 'eve.json')],
+          config: `state: { folder: ${join(folder, 'state')} }\nevents: { fold: false }\noutputs: { eve: { buffer: 64KiB } }\n`,
+        });
+        const load = await startLoad();
+        await until('lines are lost', async () => (await statusOf(vpatch)).events.lostLines > 0, 30_000);
+        expect(await isInspected()).toBe(true);
+        const result = await load.stop();
+        tell('disk full', way, result);
+        expectServed(result);
+        expect(vpatch.log).toContain('events cannot be written');
+        expect(await vpatch.stop()).toBe(0);
+        for (const line of readFileSync(join(small, 'eve.json'), 'utf8').split('\n').slice(0, -1)) JSON.parse(line);
+      } finally {
+        execFileSync('umount', ['-l', small]);
+      }
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'rules that are wrong at the start, fail %s: the others work',
+    async (way) => {
+      const load = await startLoad();
+      const vpatch = await VpatchProcess.start(testbed, {
+        rules: `${RULES}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
+        args: ['-m', 'prevent', '--fail', way],
+      });
+      expect(vpatch.log).toContain('1 rules were refused');
+      expect(await isInspected()).toBe(true);
+      expect(await vpatch.stop()).toBe(0);
+      const result = await load.stop();
+      tell('bad rules', way, result);
+      expectServed(result);
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'a configuration that is wrong, fail %s: nothing starts, nothing changes',
+    async (way) => {
+      const file = join(folder, 'wrong.yaml');
+      writeFileSync(file, 'mode: maybe\n');
+      const load = await startLoad();
+      const args = [PROGRAM, 'run', '-c', file, '--fail', way, '--control', 'none'];
+      const { status, error } = await testbed.finish('server', process.execPath, args);
+      expect({ status, error }).toMatchObject({ status: 2, error: expect.stringContaining('wrong.yaml:1:7: mode:') });
+      expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+      const result = await load.stop();
+      tell('bad configuration', way, result);
+      expectServed(result);
+    },
+    LONG_MS,
+  );
+
+  test(
+    'cleanup removes what a killed one left, but not of one that runs, nor what is to stay closed',
+    async () => {
+      const cleanup = (...args: string[]): Promise<Finished> =>
+        testbed.finish('server', process.execPath, [PROGRAM, 'cleanup', ...args]);
+      const hasRules = (): boolean => testbed.run('server', 'iptables-save', []).output.includes('VPATCH');
+      const vpatch = await start('open');
+      expect((await cleanup()).output).toContain(`process ${vpatch.pid}`);
+      expect(hasRules()).toBe(true);
+      vpatch.signal('SIGKILL');
+      await vpatch.exited;
+      const closed = join(folder, 'closed.yaml');
+      writeFileSync(closed, 'failure: { engine: closed }\n');
+      expect((await cleanup('-c', closed)).output).toContain('the rules stay');
+      expect(hasRules()).toBe(true);
+      expect((await cleanup('-c', closed, '--force')).output).toContain('removed');
+      expect(hasRules()).toBe(false);
+      expect(await cleanup()).toMatchObject({ status: 0, output: 'nothing was left behind\n' });
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'the interface goes down and comes back, fail %s',
+    async (way) => {
+      const vpatch = await start(way);
+      const load = await startLoad();
+      const device = testbed.interfaces.server;
+      testbed.run('server', 'ip', ['link', 'set', device, 'down']);
+      await pause(OUTAGE_MS);
+      testbed.run('server', 'ip', ['link', 'set', device, 'up']);
+      await until('it inspects again', isInspected, 20_000);
+      const result = await load.stop();
+      tell('interface down', way, result);
+      expect((await statusOf(vpatch)).incidents).toMatchObject({ restarts: 0, lostRules: 0 });
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  test.each(WAYS)(
+    'another tool flushes the firewall, fail %s',
+    async (way) => {
+      const vpatch = await start(way);
+      const load = await startLoad();
+      testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+      const flushedAtMs = performance.now();
+      await until('the rules are back', async () => (await statusOf(vpatch)).incidents.lostRules === 1);
+      const backMs = Math.round(performance.now() - flushedAtMs);
+      expect(await isInspected()).toBe(true);
+      const result = await load.stop();
+      tell(`firewall flushed, back after ${backMs} ms`, way, result);
+      expectServed(result);
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+});
+
+const CURL_TIMEOUT = 28;
+/** What docs/failure.md promises, and what a test machine may add. */
+const NOTICED_MS = 2_000;
+/** TCP sends again after 0.2, 0.6, 1.4 and 3 s. */
+const RESENT_MS = 3_500;
+
+const pause = (durationMs: number): Promise<void> => new Promise((done) => setTimeout(done, durationMs));
+
+/**
+ * The supervisor of the built program, with its firewall and workers, save that the first worker accepts everything
+ * until it is told, and then fails. Nothing in the product itself can be told to fail.
+ */
+const supervisorScript = (what: 'hangs' | 'dies' | 'runs out of memory', way: Way): string => `
+import { Worker } from 'node:worker_threads';
+const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
+const { Supervisor } = await import(dist + '/service/supervisor.js');
+const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
+const { chooseFirewall } = await import(dist + '/service/firewall.js');
+const { Counters } = await import(dist + '/base/counters.js');
+const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
+const { mergeConfig } = await import(dist + '/config/config.js');
+
+const FAILING = \`
+  const { workerData, parentPort } = require('node:worker_threads');
+  (async () => {
+    const { NfqueueSource } = await import(workerData.dist + '/capture/nfqueue.js');
+    const open = ${JSON.stringify(way)} === 'open';
+    const source = new NfqueueSource({ queue: 0, lengthPackets: 4096, isFailOpen: open, whenUndecided: 1 });
+    const state = new Int32Array(workerData.state);
+    parentPort.postMessage('ready');
+    for (;;) {
+      const count = source.receive(50);
+      if (Atomics.load(state, 1) === 1) break;
+      if (count > 0) { for (let i = 0; i < count; i++) source.decide(i, 1, 0); source.flush(); }
+      Atomics.add(state, 0, 1);
+    }
+    const what = ${JSON.stringify(what)};
+    if (what === 'hangs') for (;;) Atomics.wait(state, 2, 0, 100);
+    if (what === 'dies') throw new Error('it broke');
+    const kept = [];
+    for (;;) kept.push(Array.from({ length: 100_000 }, (_, i) => ({ i })));
+  })();
+\`;
+const state = new SharedArrayBuffer(12);
+class FailingThread {
+  lostLines = 0; failedPackets = 0; answeredPackets = 0; #reason = 'it was killed';
+  constructor() {
+    this.worker = new Worker(FAILING, { eval: true, workerData: { dist, state }, resourceLimits: { maxOldGenerationSizeMb: 64 } });
+    this.ready = new Promise((resolve) => this.worker.once('message', () => resolve(NO_RULES)));
+    this.worker.on('error', (error) => { this.#reason = error.message; });
+    this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve({ isOrderly: false, reason: this.#reason })));
+  }
+  get heartbeat() { return Atomics.load(new Int32Array(state), 0); }
+  command() {}
+  async prepare() {}
+  async kill() { await this.worker.terminate(); }
+}
+const NO_RULES = { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, refused: [], warnings: 0 };
+let failedAtMs = 0;
+let starts = 0;
+const say = (text) => process.stdout.write(text + '\\n');
+const log = {
+  info: say, warn: say, debug() {},
+  error: (_, text) => say(text + ' after ' + Math.round(performance.now() - failedAtMs) + ' ms'),
+};
+for (const level of ['info', 'warn']) log[level] = (a, b) => say(b ?? a);
+const rules = {
+  files: [{ file: 'test.rules', text: ${JSON.stringify(RULES)} }],
+  classification: null, reference: null, reputation: null, threshold: null,
+};
+const config = mergeConfig({ mode: 'prevent', failure: { engine: ${JSON.stringify(way)} } });
+const supervisor = new Supervisor({
+  policy: { config, rules }, exceptions: [],
+  firewall: chooseFirewall().firewall,
+  interception: { firstQueue: 0, queueCount: 1, hooks: ['input', 'output'], interfaces: [], managementPorts: [],
+    failure: ${JSON.stringify(way)}, rejectMark: 0 },
+  counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
+  log, onEvents() {},
+  startThread: (settings, hooks) => (starts++ === 0 ? new FailingThread() : startWorkerThread(settings, hooks)),
+});
+await supervisor.start();
+say('ready');
+process.stdin.once('data', () => {
+  failedAtMs = performance.now();
+  Atomics.store(new Int32Array(state), 1, 1);
+});
+process.stdin.once('end', async () => { await supervisor.stop(); process.exit(0); }).resume();
+`;
