@@ -14,10 +14,14 @@ INSTALLED := node_modules/.package-lock.json
 ONLY ?=
 # How many times the usual number of random cases `make fuzz` tries.
 FUZZ_RUNS ?= 50
+# Where `make install` puts what was built.
+DESTDIR ?=
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 # The always-on checks during `make conformance`. Reference engines have none that drop.
 CHECKS ?= report
 
-.PHONY: help setup build test demo bench fuzz check lint types sanitizers docs conformance clean
+.PHONY: help setup build test demo bench fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +86,12 @@ conformance: ## Agreement with recorded results: CORPUS=FOLDER with its checker 
 	@test -n '$(CORPUS)' || { echo 'conformance: give the folder of cases: make conformance CORPUS=DIR'; exit 2; }
 	@$(MAKE) build dist/tools/.built
 	@.ci/conformance '$(CORPUS)' '$(CHECKS)' $(ARGS)
+
+install: build ## Copy what was built to PREFIX (/usr/local) and SYSCONFDIR (/etc), below DESTDIR
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install
+
+deb: build ## A Debian package in dist/
+	@packaging/deb
 
 clean: ## Remove what was built; node_modules stays
 	rm -rf dist native/build
