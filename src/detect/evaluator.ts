@@ -167,7 +167,6 @@ export function filesThere(
   return 0;
 }
 
-/** Does one of them say something about the end? */
 /** Can nobody say before more comes than the first `bytes` of the buffer? */
 export function needEnd(steps: readonly Step[], bytes: number): boolean {
   for (let i = 0; i < steps.length; i++) {
