@@ -1,5 +1,7 @@
 #include "addon.h"
 
+#include <malloc.h>
+
 #include "matcher.h"
 #include "notify.h"
 #include "peer.h"
@@ -53,7 +55,18 @@ Napi::Value LiveObjects(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(live_objects.load(std::memory_order_relaxed)));
 }
 
+/**
+ * Compiling patterns takes and frees tens of megabytes in one thread or another. By default each thread keeps an arena of
+ * its own, and what is freed in the middle of one: here a service that runs for weeks would carry it along.
+ */
+void ReturnFreedMemory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  ReturnFreedMemory();
   exports.Set("liveObjects", Napi::Function::New<LiveObjects>(env, "liveObjects"));
   DefineMatcher(env, exports);
   DefineRegex(env, exports);

@@ -55,6 +55,8 @@ export class AppLayer {
   readonly #endpoints: FlowEndpoints;
   readonly #frames: FrameListener | null;
   readonly #sessions: (AppSession | undefined)[] = [];
+  /** Sessions that are over, each for all flows of which the same is to be said. As many as there are such words. */
+  readonly #over = new Map<string, AppSession>();
   readonly #expectations = new Expectations();
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
@@ -76,7 +78,9 @@ export class AppLayer {
   /** The next bytes of a stream. Borrowed for the call. */
   consume(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.currentFlow = flow;
-    this.#session(flow, direction).consume(direction, bytes, start, end);
+    const session = this.#session(flow, direction);
+    session.consume(direction, bytes, start, end);
+    if (session.isOver) this.#share(flow, session);
   }
 
   /**
@@ -101,12 +105,16 @@ export class AppLayer {
 
   gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
     this.currentFlow = flow;
-    this.#session(flow, direction).gap(direction, missingBytes);
+    const session = this.#session(flow, direction);
+    session.gap(direction, missingBytes);
+    if (session.isOver) this.#share(flow, session);
   }
 
   end(flow: FlowSlot, direction: Direction): void {
     this.currentFlow = flow;
-    this.#session(flow, null).end(direction);
+    const session = this.#session(flow, null);
+    session.end(direction);
+    if (session.isOver) this.#share(flow, session);
   }
 
   state(flow: FlowSlot): AppState {
@@ -133,6 +141,15 @@ export class AppLayer {
   release(flow: FlowSlot): void {
     this.#sessions[flow]?.close();
     this.#sessions[flow] = undefined;
+  }
+
+  /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */
+  #share(flow: FlowSlot, session: AppSession): void {
+    const { state, protocol, shown } = session;
+    const words = `${state} ${protocol?.name} ${shown[TO_SERVER]} ${shown[TO_CLIENT]}`;
+    const known = this.#over.get(words);
+    if (known === undefined) this.#over.set(words, session);
+    else this.#sessions[flow] = known;
   }
 
   #recognise(direction: Direction, bytes: Uint8Array, start: number, end: number): AppProtocol | null {
@@ -209,6 +226,11 @@ export class AppSession {
     this.#protocols = protocols;
     this.#sink = sink;
     this.#channel = this.#frames === null ? channel : { ...channel, frames: this.#frames };
+  }
+
+  /** Nothing that still comes changes it. */
+  get isOver(): boolean {
+    return this.#parser === null && this.#detection === null && this.state !== 'undecided';
   }
 
   /** The protocol is known beforehand. */

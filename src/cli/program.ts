@@ -1,39 +1,27 @@
 import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
-import { registerAdvisories } from './advisories.ts';
-import { registerCleanup } from './cleanup.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerExcept } from './except.ts';
-import { registerExplain } from './explain.ts';
 import { EXIT, Failure } from './failure.ts';
-import { registerMode } from './mode.ts';
 import { packageVersion } from './package-version.ts';
-import { registerPatches } from './patches.ts';
-import { registerPolicy } from './policy.ts';
-import { registerReload } from './reload.ts';
-import { registerReplay } from './replay.ts';
-import { registerRules } from './rules/rules.ts';
-import { registerRun } from './run.ts';
-import { registerScan } from './scan.ts';
-import { registerSniff } from './sniff.ts';
-import { registerStatus } from './status.ts';
-import { registerStop } from './stop.ts';
 
-/** All commands with their options and help. Commands answer by their side effects, or throw Failure. */
-export function buildProgram(): Command {
+/**
+ * All commands with their options and help, or only the one of this name. Commands answer by their side effects, or
+ * throw Failure.
+ */
+export async function buildProgram(name?: string): Promise<Command> {
   const program = new Command('vpatch')
     .description('Virtual patches for Linux hosts: an inline intrusion prevention system on NFQUEUE.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXIT_CODES);
-  for (const register of COMMANDS) register(program);
+  const isCommand = name !== undefined && Object.hasOwn(COMMANDS, name);
+  for (const load of isCommand ? [COMMANDS[name]!] : Object.values(COMMANDS)) (await load())(program);
   return program;
 }
 
 /** Runs one command line to its end. Returns the exit code; everything for the user is printed. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  const program = buildProgram();
+  const program = await buildProgram(argv[2]);
   forEachCommand(program, (command) => command.exitOverride().showHelpAfterError(helpHint(command)));
   try {
     await program.parseAsync(argv);
@@ -46,25 +34,25 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** In the order of the help. */
-const COMMANDS: readonly ((program: Command) => void)[] = [
-  registerRun,
-  registerStatus,
-  registerMode,
-  registerReload,
-  registerExcept,
-  registerExplain,
-  registerStop,
-  registerCleanup,
-  registerReplay,
-  registerSniff,
-  registerRules,
-  registerPatches,
-  registerScan,
-  registerPolicy,
-  registerAdvisories,
-  registerDoctor,
-];
+/** In the order of the help. Loaded by need: a service that runs for weeks holds no code of other commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  run: async () => (await import('./run.ts')).registerRun,
+  status: async () => (await import('./status.ts')).registerStatus,
+  mode: async () => (await import('./mode.ts')).registerMode,
+  reload: async () => (await import('./reload.ts')).registerReload,
+  except: async () => (await import('./except.ts')).registerExcept,
+  explain: async () => (await import('./explain.ts')).registerExplain,
+  stop: async () => (await import('./stop.ts')).registerStop,
+  cleanup: async () => (await import('./cleanup.ts')).registerCleanup,
+  replay: async () => (await import('./replay.ts')).registerReplay,
+  sniff: async () => (await import('./sniff.ts')).registerSniff,
+  rules: async () => (await import('./rules/rules.ts')).registerRules,
+  patches: async () => (await import('./patches.ts')).registerPatches,
+  scan: async () => (await import('./scan.ts')).registerScan,
+  policy: async () => (await import('./policy.ts')).registerPolicy,
+  advisories: async () => (await import('./advisories.ts')).registerAdvisories,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+};
 
 /** The same for all commands, and printed with the help of the program. */
 const EXIT_CODES = `

@@ -138,6 +138,26 @@ describe('the life of a flow', () => {
     expect(lines).toEqual(['1: /a', '1: 200']);
   });
 
+  test('flows that ended alike are kept as one, and stay apart for those who ask', () => {
+    const { layer, lines, send } = start();
+    for (const flow of [1, 2, 3]) {
+      send(flow, TO_SERVER, flow === 3 ? '\0\0\0\0' : GET);
+      send(flow, TO_CLIENT, flow === 3 ? '\0\0\0\0' : OK);
+      layer.end(flow, TO_SERVER);
+      layer.end(flow, TO_CLIENT);
+    }
+    layer.release(1);
+    send(1, TO_SERVER, GET);
+    send(2, TO_SERVER, GET);
+    layer.end(2, TO_SERVER);
+    expect([1, 2, 3].map((flow) => layer.state(flow))).toEqual(['open', 'done', 'failed']);
+    expect([layer.shown(2), layer.shown(3)]).toEqual([
+      ['http', 'http'],
+      ['failed', 'failed'],
+    ]);
+    expect(lines.slice(4)).toEqual(['1: /a']);
+  });
+
   test('looks for another protocol behind an upgrade', () => {
     const { layer, lines, send } = start();
     send(1, TO_SERVER, 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n');

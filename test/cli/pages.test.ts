@@ -7,10 +7,12 @@ import { bashCompletion } from '../../src/cli/completion.ts';
 import { manPages } from '../../src/cli/man-page.ts';
 import { buildProgram, commandPath, forEachCommand } from '../../src/cli/program.ts';
 
+const program = await buildProgram();
+
 test('every command has a page that man can read', () => {
-  const pages = manPages(buildProgram(), '1.2.3');
+  const pages = manPages(program, '1.2.3');
   let commands = 0;
-  forEachCommand(buildProgram(), (command) => {
+  forEachCommand(program, (command) => {
     commands++;
     const page = pages.get(`${commandPath(command).replaceAll(' ', '-')}.1`);
     expect(page).toMatch(/^\.TH .*\n\.SH NAME\n/);
@@ -24,7 +26,7 @@ test('every command has a page that man can read', () => {
 function offered(...words: string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'vpatch-completion-'));
   const file = join(folder, 'vpatch');
-  writeFileSync(file, bashCompletion(buildProgram()));
+  writeFileSync(file, bashCompletion(program));
   const script =
     'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpatch; printf "%s\\n" "${COMPREPLY[@]}"';
   const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', file, ...words], { encoding: 'utf8' });

@@ -6,9 +6,9 @@ import { vpatch } from '../support/command-line.ts';
 const PAGE_COLUMNS = 100;
 
 /** docs/commands.md: what the commands say about themselves. */
-function commandsPage(): string {
+async function commandsPage(): Promise<string> {
   const sections: string[] = [];
-  forEachCommand(buildProgram(), (command) => {
+  forEachCommand(await buildProgram(), (command) => {
     command.configureHelp({ helpWidth: PAGE_COLUMNS });
     let text = '';
     command.configureOutput({
@@ -40,7 +40,7 @@ Whatever ends a command early is one line on standard error that says what to do
 `;
 
 test('docs/commands.md is what the commands say', async () => {
-  await expect(commandsPage()).toMatchFileSnapshot('../../docs/commands.md');
+  await expect(await commandsPage()).toMatchFileSnapshot('../../docs/commands.md');
 });
 
 test('the version is that of the package', async () => {
