@@ -55,7 +55,7 @@ export function readTexts(config: Config): RuleTexts {
 }
 
 /** Lines that choose among rules and cannot be read: rules are in force, or not, that the user meant otherwise. */
-export const selectionErrors = ({ selection }: RuleTexts): string[] =>
+export const selectionErrors = (selection: RuleTexts['selection']): string[] =>
   (selection?.problems ?? []).filter(({ severity }) => severity === 'error').map(formatDiagnostic);
 
 /** Lines of the lists beside the rules that were skipped. */

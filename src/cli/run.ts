@@ -58,8 +58,9 @@ async function run(options: RunOptions): Promise<void> {
   if (config.queue.hooks.includes('forward') && isHostAlone) {
     log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
   }
-  const rules = readTexts(config);
-  for (const line of selectionErrors(rules)) log.warn(line);
+  // Workers compile the texts, and need not keep what the lists have done to them.
+  const { selection, ...rules } = readTexts(config);
+  for (const line of selectionErrors(selection)) log.warn(line);
   try {
     await runInline({
       policy: { config, rules },
@@ -80,8 +81,8 @@ async function run(options: RunOptions): Promise<void> {
 function readAgain(read: () => { readonly config: Config }): ReturnType<ReadPolicy> {
   try {
     const { config } = read();
-    const rules = readTexts(config);
-    const problems = selectionErrors(rules);
+    const { selection, ...rules } = readTexts(config);
+    const problems = selectionErrors(selection);
     return problems.length > 0 ? { status: 'invalid', problems } : { status: 'ok', policy: { config, rules } };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -74,9 +74,11 @@ function asText({ known, explained, environment }: Shown): string {
   const lines = [
     `${gid}:${sid}, revision ${rev}: ${message}`,
     `  ${shortPath(file)}:${line.line}, ${state}${reason === null ? '' : `: ${reason}`}`,
-    ...changes.map(
-      ({ kind, reason: by }) => `  ${kind} by ${kind === 'needed' ? `a rule that asks for the flowbit ${by}` : by}`,
-    ),
+    ...changes
+      .filter(({ reason: by }) => by !== reason)
+      .map(
+        ({ kind, reason: by }) => `  ${kind} by ${kind === 'needed' ? `a rule that asks for the flowbit ${by}` : by}`,
+      ),
     ...(explained === null ? [] : explanationLines(explained, environment)),
     'As written',
     `  ${text}`,

@@ -25,6 +25,7 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vpatch-list-'));
   writeFileSync(path('web.rules'), RULES);
   writeFileSync(path('disable.conf'), '2\n');
+  writeFileSync(path('drop.conf'), '2\n');
   writeFileSync(path('vpatch.yaml'), 'rules: { files: [web.rules], lists-folder: . }\n');
 });
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -130,8 +131,9 @@ describe('rules show', () => {
 
   test('one on streams, that a list has put out of force', async () => {
     const { stdout } = await rules('show', '2', '-c', path('vpatch.yaml'));
-    expect(stdout).toContain(', disabled: ');
-    expect(stdout).toContain('disabled by ');
+    expect(stdout).toMatch(
+      /web\.rules:3, disabled: .*disable\.conf:1: 2\n {2}dropped by .*drop\.conf:1: 2\nLooks at\n/,
+    );
     expect(stdout).toContain('has "abc", within 10 bytes from byte 4 on (the fast pattern)');
     expect(stdout).toContain('carries the mark seen');
     expect(stdout).toContain('in the port table under any -> 1-79,81-1024');
