@@ -106,7 +106,7 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): { version: str
   const removed = [...before].filter((id) => !items.some((item) => item.id === id)).length;
   const missing = composed.missing.map((id) => `note: ${id} is pinned, and there is no such patch\n`).join('');
   const text = isNew
-    ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
+    ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n${HINT}`
     : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;
   return { version, text: text + missing };
 }
@@ -118,6 +118,8 @@ function writeReport(file: string, html: string): void {
     throw new Failure(EXIT.usage, `--html ${file}: cannot be written: ${reasonOf(error)}`);
   }
 }
+
+const HINT = 'a vpatch that runs takes it over with "vpatch reload"\n';
 
 /** Whoever may not write there still gets the result. */
 function remember({ settings }: ScanSetup, result: ScanResult): void {

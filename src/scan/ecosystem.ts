@@ -32,11 +32,14 @@ export function upstreamName(source: string): string {
 const UPSTREAM_NAMES: ReadonlyMap<string, string> = new Map([
   ['apache2', 'apache'],
   ['httpd', 'apache'],
+  ['cups-filters', 'cups-browsed'],
   ['exim4', 'exim'],
   ['gitlab-ce', 'gitlab'],
   ['gitlab-ee', 'gitlab'],
   ['grafana-enterprise', 'grafana'],
   ['jenkins-lts', 'jenkins'],
+  ['mongodb-org-server', 'mongodb'],
+  ['proftpd-dfsg', 'proftpd'],
 ]);
 
 /** `5:6.0.16-1+deb11u2` is 6.0.16. */

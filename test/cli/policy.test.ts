@@ -32,7 +32,9 @@ const assigned = async (): Promise<string[]> => (await shown()).items.map(({ id,
 test('a patch is assigned, kept, and taken back with the reason once the software is mended', async () => {
   const first = await scan('--apply');
   expect(first.stdout).toMatch(/^ {2}cve-2022-0543 +new +recommended +redis 5:6\.0\.15-1/m);
-  expect(first.stdout).toMatch(/policy [0-9a-f]{12} is in force: \d+ assigned, \d+ new, 0 taken back\n$/);
+  expect(first.stdout).toMatch(
+    /policy [0-9a-f]{12} is in force: \d+ assigned, \d+ new, 0 taken back\n.*vpatch reload.*\n$/,
+  );
   expect((await shown()).items.find(({ id }) => id === 'cve-2022-0543')!.because).toEqual(['redis 5:6.0.15-1']);
 
   const second = await scan('--apply');
@@ -46,7 +48,7 @@ test('a patch is assigned, kept, and taken back with the reason once the softwar
   expect(third.stdout).toMatch(
     /^ {2}cve-2022-0543 +not needed .*\n {6}redis is 5:6\.0\.16-1\+deb11u2 now, was 5:6\.0\.15-1$/m,
   );
-  expect(third.stdout).toMatch(/, 0 new, 1 taken back\n$/);
+  expect(third.stdout).toMatch(/, 0 new, 1 taken back\n/);
   expect((await assigned()).some((text) => text.startsWith('cve-2022-0543'))).toBe(false);
   expect((await assigned()).some((text) => text.startsWith('cve-2021-44228'))).toBe(true);
 

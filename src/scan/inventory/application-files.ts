@@ -28,6 +28,7 @@ const VERSION_FILES: readonly VersionFile[] = [
     version: /\bconst VERSION\s*=\s*'([^']+)'/,
     packages: [
       ['Packagist', 'drupal/core'],
+      ['Packagist', 'drupal/drupal'],
       ['Bitnami', 'drupal'],
     ],
   },
@@ -37,6 +38,7 @@ const VERSION_FILES: readonly VersionFile[] = [
     requires: /\bdrupal_/,
     packages: [
       ['Packagist', 'drupal/core'],
+      ['Packagist', 'drupal/drupal'],
       ['Bitnami', 'drupal'],
     ],
   },
@@ -119,6 +121,45 @@ const VERSION_FILES: readonly VersionFile[] = [
   },
   { path: 'gitlab/VERSION', version: /^(\d+\.\d+\.\d+)/, packages: [['Bitnami', 'gitlab']] },
   { path: 'grafana/VERSION', version: /^v?(\d+\.\d+\.\d+)/, packages: [['Bitnami', 'grafana']] },
+  { path: 'include/cacti_version', version: /^v?(\d+\.\d+\.\d+)/, packages: [['Bitnami', 'cacti']] },
+  { path: 'webmin/version', version: /^(\d+\.\d+)/, packages: [['Bitnami', 'webmin']] },
+  { path: 'nagiosxi/var/xiversion', version: /^full=(\S+)/m, packages: [['Bitnami', 'nagios-xi']] },
+  { path: 'releases/*/OTP_VERSION', version: /^(\d+(?:\.\d+)+)/, packages: [['Bitnami', 'erlang']] },
+  {
+    path: 'couchdb/releases/start_erl.data',
+    version: /^\S+ (\d+\.\d+\.\d+)/,
+    packages: [['Bitnami', 'couchdb']],
+  },
+  {
+    path: 'bin/version.txt',
+    version: /WSO2 API Manager v?(\d+\.\d+\.\d+)/,
+    packages: [['Bitnami', 'wso2am']],
+  },
+  {
+    path: 'bin/version.txt',
+    version: /WSO2 Identity Server v?(\d+\.\d+\.\d+)/,
+    packages: [['Bitnami', 'wso2is']],
+  },
+  {
+    path: 'inc/define.php',
+    version: /'GLPI_VERSION',\s*'([^']+)'/,
+    packages: [['Packagist', 'glpi-project/glpi']],
+  },
+  {
+    path: 'graphapi/appinfo/info.xml',
+    version: /<version>([^<]+)<\/version>/,
+    packages: [['Packagist', 'owncloud/graphapi']],
+  },
+  {
+    path: 'class.phpmailer.php',
+    version: /\$Version\s*=\s*'([\d.]+)'/,
+    packages: [['Packagist', 'phpmailer/phpmailer']],
+  },
+  {
+    path: 'PHPMailer.php',
+    version: /\bconst VERSION\s*=\s*'([\d.]+)'/,
+    packages: [['Packagist', 'phpmailer/phpmailer']],
+  },
 ];
 
 /** The last step of each path, to find the few files that matter by name. */

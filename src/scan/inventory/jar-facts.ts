@@ -70,9 +70,11 @@ const SERVERS: ReadonlyMap<string, readonly (readonly [ecosystem: string, name: 
 /** Libraries that are a server of its own, as the makers of images call it. */
 const ALSO: ReadonlyMap<string, string> = new Map(
   Object.entries({
+    'com.atlassian.jira:jira-api': 'jira',
     'org.apache.activemq:activemq-broker': 'activemq',
     'org.apache.solr:solr-core': 'solr',
     'org.elasticsearch:elasticsearch': 'elasticsearch',
+    'org.igniterealtime.openfire:xmppserver': 'openfire',
     'org.jenkins-ci.main:jenkins-core': 'jenkins',
   }),
 );

@@ -65,13 +65,15 @@ export function findBitnamiComponents(fs: RootFs, path: string): Find[] {
   });
 }
 
-/** `readme.txt` of a WordPress plugin. */
+/** `SLUG/SLUG.php` of a WordPress plug-in, or its `readme.txt` where its main file has another name. */
 export function findWordpressPlugin(fs: RootFs, path: string): Find[] {
-  const slug = /\/wp-content\/plugins\/([^/]+)\/readme\.txt$/i.exec(path)?.[1];
-  if (slug === undefined) return [];
-  const version = /^\s*Stable tag:\s*v?(\d[\w.]*)/im.exec(fs.readText(path, MAX_METADATA_BYTES) ?? '')?.[1];
+  const [, folder = '', slug = '', file = ''] = /^(.*\/wp-content\/plugins\/([^/]+))\/([^/]+)$/.exec(path) ?? [];
+  const main = `${slug}.php`;
+  if (slug === '' || (file !== main && fs.exists(`${folder}/${main}`))) return [];
+  const field = file === main ? /^[\s*#/]*Version:\s*v?(\d[\w.]*)/im : /^\s*Stable tag:\s*v?(\d[\w.]*)/im;
+  const version = field.exec(fs.readText(path, MAX_METADATA_BYTES) ?? '')?.[1];
   if (version === undefined) return [];
-  return [{ ecosystem: 'Packagist', name: `wpackagist-plugin/${slug}`, version, path, source: 'readme.txt' }];
+  return [{ ecosystem: 'Packagist', name: `wpackagist-plugin/${slug}`, version, path, source: file }];
 }
 
 /** An empty object where the file is too large, or no JSON object. */

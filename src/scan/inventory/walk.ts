@@ -166,6 +166,7 @@ function* finderOf(path: string, name: string): Generator<Finder> {
   const dot = name.lastIndexOf('.');
   if (name.endsWith('.egg-info')) yield findPythonPackage;
   else if (name.endsWith('.gemspec')) yield findRubyGem;
+  else if (name.endsWith('.php') && path.endsWith(`/plugins/${name.slice(0, -4)}/${name}`)) yield findWordpressPlugin;
   else if (isServerBinary(name) || (dot < 0 && PROGRAM_FOLDERS.test(path))) yield findInBinary;
 }
 

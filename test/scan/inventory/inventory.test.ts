@@ -117,6 +117,12 @@ test('web applications', async () => {
   root
     .file('www/wp/wp-includes/version.php', "<?php\n$wp_version = '5.8.1';\n")
     .file('www/wp/wp-content/plugins/some-plugin/readme.txt', '=== Some ===\nStable tag: 1.2.3\n')
+    .file('www/wp/wp-content/plugins/bought/bought.php', '<?php\n/*\n * Plugin Name: Bought\n * Version: 6.7.1\n */')
+    .file('www/wp/wp-content/plugins/bought/readme.txt', 'Stable tag: 9.9\n')
+    .file('www/wp/wp-includes/PHPMailer/PHPMailer.php', "<?php class PHPMailer { const VERSION = '6.5.0'; }")
+    .file('usr/share/webmin/version', '1.890\n')
+    .file('usr/lib/erlang/releases/25/OTP_VERSION', '25.3.2.8\n')
+    .file('www/glpi/inc/define.php', "<?php define('GLPI_VERSION', '10.0.2');")
     .file('www/joomla/administrator/manifests/files/joomla.xml', '<extension><version>4.2.7</version></extension>')
     .file(
       'www/pma/libraries/classes/Version.php',
@@ -127,15 +133,20 @@ test('web applications', async () => {
     .file('opt/grafana/VERSION', '8.3.0')
     .file('opt/kibana/package.json', '{"name":"kibana","version":"6.6.0"}');
   expect((await components()).sort()).toEqual([
+    'Bitnami erlang 25.3.2.8 (releases/*/OTP_VERSION)',
     'Bitnami grafana 8.3.0 (grafana/VERSION)',
     'Bitnami joomla 4.2.7 (administrator/manifests/files/joomla.xml)',
     'Bitnami kibana 6.6.0 (package.json)',
     'Bitnami nextcloud 25.0.1 (version.php)',
     'Bitnami phpmyadmin 5.1.0 (libraries/classes/Version.php)',
+    'Bitnami webmin 1.890 (webmin/version)',
     'Bitnami wordpress 5.8.1 (wp-includes/version.php)',
+    'Packagist glpi-project/glpi 10.0.2 (inc/define.php)',
     'Packagist johnpbloch/wordpress-core 5.8.1 (wp-includes/version.php)',
     'Packagist joomla/joomla-cms 4.2.7 (administrator/manifests/files/joomla.xml)',
+    'Packagist phpmailer/phpmailer 6.5.0 (PHPMailer.php)',
     'Packagist phpmyadmin/phpmyadmin 5.1.0 (libraries/classes/Version.php)',
+    'Packagist wpackagist-plugin/bought 6.7.1 (bought.php)',
     'Packagist wpackagist-plugin/some-plugin 1.2.3 (readme.txt)',
   ]);
 });
