@@ -5,7 +5,7 @@ import type { AppProtocol, Channel } from './protocol.ts';
  * First bytes of a direction that are kept while no protocol has said yes or no. A request line that is longer is
  * recognised by its method.
  */
-export const MAX_PROBE_BYTES = 4096;
+export const MAX_PROBE_BYTES = 8192;
 
 /** The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found. */
 export class Detection {
