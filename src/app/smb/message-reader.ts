@@ -1,4 +1,4 @@
-import { copyBytes, u8, u32le } from '../../base/bytes.ts';
+import { copyBytes, u8, u16le, u32le } from '../../base/bytes.ts';
 import type { DataSink } from './data-sink.ts';
 import { SMB1_HEADER_BYTES, SMB2_HEADER_BYTES } from './header.ts';
 
@@ -10,7 +10,14 @@ const KEEP_ALIVE = 0x85;
 /** What is kept of a command before it is read; data of files and pipes behind it is followed as it comes; ours. */
 export const MAX_COMMAND_BYTES = 64 * 1024;
 const MAGIC_BYTES = 4;
+const COMMAND = 12;
 const NEXT_COMMAND = 20;
+/** Of SMB2's reads and writes, what is kept at least: the fixed part; and of the data, what tells what they are. */
+const MIN_DATA_COMMAND_BYTES = SMB2_HEADER_BYTES + 56;
+const FIRST_DATA_BYTES = 16;
+const DATA_OFFSET = SMB2_HEADER_BYTES + 2;
+const READ = 8;
+const WRITE = 9;
 
 /** First bytes of a message: `\xffSMB`, `\xfeSMB`, and encrypted `\xfdSMB`. */
 export const MAGIC = { smb1: 0xff, smb2: 0xfe, encrypted: 0xfd, compressed: 0xfc } as const;
@@ -60,6 +67,7 @@ export class MessageReader {
   /** Bytes of the stream before those at work, less the place where these begin. */
   #origin = 0;
   #streamBytes = 0;
+  #pieceStart = 0;
   /** The beginning of a message is looked for. So it is at first: nobody may have seen how the connection began. */
   #isLost = true;
 
@@ -70,6 +78,7 @@ export class MessageReader {
   consume(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
     this.#origin = this.#streamBytes - start;
+    this.#pieceStart = start;
     while (at < end) {
       if (this.#sinkLeft > 0) at = this.#passData(bytes, at, end);
       else if (this.#skipLeft > 0) at = this.#skip(at, end);
@@ -109,7 +118,7 @@ export class MessageReader {
 
   #readFrameHeader(bytes: Uint8Array, start: number, end: number): number {
     const header = this.#header;
-    let at = start;
+    let at = this.#isLost && this.#headerBytes === 0 ? seekFrame(bytes, start, end) : start;
     while (at < end && this.#headerBytes < FRAME_HEADER_BYTES) header[this.#headerBytes++] = u8(bytes, at++);
     if (this.#headerBytes < FRAME_HEADER_BYTES) return at;
     const type = u8(header, 0);
@@ -134,6 +143,12 @@ export class MessageReader {
     const magic = magicAt(header, FRAME_HEADER_BYTES);
     const isPlausible = magic !== null && type === SESSION_MESSAGE && frameBytes > SMB1_HEADER_BYTES;
     if (this.#isLost && !isPlausible) {
+      // The next byte may be the first of a frame.
+      const next = at - header.length + 1;
+      if (next >= this.#pieceStart) {
+        this.#headerBytes = 0;
+        return next;
+      }
       header.copyWithin(0, 1);
       this.#headerBytes--;
       return at;
@@ -164,14 +179,24 @@ export class MessageReader {
 
   /** The frame goes on with a command, of which the magic at least is kept. */
   #readCommands(bytes: Uint8Array, start: number, end: number): number {
-    const wanted = Math.min(this.#frameLeft, MAX_COMMAND_BYTES);
-    const count = Math.min(wanted - this.#keptBytes, end - start);
+    const count = Math.min(this.#wantedBytes - this.#keptBytes, end - start);
     if (this.#keptBytes === 0) this.#keptAt = start + this.#origin;
     this.#keep(bytes, start, start + count);
     this.#tellCommand(this.#kept, 0, this.#keptBytes);
-    if (this.#keptBytes < wanted) return start + count;
-    this.#readKept();
+    if (this.#keptBytes >= this.#wantedBytes) this.#readKept();
     return start + count;
+  }
+
+  /** How much of the command in hand is kept before it is read: of one with data, these need not be. */
+  get #wantedBytes(): number {
+    const most = Math.min(this.#frameLeft, MAX_COMMAND_BYTES);
+    if (this.#version === 1) return most;
+    const head = Math.min(most, DATA_OFFSET + 2);
+    if (this.#keptBytes < head || head < DATA_OFFSET + 2) return head;
+    const command = u16le(this.#kept, COMMAND);
+    if (command !== READ && command !== WRITE) return most;
+    const dataAt = command === READ ? u8(this.#kept, DATA_OFFSET) : u16le(this.#kept, DATA_OFFSET);
+    return Math.min(most, Math.max(dataAt + FIRST_DATA_BYTES, MIN_DATA_COMMAND_BYTES));
   }
 
   /** As many commands as are there; the last one may be there in part only. */
@@ -281,6 +306,14 @@ export class MessageReader {
 }
 
 const MIN_KEPT_BYTES = 256;
+
+/** The first place at which a frame with a message may begin, or may as far as there are bytes. */
+function seekFrame(bytes: Uint8Array, start: number, end: number): number {
+  const last = end - FRAME_HEADER_BYTES - MAGIC_BYTES;
+  let at = start;
+  while (at <= last && (u8(bytes, at) !== SESSION_MESSAGE || magicAt(bytes, at + FRAME_HEADER_BYTES) === null)) at++;
+  return at;
+}
 
 /** The first byte of a magic that is known; null: it is none. */
 export function magicAt(bytes: Uint8Array, at: number): number | null {

@@ -53,7 +53,9 @@ export class Smb2Commands {
     const header = readSmb2Header(bytes, start);
     const body = new Body(bytes, start, end, wholeEnd);
     if (!header.isRelated) this.#relatedFile = null;
-    if (wholeEnd > end && header.command !== SMB2.write) this.#session.raise(TO_SERVER, 'smb.record_overflow');
+    if (wholeEnd > end && header.command !== SMB2.write && header.command !== SMB2.read) {
+      this.#session.raise(TO_SERVER, 'smb.record_overflow');
+    }
     switch (header.command) {
       case SMB2.negotiate:
         this.#negotiate(header, body);
