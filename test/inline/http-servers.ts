@@ -21,6 +21,13 @@ export interface Seen {
 /** Header fields of answers are bounded. */
 export const SHOWN_BYTES = 1000;
 
+export interface Patience {
+  /** After so long without a byte, no more is waited for. */
+  readonly silenceMs: number;
+  /** At the same time. */
+  readonly connections: number;
+}
+
 /** How one server has answered a connection. */
 export interface Answered {
   /** One for each final answer; null: the server has answered by itself, `status` says how. */
@@ -45,11 +52,11 @@ export class HttpServers {
     }
   }
 
-  /** Sends each to the server on a connection of its own. `silenceMs`: after so long, no more is waited for. */
-  async ask(server: ServerName, requests: readonly Uint8Array[], silenceMs: number): Promise<Answered[]> {
+  /** Sends each to the server on a connection of its own. */
+  async ask(server: ServerName, requests: readonly Uint8Array[], patience: Patience): Promise<Answered[]> {
     const file = join(this.#folder, 'requests.json');
     writeFileSync(file, JSON.stringify(requests.map((bytes) => Buffer.from(bytes).toString('base64'))));
-    const args = ['-e', CLIENT, file, String(SERVERS[server]), String(silenceMs)];
+    const args = ['-e', CLIENT, file, ...[SERVERS[server], patience.silenceMs, patience.connections].map(String)];
     const { status, output, error } = await this.#testbed.finish('server', process.execPath, args);
     if (status !== 0) throw new Error(`the client ended with ${status}: ${error}`);
     const results = JSON.parse(output) as { received: string; isOpen: boolean }[];
@@ -108,7 +115,7 @@ const seenIn = (text: string | undefined): Seen | null =>
       ) as unknown as Seen);
 
 const CLIENT = `
-  const [file, port, silenceMs] = process.argv.slice(1);
+  const [file, port, silenceMs, connections] = process.argv.slice(1);
   const requests = JSON.parse(require('fs').readFileSync(file, 'utf8'));
   const results = [];
   let next = 0;
@@ -129,7 +136,7 @@ const CLIENT = `
     });
   };
   process.on('exit', () => require('fs').writeSync(1, JSON.stringify(results)));
-  for (let i = 0; i < 64; i++) ask();
+  for (let i = 0; i < Number(connections); i++) ask();
 `;
 
 /** Node's own server, and the application behind nginx. */
