@@ -1,11 +1,12 @@
-import { EMPTY_BYTES, latin1, u8, u16le, u32le, u64le } from '../../base/bytes.ts';
+import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb1Header, SMB1_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
-import { MAX_NAME_BYTES, nameOf } from './name.ts';
+import { MAX_NAME_BYTES } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
 import type { PendingRequest, SmbSession } from './session.ts';
+import { Smb1Block } from './smb1-block.ts';
 import { hasPipeName } from './tree.ts';
 
 /** [MS-CIFS] §2.2.2.1, as far as something is made of them. */
@@ -81,7 +82,7 @@ export class Smb1Commands {
     start: number,
     end: number,
     wholeEnd: number,
-    handle: (header: SmbHeader, block: Block) => DataSink | null,
+    handle: (header: SmbHeader, block: Smb1Block) => DataSink | null,
   ): DataSink | null {
     const first = readSmb1Header(bytes, start);
     let rest: DataSink | null = null;
@@ -89,7 +90,7 @@ export class Smb1Commands {
     let at = SMB1_HEADER_BYTES;
     // Each command begins behind the one before, so that the chain ends.
     for (;;) {
-      const block = new Block(bytes, start, at, end, wholeEnd);
+      const block = new Smb1Block(bytes, start, at, end, wholeEnd);
       // Chained commands have one number for all; their answers come in the same chain.
       const messageKey = first.messageKey * 256 + command;
       const sink = handle({ ...first, command, messageKey }, block);
@@ -104,7 +105,7 @@ export class Smb1Commands {
     }
   }
 
-  #request(header: SmbHeader, block: Block): DataSink | null {
+  #request(header: SmbHeader, block: Smb1Block): DataSink | null {
     switch (header.command) {
       case SMB1.negotiate:
         this.#negotiate(header, block);
@@ -147,7 +148,7 @@ export class Smb1Commands {
     }
   }
 
-  #respond(header: SmbHeader, pending: PendingRequest, block: Block): DataSink | null {
+  #respond(header: SmbHeader, pending: PendingRequest, block: Smb1Block): DataSink | null {
     const { file } = pending;
     if (header.command === SMB1.negotiate) this.#onNegotiated(pending, block);
     if (header.command === SMB1.trans && file !== null) this.#onTransacted(header, file, block);
@@ -172,7 +173,7 @@ export class Smb1Commands {
     }
   }
 
-  #negotiate(header: SmbHeader, block: Block): void {
+  #negotiate(header: SmbHeader, block: Smb1Block): void {
     const names = latin1(block.bytes, block.dataStart, Math.min(block.dataEnd, block.dataStart + MAX_NAME_BYTES))
       .split('\0')
       .slice(0, -1);
@@ -186,7 +187,7 @@ export class Smb1Commands {
     if (names.length === 0) this.#malformed(TO_SERVER);
   }
 
-  #onNegotiated({ transaction }: PendingRequest, block: Block): void {
+  #onNegotiated({ transaction }: PendingRequest, block: Smb1Block): void {
     const dialect = block.wordCount === 0 ? undefined : this.#offered[block.u16(0)];
     if (dialect === undefined) this.#session.raise(TO_CLIENT, 'smb.negotiate_malformed_dialects');
     else this.#session.agreement.dialect = dialect;
@@ -196,7 +197,7 @@ export class Smb1Commands {
     }
   }
 
-  #setUpSession(header: SmbHeader, block: Block): void {
+  #setUpSession(header: SmbHeader, block: Smb1Block): void {
     const { bytes, dataStart, dataEnd } = block;
     // Only in this form is there a security blob.
     const blobBytes = block.wordCount === 12 ? block.u16(14) : 0;
@@ -205,7 +206,7 @@ export class Smb1Commands {
     if (account === 'malformed') this.#session.raise(TO_SERVER, 'smb.malformed_ntlmssp_request');
   }
 
-  #connectTree(header: SmbHeader, block: Block): void {
+  #connectTree(header: SmbHeader, block: Smb1Block): void {
     const pathStart = block.dataStart + block.u16(6);
     const path = block.string(pathStart, header.isUnicode);
     if (path === null) this.#malformed(TO_SERVER);
@@ -217,7 +218,7 @@ export class Smb1Commands {
     this.#session.requestTree(header, tree, requestService);
   }
 
-  #onTreeConnected(header: SmbHeader, { transaction }: PendingRequest, block: Block): void {
+  #onTreeConnected(header: SmbHeader, { transaction }: PendingRequest, block: Smb1Block): void {
     const detail = transaction?.detail;
     if (detail?.kind !== 'tree') return;
     const service = block.string(block.dataStart, false);
@@ -231,7 +232,7 @@ export class Smb1Commands {
     this.#session.connectTree(header, detail.tree);
   }
 
-  #open(header: SmbHeader, block: Block): void {
+  #open(header: SmbHeader, block: Smb1Block): void {
     const isNt = header.command === SMB1.ntCreateAndx;
     // The older commands have a byte in front that says what follows.
     const isOld = !isNt && header.command !== SMB1.openAndx;
@@ -246,7 +247,7 @@ export class Smb1Commands {
     this.#session.request(header, { ...detail }, file);
   }
 
-  #onOpened(header: SmbHeader, { file, transaction }: PendingRequest, block: Block): void {
+  #onOpened(header: SmbHeader, { file, transaction }: PendingRequest, block: Smb1Block): void {
     const isNt = header.command === SMB1.ntCreateAndx;
     const at = isNt ? 5 : header.command === SMB1.openAndx ? 4 : 0;
     if (file === null || block.wordCount * 2 < at + 2) {
@@ -260,7 +261,7 @@ export class Smb1Commands {
     if (isNt) transaction.detail.sizeBytes = block.u64(55);
   }
 
-  #read(header: SmbHeader, block: Block): void {
+  #read(header: SmbHeader, block: Smb1Block): void {
     const isAndx = header.command === SMB1.readAndx;
     const file = this.#file(header, block, isAndx ? 4 : 0);
     if (file === null) return;
@@ -269,7 +270,7 @@ export class Smb1Commands {
     this.#session.await(header, { command: header.command, transaction: null, file, offset });
   }
 
-  #onRead(header: SmbHeader, { file, offset }: PendingRequest, block: Block): DataSink | null {
+  #onRead(header: SmbHeader, { file, offset }: PendingRequest, block: Smb1Block): DataSink | null {
     if (file === null) return null;
     if (header.command === SMB1.read) {
       const dataBytes = block.u16(0);
@@ -279,7 +280,7 @@ export class Smb1Commands {
     return this.#data(header, file, TO_CLIENT, offset, block.start + block.u16(12), dataBytes, block);
   }
 
-  #write(header: SmbHeader, block: Block): DataSink | null {
+  #write(header: SmbHeader, block: Smb1Block): DataSink | null {
     const isAndx = header.command === SMB1.writeAndx;
     const file = this.#file(header, block, isAndx ? 4 : 0);
     if (file === null) return null;
@@ -299,13 +300,13 @@ export class Smb1Commands {
     return sink;
   }
 
-  #close(header: SmbHeader, block: Block): void {
+  #close(header: SmbHeader, block: Smb1Block): void {
     const file = this.#file(header, block, 0);
     if (file !== null) this.#session.close(file, TO_SERVER);
     this.#session.request(header, null, file);
   }
 
-  #transact(header: SmbHeader, block: Block): void {
+  #transact(header: SmbHeader, block: Smb1Block): void {
     const isPipe = block.u8(26) >= 2 && block.u16(28) === TRANSACT_NAMED_PIPE;
     const file = isPipe ? this.#file(header, block, 30) : null;
     this.#session.await(header, { command: header.command, transaction: null, file, offset: 0 });
@@ -316,7 +317,7 @@ export class Smb1Commands {
     else this.#session.pipeData(header, file, TO_SERVER, block.bytes, start, end);
   }
 
-  #onTransacted(header: SmbHeader, file: OpenFile, block: Block): void {
+  #onTransacted(header: SmbHeader, file: OpenFile, block: Smb1Block): void {
     if (block.wordCount < 10) return;
     const start = block.start + block.u16(14);
     const end = start + block.u16(12);
@@ -325,7 +326,7 @@ export class Smb1Commands {
   }
 
   /** The file whose number is at this place of the words; null: the command is too short. */
-  #file(header: SmbHeader, block: Block, at: number): OpenFile | null {
+  #file(header: SmbHeader, block: Smb1Block, at: number): OpenFile | null {
     if (block.wordCount * 2 < at + 2) {
       this.#malformed(TO_SERVER);
       return null;
@@ -340,7 +341,7 @@ export class Smb1Commands {
     offset: number,
     dataStart: number,
     dataBytes: number,
-    block: Block,
+    block: Smb1Block,
   ): DataSink | null {
     const { bytes, end, wholeEnd } = block;
     const start = Math.max(dataStart, block.start + SMB1_HEADER_BYTES);
@@ -355,75 +356,3 @@ export class Smb1Commands {
 }
 
 const GUID_BYTES = 16;
-
-/** The words and the data of one command; places are counted from the first word. Numbers beyond the words are 0. */
-class Block {
-  readonly bytes: Uint8Array;
-  /** Of the message's header, from which offsets within the message are counted. */
-  readonly start: number;
-  readonly end: number;
-  readonly wholeEnd: number;
-  readonly wordCount: number;
-  readonly dataStart: number;
-  readonly dataEnd: number;
-  readonly #wordsAt: number;
-
-  constructor(bytes: Uint8Array, start: number, at: number, end: number, wholeEnd: number) {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = end;
-    this.wholeEnd = wholeEnd;
-    this.#wordsAt = start + at + 1;
-    const announced = u8(bytes, start + at);
-    // Words that are not all there are none.
-    this.wordCount = this.#wordsAt + announced * 2 + 2 <= end ? announced : 0;
-    this.dataStart = Math.min(this.#wordsAt + announced * 2 + 2, end);
-    const dataBytes = this.dataStart === end ? 0 : u16le(bytes, this.dataStart - 2);
-    this.dataEnd = Math.min(this.dataStart + dataBytes, end);
-  }
-
-  u8(at: number): number {
-    return this.#has(at, 1) ? u8(this.bytes, this.#wordsAt + at) : 0;
-  }
-
-  u16(at: number): number {
-    return this.#has(at, 2) ? u16le(this.bytes, this.#wordsAt + at) : 0;
-  }
-
-  u32(at: number): number {
-    return this.#has(at, 4) ? u32le(this.bytes, this.#wordsAt + at) : 0;
-  }
-
-  u64(at: number): number {
-    return this.#has(at, 8) ? u64le(this.bytes, this.#wordsAt + at) : 0;
-  }
-
-  slice(start: number, end: number): Uint8Array {
-    return this.bytes.slice(this.#wordsAt + start, this.#wordsAt + end);
-  }
-
-  /** A string up to its 0, and where it ends. Null: it does not end. */
-  string(start: number, isUnicode: boolean): { readonly text: Uint8Array; readonly end: number } | null {
-    const width = isUnicode ? 2 : 1;
-    for (let at = this.#aligned(start, isUnicode); at + width <= this.end; at += width) {
-      if (this.bytes[at] !== 0 || (isUnicode && this.bytes[at + 1] !== 0)) continue;
-      return { text: nameOf(this.bytes, this.#aligned(start, isUnicode), at), end: at + width };
-    }
-    return null;
-  }
-
-  /** A string of so many bytes. Null: it is not all there. */
-  sized(start: number, length: number, isUnicode: boolean): Uint8Array | null {
-    const from = this.#aligned(start, isUnicode);
-    return from + length <= this.end ? nameOf(this.bytes, from, from + length) : null;
-  }
-
-  /** Two-byte characters begin at an even place of the message. */
-  #aligned(at: number, isUnicode: boolean): number {
-    return isUnicode && (at - this.start) % 2 === 1 ? at + 1 : at;
-  }
-
-  #has(at: number, count: number): boolean {
-    return at + count <= this.wordCount * 2;
-  }
-}
