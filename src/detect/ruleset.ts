@@ -50,6 +50,7 @@ export class Ruleset {
           a.sid - b.sid ||
           a.gid - b.gid,
       );
+    yield;
     const numbered = ordered.map((rule, index) => ({ rule, index }));
     // In a large set nearly all rules look into transactions only.
     const onTransactions = numbered.filter(({ rule }) => inspectsTransactions(rule));
@@ -62,6 +63,7 @@ export class Ruleset {
         const wanted = rule.protocol.ipProtocols;
         return wanted === null || (protocol !== null && wanted.includes(protocol));
       });
+      yield;
       const hasStreams = protocol === IP_PROTOCOL.tcp;
       const toServer = new PacketGroup(concerned, TO_SERVER, hasStreams, makeMatcher);
       yield;
@@ -82,6 +84,7 @@ export class Ruleset {
       if (concerned.length === 0) continue;
       // Those that wait for an event are candidates only behind it.
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
+      yield;
       const toServer = new AppGroup(always, TO_SERVER, indexes);
       yield;
       appGroups.set(name, [toServer, new AppGroup(always, TO_CLIENT, indexes)]);

@@ -29,6 +29,8 @@ export const checkPolicy: CheckPolicy = (policy) =>
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MIB },
     });
+    // Whoever stops the service does not wait for it.
+    thread.unref();
     let check: PolicyCheck | null = null;
     thread.once('message', ({ rules, databases }: CheckerAnswer) => {
       check = { rules, checked: { policy, databases } };

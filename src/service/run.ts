@@ -57,13 +57,14 @@ export async function runInline(settings: RunSettings): Promise<void> {
     throw new MachineError('vpatch run needs the capability CAP_NET_ADMIN: run it as root, for instance with sudo');
   }
 
-  // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const exceptions = openExceptions(config);
+  // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
   const reopen = (): void => output?.reopen();
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
+  if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
   let control: ControlServer | null = null;
   try {
     const firewall = usableFirewall(log);
@@ -113,6 +114,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   } finally {
     signals.close();
     process.off('SIGUSR1', reopen);
+    process.off('SIGHUP', reopen);
     control?.close();
     await output?.close();
   }
@@ -166,10 +168,7 @@ async function serve(started: Started): Promise<void> {
     timers.push(setInterval(() => supervisor.isProgressing && manager.alive(), watchdogMs / SIGNS_PER_WATCHDOG));
   }
   manager.ready(service.headline);
-  const reload = (): void => {
-    started.output?.reopen();
-    service.reload(false, 'SIGHUP');
-  };
+  const reload = (): void => void service.reload(false, 'SIGHUP');
   if (!process.stdin.isTTY) process.on('SIGHUP', reload);
 
   log.info(`${await Promise.race([signals.first, stopRequest])}: stopping; connections go on uninspected`);
