@@ -45,10 +45,6 @@ export class PolicyStore {
     return existsSync(path) ? readState(path, policySchema) : null;
   }
 
-  rules(version: string): string {
-    return readFileSync(this.#versionFile(version, 'rules'), 'utf8');
-  }
-
   /** What became current and when, the latest last. */
   history(): HistoryLine[] {
     const path = join(this.#folder, 'history.jsonl');

@@ -22,7 +22,6 @@ export interface ScanChanges {
   /** Null: this is the first scan. */
   readonly sinceMs: number | null;
   readonly added: readonly string[];
-  readonly kept: readonly string[];
   readonly removed: readonly { readonly id: string; readonly title: string; readonly why: string }[];
 }
 
@@ -43,7 +42,6 @@ export function changesSince(last: ScanMemory | null, { inventory, recommendatio
   return {
     sinceMs: last?.startedMs ?? null,
     added: now.filter((id) => !before.has(id)),
-    kept: now.filter((id) => before.has(id)),
     removed: (last?.recommended ?? [])
       .filter(({ id }) => !now.includes(id))
       .map(({ id, title, places }) => ({ id, title, why: whyRemoved(places, inventory.components) })),

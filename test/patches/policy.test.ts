@@ -46,7 +46,8 @@ describe('a policy', () => {
     const { policy, rules } = compose(['cve-2021-44228', 'cve-2022-0543'], pins);
     expect(policy.items.map(({ id, mode }) => `${id} ${mode}`)).toEqual(['cve-2018-7600 on', 'cve-2022-0543 detect']);
     expect(rules).not.toContain('cve 2021-44228');
-    expect(rules.match(/^alert tcp .*sid:900017\d/gm)).toHaveLength(3);
+    expect(rules.match(/^alert .*sid:900017\d/gm)).toHaveLength(policy.items[1]!.rules);
+    expect(rules).not.toMatch(/^drop .*sid:900017\d/m);
     expect(diagnosticsOf(rules)).toEqual([]);
   });
 
@@ -93,7 +94,6 @@ describe('the store', () => {
       '4000 rollback',
     ]);
     expect(store.read(two.policy.version)).toEqual(two.policy);
-    expect(store.rules(two.policy.version)).toBe(two.rules);
   });
 
   test('is not for everybody to read', () => {

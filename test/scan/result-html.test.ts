@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => root.remove());
 
-const NO_CHANGES = { sinceMs: null, added: [], kept: [], removed: [] };
+const NO_CHANGES = { sinceMs: null, added: [], removed: [] };
 
 async function scanned(): Promise<ScanResult> {
   const { patches } = readCatalogue('signatures');
