@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+import { HTTP_PORT, HTTP2_PORT, PAGE, WebServer } from '../support/web-server.ts';
 import { CleanBed, describeWith } from './clean-bed.ts';
 
 const FILE_BYTES = 5_000_000;
@@ -65,6 +65,31 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
     expect(digestOf('copy')).toBe(digest);
     await curl('-r', '1000-1999', '-o', here('part'), url('/files/large'));
     expect(readFileSync(here('part')).equals(content.subarray(1000, 2000))).toBe(true);
+  });
+
+  test('curl and Node with HTTP/2 in the clear', async () => {
+    const url = (path: string): string => `http://${bed.address}:${HTTP2_PORT}${path}`;
+    const curl = (...args: string[]): Promise<string> =>
+      bed.ask('curl', '-gsS', '-m', '20', '--http2-prior-knowledge', ...args);
+
+    expect(await curl(url('/one'))).toBe(PAGE);
+    expect(await curl('-I', url('/'))).toContain('HTTP/2 200');
+    expect(await curl('--data', 'name=value', url('/form'))).toBe(PAGE);
+    expect(await curl('-b', `session=${'x'.repeat(3000)}`, url(`/search?q=${'word+'.repeat(800)}`))).toBe(PAGE);
+    await curl('-o', here('second'), url('/files/large'));
+    expect(digestOf('second')).toBe(digest);
+    // Node's client, forty requests at a time.
+    const pages = await bed.askNode(`
+      const session = require('http2').connect('http://' + ADDRESS + ':${HTTP2_PORT}');
+      const fetched = (i) => new Promise((resolve, reject) => {
+        let text = '';
+        session.request({ ':path': '/' + i }).on('data', (data) => { text += data; }).on('end', () => resolve(text)).on('error', reject);
+      });
+      Promise.all(Array.from({ length: 40 }, (_, i) => fetched(i))).then((texts) => {
+        console.log(texts.join(''));
+        session.close();
+      });`);
+    expect(pages.trim()).toBe(PAGE.repeat(40).trim());
   });
 
   test('downloads that are broken off', async () => {
@@ -174,8 +199,9 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
 
   test('nothing was dropped, and nothing is odd but what is', () =>
     bed.expectClean([
-      // Behind the upgrade to a WebSocket there is no HTTP any more.
+      // Behind the upgrade to a WebSocket there is no HTTP any more, and a message of 70,000 bytes is over its limit.
       'http.tunnel',
+      'websocket.skip_end_of_payload',
       // "50%" is not an escape.
       'http.uri_invalid_percent_encoding',
     ]));

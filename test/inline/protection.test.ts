@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
 import { buildTcp } from '../support/packets.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+import { HTTP_PORT, HTTP2_PORT, PAGE, WebServer } from '../support/web-server.ts';
 
 const reason = whyNoTestbed();
 if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
@@ -73,6 +73,23 @@ describe.skipIf(reason !== null)('what arrives and what does not', () => {
       ]);
       expect(vpatch.events('drop')[0]).toMatchObject({ vpatch: { signature_id: 9990001 } });
     });
+  });
+
+  test('prevent: an attack over HTTP/2 does not arrive', async () => {
+    const vpatch = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent'] });
+    const ask = (path: string) => {
+      const url = `http://${testbed.addresses.server[4]}:${HTTP2_PORT}${path}`;
+      return testbed.finish('client', 'curl', ['-gs', '-m', '2', '--http2-prior-knowledge', url]);
+    };
+    expect((await ask('/login')).output).toBe(PAGE);
+    expect(await ask('/%61ttack')).toMatchObject({ status: CURL_TIMEOUT, output: '' });
+    expect((await ask('/')).output).toBe(PAGE);
+    await until('both alerts are written', () => vpatch.events('alert').length >= 2);
+    expect(await vpatch.stop()).toBe(0);
+    expect(vpatch.events('alert')).toMatchObject([
+      { app_proto: 'http2', alert: { action: 'allowed' } },
+      { app_proto: 'http2', alert: { action: 'blocked' } },
+    ]);
   });
 
   describe('reject', () => {

@@ -7,6 +7,8 @@ import { type Testbed, until } from './netns.ts';
 export const HTTP_PORT = 8080;
 /** The same pages. */
 export const SECOND_HTTP_PORT = 8081;
+/** The same pages over HTTP/2 in the clear, and nothing else. */
+export const HTTP2_PORT = 8086;
 /** Every page says this, whatever its path: an attack that arrives gets it too. */
 export const PAGE = 'an ordinary page\n';
 
@@ -66,6 +68,8 @@ http {
     listen ${HTTP_PORT};
     listen [::]:${HTTP_PORT};
     listen ${SECOND_HTTP_PORT};
+    listen ${HTTP2_PORT} http2;
+    listen [::]:${HTTP2_PORT} http2;
     root ${folder};
     location / { return 200 "${PAGE.replace('\n', '\\n')}"; }
     location /files/ { access_log ${folder}/access.log; }
