@@ -425,6 +425,8 @@ describe('events', () => {
       client(request(1, [...REQUEST, ['content-length', length]], END_HEADERS), ...content);
     expectEvents([upload('5', frame('data', END_STREAM, 1, '1234'))], 'http2.request_content_length_mismatch');
     expectEvents([upload('5', frame('data', 0, 1, '12345'), frame('data', END_STREAM, 1))]);
+    // An end behind the end says nothing of the length.
+    expectEvents([upload('5', frame('data', END_STREAM, 1, '12345')), client(frame('data', END_STREAM, 1))]);
     expectRequest([...REQUEST, ['content-length', '+0']], 'http.invalid_content_length_field_in_request');
     expectRequest(
       [...REQUEST, ['content-length', '0'], ['content-length', '1']],

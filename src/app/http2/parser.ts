@@ -147,7 +147,7 @@ export class Http2Parser implements AppParser, SideListener {
 
   onStreamEnd(direction: Direction, streamId: number): void {
     const tx = this.#open.get(streamId);
-    if (tx === undefined) return;
+    if (tx === undefined || tx.message(direction).isComplete) return;
     this.#messages.checkLength(tx, direction);
     this.#complete(tx, direction);
   }
@@ -155,7 +155,7 @@ export class Http2Parser implements AppParser, SideListener {
   onFrameType(direction: Direction, streamId: number, type: number): void {
     let tx = this.#open.get(streamId) ?? null;
     if (tx === null && type === FRAME.headers && direction === TO_SERVER) tx = this.#begin(streamId);
-    if (tx !== null && tx.values(direction).addType(type)) this.#grow(tx, direction);
+    if (tx?.values(direction).addType(type)) this.#grow(tx, direction);
   }
 
   onPriority(direction: Direction, streamId: number, weight: number): void {
