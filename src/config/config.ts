@@ -50,6 +50,12 @@ export interface RuleSource {
   readonly header: string | null;
 }
 
+/** Of this host: an IPv4 or IPv6 address without brackets, and a TCP port. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** How many patches a scan assigns. Each has what the one before it has. */
 export const SCAN_PRESETS = ['performance', 'balanced', 'security'] as const;
 export type ScanPreset = (typeof SCAN_PRESETS)[number];
@@ -173,6 +179,10 @@ export interface Config {
     /** Where `run` listens for the other commands; null: it does not. */
     readonly socket: string | null;
   };
+  readonly metrics: {
+    /** Where `run` answers Prometheus; null: it does not. */
+    readonly listen: ListenAddress | null;
+  };
   /** Absolute: what vpatch keeps over restarts. */
   readonly state: { readonly folder: string };
   readonly log: { readonly level: LogLevel };
@@ -245,6 +255,7 @@ export const DEFAULTS: Config = freeze({
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
   },
   control: { socket: '/run/vpatch/control.sock' },
+  metrics: { listen: null },
   state: { folder: '/var/lib/vpatch' },
   log: { level: 'info' },
 } satisfies Config);

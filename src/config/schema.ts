@@ -10,6 +10,7 @@ import {
   type Config,
   FAILURES,
   HOOKS,
+  type ListenAddress,
   LOG_LEVELS,
   MIDSTREAM_POLICIES,
   MODES,
@@ -18,6 +19,7 @@ import {
   RULE_POLICIES,
   SCAN_PRESETS,
 } from './config.ts';
+import { parseListenAddress } from './listen-address.ts';
 import { formatSize, parseDurationMs, parseSizeBytes } from './units.ts';
 
 const KIB = 1024;
@@ -190,6 +192,11 @@ const markBit = expecting<number | null>('one bit such as 0x20000000, or none', 
   if (value === 'none') return null;
   return typeof value === 'number' && MARK_BITS.includes(value) ? value : undefined;
 });
+
+const listenAddress = expecting<ListenAddress | null>(
+  'an address with a port such as 127.0.0.1:9469 or "[::1]:9469", a port of 127.0.0.1, or none',
+  (value) => (value === 'none' ? null : parseListenAddress(value)),
+);
 
 /** The configuration file: which keys there are, what each may be, which field each sets. */
 export const configSchema: z.ZodType<Overrides> = section({
@@ -369,6 +376,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
     }),
   ),
+  metrics: key('metrics', section({ listen: key('listen', listenAddress) })),
   state: key('state', section({ folder: key('folder', text('the absolute path of a folder', /^\//)) })),
   log: key('log', section({ level: key('level', oneOf(LOG_LEVELS)) })),
 });

@@ -2,6 +2,9 @@
 const BUCKETS = 24;
 const US_PER_MS = 1000;
 const MAX_US = 2 ** 31;
+/** Behind the buckets: the sum of all times, in milliseconds. */
+const SUM = BUCKETS;
+const CELLS = BUCKETS + 1;
 
 /** Of all packets so far, in milliseconds. A power of two of microseconds, upwards: half of it or less may be true. */
 export interface LatencyFigures {
@@ -9,16 +12,19 @@ export interface LatencyFigures {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  readonly sumMs: number;
+  /** Packets that took up to so long, and longer than those of the bucket before; null: longer than all others. */
+  readonly buckets: readonly { readonly upToMs: number | null; readonly packets: number }[];
 }
 
 /** How long packets waited for their verdict, from the moment their batch was handed over. One thread counts. */
 export class LatencyHistogram {
-  static readonly bytes = BUCKETS * Float64Array.BYTES_PER_ELEMENT;
+  static readonly bytes = CELLS * Float64Array.BYTES_PER_ELEMENT;
   readonly #counts: Float64Array;
 
   /** `LatencyHistogram.bytes` bytes, which another thread may read. */
   constructor(memory: SharedArrayBuffer) {
-    this.#counts = new Float64Array(memory, 0, BUCKETS);
+    this.#counts = new Float64Array(memory, 0, CELLS);
   }
 
   record(packets: number, tookMs: number): void {
@@ -26,18 +32,25 @@ export class LatencyHistogram {
     const tookUs = Math.max(0, Math.min(MAX_US, tookMs * US_PER_MS));
     const bucket = Math.min(BUCKETS - 1, 32 - Math.clz32(tookUs));
     this.#counts[bucket] = this.#counts[bucket]! + packets;
+    this.#counts[SUM] = this.#counts[SUM]! + (packets * tookUs) / US_PER_MS;
   }
 
   /** Of several threads together. */
   static figures(histograms: readonly LatencyHistogram[]): LatencyFigures {
     const counts = new Float64Array(BUCKETS);
-    for (const histogram of histograms) for (let i = 0; i < BUCKETS; i++) counts[i]! += histogram.#counts[i]!;
+    let sumMs = 0;
+    for (const histogram of histograms) {
+      for (let i = 0; i < BUCKETS; i++) counts[i]! += histogram.#counts[i]!;
+      sumMs += histogram.#counts[SUM]!;
+    }
     const packets = counts.reduce((sum, count) => sum + count, 0);
     return {
       packets,
       p50Ms: quantileMs(counts, packets * 0.5),
       p99Ms: quantileMs(counts, packets * 0.99),
       maxMs: quantileMs(counts, packets),
+      sumMs,
+      buckets: Array.from(counts, (count, i) => ({ upToMs: i < BUCKETS - 1 ? upToMs(i) : null, packets: count })),
     };
   }
 }
@@ -51,5 +64,7 @@ function quantileMs(counts: Float64Array, rank: number): number {
     seen += counts[bucket]!;
     if (seen >= rank) break;
   }
-  return 2 ** bucket / US_PER_MS;
+  return upToMs(bucket);
 }
+
+const upToMs = (bucket: number): number => 2 ** bucket / US_PER_MS;

@@ -18,6 +18,7 @@ import { checkInterception, type Interception } from './interception.ts';
 import { checkInterfaces } from './interface-check.ts';
 import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
+import type { MetricsServer } from './metrics/metrics-server.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
@@ -160,6 +161,8 @@ async function serve(started: Started): Promise<void> {
   const service = serviceOf(started, stop, () => output?.lostLines ?? 0);
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
+  const metrics = await metricsOf(started, service);
+
   const { statsIntervalMs } = policy.config.outputs.eve;
   const timers = [setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS)];
   if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
@@ -174,6 +177,7 @@ async function serve(started: Started): Promise<void> {
   log.info(`${await Promise.race([signals.first, stopRequest])}: stopping; connections go on uninspected`);
   manager.stopping();
   for (const timer of timers) clearInterval(timer);
+  metrics?.close();
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
   process.off('SIGHUP', reload);
@@ -181,6 +185,20 @@ async function serve(started: Started): Promise<void> {
   // What could not be written is known when there is nothing more to write.
   await output?.close();
   log.info(summary(supervisor, output), isForced ? 'stopped at once' : 'stopped');
+}
+
+/** Loaded by need: HTTP takes memory. */
+async function metricsOf({ policy, log }: Started, service: InlineService): Promise<MetricsServer | null> {
+  const { listen } = policy.config.metrics;
+  if (listen === null) return null;
+  const [{ MetricsServer }, { expositionText }, { serviceMetrics }] = await Promise.all([
+    import('./metrics/metrics-server.ts'),
+    import('./metrics/exposition.ts'),
+    import('./metrics/service-metrics.ts'),
+  ]);
+  const server = new MetricsServer({ listen, log, text: () => expositionText(serviceMetrics(service.status())) });
+  server.open();
+  return server;
 }
 
 function serviceOf(started: Started, stop: (by: string) => void, lostLines: () => number): InlineService {

@@ -56,6 +56,16 @@ describe('loadConfig', () => {
     expect(Object.isFrozen(config.variables.addresses)).toBe(true);
   });
 
+  test.each([
+    ['127.0.0.1:9469', { address: '127.0.0.1', port: 9469 }],
+    ['9469', { address: '127.0.0.1', port: 9469 }],
+    ['"[::1]:80"', { address: '::1', port: 80 }],
+    ['0.0.0.0:65535', { address: '0.0.0.0', port: 65535 }],
+    ['none', null],
+  ])('listens at %s', (text, listen) => {
+    expect(load({ file: write('vpatch.yaml', `metrics: { listen: ${text} }\n`) }).metrics).toEqual({ listen });
+  });
+
   test('reads sizes and durations with their units', () => {
     const config = load({
       file: write(
@@ -101,6 +111,19 @@ describe('problems', () => {
     ['flow: { max-tcp: 0 }', 'vpatch.yaml:1:18: flow.max-tcp: expected a whole number from 1 to 4000000, found 0'],
     ['flow: { max-tcp: 1.5 }', 'vpatch.yaml:1:18: flow.max-tcp: expected a whole number from 1 to 4000000, found 1.5'],
     ['timeouts: { icmp: 30 }', 'vpatch.yaml:1:19: timeouts.icmp: expected a duration such as 60s or 5m, found 30'],
+    ...[
+      'localhost:9469',
+      '127.0.0.1',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      '"::1:9469"',
+      '"[127.0.0.1]:1"',
+      '"[::1]"',
+    ].map((text): [string, string] => [
+      `metrics: { listen: ${text} }`,
+      `vpatch.yaml:1:20: metrics.listen: expected an address with a port such as 127.0.0.1:9469 or "[::1]:9469", ` +
+        `a port of 127.0.0.1, or none, found "${text.replaceAll('"', '')}"`,
+    ]),
     ['stream: { midstream: yes }', 'vpatch.yaml:1:22: stream.midstream: expected true, false or auto, found "yes"'],
     [
       'queue: { hooks: input }',

@@ -11,6 +11,7 @@ import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-
 import { HostAddresses } from '../../src/service/host-variables.ts';
 import { InlineService } from '../../src/service/inline-service.ts';
 import type { Interception } from '../../src/service/interception.ts';
+import { LatencyHistogram } from '../../src/service/latency.ts';
 import type { Policy } from '../../src/service/policy.ts';
 import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
 import type { RuleReport } from '../../src/service/rule-set.ts';
@@ -45,7 +46,7 @@ function setUp(addresses: HostAddresses | null = null) {
     counters: [counters.values, new Counters(PIPELINE_COUNTERS).values],
     incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
     isIntercepting: true,
-    latency: { packets: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 },
+    latency: LatencyHistogram.figures([]),
     queues: [{ queue: 0, isInspecting: true }],
     interceptions: [] as Interception[],
     exceptions: [] as readonly Exception[],

@@ -4,7 +4,7 @@ import { LatencyHistogram } from '../../src/service/latency.ts';
 const histogram = (): LatencyHistogram => new LatencyHistogram(new SharedArrayBuffer(LatencyHistogram.bytes));
 
 test('of nothing, all figures are zero', () => {
-  expect(LatencyHistogram.figures([histogram()])).toEqual({ packets: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 });
+  expect(LatencyHistogram.figures([histogram()])).toMatchObject({ packets: 0, p50Ms: 0, p99Ms: 0, maxMs: 0, sumMs: 0 });
 });
 
 test('figures are of packets, over all threads, and never too small', () => {
@@ -31,4 +31,18 @@ test('what is beyond the scale counts as its end, and what is below as its begin
   const none = histogram();
   none.record(1, -3_600_000);
   expect(LatencyHistogram.figures([none])).toMatchObject({ packets: 1, maxMs: 0.001 });
+});
+
+test('buckets and sum are of all threads together, and the last bucket has no end', () => {
+  const [one, other] = [histogram(), histogram()];
+  one.record(2, 0.5);
+  other.record(3, 0.5);
+  other.record(1, 2 ** 31);
+  const { buckets, sumMs, packets } = LatencyHistogram.figures([one, other]);
+  expect(buckets.filter((bucket) => bucket.packets > 0)).toEqual([
+    { upToMs: 0.512, packets: 5 },
+    { upToMs: null, packets: 1 },
+  ]);
+  expect(buckets.reduce((sum, bucket) => sum + bucket.packets, 0)).toBe(packets);
+  expect(sumMs).toBe(2.5 + 2 ** 31 / 1000);
 });

@@ -1,0 +1,80 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Load } from '../support/load.ts';
+import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { VpatchProcess } from '../support/vpatch-process.ts';
+import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+
+const reason = whyNoTestbed();
+if (reason !== null) console.warn(`SKIPPED, NO METRICS OF A RUNNING SERVICE ARE TESTED: ${reason}`);
+
+const METRICS_PORT = 9469;
+const RULE =
+  'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
+
+describe.skipIf(reason !== null)('the running service is watched', () => {
+  let testbed: Testbed;
+  let server: WebServer;
+
+  beforeAll(async () => {
+    testbed = new Testbed();
+    server = await WebServer.start(testbed);
+  });
+  afterEach(() => VpatchProcess.killAll());
+  afterAll(() => {
+    server?.close();
+    testbed?.close();
+  });
+
+  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
+  const scrape = async (host = '127.0.0.1'): Promise<ReadonlyMap<string, number>> => {
+    const { status, output, error } = await testbed.finish('server', 'curl', [
+      '-sSf',
+      '-m',
+      '5',
+      `http://${host}:${METRICS_PORT}/metrics`,
+    ]);
+    if (status !== 0) throw new Error(`no metrics: ${error}`);
+    const samples = output.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+  };
+
+  test('its metrics follow what it does, while requests run', async () => {
+    const vpatch = await VpatchProcess.start(testbed, {
+      rules: RULE,
+      args: ['-m', 'prevent', '--queues', '2'],
+      config: `metrics: { listen: 127.0.0.1:${METRICS_PORT} }\n`,
+    });
+    await until('metrics are there', () => vpatch.log.includes('metrics are at'));
+    const before = await scrape();
+    expect(before.get('vpatch_mode{mode="prevent"}')).toBe(1);
+    expect(before.get('vpatch_inspecting')).toBe(1);
+    expect(before.get('vpatch_rules{action="drop"}')).toBe(1);
+    expect(before.get('vpatch_drops_total{reason="rules"}')).toBe(0);
+
+    const load = await Load.start(testbed, { url: url(), page: PAGE });
+    await testbed.finish('client', 'curl', ['-s', '-m', '1', url('/evil')]);
+    await until('packets are counted', async () => {
+      return (await scrape()).get('vpatch_packets_total')! > before.get('vpatch_packets_total')! + 100;
+    });
+    expect((await load.stop()).failures).toEqual([]);
+    await until('the drop is counted', async () => (await scrape()).get('vpatch_drops_total{reason="rules"}')! > 0);
+
+    const after = await scrape();
+    expect(after.get('vpatch_alerts_total')).toBeGreaterThan(0);
+    expect(after.get('vpatch_flows_total')).toBeGreaterThan(0);
+    const packets = after.get('vpatch_verdict_latency_seconds_count')!;
+    expect(packets).toBeGreaterThan(100);
+    expect(after.get('vpatch_verdict_latency_seconds_bucket{le="+Inf"}')).toBe(packets);
+    expect(after.get('vpatch_verdict_latency_seconds_sum')).toBeGreaterThan(0);
+    expect(after.get('vpatch_queue_inspecting{queue="1"}')).toBe(1);
+    expect(after.get('vpatch_queue_overflowed_packets_total{queue="0"}')).toBe(0);
+    await expect(scrape(testbed.addresses.server[4])).rejects.toThrow('no metrics');
+    expect(await vpatch.stop()).toBe(0);
+  });
+
+  test('without being asked for, nothing listens', async () => {
+    const vpatch = await VpatchProcess.start(testbed);
+    expect(testbed.run('server', 'ss', ['-ltnH']).output).not.toContain(`:${METRICS_PORT}`);
+    expect(await vpatch.stop()).toBe(0);
+  });
+});

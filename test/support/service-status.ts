@@ -1,0 +1,54 @@
+import type { ServiceStatus } from '../../src/service/status.ts';
+
+/** Of a service that works, with nothing to complain of. */
+export const STATUS: ServiceStatus = {
+  version: '1.2.3',
+  pid: 42,
+  mode: 'prevent',
+  modeSince: '2026-11-22T10:00:00.000Z',
+  startedAt: '2026-11-22T10:00:00.000Z',
+  uptimeSeconds: 60,
+  policy: {
+    version: '0123456789ab',
+    loadedAt: '2026-11-22T10:00:00.500Z',
+    rules: { loaded: 7, alert: 4, drop: 3, reject: 0, pass: 0, refused: 0, warnings: 1 },
+  },
+  interception: {
+    isActive: true,
+    firewall: 'nftables',
+    hooks: ['input', 'output'],
+    interfaces: [],
+    managementPorts: [],
+    failure: 'open',
+  },
+  traffic: {
+    packets: 100,
+    bytes: 5_000,
+    accepted: 97,
+    dropped: 3,
+    alerts: 2,
+    excepted: 0,
+    dropsByReason: { rules: 3 },
+    checks: { tcp_syn_fin: 1 },
+  },
+  latency: {
+    packets: 100,
+    p50Ms: 0.064,
+    p99Ms: 0.128,
+    maxMs: 0.128,
+    sumMs: 5,
+    buckets: [
+      { upToMs: 0.064, packets: 90 },
+      { upToMs: 0.128, packets: 10 },
+      { upToMs: null, packets: 0 },
+    ],
+  },
+  queues: [
+    { queue: 0, isInspecting: true, waiting: 2, overflowed: 0 },
+    { queue: 1, isInspecting: true, waiting: null, overflowed: null },
+  ],
+  flows: { active: 5, total: 20 },
+  memory: { residentBytes: 100_000_000, reassemblyBytes: 1_000, fragmentBytes: 0 },
+  events: { file: '/var/log/vpatch/eve.json', lostLines: 0 },
+  incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
+};
