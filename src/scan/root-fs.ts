@@ -6,11 +6,13 @@ import {
   lstatSync,
   opendirSync,
   openSync,
+  readFileSync,
   readlinkSync,
   readSync,
   realpathSync,
+  statSync,
 } from 'node:fs';
-import { join, posix } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 
 /** As many as Linux follows (MAXSYMLINKS, include/linux/namei.h). */
 const MAX_LINKS = 40;
@@ -28,16 +30,23 @@ export interface OpenFile {
  * is followed as the system itself would follow it, from its own root. What is not there, or cannot be read, is null.
  */
 export class RootFs {
-  /** Absolute, without links. */
+  /** Absolute, and without links but for that into another mount namespace. */
   readonly root: string;
   /** The system that we run on, and not an image. */
   readonly isLive: boolean;
+  /** The root as the kernel shows it in the paths of what was opened below it. */
+  readonly #shownRoot: string;
+  /** Of our own mount namespace, where the root is in another one. Else null. */
+  readonly #ownMounts: ReadonlySet<string> | null;
 
   /** Throws what the system says of `root`. */
   constructor(root: string) {
-    this.root = realpathSync(root);
-    if (!lstatSync(this.root).isDirectory()) throw new Error('it is no folder');
+    const real = realPath(root);
+    this.root = real ?? resolve(root);
+    if (!statSync(this.root).isDirectory()) throw new Error('it is no folder');
     this.isLive = this.root === '/';
+    this.#shownRoot = real ?? shownPath(this.root);
+    this.#ownMounts = real === null ? ownMounts() : null;
   }
 
   /** The path within the root without links, of something that is there. */
@@ -80,17 +89,20 @@ export class RootFs {
     return this.resolve(path) !== null;
   }
 
-  /** Opens a regular file; nothing else is opened, so that no pipe or device can hold us up. The caller closes it. */
+  /**
+   * Opens a regular file; nothing else is opened: a pipe would hold us up, and a device may do something when it is
+   * opened, a watchdog for instance. The caller closes it.
+   */
   open(path: string): OpenFile | null {
     const resolved = this.resolve(path);
     if (resolved === null) return null;
     let fd = -1;
     try {
-      fd = openSync(this.#host(resolved), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const path = this.#host(resolved);
+      if (!lstatSync(path).isFile()) return null;
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const status = fstatSync(fd);
-      // Somebody may have put a link into the path since it was resolved.
-      const isInside = this.isLive || `${readlinkSync(`/proc/self/fd/${fd}`)}/`.startsWith(`${this.root}/`);
-      if (status.isFile() && isInside) {
+      if (status.isFile() && (this.isLive || this.#isInside(fd))) {
         return { fd, bytes: status.size, isExecutable: (status.mode & 0o111) !== 0 };
       }
     } catch {}
@@ -111,6 +123,13 @@ export class RootFs {
     } finally {
       closeSync(file.fd);
     }
+  }
+
+  /** Somebody may have put a link into the path since it was resolved. */
+  #isInside(fd: number): boolean {
+    if (this.#ownMounts?.has(mountOf(fd)) === true) return false;
+    const shown = readlinkSync(`/proc/self/fd/${fd}`);
+    return this.#shownRoot === '/' || shown.startsWith(`${this.#shownRoot}/`);
   }
 
   readText(path: string, maxBytes: number): string | null {
@@ -142,6 +161,41 @@ export class RootFs {
     return this.isLive ? path : join(this.root, path);
   }
 }
+
+/**
+ * Null: the path leads into another mount namespace, as `/proc/PID/root` of a container does. Read as a link it says `/`,
+ * which is our root and not the container's. Throws what the system says of the path.
+ */
+function realPath(path: string): string | null {
+  const wanted = statSync(path);
+  try {
+    const real = realpathSync(path);
+    const { dev, ino } = statSync(real);
+    return dev === wanted.dev && ino === wanted.ino ? real : null;
+  } catch {
+    return null;
+  }
+}
+
+function shownPath(folder: string): string {
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** proc(5): each line of mountinfo begins with the number that fdinfo calls mnt_id. */
+const ownMounts = (): ReadonlySet<string> =>
+  new Set(
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ', 1)[0]!),
+  );
+
+const mountOf = (fd: number): string =>
+  /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
 
 /** Reads until the buffer is full or the file ends. */
 export function readFully(fd: number, buffer: Buffer, position = 0): number {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -48,4 +50,24 @@ test('only regular files are read, and no more of them than asked for', () => {
   expect(fs.readText('/nothing', 100)).toBeNull();
   expect(fs.readText('/tty', 100)).toBeNull();
   expect(fs.readStart('/long', 100)?.length).toBe(100);
+});
+
+// Its link says "/", which is the root of whoever reads it.
+test.skipIf(process.getuid?.() !== 0)('the root of a process in another mount namespace is its own', async () => {
+  for (const folder of ['old', 'usr']) mkdirSync(join(root.path, folder));
+  root.link('bin', 'usr/bin').link('lib', 'usr/lib').link('lib64', 'usr/lib64').link('up', '/secret');
+  const script = `mount --bind ${root.path} ${root.path}; cd ${root.path}; mount --bind /usr usr; pivot_root . old;
+    umount -l old; echo ready; exec cat`;
+  const container = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script]);
+  try {
+    await once(container.stdout, 'data');
+    const other = new RootFs(`/proc/${container.pid}/root`);
+    expect(other.isLive).toBe(false);
+    expect(other.readText('/etc/passwd', 100)).toBe('root of the image');
+    expect(other.readText('/up', 100)).toBe('inside');
+    expect(new RootFs(`/proc/${container.pid}/root/etc`).readText('/passwd', 100)).toBe('root of the image');
+  } finally {
+    container.stdin.end();
+    await once(container, 'exit');
+  }
 });

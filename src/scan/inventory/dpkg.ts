@@ -5,6 +5,8 @@ const INFO = '/var/lib/dpkg/info';
 /** The largest installations have 20 MiB. */
 const MAX_STATUS_BYTES = 64 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
+/** Of all lists together. */
+const MAX_LISTS_BYTES = 1024 * 1024 * 1024;
 
 /** What dpkg has installed. Null: this is no system of dpkg's. */
 export function readDpkg(fs: RootFs): PackageDatabase | null {
@@ -65,11 +67,14 @@ function ownersOf(
     wanted.set(path, path);
     wanted.set(path.startsWith('/usr/') ? path.slice('/usr'.length) : `/usr${path}`, path);
   }
+  let leftBytes = MAX_LISTS_BYTES;
   for (const { name: file } of fs.list(INFO).entries) {
     const [, name] = /^([^:]+)(?::[^.]+)?\.list$/.exec(file) ?? [];
     const owner = byName.get(name ?? '');
     if (owner === undefined) continue;
-    for (const line of linesOf(fs.readText(`${INFO}/${file}`, MAX_LIST_BYTES) ?? '')) {
+    const text = fs.readText(`${INFO}/${file}`, Math.min(MAX_LIST_BYTES, leftBytes)) ?? '';
+    leftBytes -= text.length;
+    for (const line of linesOf(text)) {
       const path = wanted.get(line);
       if (path !== undefined) owners.set(path, owner);
     }

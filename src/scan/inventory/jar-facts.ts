@@ -79,6 +79,9 @@ const ALSO: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** Of a file (NAME_MAX of linux/limits.h). Names within an archive may be longer. */
+const MAX_NAME_CHARACTERS = 255;
+
 export function jarFinds(facts: JarFacts): Find[] {
   const finds = new Map<string, Find>();
   const add = (ecosystem: string, name: string, version: string, source: string): void => {
@@ -96,7 +99,8 @@ export function jarFinds(facts: JarFacts): Find[] {
     }
   }
   const fileName = facts.path.slice(Math.max(facts.path.lastIndexOf('/'), facts.path.lastIndexOf('!')) + 1);
-  const [, artifact = '', fileVersion] = /^(.+?)(?:-(\d[\w.+-]*?))?\.\w+$/.exec(fileName) ?? [];
+  const isName = fileName.length <= MAX_NAME_CHARACTERS;
+  const [, artifact = '', fileVersion] = /^(.+?)(?:-(\d[\w.+-]*?))?\.\w+$/.exec(isName ? fileName : '') ?? [];
   const manifest = properties(facts.manifest ?? '');
   const implementation = manifest['Implementation-Version'] ?? manifest['Bundle-Version'];
 
@@ -124,8 +128,11 @@ const isCoordinate = (text: string | undefined): text is string => text !== unde
 
 /** `key=value` and `Key: value` lines; a manifest goes on in lines that begin with a blank. */
 function properties(text: string): Readonly<Record<string, string | undefined>> {
-  const lines = text.replace(/\r?\n /g, '');
+  const lines = text.replace(/\r?\n /g, '').split(/\r?\n/);
   return Object.fromEntries(
-    Array.from(lines.matchAll(/^([\w.-]+)\s*[=:]\s*(.*?)\s*$/gm), ([, key, value]) => [key!, value!]),
+    lines.flatMap((line) => {
+      const [head, key] = /^([\w.-]+)[ \t]*[=:]/.exec(line) ?? [];
+      return head === undefined ? [] : [[key!, line.slice(head.length).trim()]];
+    }),
   );
 }

@@ -15,12 +15,15 @@ const MAX_NESTED_BYTES = 64 * 1024 * 1024;
 /** Of all jars within one file together. */
 const MAX_UNPACKED_BYTES = 1024 * 1024 * 1024;
 const MAX_TEXT_BYTES = 64 * 1024;
+/** Of all texts within one file together: the largest servers have 1 MiB. */
+const MAX_TEXTS_BYTES = 32 * 1024 * 1024;
 
 export const ARCHIVE_NAME = /\.(?:jar|war|ear|hpi|jpi|par|sar|rar|kar)$/i;
 
 /** What is left of what one file may cost, and what it was found to have too much of. */
 interface Budget {
   unpackedBytes: number;
+  textBytes: number;
   isExceeded: boolean;
 }
 
@@ -34,7 +37,7 @@ export interface JarResult {
 export async function findInArchive(fs: RootFs, path: string): Promise<JarResult> {
   const file = fs.open(path);
   if (file === null) return { finds: [], isIncomplete: false };
-  const budget: Budget = { unpackedBytes: MAX_UNPACKED_BYTES, isExceeded: false };
+  const budget: Budget = { unpackedBytes: MAX_UNPACKED_BYTES, textBytes: MAX_TEXTS_BYTES, isExceeded: false };
   try {
     const reader = new FileReader((buffer, position) => readFully(file.fd, buffer, position));
     const zip = await openedZip((done) => yauzl.fromRandomAccessReader(reader, file.bytes, ZIP_OPTIONS, done));
@@ -58,14 +61,15 @@ async function findInZip(zip: ZipFile, path: string, depth: number, budget: Budg
         break;
       }
       const name = entry.fileName.toString();
-      if (name === 'META-INF/MANIFEST.MF') facts.manifest = await text(zip, entry);
+      if (name === 'META-INF/MANIFEST.MF') facts.manifest = await text(zip, entry, budget);
       else if (/(?:^|\/)META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(name))
-        facts.poms.push(await text(zip, entry));
+        facts.poms.push(await text(zip, entry, budget));
       else if (/(?:^|\/)org\/apache\/logging\/log4j\/core\/lookup\/\w+\.class$/.test(name)) {
         if (name.endsWith('/JndiLookup.class')) facts.hasJndiLookup = true;
         else facts.hasOtherLookups = true;
-      } else if (ARCHIVE_NAME.test(name))
-        finds.push(...(await findNested(zip, entry, `${path}!${name}`, depth, budget)));
+      } else if (ARCHIVE_NAME.test(name)) {
+        for (const find of await findNested(zip, entry, `${path}!${name}`, depth, budget)) finds.push(find);
+      }
     }
   } catch {
     // Of a broken directory, what stands before the damage counts.
@@ -92,10 +96,16 @@ async function findNested(zip: ZipFile, entry: Entry, path: string, depth: numbe
 }
 
 /** Empty where it cannot be read, or is no small text. */
-async function text(zip: ZipFile, entry: Entry): Promise<string> {
-  if (entry.uncompressedSize > MAX_TEXT_BYTES) return '';
+async function text(zip: ZipFile, entry: Entry, budget: Budget): Promise<string> {
+  const bytes = entry.uncompressedSize;
+  if (bytes > MAX_TEXT_BYTES) return '';
+  if (bytes > budget.textBytes) {
+    budget.isExceeded = true;
+    return '';
+  }
+  budget.textBytes -= bytes;
   try {
-    return (await zipContent(zip, entry, MAX_TEXT_BYTES)).toString('utf8');
+    return (await zipContent(zip, entry, bytes)).toString('utf8');
   } catch {
     return '';
   }

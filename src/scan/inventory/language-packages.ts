@@ -70,7 +70,7 @@ export function findWordpressPlugin(fs: RootFs, path: string): Find[] {
   const [, folder = '', slug = '', file = ''] = /^(.*\/wp-content\/plugins\/([^/]+))\/([^/]+)$/.exec(path) ?? [];
   const main = `${slug}.php`;
   if (slug === '' || (file !== main && fs.exists(`${folder}/${main}`))) return [];
-  const field = file === main ? /^[\s*#/]*Version:\s*v?(\d[\w.]*)/im : /^\s*Stable tag:\s*v?(\d[\w.]*)/im;
+  const field = file === main ? /^[ \t*#/]*Version:[ \t]*v?(\d[\w.]*)/im : /^[ \t]*Stable tag:[ \t]*v?(\d[\w.]*)/im;
   const version = field.exec(fs.readText(path, MAX_METADATA_BYTES) ?? '')?.[1];
   if (version === undefined) return [];
   return [{ ecosystem: 'Packagist', name: `wpackagist-plugin/${slug}`, version, path, source: file }];

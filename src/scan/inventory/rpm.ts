@@ -34,7 +34,12 @@ function* headersIn(fs: RootFs, path: string, hasFiles = false): Generator<RpmHe
       bytes: file.bytes,
       read: (offset, length) => {
         const buffer = Buffer.alloc(length);
-        return readFully(file.fd, buffer, offset) === length ? buffer : null;
+        try {
+          return readFully(file.fd, buffer, offset) === length ? buffer : null;
+        } catch {
+          // A disk that is broken there.
+          return null;
+        }
       },
     };
     for (const [, blob] of sqliteRows(database, 'Packages')) {

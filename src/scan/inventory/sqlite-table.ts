@@ -1,7 +1,9 @@
 import { u8, u16, u32 } from '../../base/bytes.ts';
 
 /** Larger than the package database of any host; what is broken may not send us through a disk. */
-const MAX_PAGES = 1_000_000;
+const MAX_DATABASE_BYTES = 2 * 2 ** 30;
+/** The header of a package; that of the kernel's sources has some MiB. */
+const MAX_ROW_BYTES = 64 * 2 ** 20;
 const MAX_DEPTH = 20;
 
 const HEADER_BYTES = 100;
@@ -46,7 +48,7 @@ class SqlitePages {
 
   private constructor(file: DatabaseFile, pageBytes: number, reservedBytes: number) {
     this.#file = file;
-    this.#leftBytes = file.bytes;
+    this.#leftBytes = Math.min(file.bytes, MAX_DATABASE_BYTES);
     this.#pageBytes = pageBytes;
     this.#usableBytes = pageBytes - reservedBytes;
   }
@@ -65,7 +67,7 @@ class SqlitePages {
     const seen = new Set<number>();
     const stack: { page: number; depth: number }[] = [{ page: rootPage, depth: 0 }];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (seen.has(next.page) || seen.size >= MAX_PAGES || next.depth > MAX_DEPTH) continue;
+      if (seen.has(next.page) || seen.size * this.#pageBytes >= MAX_DATABASE_BYTES || next.depth > MAX_DEPTH) continue;
       seen.add(next.page);
       const page = this.#page(next.page);
       if (page === null) continue;
@@ -95,7 +97,7 @@ class SqlitePages {
 
   #row(page: Uint8Array, offset: number): readonly SqliteValue[] | null {
     const payload = readVarint(page, offset);
-    if (payload === null || payload.value > this.#leftBytes) return null;
+    if (payload === null || payload.value > Math.min(this.#leftBytes, MAX_ROW_BYTES)) return null;
     this.#leftBytes -= payload.value;
     const rowId = readVarint(page, payload.end);
     if (rowId === null) return null;

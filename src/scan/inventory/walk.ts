@@ -133,7 +133,7 @@ class Walker {
     if (this.#files % PROGRESS_FILES === 0) this.#options.onProgress?.(this.#files, path);
     if (this.#files > this.#limits.maxFiles) this.#end = `there are more than ${this.#limits.maxFiles}`;
     else if (this.#finds.length > this.#limits.maxFinds) this.#end = 'there is too much software';
-    else if (this.#files % 64 === 0 && this.#options.nowMs() > this.#endMs) {
+    else if (this.#options.nowMs() > this.#endMs) {
       this.#end = `that would take longer than ${this.#limits.maxMs / 1000} s`;
     }
     if (this.#end !== null) return;
@@ -141,9 +141,14 @@ class Walker {
     const { name } = entry;
     if (ARCHIVE_NAME.test(name)) {
       const { finds, isIncomplete } = await findInArchive(this.#fs, path);
-      this.#finds.push(...finds);
+      this.#add(finds);
       if (isIncomplete) this.#incompleteArchives.push(path);
-    } else for (const find of finderOf(path, name)) this.#finds.push(...find(this.#fs, path));
+    } else for (const find of finderOf(path, name)) this.#add(find(this.#fs, path));
+  }
+
+  /** One file may tell of more than a call takes arguments. */
+  #add(finds: readonly Find[]): void {
+    for (const find of finds) this.#finds.push(find);
   }
 }
 

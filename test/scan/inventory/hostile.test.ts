@@ -5,11 +5,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Find } from '../../../src/scan/inventory/find.ts';
 import { takeInventory } from '../../../src/scan/inventory/inventory.ts';
 import { findInArchive } from '../../../src/scan/inventory/jars.ts';
+import { readRpm } from '../../../src/scan/inventory/rpm.ts';
 import { type WalkLimits, walk } from '../../../src/scan/inventory/walk.ts';
 import { RootFs } from '../../../src/scan/root-fs.ts';
 import { fuzzRuns } from '../../support/fuzz.ts';
 import { Random } from '../../support/random.ts';
-import { FakeRoot, mavenJar, zipOf } from '../fake-root.ts';
+import { FakeRoot, mavenJar, pom, zipOf } from '../fake-root.ts';
 
 let root: FakeRoot;
 beforeEach(() => {
@@ -82,6 +83,45 @@ test('a broken package database is an empty one', async () => {
     .file('lib/apk/db/installed', 'P:\n\nV:1\n\nF:a\nR:b\n')
     .file('var/lib/rpm/rpmdb.sqlite', 'SQLite format 3\0'.padEnd(4096, '\xff'));
   expect((await takeInventory(new RootFs(root.path), { nowMs: Date.now })).packages).toBe(0);
+});
+
+test('a file that tells of more software than a call takes arguments', async () => {
+  const packages = Array.from({ length: 200_000 }, (_, at) => ({ name: `a/${at}`, version: '1' }));
+  root.file('vendor/composer/installed.json', JSON.stringify(packages));
+  expect((await walked()).finds).toHaveLength(200_000);
+});
+
+test('a row of a package database that claims to be larger than memory is left out', () => {
+  const page = Buffer.alloc(4096);
+  page.write('SQLite format 3\0', 'latin1');
+  page.writeUInt16BE(4096, 16);
+  page[100] = 0x0d; // A leaf with one cell, whose length is 2^42.
+  page.writeUInt16BE(1, 103);
+  page.writeUInt16BE(2000, 108);
+  Buffer.from([0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00, 0x01]).copy(page, 2000);
+  root.file('var/lib/rpm/rpmdb.sqlite', page);
+  truncateSync(join(root.path, 'var/lib/rpm/rpmdb.sqlite'), 2 ** 43);
+  expect(readRpm(new RootFs(root.path)).database).toBeNull();
+});
+
+// Each takes more than ten seconds where an expression tries every blank as an end.
+test('texts of many blanks and names of many numbers cost no time', async () => {
+  root.file('wp-content/plugins/x/x.php', '\n'.repeat(65_000));
+  root.file(
+    'app/x.jar',
+    zipOf([
+      { name: 'META-INF/MANIFEST.MF', content: `a: x${' '.repeat(65_000)}y\n` },
+      { name: `a${'-1.1'.repeat(15_000)}~.jar`, content: zipOf([]) },
+    ]),
+  );
+  expect((await walked()).finds).toEqual([]);
+});
+
+test('an archive of texts is not taken into memory', async () => {
+  const text = pom('a', 'b', '1');
+  const members = Array.from({ length: 600 }, () => ({ ...text, content: `${text.content}#`.padEnd(60_000, 'x') }));
+  root.file('x.jar', zipOf(members));
+  expect((await walked()).notes).toEqual(['1 archives are broken or beyond the limits: /x.jar']);
 });
 
 const archive = (bytes: Uint8Array) => {
