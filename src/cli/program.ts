@@ -51,6 +51,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   scan: async () => (await import('./scan.ts')).registerScan,
   policy: async () => (await import('./policy.ts')).registerPolicy,
   advisories: async () => (await import('./advisories.ts')).registerAdvisories,
+  notify: async () => (await import('./notify.ts')).registerNotify,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
 };
 

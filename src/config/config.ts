@@ -7,6 +7,7 @@ import { DEFAULT_VARIABLES } from '../rules/environment.ts';
 import type { RuleVariables } from '../rules/header-sets.ts';
 import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
 import type { Mode } from '../verdict/judge.ts';
+import type { NotifySettings } from './notify-settings.ts';
 
 export type { Mode };
 export const MODES = ['detect', 'prevent'] as const satisfies readonly Mode[];
@@ -175,6 +176,8 @@ export interface Config {
       readonly statsIntervalMs: number;
     } & RecordSettings;
   };
+  /** Of `run`: who is told, of what, and how often. */
+  readonly notify: NotifySettings;
   readonly control: {
     /** Where `run` listens for the other commands; null: it does not. */
     readonly socket: string | null;
@@ -253,6 +256,16 @@ export const DEFAULTS: Config = freeze({
   events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
   outputs: {
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
+  },
+  notify: {
+    kinds: ['blocks', 'failures'],
+    leastSevere: 2,
+    digestMs: 5 * 60 * SECOND_MS,
+    maxPerHour: 12,
+    retries: 8,
+    maxWaiting: 50,
+    mail: null,
+    webhook: null,
   },
   control: { socket: '/run/vpatch/control.sock' },
   metrics: { listen: null },

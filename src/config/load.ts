@@ -152,6 +152,7 @@ function withAbsolutePaths(
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
     ...(values.scan !== undefined && { scan: absoluteScan(values.scan, absolute) }),
+    ...(values.notify !== undefined && { notify: absoluteNotify(values.notify, absolute) }),
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
 }
@@ -163,6 +164,19 @@ const absoluteScan = (
 ): Overrides<Config['scan']> => ({
   ...(stateFolder !== undefined && { stateFolder: absolute(stateFolder) }),
   ...(candidates !== undefined && { candidates: candidates.map(absolute) }),
+});
+
+const absoluteNotify = (
+  { mail, webhook }: Overrides<Config['notify']>,
+  absolute: (path: string) => string,
+): Overrides<Config['notify']> => ({
+  ...(mail != null && {
+    mail: {
+      ...(mail.passwordFile != null && { passwordFile: absolute(mail.passwordFile) }),
+      ...(mail.caFile != null && { caFile: absolute(mail.caFile) }),
+    },
+  }),
+  ...(webhook?.headerFile != null && { webhook: { headerFile: absolute(webhook.headerFile) } }),
 });
 
 const PATHS = [

@@ -20,6 +20,7 @@ import {
   SCAN_PRESETS,
 } from './config.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { notifySchema } from './notify-schema.ts';
 import {
   allOr,
   alternatives,
@@ -281,6 +282,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
     }),
   ),
+  notify: key('notify', notifySchema),
   control: key(
     'control',
     section({

@@ -40,6 +40,8 @@ export interface ServiceParts {
   readonly stop: (by: string) => void;
   /** Is told the headline when it changes. */
   readonly onChange: (headline: string) => void;
+  /** Is told in one line what an administrator should know and may not have caused. */
+  readonly onFailure: (what: string) => void;
 }
 
 /**
@@ -126,6 +128,7 @@ export class InlineService {
     const reloaded = await policies.reload(isForced);
     if (reloaded.status === 'refused') {
       log.error({ reasons: reloaded.reasons }, `reload refused, everything stays as it was (${by})`);
+      this.#parts.onFailure(`reload refused, everything stays as it was: ${reloaded.reasons.join('; ')}`);
       return reloaded;
     }
     const { mode, log: logSettings } = policies.policy.config;
@@ -151,9 +154,11 @@ export class InlineService {
     const changed = await policies.reconfigure((config) =>
       mergeConfig(config, { variables: { addresses: { HOME_NET: homeNet } } }),
     );
-    if (changed.status === 'refused')
-      log.error(`new addresses are not in $HOME_NET yet: ${changed.reasons.join('; ')}`);
-    else log.info(`this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`);
+    if (changed.status === 'refused') {
+      const what = `new addresses are not in $HOME_NET yet: ${changed.reasons.join('; ')}`;
+      log.error(what);
+      this.#parts.onFailure(what);
+    } else log.info(`this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`);
   }
 
   status(): ServiceStatus {

@@ -20,7 +20,7 @@ const VERSION_DIGITS = 12;
 
 /** The same for the same rules, lists and settings, wherever and whenever they were read. */
 export function policyVersion({ config, rules }: Policy): string {
-  const { mode: _, log: __, outputs: ___, control: ____, state: _____, ...settings } = config;
+  const { mode: _, log: __, outputs: ___, control: ____, state: _____, notify: ______, ...settings } = config;
   const judged = { ...settings, rules: { ...settings.rules, files: [] } };
   const texts = {
     ...rules,

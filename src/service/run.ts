@@ -19,6 +19,7 @@ import { checkInterfaces } from './interface-check.ts';
 import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
 import type { MetricsServer } from './metrics/metrics-server.ts';
+import { failureNotice, openNotifier } from './notify/open.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
@@ -59,6 +60,8 @@ export async function runInline(settings: RunSettings): Promise<void> {
   }
 
   const exceptions = openExceptions(config);
+  const notifier = await openNotifier(config.notify, log);
+  const onFailure = (what: string): void => notifier?.notify(failureNotice(what, Date.now()));
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
@@ -81,7 +84,11 @@ export async function runInline(settings: RunSettings): Promise<void> {
       interception,
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
       log,
-      onEvents: (text) => output?.write(text),
+      onEvents: (text) => {
+        output?.write(text);
+        notifier?.events(text);
+      },
+      onFailure,
       onStuck: () => {
         supervisor.abandon();
         // Whoever started the service starts it again.
@@ -108,6 +115,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         control,
+        onFailure,
       });
     } finally {
       process.off('exit', abandon);
@@ -118,6 +126,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
     process.off('SIGHUP', reopen);
     control?.close();
     await output?.close();
+    await notifier?.close();
   }
 }
 
@@ -139,6 +148,7 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: BufferedFile | null;
   readonly control: ControlServer | null;
+  readonly onFailure: (what: string) => void;
 }
 
 /** Until somebody says stop; a second signal leaves what waits in the queues to the kernel, which drops it. */
@@ -224,6 +234,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     lostLines,
     stop,
     onChange: (headline) => manager.status(headline),
+    onFailure: started.onFailure,
   });
 }
 

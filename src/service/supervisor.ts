@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   readonly log: Logger;
   /** Event lines, whole ones. */
   onEvents(text: string): void;
+  /** Inspection was interrupted, or is back. `what` is one line for people. */
+  readonly onFailure?: (what: string) => void;
   readonly startThread?: StartThread;
   /** What the kernel says of the queues. */
   readonly readQueues?: typeof readQueueStatistics;
@@ -278,7 +280,7 @@ export class Supervisor {
     if (this.#isStopping || this.#timers.length === 0) return;
     this.#restarts++;
     const reason = end.isOrderly ? 'it ended unasked' : end.reason;
-    this.#options.log.error({ queue: slot.queue }, `the worker of queue ${slot.queue} is gone: ${reason}`);
+    this.#tell('error', slot.queue, `the worker of queue ${slot.queue} is gone: ${reason}`);
     this.#uninstallIfOpen();
 
     if (slot.liveTicks >= STABLE_TICKS) slot.failures = 0;
@@ -295,7 +297,7 @@ export class Supervisor {
       // Its end is told by `ended`, which also starts the next attempt.
       return;
     }
-    this.#options.log.info({ queue: slot.queue }, `queue ${slot.queue} has a worker again`);
+    this.#tell('info', slot.queue, `queue ${slot.queue} has a worker again`);
     if (!this.#isStopping && this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#install();
   }
 
@@ -310,7 +312,7 @@ export class Supervisor {
       if (slot.stalledTicks < STALLED_TICKS) continue;
       const stalledMs = slot.stalledTicks * WATCH_INTERVAL_MS;
       slot.isReady = false;
-      this.#options.log.error({ queue: slot.queue }, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
+      this.#tell('error', slot.queue, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
       // Its queue would fill up: the bypass of the rules only helps when nobody holds the queue.
       this.#uninstallIfOpen();
       this.#killHanging(slot.queue, thread);
@@ -324,10 +326,17 @@ export class Supervisor {
     this.#options.onStuck();
   }
 
+  #tell(level: 'info' | 'error', queue: number, what: string): void {
+    this.#options.log[level]({ queue }, what);
+    this.#options.onFailure?.(what);
+  }
+
   #watchFirewall(): void {
     if (!this.#hasRules || this.#options.firewall.isInPlace()) return;
     this.#lostRules++;
-    this.#options.log.warn("somebody else removed or changed vpatch's firewall rules; putting them back");
+    const what = "somebody else removed or changed vpatch's firewall rules; putting them back";
+    this.#options.log.warn(what);
+    this.#options.onFailure?.(what);
     this.#install();
   }
 
@@ -337,7 +346,9 @@ export class Supervisor {
     try {
       this.#options.firewall.install(this.#interception);
     } catch (error) {
-      this.#options.log.error(`traffic is not inspected: ${(error as Error).message}`);
+      const what = `traffic is not inspected: ${(error as Error).message}`;
+      this.#options.log.error(what);
+      this.#options.onFailure?.(what);
     }
   }
 

@@ -60,12 +60,15 @@ function setUp(addresses: HostAddresses | null = null) {
       this.mode = mode;
     },
   };
-  const state = { nowMs: 1_000_000, next: DEFAULTS as Config, adopted: [] as Policy[] };
+  const state = { nowMs: 1_000_000, next: DEFAULTS as Config, adopted: [] as Policy[], problems: [] as string[] };
   const now = (): number => state.nowMs;
   const policies = new PolicyKeeper(
     {
       policy: { config: DEFAULTS, rules: RULES },
-      read: () => ({ status: 'ok', policy: { config: state.next, rules: RULES } }),
+      read: () =>
+        state.problems.length > 0
+          ? { status: 'invalid', problems: state.problems }
+          : { status: 'ok', policy: { config: state.next, rules: RULES } },
       check: async (policy) => ({ rules: REPORT, checked: { policy, databases: new Map() } }),
       adopt: async ({ policy }) => void state.adopted.push(policy),
       now,
@@ -74,6 +77,7 @@ function setUp(addresses: HostAddresses | null = null) {
   );
   const stops: string[] = [];
   const headlines: string[] = [];
+  const failures: string[] = [];
   const service = new InlineService({
     supervisor,
     policies,
@@ -87,8 +91,9 @@ function setUp(addresses: HostAddresses | null = null) {
     lostLines: () => 5,
     stop: (by) => stops.push(by),
     onChange: (headline) => headlines.push(headline),
+    onFailure: (what) => failures.push(what),
   });
-  return { service, supervisor, state, counters, stops, policies, headlines };
+  return { service, supervisor, state, counters, stops, policies, headlines, failures };
 }
 
 test('status adds up the workers, and names what happened', () => {
@@ -116,6 +121,13 @@ test('a mode holds since it was changed, not since it was asked for again', () =
   expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'prevent' });
   expect(headlines).toEqual([expect.stringMatching(/^prevent mode, 7 rules, policy [0-9a-f]{12}$/)]);
   expect(service.status().modeSince).toBe(new Date(1_001_000).toISOString());
+});
+
+test('a refused reload is told', async () => {
+  const { service, state, failures } = setUp();
+  state.problems = ['vpatch.yaml:1:1: wrong'];
+  await service.reload(false, 'SIGHUP');
+  expect(failures).toEqual(['reload refused, everything stays as it was: vpatch.yaml:1:1: wrong']);
 });
 
 test('a reload changes the mode only where the configuration does', async () => {

@@ -102,6 +102,7 @@ function setUp(failure: Failure, queueCount = 2) {
     rejectMark: 4,
   };
   const queues: QueueStatistics[] = [];
+  const failures: string[] = [];
   const supervisor = new Supervisor({
     policy: { config: DEFAULTS, rules: NO_RULES },
     exceptions: [],
@@ -110,6 +111,7 @@ function setUp(failure: Failure, queueCount = 2) {
     counterBytes: 8,
     log: pino({ level: 'silent' }),
     onEvents() {},
+    onFailure: (what) => void failures.push(what),
     onStuck: () => void story.push('stuck'),
     readQueues: () => queues,
     startThread: (settings) => {
@@ -120,7 +122,7 @@ function setUp(failure: Failure, queueCount = 2) {
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors, started, interception, queues };
+  return { supervisor, threads, firewall, story, startErrors, started, interception, queues, failures };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -150,6 +152,15 @@ test('a firewall that refuses leaves no half of its rules', async () => {
 });
 
 describe('a worker that dies', () => {
+  test('is told, and that there is one again', async () => {
+    const { supervisor, threads, failures } = setUp('open');
+    await supervisor.start();
+    threads[0]!.die('out of memory');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(failures).toEqual(['the worker of queue 0 is gone: out of memory', 'queue 0 has a worker again']);
+    await supervisor.stop();
+  });
+
   test('fail open: no rules until every queue has a worker again', async () => {
     const { supervisor, threads, story } = setUp('open');
     await supervisor.start();
