@@ -158,6 +158,9 @@ describe('events', () => {
     const negative = wsFrame('a', { mask, lengthBytes: 9 });
     negative[2] = 0x80;
     expectEvents([client(negative)], ['websocket.invalid_length', 'websocket.not_followed']);
+    const endless = wsFrame('a', { mask, lengthBytes: 9 });
+    endless[3] = 0x20;
+    expectEvents([client(endless)], ['websocket.invalid_length', 'websocket.not_followed']);
     for (const payload of ['\x03', '\x03\xed', '\x00\x01']) {
       expectEvents([client(masked(payload, 0x88))], ['websocket.invalid_close']);
     }

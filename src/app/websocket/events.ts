@@ -13,7 +13,7 @@ export const WEBSOCKET_EVENTS = {
     'a control frame that is a fragment, or longer than 125 bytes (RFC 6455 §5.5)',
   ),
   'websocket.invalid_fragmentation': drop('a fragment of nothing, or a message within another (RFC 6455 §5.4)'),
-  'websocket.invalid_length': drop('a length of 64 bits that begins with 1 (RFC 6455 §5.2)'),
+  'websocket.invalid_length': drop('a length of 2^53 or more; RFC 6455 §5.2 forbids 2^63 and more'),
   'websocket.length_not_minimal': report('a length in more bytes than it needs (RFC 6455 §5.2)'),
   'websocket.invalid_close': report('a close frame whose code cannot be (RFC 6455 §7.4)'),
   'websocket.skip_end_of_payload': report('a payload is longer than the limit; its rest is not inspected'),

@@ -23,7 +23,7 @@ export class FrameReader {
   firstByte = 0;
   lengthBytes = 0;
   mask: number | null = null;
-  /** The length begins with 1, and is none. */
+  /** The length is none: it begins with 1, or no message has it. */
   isLengthInvalid = false;
   isLengthMinimal = true;
   // What `read` has found. `isLast`: the frame is over.
@@ -73,8 +73,9 @@ export class FrameReader {
   }
 
   #readLength(code: number, head: Uint8Array): void {
-    this.isLengthInvalid = code === 127 && u8(head, 2) >= 0x80;
     this.lengthBytes = code === 126 ? u16(head, 2) : code === 127 ? u32(head, 2) * 2 ** 32 + u32(head, 6) : code;
+    // Numbers above that are not exact, and the mask would get out of step. Nobody can send so much.
+    this.isLengthInvalid = this.lengthBytes > Number.MAX_SAFE_INTEGER;
     const leastBytes = code === 126 ? 126 : code === 127 ? 65_536 : 0;
     this.isLengthMinimal = this.lengthBytes >= leastBytes;
   }
