@@ -353,6 +353,9 @@ describe('events', () => {
     expectEvents([client(...frames)], 'http2.reassembly_limit_reached', 'http2.not_followed');
     const empty = Array.from({ length: 33 }, () => frame('continuation', 0, 1));
     expectEvents([client(request(1, REQUEST, 0), ...empty)], 'http2.continuation_flood', 'http2.not_followed');
+    const sizes = new Uint8Array(10_000).fill(0x20);
+    const resized = trace(HTTP2, [client(PREFACE, frame('headers', 5, 1, joined(sizes, fields(...REQUEST))))]);
+    expect(resized.lines.length).toBeLessThan(20);
     const pings = Array.from({ length: 1001 }, () => frame('ping', 0, 0, '12345678'));
     expectEvents([client(...pings)], 'http2.control_flood');
     const many = Array.from({ length: 1025 }, (_, i) => fields([`x${i}`, 'y']));
@@ -386,7 +389,29 @@ describe('events', () => {
     ]);
     const events = eventsOf(trace(HTTP2, [client(PREFACE, ...uploads.flat())]));
     expect(new Set(events)).toEqual(new Set(['http2.open_bodies_too_long']));
-    shownEvents.add('http2.open_bodies_too_long');
+    const downloads = uploads.map((_, i) => [
+      response(2 * i + 1),
+      ...Array.from({ length: 7 }, () => frame('data', 0, 2 * i + 1, new Uint8Array(16_000))),
+    ]);
+    const gets = uploads.map((_, i) => request(2 * i + 1));
+    const answered = eventsOf(trace(HTTP2, [client(PREFACE, ...gets), server(SETTINGS, ...downloads.flat())]));
+    expect(new Set(answered)).toEqual(new Set(['http2.open_response_bodies_too_long']));
+    shownEvents.add('http2.open_bodies_too_long').add('http2.open_response_bodies_too_long');
+  });
+
+  test('heads that grow while they are open', () => {
+    const trailers = Array.from({ length: 50 }, () => request(1, [['x', 'y'.repeat(1000)]], END_HEADERS));
+    const posted = [request(1, REQUEST, END_HEADERS), ...trailers];
+    expectEvents([client(...posted)], 'http2.request_trailer_not_last');
+    const shown = trace(HTTP2, [client(PREFACE, ...posted)]).buffers.get('0 client http.header') ?? '';
+    expect(shown.length).toBeLessThan(1000);
+    expectEvents([client(request(1)), server(response(1), ...trailers.slice(1))], ...['http2.response_malformed']);
+    const asked = Array.from({ length: 30 }, (_, i) => request(2 * i + 1));
+    const long = [[':status', '200'], ...Array.from({ length: 15 }, (_, i) => [`x${i}`, 'y'.repeat(4000)])] as const;
+    const answers = asked.map((_, i) => response(2 * i + 1, long as readonly (readonly [string, string])[]));
+    const allow = server(frame('settings', 0, 0));
+    const events = eventsOf(trace(HTTP2, [client(PREFACE, ...asked), allow, server(...answers)]));
+    expect(new Set(events)).toEqual(new Set(['http2.long_frame_data', 'http2.too_many_streams']));
   });
 
   test('of fields', () => {

@@ -16,7 +16,8 @@ export const HTTP2_EVENTS = {
   'http2.too_many_streams': drop(
     'more open streams than the limit, or more bytes of their heads; the oldest is let go',
   ),
-  'http2.open_bodies_too_long': drop('the bodies of open streams are together over the limit'),
+  'http2.open_bodies_too_long': drop('the request bodies of open streams are together over the limit'),
+  'http2.open_response_bodies_too_long': report('the response bodies of open streams are together over the limit'),
   'http2.invalid_http1_settings': report('HTTP2-Settings of an upgrade from HTTP/1.1 cannot be read'),
   // Compression of fields: RFC 7541.
   'http2.invalid_header': drop('compressed fields that no decoder accepts (RFC 7541 §2.3, §5.2)'),
@@ -41,6 +42,7 @@ export const HTTP2_EVENTS = {
     'a pseudo-header of a request is unknown, behind other fields, or has a value that it must not have',
   ),
   'http2.request_pseudo_header_missing': drop('a request lacks :method, :scheme or :path (RFC 9113 §8.3.1)'),
+  'http2.request_trailer_not_last': drop('fields behind the head of a request that do not end it (RFC 9113 §8.1)'),
   'http2.request_content_length_mismatch': drop("a request's content is not as long as it says (RFC 9113 §8.1.1)"),
   'http2.authority_host_mismatch': report(':authority and Host of a request name different hosts'),
   'http2.userinfo_in_uri': report(':authority of a request has user information (RFC 9113 §8.3.1)'),

@@ -16,6 +16,9 @@ export const DEFAULT_TABLE_BYTES = 4096;
 /** Suricata's limit for a dynamic table. Peers that allow more are rare, encoders that use it rarer. */
 export const MAX_TABLE_BYTES = 65_536;
 
+/** Of one block; RFC 7541 §4.2 knows of two at most. Further ones are followed, and not told. */
+const MAX_SIZE_UPDATES = 4;
+
 /** Why a header block could not be decoded. What comes later in this direction cannot be decoded either. */
 export type HpackFault =
   | 'http2.invalid_header'
@@ -27,7 +30,7 @@ export type HpackFault =
 export class HpackDecoder {
   /** What the receiver of the blocks allows for the table; the most that it ever did. */
   allowedTableBytes = DEFAULT_TABLE_BYTES;
-  /** Of the last block: the sizes that it set for the table. */
+  /** Of the last block: the first sizes that it set for the table. */
   readonly sizeUpdates: number[] = [];
   readonly #table = new HeaderTable(DEFAULT_TABLE_BYTES);
   #input: Uint8Array = EMPTY_BYTES;
@@ -109,7 +112,7 @@ export class HpackDecoder {
   #resize(): void {
     const size = this.#integer(5);
     if (size < 0) return;
-    this.sizeUpdates.push(size);
+    if (this.sizeUpdates.length < MAX_SIZE_UPDATES) this.sizeUpdates.push(size);
     if (size > this.allowedTableBytes) this.#fail('http2.invalid_header');
     else if (size > MAX_TABLE_BYTES) this.#fail('http2.header_table_too_large');
     else this.#table.resize(size);

@@ -33,6 +33,11 @@ export class MessageWriter {
     const isTrailer = message.head !== null;
     checkFields(fields, direction, isTrailer, raise);
     if (message.head !== null) {
+      // RFC 9113 §8.1: else there could be any number of them, and the head would never end.
+      if (!endsStream) {
+        raise(direction === TO_SERVER ? 'http2.request_trailer_not_last' : 'http2.response_malformed');
+        return false;
+      }
       appendFields(message.head, fields);
       message.forgetFields();
       return false;

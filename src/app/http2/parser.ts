@@ -5,18 +5,18 @@ import type { HttpOptions } from '../http/options.ts';
 import { PREFACE } from '../http/preface.ts';
 import { HttpTransaction } from '../http/transaction.ts';
 import { type AppParser, type AppSink, type Channel, STAGE, type Stage } from '../protocol.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { Http2Event } from './events.ts';
 import type { FieldList } from './field-list.ts';
 import { FRAME } from './frame-reader.ts';
 import { MessageWriter } from './message-writer.ts';
-import { RateLimit } from './rate-limit.ts';
 import { DEFAULT_FRAME_BYTES, type SideListener, SideReader } from './side-reader.ts';
 import { type FrameValues, Http2Transaction, keepValue } from './transaction.ts';
 import { readUpgrade } from './upgrade.ts';
 
 /** Suricata's limit. Servers allow 100 to 250 at a time, some of RPC services any number. */
 const MAX_OPEN_STREAMS = 4096;
-/** What is kept of the bodies of all open streams: forty full ones. */
+/** What is kept of the bodies of all open streams, in each direction: forty full ones. */
 const MAX_OPEN_BODY_BYTES = 4 * 1024 * 1024;
 /** nghttp2's burst for the same attack. A browser that leaves a page takes back a few hundred requests. */
 const MAX_RESETS_AT_ONCE = 1000;
@@ -44,7 +44,8 @@ export class Http2Parser implements AppParser, SideListener {
   readonly #lastStream: [number, number] = [0, 0];
   #prefaceBytes = 0;
   #openHeadBytes = 0;
-  #openBodyBytes = 0;
+  /** By direction, so that answers leave requests their room. */
+  readonly #openBodyBytes: [number, number] = [0, 0];
   /** A request of HTTP/1 that asked for this protocol, and is its first stream. */
   #upgrade: HttpTransaction | null;
 
@@ -107,10 +108,11 @@ export class Http2Parser implements AppParser, SideListener {
     this.#openHeadBytes += (message.head === null ? 0 : message.head.length) - headBytes;
     if (isHead) this.#report(tx, direction, STAGE.head);
     if (endsStream) this.onStreamEnd(direction, streamId);
+    while (this.#openHeadBytes > this.#options.maxOpenHeadBytes && this.#open.size > 1) this.#letGoOldest();
   }
 
   onPromise(streamId: number, promisedId: number, fields: FieldList): void {
-    if (!this.#open.has(streamId) || promisedId <= this.#lastStream[TO_CLIENT]) return;
+    if (!this.#open.has(streamId) || promisedId % 2 !== 0 || promisedId <= this.#lastStream[TO_CLIENT]) return;
     const tx = this.#beginStream(promisedId, TO_CLIENT);
     this.#messages.write(tx, TO_SERVER, fields, true);
     this.#openHeadBytes += tx.request.head?.length ?? 0;
@@ -133,11 +135,12 @@ export class Http2Parser implements AppParser, SideListener {
     const before = body.length;
     this.#messages.addContent(tx, direction, bytes, start, end, isAll);
     if (body.length === before) return;
-    this.#openBodyBytes += body.length - before;
+    this.#openBodyBytes[direction] += body.length - before;
     this.#grow(tx, direction);
-    if (this.#openBodyBytes <= MAX_OPEN_BODY_BYTES) return;
+    if (this.#openBodyBytes[direction] <= MAX_OPEN_BODY_BYTES) return;
     body.stopKeeping();
-    this.#raiseOn(tx, direction, 'http2.open_bodies_too_long');
+    const isRequest = direction === TO_SERVER;
+    this.#raiseOn(tx, direction, isRequest ? 'http2.open_bodies_too_long' : 'http2.open_response_bodies_too_long');
   }
 
   onMissingContent(direction: Direction, streamId: number, missingBytes: number): void {
@@ -275,14 +278,18 @@ export class Http2Parser implements AppParser, SideListener {
       this.#open.size > 0 &&
       (this.#open.size >= MAX_OPEN_STREAMS || this.#openHeadBytes > this.#options.maxOpenHeadBytes)
     ) {
-      const [oldest] = this.#open.values();
-      this.#raiseOn(oldest!, TO_SERVER, 'http2.too_many_streams');
-      this.#cut(oldest!, TO_SERVER);
-      this.#cut(oldest!, TO_CLIENT);
+      this.#letGoOldest();
     }
     const tx = new Http2Transaction(this.#nextId++, streamId);
     this.#open.set(streamId, tx);
     return tx;
+  }
+
+  #letGoOldest(): void {
+    const [oldest] = this.#open.values();
+    this.#raiseOn(oldest!, TO_SERVER, 'http2.too_many_streams');
+    this.#cut(oldest!, TO_SERVER);
+    this.#cut(oldest!, TO_CLIENT);
   }
 
   /**
@@ -326,7 +333,7 @@ export class Http2Parser implements AppParser, SideListener {
     if (body !== null) {
       const before = body.length;
       this.#messages.finish(tx, direction);
-      this.#openBodyBytes -= before;
+      this.#openBodyBytes[direction] -= before;
       this.#leftovers.addMessage(message);
     }
     this.#report(tx, direction, STAGE.complete);

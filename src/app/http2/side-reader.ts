@@ -127,7 +127,9 @@ export class SideReader {
     }
     if (lengthBytes > this.maxFrameBytes) this.#raise('http2.long_frame_data');
     const isOfConnection = IS_OF_CONNECTION[type];
-    if (isOfConnection !== undefined && isOfConnection !== (streamId === 0)) {
+    // RFC 9113 §8.4: only servers promise.
+    const isPromiseOfClient = type === FRAME.pushPromise && this.#direction === TO_SERVER;
+    if ((isOfConnection !== undefined && isOfConnection !== (streamId === 0)) || isPromiseOfClient) {
       this.#raise('http2.invalid_frame_data');
       this.#isBadFrame = true;
     }

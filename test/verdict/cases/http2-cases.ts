@@ -129,5 +129,9 @@ export const HTTP2_CASES: CheckCases = {
   'http2.request_pseudo_header_repeated': fieldCase([':path', '/b'], ['x-path', '/b']),
   'http2.request_pseudo_header_invalid': fieldCase([':note', 'b'], ['note', 'b']),
   'http2.request_pseudo_header_missing': requests(REQUEST.slice(1), REQUEST),
+  'http2.request_trailer_not_last': frames(
+    [request(1, REQUEST, END_HEADERS), request(1, [['x', 'y']], END_HEADERS)],
+    [request(1, REQUEST, END_HEADERS), request(1, [['x', 'y']], END_HEADERS | END_STREAM)],
+  ),
   'http2.request_content_length_mismatch': fieldCase(['content-length', '1'], ['content-length', '0']),
 };

@@ -11,14 +11,14 @@ export class RateLimit {
     this.#left = burst;
   }
 
-  /** Counts one more. False: that is too many. */
-  take(nowMs: number): boolean {
+  /** Counts so many more. False: that is too many, and they are not counted. */
+  take(nowMs: number, count = 1): boolean {
     // Captures can have packets whose time goes back.
     const elapsedMs = Math.max(0, nowMs - this.#lastMs);
     this.#left = Math.min(this.#burst, this.#left + (elapsedMs / 1000) * this.#perSecond);
     this.#lastMs = nowMs;
-    if (this.#left < 1) return false;
-    this.#left--;
+    if (this.#left < count) return false;
+    this.#left -= count;
     return true;
   }
 }
