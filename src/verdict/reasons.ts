@@ -133,6 +133,7 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       '*.*too_many*',
       'tls.*_too_long',
       'redis.*_too_long',
+      'smb.*',
     ],
   },
   {

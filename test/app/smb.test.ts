@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AppProtocol } from '../../src/app/protocol.ts';
+import type { AppProtocol, Transaction } from '../../src/app/protocol.ts';
 import { SMB_EVENTS } from '../../src/app/smb/events.ts';
 import { MAX_FILE_BYTES } from '../../src/app/smb/file-content.ts';
 import { MAX_COMMAND_BYTES } from '../../src/app/smb/message-reader.ts';
 import { MAX_ACTIVE_FILES, MAX_OPEN_REQUESTS } from '../../src/app/smb/session.ts';
 import { createSmb } from '../../src/app/smb/smb.ts';
+import { MAX_CHAINED_COMMANDS } from '../../src/app/smb/smb1.ts';
+import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
 import {
@@ -176,13 +178,45 @@ describe('SMB2', () => {
     expect(buffersOf(pieces)).toMatchObject({ '4 client file.data': '\0\0\0evil', '4 client file.md5': '' });
   });
 
-  test('what is written over known bytes is told of, and not shown; of what is read again the rest is', () => {
+  test('a file that is written over is shown once more, as it is then', () => {
+    const looks = (...pieces: readonly (readonly [number, string])[]): string[] =>
+      filesOf([
+        ...[...connected, ...opened],
+        ...pieces.map(([offset, content], i) => asked(9, 4 + i, body.write(FILE_ID, offset, text(content)), on)),
+        ...closed,
+      ]);
+    expect(looks([0, 'good'], [0, 'evil...'])).toEqual(['good', 'evil...']);
+    expect(looks([0, 'good file'], [2, 'OD'], [0, 'G'])).toEqual(['good file', 'goOD file', 'GoOD file']);
+    // Behind a hole, too, and again and again.
+    expect(looks([4, 'good'], [4, 'evil'], [0, 'the '])).toEqual(['', 'the evil']);
+    // The same once more is nothing new.
+    expect(looks([0, 'good'], [0, 'good'], [4, '!'])).toEqual(['good!']);
+  });
+
+  test('what is written over known bytes is told of before the write is carried out', () => {
+    const shown: string[] = [];
+    const sink = {
+      onProgress: (tx: Transaction, direction: Direction) => {
+        const data = SMB.buffers.find(({ name }) => name === 'file.data')!.read(tx, direction, 0);
+        if (data !== null) shown.push(`${tx.id} ${latin1(data)}`);
+      },
+      onEvent: () => undefined,
+    };
+    const parser = SMB.open(sink, channel('tcp', 445));
+    const written = cut([asked(9, 4, body.write(FILE_ID, 0, text('good')), on)], 1000);
+    const over = cut([asked(9, 5, body.write(FILE_ID, 0, text('evil')), on)], 1);
+    for (const { direction, bytes } of [...connected, ...opened, ...written, ...over]) {
+      parser.consume(direction, bytes, 0, bytes.length);
+    }
+    expect(shown.at(-1)).toBe('5 evil');
+  });
+
+  test('what is read again is not, but the rest is', () => {
     const writes = [
       ...[...connected, ...opened],
       asked(9, 4, body.write(FILE_ID, 0, text('good')), on),
       asked(9, 5, body.write(FILE_ID, 0, text('evil...')), on),
     ];
-    expect(filesOf(writes)).toEqual(['good']);
     expectEvents(writes, 'smb.file_overlap');
     const reads = [
       ...[...connected, ...opened],
@@ -213,6 +247,26 @@ describe('SMB2', () => {
     expect([shown.length, shown.slice(0, 4)]).toEqual([MAX_FILE_BYTES, 'MZaa']);
     expect(traced.described.get(5)).toMatchObject({ command: 'SMB2_COMMAND_CLOSE', status: 'STATUS_SUCCESS' });
     expect(trace(SMB, cut(pieces, 1000))).toEqual(traced);
+  });
+
+  test('a chain that is longer than what is kept of a command is the same however it is cut', () => {
+    const content = concat('MZ', new Uint8Array(150_000).fill(0x61), 'end');
+    const related = { ...on, isRelated: true };
+    const pieces = [
+      ...connected,
+      client(
+        chain(
+          [{ command: 5, messageId: 3, ...on }, body.create('long.exe')],
+          [{ command: 9, messageId: 4, ...related }, body.write(RELATED_ID, 0, content)],
+          [{ command: 6, messageId: 5, ...related }, body.close(RELATED_ID)],
+        ),
+      ),
+      asked(5, 6, body.create('next'), on),
+    ];
+    const whole = trace(SMB, pieces);
+    expect(whole.buffers.get('4 client file.data')!.slice(0, 4)).toBe('MZaa');
+    expect(whole.described.get(6)).toMatchObject({ filename: 'next' });
+    for (const size of [1, 1000, 1460, 65_536]) expect(trace(SMB, cut(pieces, size))).toEqual(whole);
   });
 
   test('shows the calls through a pipe, however they are sent', () => {
@@ -458,6 +512,16 @@ describe('what is wrong', () => {
     expectEvents([asked(1, 2, zeros(MAX_COMMAND_BYTES))], 'smb.record_overflow');
   });
 
+  test('more chained commands of SMB1 than are followed', () => {
+    const logoffs = (count: number): Piece =>
+      asked1(
+        { command: 0x74 },
+        ...Array.from({ length: count }, (_, i) => block(i === count - 1 ? andx() : andx(0x74, 32 + 7 * (i + 1)))),
+      );
+    expect(eventsOf(trace(SMB, [logoffs(MAX_CHAINED_COMMANDS)]))).toEqual([]);
+    expectEvents([logoffs(MAX_CHAINED_COMMANDS + 1)], 'smb.chain_too_long');
+  });
+
   test('an account whose fields lie elsewhere', () => {
     const blob = authenticate('D', 'U', 'H');
     blob[32] = 0xff;
@@ -489,6 +553,20 @@ describe('what is wrong', () => {
     expect(events(TO_SERVER)).toEqual(new Set(['smb.write_queue_cnt_exceeded']));
     expect(events(TO_CLIENT)).toEqual(new Set(['smb.read_queue_cnt_exceeded']));
     shownEvents.add('smb.write_queue_cnt_exceeded').add('smb.read_queue_cnt_exceeded');
+  });
+
+  test('a file that is written over again and again', () => {
+    const big = asked(9, 4, body.write(FILE_ID, 0, new Uint8Array(MAX_FILE_BYTES - 1)), on);
+    const writes = Array.from({ length: 700 }, (_, i) => asked(9, 5 + i, body.write(FILE_ID, 0, u16(i + 1)), on));
+    const traced = trace(SMB, [...connected, ...opened, big, ...writes, ...closed]);
+    expect(new Set(eventsOf(traced))).toEqual(new Set(['smb.file_overlap', 'smb.too_many_rewrites']));
+    shownEvents.add('smb.too_many_rewrites');
+    // The last state is always looked at.
+    expect(
+      filesOf([...connected, ...opened, big, ...writes, ...closed])
+        .at(-1)!
+        .slice(0, 2),
+    ).toBe('\xbc\x02');
   });
 
   test('more files than are followed: the oldest is complete', () => {

@@ -6,10 +6,19 @@ import type { FileTransfer } from './file-transfer.ts';
 import type { SmbDetail, SmbTransaction } from './transaction.ts';
 
 /** A transaction carries one file, in one direction, or none. */
-export const SMB_FILES: FileSource<SmbTransaction> = {
+const SMB_FILES: FileSource<SmbTransaction> = {
   name: (tx, direction, nth) => transferOf(tx, direction, nth)?.file.name ?? null,
   content: (tx, direction) => transferOf(tx, direction, 0)!.content.view(),
-  isTruncated: (tx, direction) => transferOf(tx, direction, 0)!.content.isCut,
+  isTruncated: (tx, direction) => transferOf(tx, direction, 0)!.isTruncated,
+};
+
+/** Those of which there are records: a file that is written over has one, as it was left. */
+export const RECORDED_FILES: FileSource<SmbTransaction> = {
+  ...SMB_FILES,
+  name: (tx, direction, nth) => {
+    const transfer = transferOf(tx, direction, nth);
+    return transfer === null || transfer.isSuperseded ? null : transfer.file.name;
+  },
 };
 
 /** The buffers of SMB that Suricata 7 has; which version it is, Suricata 8 can ask. */

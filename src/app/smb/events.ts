@@ -1,13 +1,18 @@
-import { type AppEventInfo, report } from '../events.ts';
+import { type AppEventInfo, drop, report } from '../events.ts';
 
-/** What the SMB parser reports, by Suricata's names. A server that does not like it says so itself. */
+/**
+ * What the SMB parser reports, by Suricata's names where it has one. What a server does not like it refuses itself; those
+ * drop by default that no client does, and that would hide what the server reads.
+ */
 export const SMB_EVENTS = {
   'smb.malformed_data': report('a message or a command that cannot be read'),
-  'smb.record_overflow': report('a command is longer than what is kept of it; its end was not looked into'),
+  'smb.record_overflow': drop('a request is longer than what is kept of it; its end was not looked into'),
+  'smb.chain_too_long': drop('more commands of SMB1 are chained than are followed'),
   'smb.malformed_ntlmssp_request': report('fields of an NTLMSSP message lie outside it'),
   'smb.duplicate_negotiate': report('the dialect of SMB1 is negotiated while it is being negotiated'),
   'smb.negotiate_malformed_dialects': report('a dialect without a name, or the server chose one that was not offered'),
-  'smb.file_overlap': report('a part of a file is written or read that was before: the other may be what counts'),
+  'smb.file_overlap': report('a part of a file is written or read that was before'),
+  'smb.too_many_rewrites': drop('files are written over faster than they can be looked at once more'),
   'smb.negotiate_max_read_size_too_large': report('the server allows reads of more than 16 MiB'),
   'smb.negotiate_max_write_size_too_large': report('the server allows writes of more than 16 MiB'),
   'smb.read_request_too_large': report('a read of more than what was agreed on, or than 16 MiB'),

@@ -33,6 +33,23 @@ export class FileContent {
     return this.#bytes.subarray(0, Math.min(this.#wholeBytes, MAX_FILE_BYTES));
   }
 
+  /** Is something else known of this place, as far as it is kept? */
+  differs(offset: number, bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#known(offset, offset + end - start).some((known) => {
+      for (let at = known.start; at < known.end; at++) {
+        if (this.#bytes[at] !== bytes[start + at - offset]) return true;
+      }
+      return false;
+    });
+  }
+
+  /** Puts these bytes in the place of known ones; where nothing is known, it does nothing. */
+  replace(offset: number, bytes: Uint8Array, start: number, end: number): void {
+    for (const known of this.#known(offset, offset + end - start)) {
+      copyBytes(bytes, start + known.start - offset, start + known.end - offset, this.#bytes, known.start);
+    }
+  }
+
   /** Takes a piece for this place. What is known already stays as it is. False: there are too many holes. */
   write(offset: number, bytes: Uint8Array, start: number, end: number): boolean {
     const from = Math.max(offset, this.#wholeBytes);
@@ -59,6 +76,13 @@ export class FileContent {
     this.#wholeBytes = last.end;
     this.#pieces = [];
     this.#reserve(Math.min(last.end, MAX_FILE_BYTES));
+  }
+
+  /** What is kept of `[start, end)`. */
+  #known(start: number, end: number): Range[] {
+    return [{ start: 0, end: this.#wholeBytes }, ...this.#pieces]
+      .map((each) => ({ start: Math.max(each.start, start), end: Math.min(each.end, end, MAX_FILE_BYTES) }))
+      .filter((each) => each.start < each.end);
   }
 
   #copy(offset: number, bytes: Uint8Array, start: number, end: number): void {

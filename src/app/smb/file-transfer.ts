@@ -1,4 +1,4 @@
-import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { type Direction, opposite, TO_SERVER } from '../../base/direction.ts';
 import { type AppSink, STAGE } from '../protocol.ts';
 import type { DataSink } from './data-sink.ts';
 import type { SmbEvent } from './events.ts';
@@ -6,67 +6,120 @@ import { FileContent } from './file-content.ts';
 import type { OpenFile } from './open-file.ts';
 import type { SmbTransaction } from './transaction.ts';
 
-/** Everything that is written to an open file, or read from it. */
+/** What looking at a file once more counts for beside its bytes. */
+const LOOK_OVERHEAD_BYTES = 4096;
+
+/** What is written to an open file, or read from it. */
 export class FileTransfer {
   readonly kind = 'file';
   readonly file: OpenFile;
   readonly direction: Direction;
-  readonly content = new FileContent();
+  readonly content: FileContent;
+  /** Known bytes were written over: another transfer shows the file as it is then. */
+  isSuperseded = false;
 
-  constructor(file: OpenFile, direction: Direction) {
+  constructor(file: OpenFile, direction: Direction, content = new FileContent()) {
     this.file = file;
     this.direction = direction;
+    this.content = content;
   }
+
+  /** Parts of it are missing, or were not kept, or it was not left like this. */
+  get isTruncated(): boolean {
+    return this.content.isCut || this.isSuperseded;
+  }
+}
+
+/** Who has the files. */
+export interface TransferHost {
+  readonly sink: AppSink;
+  newTransaction(transfer: FileTransfer): SmbTransaction;
+  raise(direction: Direction, event: SmbEvent): void;
+  /** May so much be looked at once more? */
+  mayLookAgain(bytes: number): boolean;
 }
 
 /** One that goes on, with what tells of it. */
 export class ActiveTransfer {
-  readonly transfer: FileTransfer;
-  readonly #transaction: SmbTransaction;
-  readonly #sink: AppSink;
+  #transfer: FileTransfer;
+  #transaction: SmbTransaction;
+  readonly #host: TransferHost;
   #isComplete = false;
+  /** Known bytes were written over, and rules have not seen it yet. */
+  #isChanged = false;
 
-  constructor(transfer: FileTransfer, transaction: SmbTransaction, sink: AppSink) {
-    this.transfer = transfer;
-    this.#transaction = transaction;
-    this.#sink = sink;
-    sink.onProgress(transaction, transfer.direction, STAGE.head);
+  constructor(transfer: FileTransfer, host: TransferHost) {
+    this.#transfer = transfer;
+    this.#host = host;
+    this.#transaction = host.newTransaction(transfer);
+    host.sink.onProgress(this.#transaction, transfer.direction, STAGE.head);
   }
 
-  /**
-   * The next piece: so many bytes for this place in the file. What is written over known bytes is not shown, as in
-   * Suricata; of what is read once more, the part behind them is.
-   */
+  get content(): FileContent {
+    return this.#transfer.content;
+  }
+
+  /** The next piece: so many bytes for this place in the file. */
   begin(offset: number, bytes: number): DataSink {
-    const { content, direction } = this.transfer;
-    const isOverlap = offset < content.wholeBytes;
-    if (isOverlap) this.#raise('smb.file_overlap');
-    if (!isOverlap || direction === TO_CLIENT) return new FilePiece(this, offset, bytes);
-    content.isCut = true;
-    return new UnseenPiece(bytes);
+    if (offset < this.content.wholeBytes) {
+      this.#host.sink.onEvent(this.#transaction, this.#transfer.direction, 'smb.file_overlap');
+    }
+    return new FilePiece(this, offset, bytes);
   }
 
+  /** Of what is read once more, the part behind the known bytes is shown. What is written takes their place. */
   write(offset: number, bytes: Uint8Array, start: number, end: number): void {
-    const { content, direction } = this.transfer;
     if (this.#isComplete) return;
-    if (!content.write(offset, bytes, start, end)) {
-      this.#raise(direction === TO_SERVER ? 'smb.write_queue_cnt_exceeded' : 'smb.read_queue_cnt_exceeded');
+    const { content, direction } = this.#transfer;
+    if (direction === TO_SERVER && content.differs(offset, bytes, start, end)) {
+      this.#supersede();
+      content.replace(offset, bytes, start, end);
     }
-    this.#sink.onProgress(this.#transaction, direction, STAGE.body);
+    if (!content.write(offset, bytes, start, end)) {
+      const isWrite = direction === TO_SERVER;
+      this.#host.raise(direction, isWrite ? 'smb.write_queue_cnt_exceeded' : 'smb.read_queue_cnt_exceeded');
+    }
+    if (!this.#isChanged) this.#host.sink.onProgress(this.#transaction, direction, STAGE.body);
+  }
+
+  /** A piece is there as a whole: a server carries it out now. */
+  endPiece(): void {
+    if (!this.#isChanged || this.#isComplete) return;
+    const { content, direction } = this.#transfer;
+    if (this.#host.mayLookAgain(content.view().length + LOOK_OVERHEAD_BYTES)) this.#showAgain();
+    else this.#host.raise(direction, 'smb.too_many_rewrites');
   }
 
   /** The file is closed, or nobody will see more of it. */
   complete(): void {
     if (this.#isComplete) return;
+    if (this.#isChanged) this.#showAgain();
     this.#isComplete = true;
-    const { content, direction } = this.transfer;
-    content.fillHoles();
-    this.#sink.onProgress(this.#transaction, direction, STAGE.complete);
-    this.#sink.onProgress(this.#transaction, opposite(direction), STAGE.complete);
+    this.content.fillHoles();
+    this.#tellComplete();
   }
 
-  #raise(event: SmbEvent): void {
-    this.#sink.onEvent(this.#transaction, this.transfer.direction, event);
+  /** The transaction ends with what it has shown; what comes now is of another one. */
+  #supersede(): void {
+    if (this.#isChanged) return;
+    this.#isChanged = true;
+    this.#transfer.isSuperseded = true;
+    this.#tellComplete();
+  }
+
+  #showAgain(): void {
+    const { file, direction, content } = this.#transfer;
+    this.#isChanged = false;
+    this.#transfer = new FileTransfer(file, direction, content);
+    this.#transaction = this.#host.newTransaction(this.#transfer);
+    this.#host.sink.onProgress(this.#transaction, direction, STAGE.head);
+    this.#host.sink.onProgress(this.#transaction, direction, STAGE.body);
+  }
+
+  #tellComplete(): void {
+    const { direction } = this.#transfer;
+    this.#host.sink.onProgress(this.#transaction, direction, STAGE.complete);
+    this.#host.sink.onProgress(this.#transaction, opposite(direction), STAGE.complete);
   }
 }
 
@@ -90,28 +143,11 @@ class FilePiece implements DataSink {
   gap(missingBytes: number): void {
     this.#offset += missingBytes;
     this.bytesLeft -= missingBytes;
-    this.#active.transfer.content.isCut = true;
+    this.#active.content.isCut = true;
   }
 
   end(): void {
-    if (this.bytesLeft > 0) this.#active.transfer.content.isCut = true;
+    if (this.bytesLeft > 0) this.#active.content.isCut = true;
+    this.#active.endPiece();
   }
-}
-
-class UnseenPiece implements DataSink {
-  bytesLeft: number;
-
-  constructor(bytes: number) {
-    this.bytesLeft = bytes;
-  }
-
-  consume(_bytes: Uint8Array, start: number, end: number): void {
-    this.bytesLeft -= end - start;
-  }
-
-  gap(missingBytes: number): void {
-    this.bytesLeft -= missingBytes;
-  }
-
-  end(): void {}
 }

@@ -179,7 +179,8 @@ export class MessageReader {
 
   /** The frame goes on with a command, of which the magic at least is kept. */
   #readCommands(bytes: Uint8Array, start: number, end: number): number {
-    const count = Math.min(this.#wantedBytes - this.#keptBytes, end - start);
+    // Of what a longer chain has left, more may be kept than a command with data needs.
+    const count = Math.min(Math.max(0, this.#wantedBytes - this.#keptBytes), end - start);
     if (this.#keptBytes === 0) this.#keptAt = start + this.#origin;
     this.#keep(bytes, start, start + count);
     this.#tellCommand(this.#kept, 0, this.#keptBytes);

@@ -22,6 +22,8 @@ const FLAGS = 60;
 const VERSION = 64;
 const HEAD_BYTES = 64;
 const VERSION_BYTES = 8;
+/** What is kept of a name; those of accounts have 256 characters at most. Ours. */
+const MAX_ACCOUNT_BYTES = 1024;
 const HAS_VERSION = 0x0200_0000;
 
 /**
@@ -46,7 +48,7 @@ export function readNtlmAccount(bytes: Uint8Array, start: number, end: number): 
 function readField(bytes: Uint8Array, at: number, end: number, field: number): Uint8Array | null {
   const length = u16le(bytes, at + field);
   const start = at + u32le(bytes, at + field + FIELD_BYTES - 4);
-  return start + length <= end ? nameOf(bytes, start, start + length) : null;
+  return start + length <= end ? nameOf(bytes, start, start + Math.min(length, MAX_ACCOUNT_BYTES)) : null;
 }
 
 const readVersion = (bytes: Uint8Array, at: number): string =>

@@ -1,5 +1,5 @@
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
-import type { AppParser, AppSink, FrameSink } from '../protocol.ts';
+import type { AppParser, AppSink, Channel, FrameSink } from '../protocol.ts';
 import type { DataSink } from './data-sink.ts';
 import { type CommandListener, MessageReader } from './message-reader.ts';
 import { SmbSession } from './session.ts';
@@ -14,8 +14,8 @@ export class SmbParser implements AppParser {
   readonly #readers: readonly [MessageReader, MessageReader];
   #hasEnded = false;
 
-  constructor(sink: AppSink, frames?: FrameSink) {
-    this.#session = new SmbSession(sink);
+  constructor(sink: AppSink, { frames, nowMs }: Channel) {
+    this.#session = new SmbSession(sink, nowMs ?? (() => 0));
     this.#smb1 = new Smb1Commands(this.#session);
     this.#smb2 = new Smb2Commands(this.#session);
     const reader = (direction: Direction): MessageReader => new MessageReader(this.#listener(direction, frames));

@@ -2,6 +2,7 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DcerpcCall } from '../dcerpc/call.ts';
 import { type ConversationHost, DcerpcConversation } from '../dcerpc/conversation.ts';
 import { type AppSink, STAGE } from '../protocol.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { DataSink } from './data-sink.ts';
 import type { SmbEvent } from './events.ts';
 import { ActiveTransfer, FileTransfer } from './file-transfer.ts';
@@ -21,6 +22,13 @@ const MAX_OPEN_FILES = 1024;
 export const MAX_ACTIVE_FILES = 32;
 /** As in Suricata, where it is not set otherwise: what a read or a write may have. */
 export const MAX_DATA_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Files that are written over are looked at once more with each write, but not for any price: a database that changes a
+ * hundred records a second stays below it. Ours.
+ */
+const MAX_LOOK_BYTES = 64 * 1024 * 1024;
+const MAX_LOOK_BYTES_PER_SECOND = 16 * 1024 * 1024;
 
 /** What a request is remembered for until its answer comes. */
 export interface PendingRequest {
@@ -49,8 +57,14 @@ export class SmbSession {
   /** Of the command that carries what a pipe is told. */
   #pipeHeader: SmbHeader | null = null;
 
-  constructor(sink: AppSink) {
+  readonly #nowMs: () => number;
+  /** At files that were written over. */
+  readonly #looks = new RateLimit(MAX_LOOK_BYTES, MAX_LOOK_BYTES_PER_SECOND);
+
+  /** `nowMs`: milliseconds since 1970 UTC. */
+  constructor(sink: AppSink, nowMs: () => number) {
     this.sink = sink;
+    this.#nowMs = nowMs;
   }
 
   /** On the transaction in hand, as in Suricata. */
@@ -252,8 +266,12 @@ export class SmbSession {
     let active = file.transfers[direction];
     if (active === null) {
       this.#activate(file);
-      const transfer = new FileTransfer(file, direction);
-      active = new ActiveTransfer(transfer, this.newTransaction(header, transfer), this.sink);
+      active = new ActiveTransfer(new FileTransfer(file, direction), {
+        sink: this.sink,
+        newTransaction: (transfer) => this.newTransaction(header, transfer),
+        raise: (way, event) => this.raise(way, event),
+        mayLookAgain: (lookedBytes) => this.#looks.take(this.#nowMs(), lookedBytes),
+      });
       file.transfers[direction] = active;
     }
     return active.begin(offset, dataBytes);
@@ -287,7 +305,7 @@ export class SmbSession {
   #giveUp(file: OpenFile): void {
     for (const direction of [TO_SERVER, TO_CLIENT] as const) {
       const active = file.transfers[direction];
-      if (active !== null) active.transfer.content.isCut = true;
+      if (active !== null) active.content.isCut = true;
       active?.complete();
       file.transfers[direction] = null;
     }

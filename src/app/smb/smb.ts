@@ -1,5 +1,5 @@
 import type { AppProtocol } from '../protocol.ts';
-import { SMB_BUFFERS, SMB_FILES } from './buffers.ts';
+import { RECORDED_FILES, SMB_BUFFERS } from './buffers.ts';
 import { describeSmb } from './describe.ts';
 import { SMB_FRAMES } from './message-reader.ts';
 import { SmbParser } from './parser.ts';
@@ -13,7 +13,7 @@ export const createSmb = (): AppProtocol<SmbTransaction> => ({
   frames: { prefix: 'smb', names: SMB_FRAMES },
   hasEventsOfBothSides: true,
   probe: probeSmb,
-  open: (sink, { frames }) => new SmbParser(sink, frames),
+  open: (sink, channel) => new SmbParser(sink, channel),
   describe: describeSmb,
-  files: SMB_FILES,
+  files: RECORDED_FILES,
 });

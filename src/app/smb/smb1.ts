@@ -2,7 +2,7 @@ import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb1Header, SMB1_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
-import { MAX_NAME_BYTES } from './name.ts';
+import { MAX_DIALECTS, MAX_NAME_BYTES } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
 import type { PendingRequest, SmbSession } from './session.ts';
@@ -41,6 +41,8 @@ const CHAINING: ReadonlySet<number> = new Set([
   ...[SMB1.treeConnectAndx, SMB1.ntCreateAndx],
 ]);
 const NO_FURTHER_COMMAND = 0xff;
+/** Of one message; clients chain two or three. They may lie upon one another, so that many would cost much; ours. */
+export const MAX_CHAINED_COMMANDS = 16;
 /** As in Suricata, of these nothing is told by themselves: there are many, and what they carry is told of. */
 const UNTOLD: ReadonlySet<number> = new Set([SMB1.readAndx, SMB1.writeAndx, SMB1.trans, SMB1.trans2]);
 /** Servers do not answer these. */
@@ -63,11 +65,11 @@ export class Smb1Commands {
 
   onRequest(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
     this.#chainedFile = null;
-    return this.#eachCommand(bytes, start, end, wholeEnd, (header, block) => this.#request(header, block));
+    return this.#eachCommand(TO_SERVER, bytes, start, end, wholeEnd, (header, block) => this.#request(header, block));
   }
 
   onResponse(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
-    return this.#eachCommand(bytes, start, end, wholeEnd, (header, block) => {
+    return this.#eachCommand(TO_CLIENT, bytes, start, end, wholeEnd, (header, block) => {
       const pending = this.#session.answered(header);
       if (pending === null) return null;
       const sink = this.#respond(header, pending, block);
@@ -78,6 +80,7 @@ export class Smb1Commands {
 
   /** The sink of the last command that has data behind `end`. */
   #eachCommand(
+    direction: Direction,
     bytes: Uint8Array,
     start: number,
     end: number,
@@ -88,8 +91,7 @@ export class Smb1Commands {
     let rest: DataSink | null = null;
     let { command } = first;
     let at = SMB1_HEADER_BYTES;
-    // Each command begins behind the one before, so that the chain ends.
-    for (;;) {
+    for (let count = 1; ; count++) {
       const block = new Smb1Block(bytes, start, at, end, wholeEnd);
       // Chained commands have one number for all; their answers come in the same chain.
       const messageKey = first.messageKey * 256 + command;
@@ -100,6 +102,10 @@ export class Smb1Commands {
       const next = block.u8(0);
       const nextAt = block.u16(2);
       if (next === NO_FURTHER_COMMAND || nextAt <= at || start + nextAt >= end) return rest;
+      if (count === MAX_CHAINED_COMMANDS) {
+        this.#session.raise(direction, 'smb.chain_too_long');
+        return rest;
+      }
       command = next;
       at = nextAt;
     }
@@ -175,7 +181,7 @@ export class Smb1Commands {
 
   #negotiate(header: SmbHeader, block: Smb1Block): void {
     const names = latin1(block.bytes, block.dataStart, Math.min(block.dataEnd, block.dataStart + MAX_NAME_BYTES))
-      .split('\0')
+      .split('\0', MAX_DIALECTS + 1)
       .slice(0, -1);
     const isMalformed = names.some((name) => name.length < 2);
     this.#offered = names.map((name) => name.slice(1));

@@ -2,7 +2,7 @@ import { EMPTY_BYTES, latin1, u8, u16le, u32le, u64le } from '../../base/bytes.t
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb2Header, SMB2_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
-import { nameOf } from './name.ts';
+import { MAX_DIALECTS, nameOf } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
 import { MAX_DATA_BYTES, type PendingRequest, type SmbSession } from './session.ts';
@@ -115,7 +115,8 @@ export class Smb2Commands {
   #negotiate(header: SmbHeader, body: Body): void {
     const count = body.u16(2);
     const dialects: string[] = [];
-    for (let n = 0; n < count && body.has(36 + 2 * n, 2); n++) dialects.push(dialectName(body.u16(36 + 2 * n)));
+    for (let n = 0; n < Math.min(count, MAX_DIALECTS) && body.has(36 + 2 * n, 2); n++)
+      dialects.push(dialectName(body.u16(36 + 2 * n)));
     const clientGuid = body.has(12, 16) ? body.slice(12, 28) : null;
     this.#session.request(header, { kind: 'negotiate', dialects, clientGuid, serverGuid: null });
     if (dialects.length < count) this.#malformed(TO_SERVER);

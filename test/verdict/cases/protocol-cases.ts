@@ -5,6 +5,7 @@ import { message, question } from '../../app/dns-messages.ts';
 import { conversation, datagrams, type Turn } from '../../support/play.ts';
 import { bytesOf, type CheckCase, type CheckCases } from './check-case.ts';
 import { HTTP2_CASES } from './http2-cases.ts';
+import { SMB_CASES } from './smb-cases.ts';
 import { WEBSOCKET_CASES } from './websocket-cases.ts';
 
 const upload = (text: string): Uint8Array[] => conversation([{ direction: TO_SERVER, bytes: fromLatin1(text) }]);
@@ -224,5 +225,6 @@ export const PROTOCOL_CASES: CheckCases = {
   ...SMTP_CASES,
   ...FTP_CASES,
   ...REDIS_CASES,
+  ...SMB_CASES,
   ...TLS_CASES,
 };
