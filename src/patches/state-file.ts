@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../base/make-folder.ts';
 
 /** What weaknesses a host has is nothing for everybody. */
 const FOLDER_MODE = 0o750;
@@ -7,7 +8,7 @@ const FILE_MODE = 0o640;
 
 /** Writes a file so that whoever reads it sees the old one or the new one, whole. Makes its folder where needed. */
 export function replaceFile(path: string, content: string | Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  makeFolder(dirname(path), FOLDER_MODE);
   const draft = `${path}.${process.pid}.new`;
   const fd = openSync(draft, 'w', FILE_MODE);
   try {

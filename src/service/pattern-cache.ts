@@ -5,7 +5,6 @@ import {
   existsSync,
   fstatSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -13,6 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { makeFolder } from '../base/make-folder.ts';
 import { type LiteralPattern, Matcher, MatcherError } from '../base/native/matcher.ts';
 import { keyOf, type MakeMatcher } from '../detect/pattern-databases.ts';
 
@@ -67,9 +68,10 @@ export class PatternCache {
     const content = contentOf(this.#used);
     if (content.length > MAX_FILE_BYTES) return;
     const target = join(this.#folder, FILE_NAME);
-    const temporary = `${target}.${process.pid}`;
+    // All workers of a process do this at the same time.
+    const temporary = `${target}.${process.pid}.${threadId}`;
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.#folder, 0o700);
       if (!isOurs(lstatSync(this.#folder))) return;
       writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
       renameSync(temporary, target);

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,6 +6,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import yauzl, { type ZipFile } from 'yauzl';
+import { makeFolder } from '../../base/make-folder.ts';
 import { packageKey } from '../advisory.ts';
 import { openedZip, ZIP_OPTIONS, zipContent, zipEntries } from '../zip-entries.ts';
 import { recordsOfCsaf } from './csaf.ts';
@@ -33,7 +34,7 @@ export class ImportError extends Error {
  * what the system says of the file.
  */
 export async function importAdvisories(store: AdvisoryStore, origin: string, nowMs: number): Promise<AdvisoryMeta> {
-  mkdirSync(store.folder, { recursive: true, mode: 0o750 });
+  makeFolder(store.folder, 0o750);
   const download = join(store.folder, `download.${process.pid}`);
   const draft = join(store.folder, `import.${process.pid}`);
   try {
