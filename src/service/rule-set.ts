@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
@@ -85,7 +85,7 @@ export function readRuleTexts({ rules }: Config, fetchedFolder: string = join(ru
   return {
     files,
     ...(selected !== null && { selection: { changes: selected.changes, problems: selected.problems } }),
-    named: readNamed(files),
+    named: readNamed(files, `${fetchedFolder}/`),
     classification:
       rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
     reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
@@ -131,13 +131,23 @@ function readLists(rules: Config['rules']): Partial<Record<ListName, ListText>> 
 /** Where a file is that a rule of `ruleFile` names. */
 const pathOf = (ruleFile: string, name: string): string => resolve(dirname(ruleFile), name);
 
-/** Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled. */
-function readNamed(files: RuleTexts['files']): Record<string, string> {
+/** Of one file that rules name. The largest public lists of digests have a tenth of it. */
+const MAX_NAMED_BYTES = 64 * 2 ** 20;
+
+/**
+ * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled,
+ * and so is one from elsewhere that names a file of this host: only what was fetched with it.
+ */
+function readNamed(files: RuleTexts['files'], fetchedFolder: string): Record<string, string> {
   const named: Record<string, string> = {};
   for (const { file, text } of files) {
     for (const [, name = ''] of text.matchAll(NAMED_FILES)) {
+      const path = pathOf(file, name);
+      if (path in named || (file.startsWith(fetchedFolder) && !path.startsWith(fetchedFolder))) continue;
       try {
-        named[pathOf(file, name)] ??= readFileSync(pathOf(file, name), 'utf8');
+        const status = statSync(path);
+        // A pipe would hold us up, and a device never ends.
+        if (status.isFile() && status.size <= MAX_NAMED_BYTES) named[path] = readFileSync(path, 'utf8');
       } catch (error) {
         if (!(error instanceof Error && 'code' in error)) throw error;
       }

@@ -13,17 +13,22 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { makeFolder } from '../../base/make-folder.ts';
 import { LIVE_SET } from '../rule-set.ts';
 import type { SourceFiles } from './archive.ts';
 import { SourceError } from './source-error.ts';
 
+const knownDownload = z.object({
+  url: z.string(),
+  etag: z.string().nullable(),
+  modified: z.string().nullable(),
+  sha256: z.string(),
+});
+const knownDownloads = z.record(z.string(), knownDownload);
+
 /** What is remembered of the last download of a source. */
-export interface KnownDownload {
-  readonly url: string;
-  readonly etag: string | null;
-  readonly modified: string | null;
-  readonly sha256: string;
-}
+export type KnownDownload = Readonly<z.output<typeof knownDownload>>;
 
 /** With the one that is live: the one before it is there to look at, or to go back to. */
 const KEPT_SETS = 2;
@@ -49,7 +54,7 @@ export class RuleStore {
 
   /** Only one at a time writes. Throws SourceError where another one is at work. */
   lock(): () => void {
-    mkdirSync(this.folder, { recursive: true, mode: 0o755 });
+    makeFolder(this.folder, 0o755);
     const file = join(this.folder, 'lock');
     try {
       writeFileSync(file, String(process.pid), { flag: 'wx' });
@@ -65,9 +70,9 @@ export class RuleStore {
   downloads(): Readonly<Record<string, KnownDownload>> {
     const file = join(this.folder, 'sources.json');
     try {
-      return JSON.parse(readFileSync(file, 'utf8')) as Record<string, KnownDownload>;
+      return knownDownloads.parse(JSON.parse(readFileSync(file, 'utf8')));
     } catch {
-      // Not there yet, or half a file: then all is fetched as if for the first time.
+      // Not there yet, or not as we wrote it: then all is fetched as if for the first time.
       return {};
     }
   }
@@ -79,7 +84,7 @@ export class RuleStore {
   }
 
   saveDownload(source: string, bytes: Uint8Array, known: KnownDownload): void {
-    mkdirSync(join(this.folder, 'downloads'), { recursive: true });
+    makeFolder(join(this.folder, 'downloads'), 0o755);
     this.#replaceFile(this.#downloadFile(source), bytes);
     const downloads = { ...this.downloads(), [source]: known };
     this.#replaceFile(join(this.folder, 'sources.json'), `${JSON.stringify(downloads, null, 2)}\n`);
@@ -88,12 +93,17 @@ export class RuleStore {
   /** Writes a set that is not live. Returns its folder. `isTemporary`: elsewhere, for a trial. */
   writeSet(sources: ReadonlyMap<string, SourceFiles>, isTemporary: boolean): string {
     const folder = isTemporary ? mkdtempSync(join(tmpdir(), 'vpatch-rules-')) : this.#newSetFolder();
-    for (const [source, files] of sources) {
-      for (const [path, bytes] of files) {
-        const file = join(folder, source, path);
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, bytes, { mode: 0o644, flush: true });
+    try {
+      for (const [source, files] of sources) {
+        for (const [path, bytes] of files) {
+          const file = join(folder, source, path);
+          makeFolder(dirname(file), 0o755);
+          writeFileSync(file, bytes, { mode: 0o644, flush: true });
+        }
       }
+    } catch (error) {
+      rmSync(folder, { recursive: true });
+      throw error;
     }
     return folder;
   }
@@ -109,7 +119,7 @@ export class RuleStore {
 
   #newSetFolder(): string {
     const sets = join(this.folder, 'sets');
-    mkdirSync(sets, { recursive: true });
+    makeFolder(sets, 0o755);
     const numbers = readdirSync(sets)
       .map((name) => Number.parseInt(name, 10))
       .filter(Number.isInteger);

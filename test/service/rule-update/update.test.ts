@@ -221,6 +221,31 @@ describe('rules update', () => {
     expect(await update()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
+  test('lets no rule name a file of this host', async () => {
+    writeFileSync(path('secret'), 'YWJj\n');
+    const naming = (file: string, sid: number): string =>
+      rule(sid).replace('content:', `http.host; dataset:isset,n${sid},type string,load ${file}; content:`);
+    const sids = Array.from({ length: 20 }, (_, at) => rule(at + 10)).join('\n');
+    serve(
+      `${sids}\n${naming(path('secret'), 1)}\n${naming('../../../../secret', 2)}`.replaceAll('alert tcp', 'alert http'),
+    );
+    configure(`{ name: open, url: "${base}/a.rules" }`);
+    expect((await update()).stdout).toContain('20 rules load, 2 are refused');
+  });
+
+  test('a set that cannot be written, and a list of downloads that is damaged, leave nothing behind', async () => {
+    mkdirSync(path('state'));
+    writeFileSync(path('state', 'sources.json'), 'null');
+    serve(await archive({ 'a.rules': rule(1) }));
+    configure(`{ name: open, url: "${base}/a.tar.gz" }`);
+    expect((await update()).exitCode).toBe(0);
+    const sets = readdirSync(path('state', 'sets'));
+    serve(rule(1));
+    configure(`{ name: open, url: "${base}/${'x'.repeat(300)}.rules" }`);
+    expect((await update()).exitCode).toBe(1);
+    expect(readdirSync(path('state', 'sets'))).toEqual(sets);
+  });
+
   test('one at a time, and a dead one does not count', async () => {
     serve(rule(1));
     configure(`{ name: open, url: "${base}/a.rules" }`);
