@@ -1,13 +1,14 @@
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from '../base/make-folder.ts';
 import { type PeerCredentials, peerOf } from '../base/native/peer.ts';
 import { reasonOf } from '../config/problem.ts';
 import type { Logger } from '../output/log.ts';
 import { type ControlAnswer, failed, MAX_REQUEST_BYTES, type ParsedRequest, parseRequest } from './control-protocol.ts';
 import { MachineError } from './machine-error.ts';
 
-/** Does what a request asks for. Never rejects. */
+/** Does what a request asks for. */
 export type AnswerRequest = (request: ParsedRequest, peer: PeerCredentials) => Promise<ControlAnswer>;
 
 const FOLDER_MODE = 0o700;
@@ -130,7 +131,13 @@ export class ControlServer {
 
   async #ask(request: ParsedRequest, peer: PeerCredentials): Promise<ControlAnswer> {
     if (this.#answer === null) await new Promise<void>((resolve) => this.#early.push(resolve));
-    return this.#answer!(request, peer);
+    try {
+      return await this.#answer!(request, peer);
+    } catch (error) {
+      // A mistake of ours, which must not end the service.
+      this.#log.error(`${request.command} failed: ${reasonOf(error)}`);
+      return failed('machine', `the service could not do it: ${reasonOf(error)}`);
+    }
   }
 }
 
@@ -138,7 +145,7 @@ const send = (socket: Socket, answer: ControlAnswer): void => void socket.write(
 
 function prepareFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(folder, FOLDER_MODE);
     const { uid, mode } = lstatSync(folder);
     const isOurs = uid === ROOT || uid === process.geteuid?.();
     if (isOurs && (mode & OTHERS_MAY_WRITE) === 0) return;

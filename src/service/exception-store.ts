@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { parseAddressRange } from '../base/address-set.ts';
+import { makeFolder } from '../base/make-folder.ts';
 import { reasonOf } from '../config/problem.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import { checkNamed } from '../verdict/checks.ts';
@@ -9,6 +10,8 @@ import { checkNamed } from '../verdict/checks.ts';
 const MAX_TEXT_CHARACTERS = 1_000;
 /** Each is held against every match: many more would rather be a change of the rule. */
 const MAX_EXCEPTIONS = 10_000;
+/** What a Date can be (ECMA-262, 21.4.1.1). */
+const MAX_TIME_MS = 8.64e15;
 
 const network = z.string().refine((text) => parseAddressRange(text) !== null, 'expected a network such as 10.0.0.0/8');
 const orNull = <T extends z.ZodType>(schema: T): z.ZodDefault<z.ZodNullable<T>> => schema.nullable().default(null);
@@ -22,7 +25,7 @@ export const newExceptionSchema = z
     destination: orNull(network),
     port: orNull(z.int().min(1).max(0xffff)),
     path: orNull(z.string().min(1).max(MAX_TEXT_CHARACTERS).startsWith('/', 'expected a path that begins with /')),
-    untilMs: orNull(z.number().min(0)),
+    untilMs: orNull(z.number().min(0).max(MAX_TIME_MS, 'expected a time before the year 275760')),
     reason: orNull(z.string().max(MAX_TEXT_CHARACTERS)),
   })
   .refine(
@@ -109,14 +112,9 @@ export class ExceptionStore {
   #write(exceptions: readonly Exception[], nextId: number): void {
     const beside = `${this.#file}.new`;
     try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: FOLDER_MODE });
-      const fd = openSync(beside, 'w', FILE_MODE);
-      try {
-        writeSync(fd, `${JSON.stringify({ version: 1, nextId, exceptions }, null, 2)}\n`);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
+      makeFolder(dirname(this.#file), FOLDER_MODE);
+      const text = `${JSON.stringify({ version: 1, nextId, exceptions }, null, 2)}\n`;
+      writeFileSync(beside, text, { mode: FILE_MODE, flush: true });
       renameSync(beside, this.#file);
     } catch (error) {
       throw new ExceptionError(`${this.#file}: the exceptions cannot be written: ${reasonOf(error)}`);

@@ -1,6 +1,6 @@
 import type { Steps } from '../base/steps.ts';
 
-/** How long packets may wait for one piece of it. A single step of a large set takes longer: up to some 50 ms with 14,000 rules. */
+/** How long packets may wait for one piece of it. */
 const SLICE_MS = 2;
 
 /** Work of a worker beside its packets: goes on a little between two batches, until its result is there. */

@@ -185,9 +185,11 @@ export class Supervisor {
     if (threads.length < this.#slots.length) throw new Error('a worker is being started again: try again in a moment');
     const outcomes = await Promise.allSettled(threads.map((thread) => thread.prepare(checked)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) {
+    // One that was started again meanwhile has the old policy.
+    const isComplete = this.#slots.every(({ thread }, at) => thread === threads[at]);
+    if (failed !== undefined || !isComplete) {
       for (const thread of threads) thread.command({ type: 'discard' });
-      throw failed.reason;
+      throw failed?.reason ?? new Error('a worker ended meanwhile: try again in a moment');
     }
     // A worker that is started from now on begins with it.
     this.#policy = checked.policy;

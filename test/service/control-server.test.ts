@@ -43,6 +43,16 @@ const answerTo = (bytes: string): Promise<ControlAnswer> =>
     });
   });
 
+test('what fails in the service is an answer, and ends nothing', async () => {
+  server = await ControlServer.claim(path, log);
+  server.serve(async () => {
+    throw new Error('a mistake');
+  });
+  const failure = { status: 'failed', kind: 'machine', lines: ['the service could not do it: a mistake'] };
+  expect(await ask(path, { command: 'status' }, LIMIT)).toEqual(failure);
+  expect(await ask(path, { command: 'status' }, LIMIT)).toEqual(failure);
+});
+
 test('a request is answered, and those that come before the service is ready wait', async () => {
   server = await ControlServer.claim(path, log);
   const answer = ask(path, { command: 'reload', force: true }, LIMIT);

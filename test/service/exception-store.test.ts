@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,4 +77,23 @@ test.each([
   ['an unknown key', { sid: 1, sides: 2 }],
 ])('an exception for %s is refused', (_, fields) => {
   expect(newExceptionSchema.safeParse(fields).success).toBe(false);
+});
+
+test.skipIf(process.getuid?.() !== 0)('a full disk leaves those that are there', () => {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'tmpfs', folder]);
+  try {
+    const store = ExceptionStore.open(file);
+    const addMany = (): void => {
+      for (;;) store.add(wanted({ sid: 1, reason: 'x'.repeat(900) }), 0);
+    };
+    expect(addMany).toThrow('cannot be written');
+    expect(ExceptionStore.open(file).all).toEqual(store.all);
+  } finally {
+    execFileSync('umount', [folder]);
+  }
+});
+
+test('an end that no calendar has is refused', () => {
+  expect(newExceptionSchema.safeParse({ sid: 1, untilMs: 8.64e15 }).success).toBe(true);
+  expect(newExceptionSchema.safeParse({ sid: 1, untilMs: 8.64e15 + 1e6 }).success).toBe(false);
 });

@@ -403,6 +403,21 @@ describe('a new policy', () => {
     await supervisor.stop();
   });
 
+  test('is taken over by none when a worker dies that had loaded it', async () => {
+    const { supervisor, threads, started } = setUp('open');
+    await supervisor.start();
+    const replaced = supervisor.replacePolicy(checked());
+    replaced.catch(() => {});
+    threads[0]!.settlePreparation(null);
+    threads[0]!.die('gone');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(started.at(-1)?.policy).toBe(started[0]?.policy);
+    threads[1]!.settlePreparation(null);
+    await expect(replaced).rejects.toThrow('ended meanwhile');
+    expect(types(threads[1]!)).toEqual(['prepare', 'discard']);
+    await supervisor.stop();
+  });
+
   test('waits until every queue has a worker', async () => {
     const { supervisor, threads, startErrors } = setUp('open');
     await supervisor.start();
