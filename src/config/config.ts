@@ -102,6 +102,23 @@ export interface Config {
     readonly preset: ScanPreset;
     /** Absolute paths: rules that the scan may choose, by the CVEs that they name. */
     readonly candidates: readonly string[];
+    /** When the running service scans. */
+    readonly schedule: {
+      /** As `parseRecurrence` reads it. Null: never. */
+      readonly when: string | null;
+      /** A name such as Europe/Berlin. Null: that of the system. */
+      readonly timeZone: string | null;
+      /** A date as 2024-01-01, from which every X days and every X weeks are counted. */
+      readonly countedFrom: string;
+      /** A run starts up to so much later, so that not all hosts scan at once. */
+      readonly jitterMs: number;
+      /** Whether a run that was missed is made as soon as possible. */
+      readonly isCaughtUp: boolean;
+      /** What takes longer is ended. */
+      readonly timeLimitMs: number;
+      /** Whether what is recommended is assigned too. */
+      readonly isApplied: boolean;
+    };
   };
   /** What `$NAME` stands for in rules, in the rules' own notation. */
   readonly variables: RuleVariables;
@@ -226,7 +243,22 @@ export const DEFAULTS: Config = freeze({
     maxAlertsPerPacket: 15,
     actionOrder: ORDERED_ACTIONS,
   },
-  scan: { stateFolder: '/var/lib/vpatch', preset: 'balanced', candidates: [] },
+  scan: {
+    stateFolder: '/var/lib/vpatch',
+    preset: 'balanced',
+    candidates: [],
+    schedule: {
+      when: null,
+      timeZone: null,
+      // A Monday.
+      countedFrom: '2024-01-01',
+      jitterMs: 0,
+      isCaughtUp: true,
+      // At low priority a scan can take long on a busy host.
+      timeLimitMs: 30 * 60 * SECOND_MS,
+      isApplied: true,
+    },
+  },
   variables: DEFAULT_VARIABLES,
   checks: { policy: 'drop', actions: {}, exceptions: [] },
   flow: caps,

@@ -21,6 +21,7 @@ import {
 } from './config.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { notifySchema } from './notify-schema.ts';
+import { scheduleSchema } from './schedule-schema.ts';
 import {
   allOr,
   alternatives,
@@ -159,6 +160,7 @@ export const configSchema: z.ZodType<Overrides> = section({
         'candidates',
         list('rule files', text('the path of a rule file; *, ? and [] may stand for several')),
       ),
+      schedule: key('schedule', scheduleSchema),
     }),
   ),
   variables: key(
