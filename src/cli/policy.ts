@@ -3,16 +3,17 @@ import { composePolicy, PINS, type Pin, type Policy } from '../patches/policy.ts
 import { PolicyStore } from '../patches/policy-store.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { EXIT, Failure } from './failure.ts';
-import { addSetupOptions, type SetupOptions, scanSettings, scanSetup, withState } from './scan-setup.ts';
+import {
+  addSetupOptions,
+  addStateOptions,
+  type SetupOptions,
+  scanSettings,
+  scanSetup,
+  withState,
+} from './scan-setup.ts';
 import { table } from './table.ts';
 
 type StateOptions = Pick<SetupOptions, 'config' | 'state'> & { readonly json?: boolean };
-
-const STATE_OPTION = ['--state <folder>', 'where policies are kept (default: /var/lib/vpatch)'] as const;
-const CONFIG_OPTION = [
-  '-c, --config <file>',
-  'configuration (default: /etc/vpatch/vpatch.yaml if it is there)',
-] as const;
 
 export function registerPolicy(program: Command): void {
   const policy = program
@@ -20,12 +21,7 @@ export function registerPolicy(program: Command): void {
     .summary('what the scan has assigned, and what you decide')
     .description('The policy is the set of patches in force. The scan makes it; what you pin always wins.');
   const stored = (name: string, summary: string, description: string): Command =>
-    policy
-      .command(name)
-      .summary(summary)
-      .description(description)
-      .option(...CONFIG_OPTION)
-      .option(...STATE_OPTION);
+    addStateOptions(policy.command(name).summary(summary).description(description));
 
   stored('list', 'list the policies', 'Lists what became the policy and when, the latest last.')
     .option('--json', 'print them as JSON')

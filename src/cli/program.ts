@@ -13,6 +13,8 @@ export async function buildProgram(name?: string): Promise<Command> {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
+    // What stands behind a subcommand is for it alone, and not for the command above it.
+    .enablePositionalOptions()
     .addHelpText('after', EXIT_CODES);
   const isCommand = name !== undefined && Object.hasOwn(COMMANDS, name);
   for (const load of isCommand ? [COMMANDS[name]!] : Object.values(COMMANDS)) (await load())(program);

@@ -68,6 +68,12 @@ async function run(options: RunOptions): Promise<void> {
       log,
       addresses: isHostAlone ? addresses : null,
       version: packageVersion(),
+      scanArgs: [
+        process.argv[1]!,
+        'scan',
+        '--quiet',
+        ...(options.config === undefined ? [] : ['--config', options.config]),
+      ],
     });
   } catch (error) {
     if (error instanceof MachineError) throw new Failure(EXIT.machine, error.message);

@@ -30,10 +30,16 @@ export interface ScanSetup {
 }
 
 export const addSetupOptions = (command: Command): Command =>
+  addStateOptions(command).option(
+    '--candidates <file>',
+    'rules to choose from by their CVEs, beside the patches; repeatable',
+    collect,
+  );
+
+export const addStateOptions = (command: Command): Command =>
   command
     .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
-    .option('--state <folder>', 'where policies, advisories and results are kept (default: /var/lib/vpatch)')
-    .option('--candidates <file>', 'rules to choose from by their CVEs, beside the patches; repeatable', collect);
+    .option('--state <folder>', 'where policies, advisories and results are kept (default: /var/lib/vpatch)');
 
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 

@@ -12,6 +12,7 @@ import { RootFs } from '../scan/root-fs.ts';
 import { type ScanResult, scan } from '../scan/scan.ts';
 import { changesSince, lastScan, memoryOf, rememberScan, type ScanChanges } from '../scan/scan-changes.ts';
 import { EXIT, Failure } from './failure.ts';
+import { registerScanSchedule } from './scan-schedule.ts';
 import { addSetupOptions, type ScanSetup, type SetupOptions, scanSetup, withState } from './scan-setup.ts';
 import { table } from './table.ts';
 
@@ -20,14 +21,15 @@ interface ScanCommandOptions extends SetupOptions {
   readonly preset?: Preset;
   readonly apply?: boolean;
   readonly json?: boolean;
+  readonly quiet?: boolean;
   readonly html?: string;
   readonly failOnFinding?: boolean;
 }
 
 export function registerScan(program: Command): void {
+  const command = program.command('scan').enablePositionalOptions();
   addSetupOptions(
-    program
-      .command('scan')
+    command
       .summary('find weaknesses of this host, and the patches for them')
       .description(
         'Looks at what is installed and listens, compares it with advisories, and recommends virtual patches.\n' +
@@ -37,7 +39,8 @@ export function registerScan(program: Command): void {
   )
     .addOption(new Option('--preset <name>', 'how many patches to recommend (default: balanced)').choices(PRESETS))
     .option('--apply', 'assign what is recommended and take back what is not any more, as a new policy')
-    .option('--json', 'print the result as JSON')
+    .addOption(new Option('--json', 'print the result as JSON').conflicts('quiet'))
+    .option('-q, --quiet', 'print only the last lines: how much was found, and what became of the policy')
     .option('--html <file>', 'write a report that needs nothing else, for people')
     .option('--fail-on-finding', 'exit with 1 when a weakness was found')
     .addHelpText(
@@ -45,6 +48,7 @@ export function registerScan(program: Command): void {
       '\nExamples:\n  sudo vpatch scan\n  sudo vpatch scan --apply\n  vpatch scan --root /mnt/image --json',
     )
     .action(runScan);
+  registerScanSchedule(command);
 }
 
 async function runScan(options: ScanCommandOptions): Promise<void> {
@@ -73,7 +77,9 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ ...resultAsJson(result, changes), policy: applied?.version ?? null }, null, 2)}\n`
-      : page(result, changes) + (applied?.text ?? ''),
+      : options.quiet === true
+        ? summary(result) + (applied?.text ?? '')
+        : page(result, changes) + (applied?.text ?? '') + (applied?.isNew === true ? HINT : ''),
   );
   if (options.html !== undefined) writeReport(options.html, resultAsHtml(result, changes));
   remember(setup, result);
@@ -88,8 +94,15 @@ function openRoot(root: string): RootFs {
   }
 }
 
+interface Applied {
+  readonly version: string;
+  /** Whether it is another one than before. */
+  readonly isNew: boolean;
+  readonly text: string;
+}
+
 /** One step: whoever loads rules meanwhile has the old policy or the new one. */
-function apply({ store, offers }: ScanSetup, result: ScanResult): { version: string; text: string } {
+function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
   const composed = composePolicy(
     {
       createdMs: result.startedMs,
@@ -106,9 +119,9 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): { version: str
   const removed = [...before].filter((id) => !items.some((item) => item.id === id)).length;
   const missing = composed.missing.map((id) => `note: ${id} is pinned, and there is no such patch\n`).join('');
   const text = isNew
-    ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n${HINT}`
+    ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
     : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;
-  return { version, text: text + missing };
+  return { version, isNew, text: text + missing };
 }
 
 function writeReport(file: string, html: string): void {
@@ -150,8 +163,13 @@ function page(result: ScanResult, changes: ScanChanges): string {
   ];
   const tables = sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${rowsText(rows)}\n`);
   const notes = result.inventory.notes.map((note) => `note: ${withoutControls(note)}\n`);
-  return [...tables, ...summaryLines(result).map((line) => `${withoutControls(line)}\n`), ...notes].join('');
+  return [...tables, summary(result), ...notes].join('');
 }
+
+const summary = (result: ScanResult): string =>
+  summaryLines(result)
+    .map((line) => `${withoutControls(line)}\n`)
+    .join('');
 
 function rowsText(rows: readonly ResultRow[]): string {
   const lines = table(rows.map(({ cells }) => cells)).split('\n');

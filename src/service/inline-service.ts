@@ -1,5 +1,5 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
-import type { Mode } from '../config/config.ts';
+import type { Config, Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/config.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
@@ -69,6 +69,11 @@ export class InlineService {
   get headline(): string {
     const { supervisor, policies } = this.#parts;
     return `${supervisor.mode} mode, ${policies.rules.loaded} rules, policy ${policies.version}`;
+  }
+
+  /** As the last reload left it. */
+  get config(): Config {
+    return this.#parts.policies.policy.config;
   }
 
   async answer(request: ParsedRequest, by: string): Promise<ControlAnswer> {

@@ -17,11 +17,13 @@ export interface CheckedPolicy {
 }
 
 const VERSION_DIGITS = 12;
+/** Blocks of the configuration that say nothing of how packets are judged. */
+const BESIDE_JUDGEMENT = ['mode', 'log', 'outputs', 'control', 'state', 'notify', 'scan'];
 
 /** The same for the same rules, lists and settings, wherever and whenever they were read. */
 export function policyVersion({ config, rules }: Policy): string {
-  const { mode: _, log: __, outputs: ___, control: ____, state: _____, notify: ______, ...settings } = config;
-  const judged = { ...settings, rules: { ...settings.rules, files: [] } };
+  const settings = Object.entries(config).filter(([block]) => !BESIDE_JUDGEMENT.includes(block));
+  const judged = { ...Object.fromEntries(settings), rules: { ...config.rules, files: [] } };
   const texts = {
     ...rules,
     selection: null,
@@ -35,13 +37,14 @@ export function policyVersion({ config, rules }: Policy): string {
 }
 
 /**
- * What a reload makes of the configuration in use: what judges packets, whom the firewall leaves alone and how much is
- * logged are taken from the new one. Everything else sizes tables or opens things, and waits for the next start.
+ * What a reload makes of the configuration in use: what judges packets, whom the firewall leaves alone, when scans run and
+ * how much is logged are taken from the new one. Everything else sizes tables or opens things, and waits for the next start.
  */
 export const reloadedConfig = (current: Config, next: Config): Config => ({
   ...current,
   mode: next.mode,
   rules: next.rules,
+  scan: next.scan,
   variables: next.variables,
   checks: next.checks,
   failure: { ...current.failure, limits: next.failure.limits },

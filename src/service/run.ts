@@ -24,6 +24,8 @@ import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { RuleReport } from './rule-set.ts';
+import { runScanProcess } from './scan-process.ts';
+import { ScanScheduler } from './scan-scheduler.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
@@ -37,6 +39,8 @@ export interface RunSettings {
   readonly addresses: HostAddresses | null;
   /** Of the program. */
   readonly version: string;
+  /** Arguments of node that make a scan with the same configuration, and print its summary. */
+  readonly scanArgs: readonly string[];
 }
 
 /** How often we look whether the host has new addresses: by a program. */
@@ -181,6 +185,8 @@ async function serve(started: Started): Promise<void> {
     timers.push(setInterval(() => supervisor.isProgressing && manager.alive(), watchdogMs / SIGNS_PER_WATCHDOG));
   }
   manager.ready(service.headline);
+  const scheduler = schedulerOf(started, service);
+  scheduler.start();
   const reload = (): void => void service.reload(false, 'SIGHUP');
   if (!process.stdin.isTTY) process.on('SIGHUP', reload);
 
@@ -188,8 +194,10 @@ async function serve(started: Started): Promise<void> {
   manager.stopping();
   for (const timer of timers) clearInterval(timer);
   metrics?.close();
+  const scanEnded = scheduler.stop();
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
+  await scanEnded;
   process.off('SIGHUP', reload);
   writeStats();
   // What could not be written is known when there is nothing more to write.
@@ -235,6 +243,19 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     stop,
     onChange: (headline) => manager.status(headline),
     onFailure: started.onFailure,
+  });
+}
+
+function schedulerOf({ scanArgs, log }: Started, service: InlineService): ScanScheduler {
+  return new ScanScheduler({
+    settings: () => service.config.scan,
+    scan: ({ isApplied, timeLimitMs }, signal) => {
+      const args = [...scanArgs, ...(isApplied ? ['--apply'] : [])];
+      return runScanProcess({ program: process.execPath, args, timeLimitMs, signal });
+    },
+    reload: () => service.reload(false, 'the schedule of scans'),
+    log,
+    now: () => Date.now(),
   });
 }
 

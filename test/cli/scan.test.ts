@@ -41,6 +41,15 @@ describe('scan --root', () => {
     expect(result.recommendations.map(({ id }) => id)).toContain('cve-2021-44228');
   });
 
+  test('in a few lines, with what became of the policy', async () => {
+    const quietly = () => vpatch('scan', '--state', state, '--root', root.path, '--apply', '--quiet');
+    const { stdout } = await quietly();
+    expect(stdout).toMatch(
+      /^Debian GNU\/Linux 11: .*\n\d+ weaknesses found.*\npolicy [0-9a-f]+ is in force: \d+ assigned, \d+ new, 0 taken back\n$/,
+    );
+    expect((await quietly()).stdout).toMatch(/\npolicy [0-9a-f]+ stays in force: \d+ assigned, nothing has changed\n$/);
+  });
+
   test('in a report', async () => {
     const file = join(state, 'report.html');
     expect((await vpatch('scan', '--state', state, '--root', root.path, '--html', file)).exitCode).toBe(0);

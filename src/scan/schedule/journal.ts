@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readState } from '../../patches/policy-store.ts';
+import { replaceFile } from '../../patches/state-file.ts';
+
+const runSchema = z.object({
+  dueMs: z.number(),
+  startedMs: z.number(),
+  durationMs: z.number(),
+  /** `missed`: later than it was due, because nobody was there to start it. */
+  why: z.enum(['due', 'missed']),
+  result: z.enum(['ok', 'failed', 'out of time']),
+  /** What the scan said at its end, for people. */
+  text: z.string(),
+});
+export type ScheduledRun = z.output<typeof runSchema>;
+
+const journalSchema = z.object({
+  /** The schedule that it is about. After a change nothing of the time before counts as missed. */
+  schedule: z.string(),
+  /** Runs that start up to here were made, or were given up. */
+  doneUntilMs: z.number(),
+  runs: z.array(runSchema),
+});
+/** What the service remembers of scheduled scans; the latest run last. */
+export type ScanJournal = z.output<typeof journalSchema>;
+
+/** Two years of weekly scans, four days of hourly ones. */
+export const MAX_RUNS = 100;
+
+/** Null: there is none yet. Throws StateError where it is damaged. */
+export function readJournal(stateFolder: string): ScanJournal | null {
+  const path = journalFile(stateFolder);
+  return existsSync(path) ? readState(path, journalSchema) : null;
+}
+
+/** The oldest runs are forgotten. */
+export function writeJournal(stateFolder: string, journal: ScanJournal): void {
+  const kept = { ...journal, runs: journal.runs.slice(-MAX_RUNS) };
+  replaceFile(journalFile(stateFolder), `${JSON.stringify(kept)}\n`);
+}
+
+const journalFile = (stateFolder: string): string => join(stateFolder, 'scans', 'schedule.json');

@@ -1,0 +1,162 @@
+import { readlinkSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
+import { policyRulesFile } from '../config/policy-file.ts';
+import { reasonOf } from '../config/problem.ts';
+import type { Logger } from '../output/log.ts';
+import { readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
+import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
+import type { Reloaded } from './policy-keeper.ts';
+import type { ScanOutcome } from './scan-process.ts';
+
+export interface ScanSchedulerParts {
+  /** As they are now: a reload may change them. */
+  readonly settings: () => Config['scan'];
+  readonly scan: (settings: Config['scan']['schedule'], signal: AbortSignal) => Promise<ScanOutcome>;
+  readonly reload: () => Promise<Reloaded>;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** After the start of the host: until then not everything runs that a scan should see. */
+export const START_PAUSE_MS = 120_000;
+/** Timers stand still while a machine sleeps, and its clock may be set: the time is looked at again so often. */
+const LOOK_INTERVAL_MS = 60_000;
+/** A run that starts later was missed. More than the pause after the start. */
+export const LATE_MS = 300_000;
+/** Clocks are set back by less for good reasons, and then what was done is not done again. */
+export const CLOCK_STEP_MS = 3_600_000;
+
+/** Runs scans when they are due, one at a time, and has the service take over what they assign. */
+export class ScanScheduler {
+  readonly #parts: ScanSchedulerParts;
+  readonly #ended = new AbortController();
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #journal: { readonly folder: string; kept: ScanJournal } | null = null;
+  /** Which policy the service has loaded, or tried to last. */
+  #policy: string | null;
+
+  constructor(parts: ScanSchedulerParts) {
+    this.#parts = parts;
+    this.#policy = this.#currentPolicy();
+  }
+
+  start(): void {
+    this.#wakeIn(START_PAUSE_MS);
+  }
+
+  /** Ends a scan that is running; it is made again after the next start. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #wakeIn(delayMs: number): void {
+    if (!this.#ended.signal.aborted) this.#timer = setTimeout(() => this.#wake(), delayMs);
+  }
+
+  #wake(): void {
+    const schedule = Schedule.of(this.#parts.settings().schedule);
+    const run = schedule === null ? null : this.#look(schedule);
+    if (run === null) {
+      this.#wakeIn(LOOK_INTERVAL_MS);
+    } else if (run.startMs > this.#parts.now()) {
+      this.#wakeIn(Math.min(run.startMs - this.#parts.now(), LOOK_INTERVAL_MS));
+    } else {
+      this.#running = this.#run(run);
+      void this.#running.then(() => this.#takeOver()).finally(() => this.#wakeIn(LOOK_INTERVAL_MS));
+    }
+  }
+
+  /** The run that is next, or due. Null: one was missed, and is not to be made. */
+  #look(schedule: Schedule): PlannedRun | null {
+    const { now, log, settings } = this.#parts;
+    const nowMs = now();
+    const journal = this.#journalOf(nowMs);
+    if (journal.doneUntilMs > nowMs + CLOCK_STEP_MS) {
+      log.warn('the clock was set back: scans go on from now');
+      this.#keep({ ...journal, doneUntilMs: nowMs });
+    }
+    const run = schedule.next(this.#journalOf(nowMs).doneUntilMs);
+    if (nowMs - run.startMs <= LATE_MS || settings().schedule.isCaughtUp) return run;
+    log.warn(`the scan of ${isoTime(run.dueMs)} was missed, and is left out`);
+    this.#keep({ ...journal, doneUntilMs: nowMs });
+    return null;
+  }
+
+  async #run({ dueMs, startMs }: PlannedRun): Promise<void> {
+    const { settings, scan, log, now } = this.#parts;
+    const startedMs = now();
+    const why = startedMs - startMs > LATE_MS ? 'missed' : 'due';
+    const before = this.#journalOf(startedMs);
+    // Done before it begins: a scan that brings the service down is not tried again at once.
+    const journal = { ...before, doneUntilMs: startedMs };
+    this.#keep(journal);
+    log.info(`scan begins: ${why} ${isoTime(dueMs)}`);
+    const { result, text } = await scan(settings().schedule, this.#ended.signal);
+    if (result === 'stopped') {
+      this.#keep(before);
+      return;
+    }
+    const run: ScheduledRun = { dueMs, startedMs, durationMs: Math.max(0, now() - startedMs), why, result, text };
+    this.#keep({ ...journal, runs: [...journal.runs, run] });
+    const fields = { durationMs: run.durationMs, said: text };
+    if (result === 'ok') log.info(fields, 'scan ended');
+    else log.error(fields, `scan ended: ${result}; the policy stays as it is`);
+  }
+
+  /** Also what others have assigned since, so that a reload that was refused is tried again. */
+  async #takeOver(): Promise<void> {
+    const { reload, log } = this.#parts;
+    const policy = this.#currentPolicy();
+    if (policy === this.#policy || this.#ended.signal.aborted) return;
+    const reloaded = await reload();
+    if (reloaded.status === 'ok') this.#policy = policy;
+    else log.error('what the scan has assigned is not in force: the reload was refused');
+  }
+
+  /** Where the link of the current policy leads to. Null: there is none. */
+  #currentPolicy(): string | null {
+    try {
+      return readlinkSync(policyRulesFile(this.#parts.settings().stateFolder));
+    } catch {
+      return null;
+    }
+  }
+
+  #journalOf(nowMs: number): ScanJournal {
+    const { stateFolder: folder, schedule } = this.#parts.settings();
+    if (this.#journal?.folder !== folder) this.#journal = { folder, kept: this.#read(folder) };
+    const { when, timeZone, countedFrom } = schedule;
+    const identity = JSON.stringify([when, timeZone, countedFrom]);
+    if (this.#journal.kept.schedule !== identity) {
+      this.#keep({ ...this.#journal.kept, schedule: identity, doneUntilMs: nowMs });
+    }
+    return this.#journal.kept;
+  }
+
+  #read(folder: string): ScanJournal {
+    try {
+      return readJournal(folder) ?? NO_JOURNAL;
+    } catch (error) {
+      this.#parts.log.error(`what is known of earlier scans is lost: ${reasonOf(error)}`);
+      return NO_JOURNAL;
+    }
+  }
+
+  /** In memory in any case: a full disk is no reason to scan every minute. */
+  #keep(journal: ScanJournal): void {
+    if (this.#journal === null) return;
+    this.#journal.kept = journal;
+    try {
+      writeJournal(this.#journal.folder, journal);
+    } catch (error) {
+      this.#parts.log.error(`the history of scans cannot be kept: ${this.#journal.folder}: ${reasonOf(error)}`);
+    }
+  }
+}
+
+const NO_JOURNAL: ScanJournal = { schedule: '', doneUntilMs: 0, runs: [] };
+
+const isoTime = (timeMs: number): string => new Date(timeMs).toISOString();
