@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { WebhookSettings } from '../../config/notify-settings.ts';
 import { reasonOf } from '../../config/problem.ts';
 import { DeliveryError, type Rendered, type Transport } from './transport.ts';
@@ -47,9 +46,10 @@ export class WebhookTransport implements Transport {
     return new URL(this.#settings.url).host;
   }
 
-  #post(body: string, own: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+  async #post(body: string, own: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
     const url = new URL(this.#settings.url);
-    const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+    // By need: a service that only sends mail does not hold its code.
+    const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
     const headers = {
       'user-agent': 'vpatch',
       ...own,
