@@ -66,9 +66,9 @@ export class Digest {
   #flushIfAllowed(): void {
     const { now, maxPerHour } = this.#settings;
     const nowMs = now();
-    // A clock that was set back must not keep messages for longer than an hour.
-    this.#sentMs = this.#sentMs.filter((sentMs) => Math.abs(nowMs - sentMs) < HOUR_MS);
+    // What was sent in the future was sent before the clock was set back: nobody knows how long ago.
+    this.#sentMs = this.#sentMs.filter((sentMs) => sentMs <= nowMs && nowMs - sentMs < HOUR_MS);
     if (this.#sentMs.length < maxPerHour) this.flush();
-    else this.#wait(Math.max(1, this.#sentMs[0]! + HOUR_MS - nowMs));
+    else this.#wait(this.#sentMs[0]! + HOUR_MS - nowMs);
   }
 }

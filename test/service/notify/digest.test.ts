@@ -77,3 +77,14 @@ test('a flush sends what there is, and nothing where there is nothing', () => {
   vi.advanceTimersByTime(2 * MINUTE_MS);
   expect(sent).toHaveLength(1);
 });
+
+test('a clock that is set back keeps nothing back', () => {
+  const { sent, digest } = setUp(MINUTE_MS, 1);
+  vi.setSystemTime(120 * MINUTE_MS);
+  digest.add(notice('a'));
+  vi.advanceTimersByTime(MINUTE_MS);
+  vi.setSystemTime(90 * MINUTE_MS);
+  digest.add(notice('a'));
+  vi.advanceTimersByTime(MINUTE_MS);
+  expect(sent).toHaveLength(2);
+});
