@@ -1,0 +1,77 @@
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { VpatchProcess } from '../support/vpatch-process.ts';
+import { HTTP_PORT, WebServer } from '../support/web-server.ts';
+
+const reason = whyNoTestbed();
+if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+
+const RULES =
+  'drop http any any -> any any (msg:"evil <path>"; flow:established,to_server; http.uri; content:"/evil"; ' +
+  'reference:cve,2021-44228; priority:1; sid:1;)\n';
+const MAIL_PORT = 2525;
+const CONFIG = `
+notify:
+  what: [blocks, failures]
+  digest: 0
+  mail: { server: 127.0.0.1, port: ${MAIL_PORT}, security: none, from: vpatch@example.org, to: [admin@example.org] }
+`;
+const LONG_MS = 60_000;
+
+/** Prints `ready`, and then each mail as one line of JSON. */
+const MAIL_SERVER = `
+import { SMTPServer } from 'smtp-server';
+const onData = async (stream, { envelope }, done) => {
+  let source = '';
+  for await (const chunk of stream) source += chunk;
+  console.log(JSON.stringify({ to: envelope.rcptTo.map(({ address }) => address), source }));
+  done(null);
+};
+const server = new SMTPServer({ authOptional: true, disabledCommands: ['STARTTLS'], disableReverseLookup: true, onData });
+server.listen(Number(process.argv[1]), '127.0.0.1', () => console.log('ready'));
+`;
+
+describe.skipIf(reason !== null)('a running service tells by mail', () => {
+  let testbed: Testbed;
+  let web: WebServer;
+  let mailServer: ChildProcess;
+  let printed = '';
+
+  beforeAll(async () => {
+    testbed = new Testbed();
+    web = await WebServer.start(testbed);
+    const script = ['--input-type=module', '-e', MAIL_SERVER, String(MAIL_PORT)];
+    mailServer = testbed.start('server', process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit'] });
+    mailServer.stdout?.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+    });
+    await until('the mail server listens', () => printed.startsWith('ready\n'));
+  });
+  afterEach(() => VpatchProcess.killAll());
+  afterAll(() => {
+    mailServer?.kill();
+    web?.close();
+    testbed?.close();
+  });
+
+  test(
+    'of an attack that it blocked, and of firewall rules that somebody else removed',
+    async () => {
+      const vpatch = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent'], config: CONFIG });
+      const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/evil`;
+      await testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
+      await until('the block is told', () => printed.includes('Blocked: evil <path>'));
+      expect(printed).toContain('"to":["admin@example.org"]');
+      expect(printed).toContain('CVE-2021-44228');
+      expect(printed).toContain('Blocked: evil &lt;path&gt;');
+      expect(printed).toContain(`source: ${testbed.addresses.client[4]}:`);
+
+      for (const table of ['mangle', 'filter', 'security']) testbed.run('server', 'iptables', ['-t', table, '-F']);
+      testbed.run('server', 'nft', ['flush', 'ruleset']);
+      await until('the loss is told', () => printed.includes('somebody else removed or changed'));
+      expect(await vpatch.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+});
