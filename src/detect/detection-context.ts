@@ -16,7 +16,7 @@ export class DetectionContext {
   /** Of the search in hand: whoever searches clears them first. */
   candidates: Candidates;
   readonly evaluator: Evaluator;
-  readonly flows = new FlowDetections();
+  readonly flows = new FlowDetections((order) => this.evaluator.limits.exhausted(this.ruleset.rules[order]!, false));
   readonly found: MatchList;
   packet!: Packet;
   /** Of the packet's flow. */

@@ -14,8 +14,11 @@ import { StreamWindow, type WindowMemory } from './stream-window.ts';
 const RETRY_STORE_BYTES = 64 * 2 ** 20;
 const RETRY_BYTES_PER_BYTE = 4096;
 
-/** Unfinished transactions with waiting rules that one flow may hold. Reaching it drops the oldest; our choice. */
-const MAX_PENDING_TRANSACTIONS = 64;
+/**
+ * Unfinished transactions with waiting rules that one direction of a flow may hold; HTTP/2 has that many where nobody asks
+ * for fewer. Reaching it forgets the oldest, which is a limit of the rules that wait for it. Ours.
+ */
+const MAX_PENDING_TRANSACTIONS = 1024;
 /** Of forgotten ones so many are kept for reuse. */
 const MAX_SPARE_TRANSACTIONS = 256;
 
@@ -145,7 +148,11 @@ export class StreamDetection {
 export class FlowDetection {
   /** Per direction; null until a raw-stream rule wants it. */
   readonly streams: [StreamDetection | null, StreamDetection | null] = [null, null];
-  readonly pending: PendingTransaction[] = [];
+  /** By direction, the oldest first; null until there is one. */
+  readonly pending: [Map<Transaction, PendingTransaction> | null, Map<Transaction, PendingTransaction> | null] = [
+    null,
+    null,
+  ];
   /** Events that concern no transaction, and the rules that matched by them; null until there is one. */
   #whole: PendingTransaction | null = null;
 
@@ -165,24 +172,26 @@ export class FlowDetection {
 
   renumber(orders: Int32Array): void {
     for (const stream of this.streams) stream?.renumber(orders);
-    for (const pending of this.pending) pending.renumber(orders);
+    for (const pending of this.pending)
+      if (pending !== null) for (const entry of pending.values()) entry.renumber(orders);
     this.#whole?.renumber(orders);
   }
 
   pendingFor(transaction: Transaction, direction: Direction): PendingTransaction | null {
-    const { pending } = this;
-    for (let i = 0; i < pending.length; i++) {
-      const entry = pending[i]!;
-      if (entry.transaction === transaction && entry.direction === direction) return entry;
-    }
-    return null;
+    return this.pending[direction]?.get(transaction) ?? null;
   }
 }
 
 /** What detection remembers of all flows. */
 export class FlowDetections {
   readonly #flows: (FlowDetection | null)[] = [];
+  /** Is told of a rule that waited for a transaction that there is no room for. */
+  readonly onForgotten: (order: number) => void;
   readonly #spare: PendingTransaction[] = [];
+
+  constructor(onForgotten: (order: number) => void) {
+    this.onForgotten = onForgotten;
+  }
 
   /** Null: nothing. */
   of(flow: FlowSlot): FlowDetection | null {
@@ -203,16 +212,21 @@ export class FlowDetections {
   /** Begins to remember something of a transaction. */
   remember(flow: FlowSlot, transaction: Transaction, direction: Direction): PendingTransaction {
     const state = this.make(flow);
-    if (state.pending.length >= MAX_PENDING_TRANSACTIONS) this.forget(state, state.pending[0]!);
+    state.pending[direction] ??= new Map();
+    const pending = state.pending[direction];
+    if (pending.size >= MAX_PENDING_TRANSACTIONS) {
+      const [oldest] = pending.values();
+      for (const order of oldest!.rules) this.onForgotten(order);
+      this.forget(state, oldest!);
+    }
     const entry = this.#spare.pop() ?? new PendingTransaction();
     entry.begin(transaction, direction);
-    state.pending.push(entry);
+    pending.set(transaction, entry);
     return entry;
   }
 
   forget(state: FlowDetection, entry: PendingTransaction): void {
-    const at = state.pending.indexOf(entry);
-    if (at >= 0) state.pending.splice(at, 1);
+    if (entry.transaction !== null) state.pending[entry.direction]?.delete(entry.transaction);
     entry.transaction = null;
     if (this.#spare.length < MAX_SPARE_TRANSACTIONS) this.#spare.push(entry);
   }
@@ -221,7 +235,8 @@ export class FlowDetections {
     const state = this.of(flow);
     if (state === null) return;
     for (const stream of state.streams) stream?.release();
-    while (state.pending.length > 0) this.forget(state, state.pending.at(-1)!);
+    for (const pending of state.pending)
+      if (pending !== null) for (const entry of pending.values()) this.forget(state, entry);
     this.#flows[flow] = null;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { client, frame, PREFACE, REQUEST, request, response, server } from '../app/http2-frames.ts';
+import { client, FLAGS, frame, PREFACE, REQUEST, request, response, server } from '../app/http2-frames.ts';
 import { conversation, playPackets } from '../support/play.ts';
 
 const HTTP1 = conversation([
@@ -80,5 +80,38 @@ describe('a rule is for HTTP of any version', () => {
     const { blockedAlerts, dropped } = playPackets(HTTP2, { rules, mode: 'prevent' });
     expect(blockedAlerts).toEqual([1]);
     expect(dropped[0]).toBe(4);
+  });
+});
+
+describe('many streams at a time', () => {
+  const upload = (streamId: number): Uint8Array =>
+    request(
+      streamId,
+      REQUEST.map(([name, value]) => [name, name === ':path' ? '/upload' : value]),
+      FLAGS.endHeaders,
+    );
+  const play = (others: number) => {
+    const ids = Array.from({ length: others }, (_, i) => 2 * i + 3);
+    const turns = [
+      client(PREFACE, frame('settings', 0, 0), upload(1), frame('data', 0, 1, 'ev')),
+      client(...ids.flatMap((id) => [upload(id), frame('data', 0, id, 'x')])),
+      client(frame('data', FLAGS.endStream, 1, 'il')),
+    ];
+    return playPackets(conversation(turns), {
+      rules:
+        'drop http any any -> any any (msg:"x"; http.uri; content:"/upload"; fast_pattern; ' +
+        'http.request_body; content:"evil"; sid:1;)',
+      mode: 'prevent',
+    });
+  };
+
+  test('none is forgotten', () => {
+    expect(play(1000).alerts).toEqual([1]);
+  });
+
+  test('what is forgotten is a limit of the rules that wait for it', () => {
+    const { alerts, anomalies } = play(1100);
+    expect(alerts).toEqual([]);
+    expect(anomalies.map(({ event }) => event)).toContain('detect.rule_exhausted');
   });
 });
