@@ -85,6 +85,8 @@ export class Supervisor {
   #exceptions: readonly Exception[];
   #interception: Interception;
   #hasRules = false;
+  /** False: the firewall refused them. */
+  #isInstalled = false;
   #isStopping = false;
   #restarts = 0;
   #lostRules = 0;
@@ -135,7 +137,7 @@ export class Supervisor {
 
   /** Packets are inspected: our rules are there, as far as we know, and every queue has its worker. */
   get isIntercepting(): boolean {
-    return this.#hasRules && this.#slots.every(({ isReady }) => isReady);
+    return this.#hasRules && this.#isInstalled && this.#slots.every(({ isReady }) => isReady);
   }
 
   /** Every worker has turned lately, and answered packets if some waited. */
@@ -163,6 +165,7 @@ export class Supervisor {
       if (this.#isStopping) return rules;
       this.#hasRules = true;
       this.#options.firewall.install(this.#interception);
+      this.#isInstalled = true;
     } catch (error) {
       // Half of them may be in place.
       const hadRules = this.#hasRules;
@@ -347,7 +350,9 @@ export class Supervisor {
     this.#hasRules = true;
     try {
       this.#options.firewall.install(this.#interception);
+      this.#isInstalled = true;
     } catch (error) {
+      this.#isInstalled = false;
       const what = `traffic is not inspected: ${(error as Error).message}`;
       this.#options.log.error(what);
       this.#options.onFailure?.(what);

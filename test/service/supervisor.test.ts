@@ -17,6 +17,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const FIREWALL_CHECK_MS = 3_000;
 const NO_RULES = { files: [], classification: null, reference: null, threshold: null, reputation: null };
 const REPORT: RuleReport = {
   loaded: 0,
@@ -149,6 +150,23 @@ test('a firewall that refuses leaves no half of its rules', async () => {
   };
   await expect(supervisor.start()).rejects.toThrow('no');
   expect(story).toEqual(['start 0', 'start 1', 'remove', 'dispose']);
+});
+
+test('rules that somebody removed and the firewall refuses: nothing is inspected, until it takes them', async () => {
+  const { supervisor, firewall } = setUp('open');
+  await supervisor.start();
+  const { install } = firewall;
+  expect(supervisor.isIntercepting).toBe(true);
+  firewall.install = () => {
+    throw new Error('no');
+  };
+  firewall.inPlace = false;
+  await vi.advanceTimersByTimeAsync(FIREWALL_CHECK_MS);
+  expect(supervisor.isIntercepting).toBe(false);
+  firewall.install = install;
+  await vi.advanceTimersByTimeAsync(FIREWALL_CHECK_MS);
+  expect(supervisor.isIntercepting).toBe(true);
+  await supervisor.stop();
 });
 
 describe('a worker that dies', () => {
