@@ -18,19 +18,24 @@ export const addControlOption = (command: Command): Command =>
 
 /** The result of a request. Throws Failure with what the service says, or with why it cannot be asked. */
 export async function askService(
-  { control }: ControlOptions,
+  control: ControlOptions,
   request: ControlRequest,
   options: AskOptions,
 ): Promise<unknown> {
-  const answer = await ask(control === undefined ? configuredSocket() : resolve(control), request, options);
+  const answer = await ask(controlSocket(control), request, options);
   if (answer.status === 'ok') return answer.result;
   throw new Failure(EXIT_OF[answer.kind], ...answer.lines);
 }
+
+/** Where the running service listens. */
+export const controlSocket = ({ control }: ControlOptions): string =>
+  control === undefined ? configuredSocket() : resolve(control);
 
 const EXIT_OF: Readonly<Record<FailureKind, ExitCode>> = {
   problem: EXIT.problem,
   usage: EXIT.usage,
   machine: EXIT.machine,
+  absent: EXIT.machine,
 };
 
 /** Of a configuration that may be wrong otherwise: the service runs by an earlier one, and has to be asked still. */

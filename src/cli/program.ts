@@ -40,6 +40,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   run: async () => (await import('./run.ts')).registerRun,
   status: async () => (await import('./status.ts')).registerStatus,
+  health: async () => (await import('./health.ts')).registerHealth,
   mode: async () => (await import('./mode.ts')).registerMode,
   reload: async () => (await import('./reload.ts')).registerReload,
   except: async () => (await import('./except.ts')).registerExcept,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { withoutControls } from '../output/log.ts';
+import { uninspected } from '../service/health.ts';
 import type { ServiceStatus } from '../service/status.ts';
 import { addControlOption, askService, type ControlOptions } from './control.ts';
 
@@ -74,9 +75,9 @@ const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
   failedPackets: 'packets could not be inspected for a mistake of ours',
 };
 
-function inspecting({ interception: { isActive, failure } }: ServiceStatus): string {
-  if (isActive) return 'yes';
-  return failure === 'open' ? 'NO: traffic passes uninspected' : 'NO: traffic is dropped';
+function inspecting(status: ServiceStatus): string {
+  const problem = uninspected(status);
+  return problem === null ? 'yes' : `NO: ${problem}`;
 }
 
 const entries = <T extends object>(counts: T): [string, number][] =>

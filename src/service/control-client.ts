@@ -24,7 +24,7 @@ export const ask = (path: string, request: ControlRequest, options: AskOptions):
       socket.destroy();
     };
     const timer = setTimeout(() => {
-      finish(failed('machine', `the service at ${path} did not answer within ${limitMs / 1000} s`));
+      finish(failed('absent', `the service at ${path} did not answer within ${limitMs / 1000} s`));
     }, limitMs);
     socket.setEncoding('utf8');
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
@@ -37,19 +37,22 @@ export const ask = (path: string, request: ControlRequest, options: AskOptions):
       if (!untilClosed || answer.status === 'failed') finish(answer);
     });
     socket.once('close', () => finish(answer ?? failed('machine', `the service at ${path} hung up without an answer`)));
-    socket.once('error', (error) => finish(failed('machine', explain(path, error))));
+    socket.once('error', (error) => finish(explain(path, error)));
   });
 
-function explain(path: string, error: NodeJS.ErrnoException): string {
+function explain(path: string, error: NodeJS.ErrnoException): ControlAnswer {
   switch (error.code) {
     case 'ENOENT':
-      return `vpatch is not running: nobody listens at ${path}; start it, or name its socket with --control`;
+      return failed(
+        'absent',
+        `vpatch is not running: nobody listens at ${path}; start it, or name its socket with --control`,
+      );
     case 'ECONNREFUSED':
-      return `vpatch is not running: it ended without removing ${path}; start it again`;
+      return failed('absent', `vpatch is not running: it ended without removing ${path}; start it again`);
     case 'EACCES':
     case 'EPERM':
-      return `${path}: permission denied: ask as root, for instance with sudo`;
+      return failed('machine', `${path}: permission denied: ask as root, for instance with sudo`);
     default:
-      return `${path}: ${error.message}`;
+      return failed('machine', `${path}: ${error.message}`);
   }
 }

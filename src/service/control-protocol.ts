@@ -23,7 +23,8 @@ export type ParsedRequest = z.output<typeof request>;
 export type ControlAnswer =
   | { readonly status: 'ok'; readonly result: unknown }
   | { readonly status: 'failed'; readonly kind: FailureKind; readonly lines: readonly string[] };
-export type FailureKind = 'problem' | 'usage' | 'machine';
+/** `absent`: no service answers. */
+export type FailureKind = 'problem' | 'usage' | 'machine' | 'absent';
 
 export const failed = (kind: FailureKind, ...lines: readonly string[]): ControlAnswer => ({
   status: 'failed',

@@ -8,6 +8,7 @@ import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
+import { RecentTroubles, type Troubles } from './recent-troubles.ts';
 import type { QueueStatus, ServiceStatus } from './status.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -57,6 +58,7 @@ export class InlineService {
   #modeSinceMs: number;
   #interception: Interception;
   #nextAddressLookMs = 0;
+  readonly #recent = new RecentTroubles();
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -166,6 +168,18 @@ export class InlineService {
     } else log.info(`this host has new addresses, which rules for $HOME_NET now protect too: ${added.join(', ')}`);
   }
 
+  /** Between two calls, what went wrong is as if it had been at the second. */
+  noteTroubles(): void {
+    this.#recent.note(this.#parts.now(), this.#troubles(queueStates(this.#parts.supervisor)));
+  }
+
+  #troubles(queues: readonly QueueStatus[]): Troubles {
+    const { supervisor, lostLines } = this.#parts;
+    const { restarts, lostRules, failedPackets } = supervisor.incidents;
+    const overflowed = queues.reduce((sum, queue) => sum + (queue.overflowed ?? 0), 0);
+    return { overflowed, lostLines: lostLines(), restarts, lostRules, failedPackets };
+  }
+
   status(): ServiceStatus {
     const { supervisor, policies, firewallName, version, now, lostLines } = this.#parts;
     const { config } = policies.policy;
@@ -174,6 +188,8 @@ export class InlineService {
     const { loaded, byAction, refused, warnings } = policies.rules;
     const { hooks, interfaces, managementPorts, failure } = this.#interception;
     const { incidents } = supervisor;
+    const queues = queueStates(supervisor);
+    this.#recent.note(now(), this.#troubles(queues));
     return {
       version,
       pid: process.pid,
@@ -205,7 +221,7 @@ export class InlineService {
         checks: happened(totals, 'check.'),
       },
       latency: supervisor.latency,
-      queues: queueStates(supervisor),
+      queues,
       flows: { active: total('flow.active'), total: total('flow.total') },
       memory: {
         residentBytes: process.memoryUsage.rss(),
@@ -214,6 +230,7 @@ export class InlineService {
       },
       events: { file: config.outputs.eve.file, lostLines: lostLines() },
       incidents,
+      recent: this.#recent.sums,
     };
   }
 

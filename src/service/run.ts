@@ -45,6 +45,8 @@ export interface RunSettings {
 
 /** How often we look whether the host has new addresses: by a program. */
 const ADDRESS_CHECK_INTERVAL_MS = 5_000;
+/** What went wrong is told of for minutes: this is how exact they are. */
+const TROUBLE_CHECK_INTERVAL_MS = 10_000;
 /** sd_watchdog_enabled(3) asks for two; one may come late. */
 const SIGNS_PER_WATCHDOG = 3;
 
@@ -178,7 +180,10 @@ async function serve(started: Started): Promise<void> {
   const metrics = await metricsOf(started, service);
 
   const { statsIntervalMs } = policy.config.outputs.eve;
-  const timers = [setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS)];
+  const timers = [
+    setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS),
+    setInterval(() => service.noteTroubles(), TROUBLE_CHECK_INTERVAL_MS),
+  ];
   if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
   const { watchdogMs } = manager;
   if (watchdogMs !== null) {

@@ -1,5 +1,6 @@
 import type { Failure, Hook, Mode } from '../config/config.ts';
 import type { LatencyFigures } from './latency.ts';
+import type { Troubles } from './recent-troubles.ts';
 import type { Incidents } from './supervisor.ts';
 
 /** What `vpatch status --json` prints. Times are ISO 8601. */
@@ -25,7 +26,7 @@ export interface ServiceStatus {
     };
   };
   readonly interception: {
-    /** False: traffic passes uninspected (fail open), or drops (fail closed), since a worker is missing. */
+    /** False: a worker is missing, or the firewall refuses our rules. */
     readonly isActive: boolean;
     readonly firewall: string;
     readonly hooks: readonly Hook[];
@@ -54,6 +55,8 @@ export interface ServiceStatus {
   readonly memory: { readonly residentBytes: number; readonly reassemblyBytes: number; readonly fragmentBytes: number };
   readonly events: { readonly file: string | null; readonly lostLines: number };
   readonly incidents: Incidents;
+  /** Of the last `RecentTroubles.windowMinutes`. */
+  readonly recent: Troubles;
 }
 
 export interface QueueStatus {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Load } from '../support/load.ts';
 import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
-import { VpatchProcess } from '../support/vpatch-process.ts';
+import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
 
 const reason = whyNoTestbed();
@@ -70,6 +70,35 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
     expect(after.get('vpatch_queue_overflowed_packets_total{queue="0"}')).toBe(0);
     await expect(scrape(testbed.addresses.server[4])).rejects.toThrow('no metrics');
     expect(await vpatch.stop()).toBe(0);
+  });
+
+  test('health says what it says to monitoring', async () => {
+    const health = async (control: string) => {
+      const { status, output } = await testbed.finish('server', process.execPath, [
+        PROGRAM,
+        'health',
+        '--control',
+        control,
+      ]);
+      return { status, output };
+    };
+    const vpatch = await VpatchProcess.start(testbed, { rules: RULE, args: ['--queues', '2'] });
+    expect(await health(vpatch.control)).toEqual({
+      status: 0,
+      output: expect.stringMatching(
+        /^VPATCH OK - detect mode, rules in force: 1, policy [0-9a-f]+ \| packets=\d+c .*\n$/,
+      ),
+    });
+    testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+    await until('it is told', async () => (await health(vpatch.control)).status === 1);
+    expect((await health(vpatch.control)).output).toContain(
+      'WARNING - removals of the firewall rules by somebody else in the last 5 minutes: 1',
+    );
+    expect(await vpatch.stop()).toBe(0);
+    expect(await health(vpatch.control)).toMatchObject({
+      status: 2,
+      output: expect.stringMatching(/^VPATCH CRITICAL - vpatch is not running/),
+    });
   });
 
   test('without being asked for, nothing listens', async () => {

@@ -117,7 +117,7 @@ test('a socket that nobody serves any more is replaced', async () => {
   await new Promise<void>((resolve) => void dead.close(() => resolve()));
   expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({
     status: 'failed',
-    kind: 'machine',
+    kind: 'absent',
     lines: [expect.stringContaining('it ended without removing')],
   });
   await listen();
@@ -136,12 +136,12 @@ test('a folder in which others may write is not taken', async () => {
 
 test('nobody there, and no answer, are told', async () => {
   expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({
-    kind: 'machine',
+    kind: 'absent',
     lines: [expect.stringContaining('not running')],
   });
   server = await ControlServer.claim(path, log);
   expect(await ask(path, { command: 'status' }, { limitMs: 50 })).toMatchObject({
-    kind: 'machine',
+    kind: 'absent',
     lines: [expect.stringContaining('did not answer')],
   });
 });

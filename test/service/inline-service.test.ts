@@ -113,6 +113,17 @@ test('status adds up the workers, and names what happened', () => {
   });
 });
 
+test('what went wrong lately is told apart from what did so long ago', () => {
+  const { service, supervisor, state } = setUp();
+  service.noteTroubles();
+  supervisor.incidents = { ...supervisor.incidents, restarts: 1 };
+  state.nowMs += 10_000;
+  service.noteTroubles();
+  expect(service.status()).toMatchObject({ incidents: { restarts: 1 }, recent: { restarts: 1, lostLines: 5 } });
+  state.nowMs += 6 * 60_000;
+  expect(service.status()).toMatchObject({ incidents: { restarts: 1 }, recent: { restarts: 0, lostLines: 0 } });
+});
+
 test('a mode holds since it was changed, not since it was asked for again', () => {
   const { service, state, headlines } = setUp();
   state.nowMs += 1_000;

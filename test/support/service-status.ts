@@ -51,4 +51,5 @@ export const STATUS: ServiceStatus = {
   memory: { residentBytes: 100_000_000, reassemblyBytes: 1_000, fragmentBytes: 0 },
   events: { file: '/var/log/vpatch/eve.json', lostLines: 0 },
   incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
+  recent: { overflowed: 0, lostLines: 0, restarts: 0, lostRules: 0, failedPackets: 0 },
 };
