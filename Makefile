@@ -88,10 +88,10 @@ conformance: ## Agreement with recorded results: CORPUS=FOLDER with its checker 
 	@.ci/conformance '$(CORPUS)' '$(CHECKS)' $(ARGS)
 
 install: build ## Copy what was built to PREFIX (/usr/local) and SYSCONFDIR (/etc), below DESTDIR
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' .packaging/install
 
 deb: build ## A Debian package in dist/
-	@packaging/deb
+	@.packaging/deb
 
 clean: ## Remove what was built; node_modules stays
 	rm -rf dist native/build

@@ -224,7 +224,7 @@ describe(`a header of ${HEADER_BYTES / MIB} MiB`, () => {
     const connection = new Connection({});
     expect(connection.say(TO_SERVER, start)).toBe(true);
     expect(connection.say(TO_SERVER, filler)).toBe(false);
-    expect(connection.player.played.dropReasons[0]).toBe('http.request_field_too_long');
+    expect(connection.player.played.dropReasons[0]).toBe('http.request_head_too_long');
     expect(connection.keptBytes).toBeLessThan(MIB);
   });
 

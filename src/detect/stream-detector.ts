@@ -3,8 +3,7 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { type Direction, opposite } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Inspected, Step } from '../rules/rule.ts';
-import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
-import { TCP_FLAG, TcpOptions } from '../wire/tcp.ts';
+import { IP_PROTOCOL } from '../wire/packet.ts';
 import type { DetectionContext } from './detection-context.ts';
 import type { RawBytes } from './evaluator.ts';
 import type { StreamDetection } from './flow-state.ts';
@@ -202,20 +201,7 @@ export class StreamDetector implements RawBytes {
       detection.evaluator.payloadMatches(rule, bytes, start, end, skippedBytes + start)
     ) {
       stream.match(order, skippedBytes + end);
-      detection.add(order, null, null, !isOfOpening(packet));
+      detection.add(order, null, null, true);
     } else if (rule.fastPattern !== null) stream.wait(order);
   }
 }
-
-/**
- * What a SYN brings along is not yet part of a connection, unless both sides know each other (TCP Fast Open): as in
- * Suricata, a rule that it sets off acts on this packet.
- */
-function isOfOpening({ tcpFlags, bytes, transportStart, payloadStart }: Packet): boolean {
-  if ((tcpFlags & TCP_FLAG.syn) === 0) return false;
-  options.read(bytes, transportStart + TCP_HEADER_BYTES, payloadStart);
-  return !options.hasFastOpen;
-}
-
-const TCP_HEADER_BYTES = 20;
-const options = new TcpOptions();

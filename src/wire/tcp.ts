@@ -34,10 +34,8 @@ const ALL_FLAGS = 0x3f;
 /** RFC 9293 §3.2, RFC 7323, RFC 2018, RFC 7413, RFC 2385, RFC 5925: kinds, and the lengths that they may have. */
 const OPTION = {
   ...{ end: 0, nop: 1, mss: 2, windowScale: 3, sackPermitted: 4, sack: 5, timestamps: 8 },
-  ...{ md5Signature: 19, authentication: 29, fastOpen: 34, experiment: 254 },
+  ...{ md5Signature: 19, authentication: 29 },
 } as const;
-/** RFC 7413 §4.1.1: how its experimental form begins. */
-const FAST_OPEN_MAGIC = 0xf989;
 const MSS_BYTES = 4;
 const WINDOW_SCALE_BYTES = 3;
 const SACK_PERMITTED_BYTES = 2;
@@ -109,8 +107,6 @@ export class TcpOptions {
   timestampEcho = 0;
   /** RFC 2385 or RFC 5925. */
   isSigned = false;
-  /** RFC 7413, or its experimental form. */
-  hasFastOpen = false;
 
   /**
    * Null: all is well. Else the first thing wrong; options before it were read, and those behind one that does not fit
@@ -122,7 +118,6 @@ export class TcpOptions {
     this.isSackPermitted = false;
     this.hasTimestamps = false;
     this.isSigned = false;
-    this.hasFastOpen = false;
     if (end - start === PADDED_TIMESTAMPS_BYTES && i32(bytes, start) === PADDED_TIMESTAMPS) {
       this.#readTimestamps(bytes, start + 2);
       return null;
@@ -173,12 +168,6 @@ export class TcpOptions {
         case OPTION.md5Signature:
         case OPTION.authentication:
           this.isSigned = true;
-          break;
-        case OPTION.fastOpen:
-          this.hasFastOpen = true;
-          break;
-        case OPTION.experiment:
-          if (length >= 4 && u16(bytes, at + 2) === FAST_OPEN_MAGIC) this.hasFastOpen = true;
           break;
         default:
           break;

@@ -10,7 +10,7 @@ const LONG_MS = 180_000;
 
 let root: string;
 const install = (): void => {
-  execFileSync('packaging/install', { env: { ...process.env, DESTDIR: root, PREFIX: '/usr' }, stdio: 'pipe' });
+  execFileSync('.packaging/install', { env: { ...process.env, DESTDIR: root, PREFIX: '/usr' }, stdio: 'pipe' });
 };
 const at = (path: string): string => join(root, path);
 const textOf = (path: string): string => readFileSync(at(path), 'utf8');
@@ -76,7 +76,7 @@ describe.skipIf(!isThere('dpkg-deb'))('the Debian package', () => {
   test(
     'has what it needs, and leaves the configuration to its owner',
     () => {
-      const file = execFileSync('packaging/deb', { encoding: 'utf8' }).trim();
+      const file = execFileSync('.packaging/deb', { encoding: 'utf8' }).trim();
       const field = (name: string): string => execFileSync('dpkg-deb', ['-f', file, name], { encoding: 'utf8' }).trim();
       expect(field('Depends')).toMatch(/^nodejs \(>= 20\), .*nftables \| iptables$/);
       expect(field('Depends')).toContain('pcre2');

@@ -1,4 +1,4 @@
-// Writes man pages and the completion of the built program: node packaging/write-pages.js DIST MAN_FOLDER COMPLETION_FILE
+// Writes man pages and the completion of the built program: node .packaging/write-pages.js DIST MAN_FOLDER COMPLETION_FILE
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,5 +10,6 @@ const { manPages } = await load('man-page.js');
 const { bashCompletion } = await load('completion.js');
 const { packageVersion } = await load('package-version.js');
 
-for (const [file, text] of manPages(buildProgram(), packageVersion())) writeFileSync(join(manFolder, file), text);
-writeFileSync(completionFile, bashCompletion(buildProgram()));
+const program = await buildProgram();
+for (const [file, text] of manPages(program, packageVersion())) writeFileSync(join(manFolder, file), text);
+writeFileSync(completionFile, bashCompletion(program));
