@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { policyRulesFile } from '../config/policy-file.ts';
 import { reasonOf } from '../config/problem.ts';
 import type { Logger } from '../output/log.ts';
-import { readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
+import { MAX_RUNS, readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
 import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
 import type { Reloaded } from './policy-keeper.ts';
 import type { ScanOutcome } from './scan-process.ts';
@@ -32,6 +32,7 @@ export class ScanScheduler {
   readonly #ended = new AbortController();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
+  #planned: { readonly settings: Config['scan']['schedule']; readonly schedule: Schedule | null } | null = null;
   #journal: { readonly folder: string; kept: ScanJournal } | null = null;
   /** Which policy the service has loaded, or tried to last. */
   #policy: string | null;
@@ -57,7 +58,7 @@ export class ScanScheduler {
   }
 
   #wake(): void {
-    const schedule = Schedule.of(this.#parts.settings().schedule);
+    const schedule = this.#scheduleNow();
     const run = schedule === null ? null : this.#look(schedule);
     if (run === null) {
       this.#wakeIn(LOOK_INTERVAL_MS);
@@ -67,6 +68,13 @@ export class ScanScheduler {
       this.#running = this.#run(run);
       void this.#running.then(() => this.#takeOver()).finally(() => this.#wakeIn(LOOK_INTERVAL_MS));
     }
+  }
+
+  /** Made anew where the settings are: what it knows of a time zone is much, and outside of the heap. */
+  #scheduleNow(): Schedule | null {
+    const settings = this.#parts.settings().schedule;
+    if (this.#planned?.settings !== settings) this.#planned = { settings, schedule: Schedule.of(settings) };
+    return this.#planned.schedule;
   }
 
   /** The run that is next, or due. Null: one was missed, and is not to be made. */
@@ -100,7 +108,7 @@ export class ScanScheduler {
       return;
     }
     const run: ScheduledRun = { dueMs, startedMs, durationMs: Math.max(0, now() - startedMs), why, result, text };
-    this.#keep({ ...journal, runs: [...journal.runs, run] });
+    this.#keep({ ...journal, runs: [...journal.runs, run].slice(-MAX_RUNS) });
     const fields = { durationMs: run.durationMs, said: text };
     if (result === 'ok') log.info(fields, 'scan ended');
     else log.error(fields, `scan ended: ${result}; the policy stays as it is`);

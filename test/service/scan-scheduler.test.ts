@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
 import { policyRulesFile } from '../../src/config/policy-file.ts';
-import { readJournal } from '../../src/scan/schedule/journal.ts';
+import { MAX_RUNS, readJournal } from '../../src/scan/schedule/journal.ts';
 import type { Reloaded } from '../../src/service/policy-keeper.ts';
 import type { ScanOutcome } from '../../src/service/scan-process.ts';
 import { CLOCK_STEP_MS, ScanScheduler, START_PAUSE_MS } from '../../src/service/scan-scheduler.ts';
@@ -89,6 +89,13 @@ test('scans when it is due, to the second, and remembers it', async () => {
     result: 'ok',
     text: '2 weaknesses found',
   });
+});
+
+test('remembers the last hundred', async () => {
+  setUp({ when: 'hourly at minute 0' });
+  await pass(5 * DAY_MS);
+  expect(runs()).toHaveLength(MAX_RUNS);
+  expect(runs()?.at(-1)?.dueMs).toBe(Date.parse('2026-11-27T10:00:00Z'));
 });
 
 test('a schedule that is new does not begin with a missed run', async () => {

@@ -26,7 +26,7 @@ const journalSchema = z.object({
 /** What the service remembers of scheduled scans; the latest run last. */
 export type ScanJournal = z.output<typeof journalSchema>;
 
-/** Two years of weekly scans, four days of hourly ones. */
+/** That are kept: two years of weekly scans, four days of hourly ones. */
 export const MAX_RUNS = 100;
 
 /** Null: there is none yet. Throws StateError where it is damaged. */
@@ -35,10 +35,7 @@ export function readJournal(stateFolder: string): ScanJournal | null {
   return existsSync(path) ? readState(path, journalSchema) : null;
 }
 
-/** The oldest runs are forgotten. */
-export function writeJournal(stateFolder: string, journal: ScanJournal): void {
-  const kept = { ...journal, runs: journal.runs.slice(-MAX_RUNS) };
-  replaceFile(journalFile(stateFolder), `${JSON.stringify(kept)}\n`);
-}
+export const writeJournal = (stateFolder: string, journal: ScanJournal): void =>
+  replaceFile(journalFile(stateFolder), `${JSON.stringify(journal)}\n`);
 
 const journalFile = (stateFolder: string): string => join(stateFolder, 'scans', 'schedule.json');
