@@ -134,6 +134,7 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       'tls.*_too_long',
       'redis.*_too_long',
       'smb.*',
+      'dcerpc.*_too_long',
     ],
   },
   {

@@ -121,6 +121,23 @@ describe('what is wrong', () => {
     expectEvents([client(bind(1, UUID)), server(pdu(12, 1, zeros(4)))], 'dcerpc.malformed_data');
   });
 
+  test('calls that carry more than what is kept', () => {
+    const long = (callId: number, bytes: number): Uint8Array[] => [
+      request(callId, 7, 'x'.repeat(bytes / 2), FIRST),
+      request(callId, 7, 'x'.repeat(bytes / 2), MIDDLE),
+    ];
+    expectEvents([...bound, client(...long(2, MAX_STUB_BYTES + 2))], 'dcerpc.stub_too_long');
+    const full = Array.from({ length: MAX_OPEN_CALLS }, (_, i) => long(2 + i, MAX_STUB_BYTES)).flat();
+    expect(eventsOf(trace(DCERPC, [...bound, client(...full)]))).toEqual([]);
+    expectEvents([...bound, client(...full), server(response(2, 'x', FIRST))], 'dcerpc.open_stubs_too_long');
+    // What is answered makes room.
+    const answers = server(...Array.from({ length: MAX_OPEN_CALLS }, (_, i) => pdu(FAULT, 2 + i, zeros(16))));
+    const over = client(...Array.from({ length: MAX_OPEN_CALLS }, (_, i) => request(2 + i, 7, 'x', LAST)));
+    const most = Array.from({ length: MAX_OPEN_CALLS }, (_, i) => long(2 + i, MAX_STUB_BYTES - 2)).flat();
+    const again = trace(DCERPC, [...bound, client(...most), over, answers, client(...full)]);
+    expect(eventsOf(again)).toEqual([]);
+  });
+
   test('more calls than are followed', () => {
     const calls = Array.from({ length: MAX_OPEN_CALLS + 1 }, (_, i) => request(2 + i, 7, 'stub'));
     expectEvents([client(...calls)], 'dcerpc.too_many_calls');

@@ -269,6 +269,27 @@ describe('SMB2', () => {
     for (const size of [1, 1000, 1460, 65_536]) expect(trace(SMB, cut(pieces, size))).toEqual(whole);
   });
 
+  test('shows calls whose fragments come in writes of any size, or say oddly how numbers are written', () => {
+    const tree = [
+      asked(3, 2, body.treeConnect('\\\\10.0.0.1\\IPC$'), { sessionId: 9 }),
+      answered(3, 2, body.treeConnected(2), on),
+      asked(5, 3, body.create('svcctl'), on),
+      answered(5, 3, body.created(FILE_ID), on),
+    ];
+    const odd = bind(1, UUID);
+    odd[4] = 0x16;
+    const sent = concat(odd, request(2, 12, 'arguments'));
+    for (const size of [1, 7, 15, 16, 17, 30]) {
+      const writes = Array.from({ length: Math.ceil(sent.length / size) }, (_, i) =>
+        asked(9, 10 + i, body.write(FILE_ID, 0, sent.subarray(i * size, (i + 1) * size)), on),
+      );
+      const traced = trace(SMB, [...connected.slice(0, 4), ...tree, ...writes]);
+      const stubs = [...traced.buffers].filter(([name]) => name.endsWith('dcerpc.stub_data'));
+      expect(stubs.map(([, content]) => content)).toEqual(['arguments']);
+      expect(eventsOf(traced)).toEqual([]);
+    }
+  });
+
   test('shows the calls through a pipe, however they are sent', () => {
     const tree = [
       asked(3, 2, body.treeConnect('\\\\10.0.0.1\\IPC$'), { sessionId: 9 }),

@@ -45,6 +45,10 @@ export class DcerpcCall {
     return this.interfaces.filter(({ result, contextId }) => result === 0 && contextId === this.contextId);
   }
 
+  get keptBytes(): number {
+    return this.stubs[0].length + this.stubs[1].length;
+  }
+
   addStub(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.fragments[direction]++;
     this.stubs[direction].append(bytes, start, end);

@@ -18,13 +18,26 @@ export const MAX_OPEN_CALLS = 8;
 /** Interfaces of one conversation, as many as one bind can offer; beyond it the oldest is forgotten. */
 const MAX_INTERFACES = 255;
 
+/** Of the stubs of all open calls of a connection, what is kept; ordinary ones have one call of some kilobytes. Ours. */
+export const MAX_OPEN_STUB_BYTES = 512 * 1024;
+
+/** What is kept of stubs, by all conversations of a connection. */
+export interface StubMemory {
+  bytes: number;
+}
+
 /** Who has the conversation: a connection of its own, or a named pipe. */
 export interface ConversationHost {
   readonly sink: AppSink;
+  readonly stubMemory: StubMemory;
   transactionOf(call: DcerpcCall): Transaction;
   /** Something cannot be read. */
   onMalformed(direction: Direction): void;
   onTooManyCalls(direction: Direction): void;
+  /** A stub is longer than what is kept of one. */
+  onLongStub(direction: Direction): void;
+  /** Those of open calls are together longer than what is kept: this fragment is not looked into. */
+  onLongStubs(direction: Direction): void;
 }
 
 interface OpenCall {
@@ -110,7 +123,7 @@ export class DcerpcConversation {
       open.call.contextId = request.contextId;
       open.call.opnum = request.opnum;
     }
-    open.call.addStub(TO_SERVER, bytes, request.stubStart, end);
+    this.#addStub(open, TO_SERVER, bytes, request.stubStart, end);
     this.#reach(open, TO_SERVER, (header.flags & LAST_FRAGMENT) !== 0);
   }
 
@@ -133,7 +146,7 @@ export class DcerpcConversation {
     }
     const stubStart = responseStubStart(start, end);
     if (stubStart === null) this.#host.onMalformed(TO_CLIENT);
-    else open.call.addStub(TO_CLIENT, bytes, stubStart, end);
+    else this.#addStub(open, TO_CLIENT, bytes, stubStart, end);
     this.#reach(open, TO_CLIENT, (flags & LAST_FRAGMENT) !== 0);
   }
 
@@ -157,6 +170,18 @@ export class DcerpcConversation {
     return open;
   }
 
+  #addStub({ call }: OpenCall, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    const { stubMemory } = this.#host;
+    const stub = call.stubs[direction];
+    const wasCut = stub.isCut;
+    const isOver = stubMemory.bytes + end - start > MAX_OPEN_STUB_BYTES;
+    if (isOver) this.#host.onLongStubs(direction);
+    const before = stub.length;
+    call.addStub(direction, bytes, start, isOver ? start : end);
+    stubMemory.bytes += stub.length - before;
+    if (stub.isCut && !wasCut) this.#host.onLongStub(direction);
+  }
+
   /** Another fragment of this direction is there. */
   #reach(open: OpenCall, direction: Direction, isLast: boolean): void {
     const { transaction, call, isComplete } = open;
@@ -174,7 +199,9 @@ export class DcerpcConversation {
     // A response may come without its request, and then nothing else does.
     const isOver = open.isComplete[TO_CLIENT] && (open.isComplete[TO_SERVER] || open.call.requestType === null);
     const at = this.#open.indexOf(open);
-    if (isOver && at >= 0) this.#open.splice(at, 1);
+    if (!isOver || at < 0) return;
+    this.#open.splice(at, 1);
+    this.#host.stubMemory.bytes -= open.call.keptBytes;
   }
 
   #giveUp(open: OpenCall): void {

@@ -3,7 +3,7 @@ import type { AppProtocol, ProbeAnswer } from '../protocol.ts';
 import { dcerpcBuffers } from './buffers.ts';
 import type { BoundInterface, DcerpcCall } from './call.ts';
 import { DcerpcParser } from './parser.ts';
-import { HEADER_BYTES, PDU, readHeader, typeName, uuidText } from './pdu.ts';
+import { HEADER_BYTES, looksLikeHeader, PDU, readHeader, typeName, uuidText } from './pdu.ts';
 import type { DcerpcTransaction } from './transaction.ts';
 
 /** DCERPC 5 over TCP (C706 §12, [MS-RPCE]). What goes through a named pipe is a matter of SMB. */
@@ -51,6 +51,6 @@ const FIRST_TYPES: readonly [readonly number[], readonly number[]] = [
 function probeDcerpc(direction: Direction, bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   if (bytes[start] !== 5 || (end > start + 1 && bytes[start + 1]! > 1)) return 'no';
   if (end - start < HEADER_BYTES) return 'more';
-  const header = readHeader(bytes, start);
+  const header = looksLikeHeader(bytes, start) ? readHeader(bytes, start) : null;
   return header !== null && FIRST_TYPES[direction].includes(header.type) ? 'yes' : 'no';
 }

@@ -8,6 +8,7 @@ import { DcerpcTransaction } from './transaction.ts';
 /** A TCP connection of its own. */
 export class DcerpcParser implements AppParser, ConversationHost {
   readonly sink: AppSink;
+  readonly stubMemory = { bytes: 0 };
   readonly #conversation = new DcerpcConversation(this);
   #transaction: DcerpcTransaction | null = null;
   #count = 0;
@@ -44,6 +45,14 @@ export class DcerpcParser implements AppParser, ConversationHost {
 
   onTooManyCalls(direction: Direction): void {
     this.#raise(direction, 'dcerpc.too_many_calls');
+  }
+
+  onLongStub(direction: Direction): void {
+    this.#raise(direction, 'dcerpc.stub_too_long');
+  }
+
+  onLongStubs(direction: Direction): void {
+    this.#raise(direction, 'dcerpc.open_stubs_too_long');
   }
 
   #raise(direction: Direction, event: DcerpcEvent): void {

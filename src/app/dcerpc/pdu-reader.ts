@@ -1,5 +1,5 @@
 import { copyBytes } from '../../base/bytes.ts';
-import { HEADER_BYTES, type PduHeader, readHeader } from './pdu.ts';
+import { HEADER_BYTES, looksLikeHeader, type PduHeader, readHeader } from './pdu.ts';
 
 /** Who gets the fragments. */
 export interface PduListener {
@@ -65,19 +65,15 @@ export class PduReader {
       at += this.#keep(bytes, start, end, HEADER_BYTES);
       if (this.#keptBytes < HEADER_BYTES) return at;
     }
-    const header = isInPlace ? readHeader(bytes, start) : readHeader(this.#kept, 0);
-    if (header === null) return this.#reject(isInPlace, at);
+    const [from, headerAt] = isInPlace ? [bytes, start] : [this.#kept, 0];
+    const header = readHeader(from, headerAt);
+    if (header === null || (this.#isLost && !looksLikeHeader(from, headerAt))) return this.#reject(isInPlace, at);
     this.#isLost = false;
     if (isInPlace && end - start >= header.fragmentBytes) {
       this.#listener.onPdu(header, bytes, start, start + header.fragmentBytes);
       return start + header.fragmentBytes;
     }
     this.#header = header;
-    if (this.#kept.length < header.fragmentBytes) {
-      const grown = new Uint8Array(header.fragmentBytes);
-      grown.set(this.#kept.subarray(0, this.#keptBytes));
-      this.#kept = grown;
-    }
     return this.#fill(bytes, at, end);
   }
 
@@ -107,6 +103,13 @@ export class PduReader {
 
   #keep(bytes: Uint8Array, start: number, end: number, wantedBytes: number): number {
     const count = Math.min(end - start, wantedBytes - this.#keptBytes);
+    const needed = this.#keptBytes + count;
+    if (needed > this.#kept.length) {
+      // What a length announces is not trusted with memory.
+      const grown = new Uint8Array(Math.min(wantedBytes, 2 * needed));
+      grown.set(this.#kept.subarray(0, this.#keptBytes));
+      this.#kept = grown;
+    }
     copyBytes(bytes, start, start + count, this.#kept, this.#keptBytes);
     this.#keptBytes += count;
     return count;

@@ -6,6 +6,7 @@ const MINOR_VERSION = 1;
 const TYPE = 2;
 const FLAGS = 3;
 const DATA_REPRESENTATION = 4;
+const LITTLE_ENDIAN = 0x10;
 const FRAGMENT_LENGTH = 8;
 const CALL_ID = 12;
 
@@ -41,15 +42,27 @@ export interface PduHeader {
 
 /** Of at least HEADER_BYTES. Null: this is no fragment of DCERPC 5. */
 export function readHeader(bytes: Uint8Array, at: number): PduHeader | null {
-  const representation = u8(bytes, at + DATA_REPRESENTATION);
   if (u8(bytes, at) !== VERSION || u8(bytes, at + MINOR_VERSION) > 1 || u8(bytes, at + TYPE) > LAST_TYPE) return null;
-  // C706 §14.1: integers are big- or little-endian, characters ASCII or EBCDIC; four ways to write other numbers.
-  if ((representation & 0xee) !== 0 || u8(bytes, at + DATA_REPRESENTATION + 1) > 3) return null;
-  const isLittleEndian = representation >= 0x10;
+  // Servers heed this bit alone, whatever the others say.
+  const isLittleEndian = (u8(bytes, at + DATA_REPRESENTATION) & LITTLE_ENDIAN) !== 0;
   const fragmentBytes = (isLittleEndian ? u16le : u16)(bytes, at + FRAGMENT_LENGTH);
   if (fragmentBytes < HEADER_BYTES) return null;
   const callId = (isLittleEndian ? u32le : u32)(bytes, at + CALL_ID);
   return { type: u8(bytes, at + TYPE), flags: u8(bytes, at + FLAGS), isLittleEndian, fragmentBytes, callId };
+}
+
+/** Is it also like what clients and servers send? For finding one where anything could be. */
+export function looksLikeHeader(bytes: Uint8Array, at: number): boolean {
+  // C706 §14.1: integers are big- or little-endian, characters ASCII or EBCDIC; four ways to write other numbers.
+  const isUsual = (u8(bytes, at + DATA_REPRESENTATION) & 0xee) === 0 && u8(bytes, at + DATA_REPRESENTATION + 1) <= 3;
+  return isUsual && readHeader(bytes, at) !== null;
+}
+
+/** Could a fragment begin with these bytes, however few they are? */
+export function mayBeginPdu(bytes: Uint8Array): boolean {
+  if (bytes.length >= HEADER_BYTES) return readHeader(bytes, 0) !== null;
+  const [version = VERSION, minorVersion = 0, type = 0] = bytes;
+  return version === VERSION && minorVersion <= 1 && type <= LAST_TYPE;
 }
 
 /** What a bind or an alter_context offers: an interface, to be called by the number of its context. */

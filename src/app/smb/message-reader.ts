@@ -1,4 +1,4 @@
-import { copyBytes, u8, u16le, u32le } from '../../base/bytes.ts';
+import { copyBytes, EMPTY_BYTES, u8, u16le, u32le } from '../../base/bytes.ts';
 import type { DataSink } from './data-sink.ts';
 import { SMB1_HEADER_BYTES, SMB2_HEADER_BYTES } from './header.ts';
 
@@ -58,7 +58,7 @@ export class MessageReader {
   #sinkLeft = 0;
   #version: 1 | 2 = 2;
   /** The command in hand, where it does not lie in one piece. */
-  #kept = new Uint8Array(0);
+  #kept: Uint8Array = EMPTY_BYTES;
   #keptBytes = 0;
   /** Where it begins, counted from the start of the stream. */
   #keptAt = 0;
@@ -236,6 +236,8 @@ export class MessageReader {
       at = wholeEnd;
     }
     this.#frameLeft -= keptBytes;
+    // One long command must not cost memory for the rest of the connection.
+    if (this.#kept.length > MAX_SPARE_BYTES) this.#kept = EMPTY_BYTES;
   }
 
   /** Tells of the command at `at` as soon as its header is there. */
@@ -307,6 +309,8 @@ export class MessageReader {
 }
 
 const MIN_KEPT_BYTES = 256;
+/** More is given back behind each command. */
+const MAX_SPARE_BYTES = 4096;
 
 /** The first place at which a frame with a message may begin, or may as far as there are bytes. */
 function seekFrame(bytes: Uint8Array, start: number, end: number): number {

@@ -1,4 +1,6 @@
+import { ByteBuffer } from '../byte-buffer.ts';
 import type { DcerpcConversation } from '../dcerpc/conversation.ts';
+import { HEADER_BYTES } from '../dcerpc/pdu.ts';
 import type { ActiveTransfer } from './file-transfer.ts';
 import type { Tree } from './tree.ts';
 
@@ -14,6 +16,9 @@ export class OpenFile {
   readonly transfers: [ActiveTransfer | null, ActiveTransfer | null] = [null, null];
   /** Calls through it; null: nothing was seen that looks like some. */
   conversation: DcerpcConversation | null = null;
+
+  /** A pipe's, as long as they are fewer than tell whether it is one of calls. */
+  readonly firstBytes = new ByteBuffer(HEADER_BYTES);
 
   constructor(name: Uint8Array, tree: Tree | null) {
     this.name = name;

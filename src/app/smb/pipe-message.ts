@@ -1,6 +1,6 @@
 import type { Direction } from '../../base/direction.ts';
 import type { DcerpcConversation } from '../dcerpc/conversation.ts';
-import { HEADER_BYTES, readHeader } from '../dcerpc/pdu.ts';
+import { HEADER_BYTES, looksLikeHeader } from '../dcerpc/pdu.ts';
 import type { DataSink } from './data-sink.ts';
 
 /** One read from a named pipe, or one write to it. */
@@ -34,4 +34,4 @@ export class PipeMessage implements DataSink {
 
 /** Does this begin a fragment of DCERPC? */
 export const looksLikeDcerpc = (bytes: Uint8Array, start: number, end: number): boolean =>
-  end - start >= HEADER_BYTES && readHeader(bytes, start) !== null;
+  end - start >= HEADER_BYTES && looksLikeHeader(bytes, start);

@@ -1,6 +1,7 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DcerpcCall } from '../dcerpc/call.ts';
 import { type ConversationHost, DcerpcConversation } from '../dcerpc/conversation.ts';
+import { mayBeginPdu } from '../dcerpc/pdu.ts';
 import { type AppSink, STAGE } from '../protocol.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { DataSink } from './data-sink.ts';
@@ -57,6 +58,7 @@ export class SmbSession {
   /** Of the command that carries what a pipe is told. */
   #pipeHeader: SmbHeader | null = null;
 
+  readonly #stubMemory = { bytes: 0 };
   readonly #nowMs: () => number;
   /** At files that were written over. */
   readonly #looks = new RateLimit(MAX_LOOK_BYTES, MAX_LOOK_BYTES_PER_SECOND);
@@ -236,8 +238,8 @@ export class SmbSession {
     end: number,
   ): void {
     if (start >= end) return;
-    if (file.conversation === null && !looksLikeDcerpc(bytes, start, end)) return;
-    const conversation = this.#conversation(header, file);
+    const conversation = this.#conversationFor(header, file, direction, bytes, start, end);
+    if (conversation === null) return;
     conversation.beginMessage(direction);
     conversation.consume(direction, bytes, start, end);
   }
@@ -260,8 +262,8 @@ export class SmbSession {
   ): DataSink {
     const isPipe = file.conversation !== null || (file.tree?.isPipe ?? looksLikeDcerpc(bytes, start, end));
     if (isPipe) {
-      const isCall = file.conversation !== null || looksLikeDcerpc(bytes, start, end);
-      return new PipeMessage(isCall ? this.#conversation(header, file) : null, direction, dataBytes);
+      const conversation = this.#conversationFor(header, file, direction, bytes, start, end);
+      return new PipeMessage(conversation, direction, dataBytes);
     }
     let active = file.transfers[direction];
     if (active === null) {
@@ -277,15 +279,42 @@ export class SmbSession {
     return active.begin(offset, dataBytes);
   }
 
+  /** Null: nothing was said so far that is DCERPC. A client may send the first header in pieces. */
+  #conversationFor(
+    header: SmbHeader,
+    file: OpenFile,
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): DcerpcConversation | null {
+    const { firstBytes } = file;
+    const earlierBytes = firstBytes.length;
+    if (file.conversation !== null || (earlierBytes === 0 && looksLikeDcerpc(bytes, start, end))) {
+      return this.#conversation(header, file);
+    }
+    if (direction === TO_CLIENT) return null;
+    firstBytes.append(bytes, start, end);
+    if (!mayBeginPdu(firstBytes.view())) firstBytes.length = 0;
+    if (!firstBytes.isFull) return null;
+    firstBytes.length = 0;
+    const conversation = this.#conversation(header, file);
+    conversation.consume(direction, firstBytes.bytes, 0, earlierBytes);
+    return conversation;
+  }
+
   #conversation(header: SmbHeader, file: OpenFile): DcerpcConversation {
     this.#pipeHeader = header;
     if (file.conversation === null) {
       this.#activate(file);
       const host: ConversationHost = {
         sink: this.sink,
+        stubMemory: this.#stubMemory,
         transactionOf: (call: DcerpcCall) => this.newTransaction(this.#pipeHeader!, call),
         onMalformed: (direction) => this.raise(direction, 'smb.malformed_data'),
         onTooManyCalls: (direction) => this.raise(direction, 'smb.too_many_transactions'),
+        onLongStub: (direction) => this.sink.onEvent(this.#lastTransaction, direction, 'dcerpc.stub_too_long'),
+        onLongStubs: (direction) => this.sink.onEvent(this.#lastTransaction, direction, 'dcerpc.open_stubs_too_long'),
       };
       file.conversation = new DcerpcConversation(host);
     }
