@@ -18,7 +18,7 @@ export interface MetricsOptions {
 }
 
 const PATH = '/metrics';
-/** Whoever asks more often gets the same answer: it takes the main thread a millisecond to make. */
+/** Whoever asks more often gets the same answer: it takes the main thread some milliseconds to make. */
 const FRESH_MS = 500;
 /** More at a time than a handful of monitors need; others are hung up on. */
 const MAX_CONNECTIONS = 8;
