@@ -9,6 +9,7 @@ import {
   type SetupOptions,
   scanSettings,
   scanSetup,
+  takePolicyOver,
   withState,
 } from './scan-setup.ts';
 import { table } from './table.ts';
@@ -45,7 +46,9 @@ export function registerPolicy(program: Command): void {
     'Makes an earlier policy the current one again, until the next scan.',
   )
     .argument('[version]', 'a version (default: the one before the current one)')
-    .action((version: string | undefined, options: StateOptions) => withState(() => rollback(version, options)));
+    .action(async (version: string | undefined, options: StateOptions) => {
+      if (withState(() => rollback(version, options))) process.stdout.write(await takePolicyOver(options));
+    });
 
   addSetupOptions(policy.command('pin'))
     .summary('decide on a patch yourself')
@@ -56,7 +59,9 @@ export function registerPolicy(program: Command): void {
     .argument('<id>', 'of a patch, or gid:sid of a rule among the candidates')
     .argument('<mode>', `${PINS.join(', ')} or auto`)
     .addHelpText('after', '\nExample:\n  sudo vpatch policy pin cve-2021-44228 detect')
-    .action((id: string, mode: string, options: SetupOptions) => withState(() => pin(id, mode, options)));
+    .action(async (id: string, mode: string, options: SetupOptions) => {
+      if (withState(() => pin(id, mode, options))) process.stdout.write(await takePolicyOver(options));
+    });
 }
 
 const storeOf = (options: StateOptions): PolicyStore => new PolicyStore(scanSettings(options).stateFolder);
@@ -113,13 +118,15 @@ function diff(from: string | undefined, to: string | undefined, options: StateOp
   process.stdout.write(`${old.version} -> ${now.version}\n${table(rows)}`);
 }
 
-function rollback(version: string | undefined, options: StateOptions): void {
+/** False: it was in force already. */
+function rollback(version: string | undefined, options: StateOptions): boolean {
   const store = storeOf(options);
   const policy = find(store, version, 1);
   const isNew = store.makeCurrent(policy.version, Date.now(), 'rollback');
   process.stdout.write(
     `policy ${policy.version} is ${isNew ? 'in force again' : 'in force already'}: ${policy.items.length} assigned\n`,
   );
+  return isNew;
 }
 
 /** By the beginning of its version; without one, the current policy or the one `back` changes before it. */
@@ -145,7 +152,8 @@ function lost(version: string): never {
   throw new Failure(EXIT.usage, `the files of policy ${version} are gone`);
 }
 
-function pin(id: string, mode: string, options: SetupOptions): void {
+/** False: it changes nothing. */
+function pin(id: string, mode: string, options: SetupOptions): boolean {
   const wanted = [...PINS, 'auto' as const].find((known) => known === mode);
   if (wanted === undefined) throw new Failure(EXIT.usage, `expected ${PINS.join(', ')} or auto, found ${mode}`);
   const { store, offers, settings } = scanSetup(options);
@@ -165,4 +173,5 @@ function pin(id: string, mode: string, options: SetupOptions): void {
   const isNew = store.apply(composed, nowMs, `pin ${name} ${wanted}`);
   const { version, items } = composed.policy;
   process.stdout.write(`policy ${version} ${isNew ? 'is' : 'stays'} in force: ${items.length} assigned\n`);
+  return isNew;
 }

@@ -23,10 +23,10 @@ export function registerReload(program: Command): void {
 }
 
 /** Ten thousands of rules on a busy machine. */
-const LIMIT_MS = 300_000;
+export const RELOAD_LIMIT_MS = 300_000;
 
 async function reload({ force = false, ...options }: ReloadOptions): Promise<void> {
-  const result = await askService(options, { command: 'reload', force }, { limitMs: LIMIT_MS });
+  const result = await askService(options, { command: 'reload', force }, { limitMs: RELOAD_LIMIT_MS });
   const { version, rules, newlyRefused, waiting, isChanged } = result as Extract<Reloaded, { status: 'ok' }>;
   const counts = `${rules.loaded} rules, ${rules.refused.length} refused`;
   const lines = [

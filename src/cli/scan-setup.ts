@@ -13,6 +13,7 @@ import { AdvisoryStore } from '../scan/advisories/store.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
 import { loadCatalogue } from './patches.ts';
+import { takeOver } from './take-over.ts';
 
 /** What the commands of the scan and its policy share. */
 export interface SetupOptions {
@@ -43,10 +44,22 @@ export const addStateOptions = (command: Command): Command =>
 
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
+type StateOptions = Pick<SetupOptions, 'config' | 'state'>;
+
+export function scanSettings({ config, state }: StateOptions): Config['scan'] {
+  return { ...configOf(config).scan, ...(state !== undefined && { stateFolder: resolve(state) }) };
+}
+
 /** The configuration without its rules: a scan must work where they are not there yet. */
-export function scanSettings({ config: file, state }: Pick<SetupOptions, 'config' | 'state'>): Config['scan'] {
-  const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
-  return { ...config.scan, ...(state !== undefined && { stateFolder: resolve(state) }) };
+const configOf = (file: string | undefined): Config =>
+  settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' }).config;
+
+/** Has a service that loads this host's policy take over the new one. A line for people. Throws as `takeOver`. */
+export async function takePolicyOver({ config: file, state }: StateOptions): Promise<string> {
+  if (state !== undefined) return 'a vpatch that runs by it takes it over with "vpatch reload"\n';
+  const config = configOf(file);
+  if (config.rules.policy === 'recommended') return takeOver(config);
+  return 'vpatch loads it once the configuration says "policy: recommended" under "rules"\n';
 }
 
 export function scanSetup(options: SetupOptions): ScanSetup {

@@ -13,7 +13,14 @@ import { type ScanResult, scan } from '../scan/scan.ts';
 import { changesSince, lastScan, memoryOf, rememberScan, type ScanChanges } from '../scan/scan-changes.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerScanSchedule } from './scan-schedule.ts';
-import { addSetupOptions, type ScanSetup, type SetupOptions, scanSetup, withState } from './scan-setup.ts';
+import {
+  addSetupOptions,
+  type ScanSetup,
+  type SetupOptions,
+  scanSetup,
+  takePolicyOver,
+  withState,
+} from './scan-setup.ts';
 import { table } from './table.ts';
 
 interface ScanCommandOptions extends SetupOptions {
@@ -79,10 +86,14 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
       ? `${JSON.stringify({ ...resultAsJson(result, changes), policy: applied?.version ?? null }, null, 2)}\n`
       : options.quiet === true
         ? summary(result) + (applied?.text ?? '')
-        : page(result, changes) + (applied?.text ?? '') + (applied?.isNew === true ? HINT : ''),
+        : page(result, changes) + (applied?.text ?? ''),
   );
   if (options.html !== undefined) writeReport(options.html, resultAsHtml(result, changes));
   remember(setup, result);
+  // A scan that the service itself has started is quiet, and the service reloads by itself.
+  if (applied?.isNew === true && options.quiet !== true) {
+    (options.json === true ? process.stderr : process.stdout).write(await takePolicyOver(options));
+  }
   if (options.failOnFinding === true && result.findings.length > 0) throw new Failure(EXIT.problem);
 }
 
@@ -131,8 +142,6 @@ function writeReport(file: string, html: string): void {
     throw new Failure(EXIT.usage, `--html ${file}: cannot be written: ${reasonOf(error)}`);
   }
 }
-
-const HINT = 'a vpatch that runs takes it over with "vpatch reload"\n';
 
 /** Whoever may not write there still gets the result. */
 function remember({ settings }: ScanSetup, result: ScanResult): void {

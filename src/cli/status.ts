@@ -42,6 +42,9 @@ export function statusText(status: ServiceStatus): string {
     ],
     ['running', `process ${status.pid}, version ${status.version}, since ${status.startedAt}`],
     ['policy', `${policy.version}, loaded ${policy.loadedAt}`],
+    ...(policy.assigned === null
+      ? []
+      : [['', `with what the scan has assigned: ${policy.assigned}`] as [string, string]]),
     ['rules', [`${count(rules.loaded)} loaded`, ...actions, `${count(rules.refused)} refused`].join(', ')],
     ['packets', `${count(traffic.packets)} (${bytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
     ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [

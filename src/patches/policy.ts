@@ -73,10 +73,13 @@ export function composePolicy(
   const version = createHash('sha256').update(body.join('\n')).digest('hex').slice(0, VERSION_CHARACTERS);
   return {
     policy: { version, createdMs, preset, choices, pins: pinned, items },
-    rules: `${HEAD}${body.map((line) => `${line.startsWith('#') ? line : withVersion(line, version)}\n`).join('')}`,
+    rules: `${HEAD}# Policy ${version}\n${body.map((line) => `${line.startsWith('#') ? line : withVersion(line, version)}\n`).join('')}`,
     missing,
   };
 }
+
+/** Of the rule file of a policy. Null: it is none. */
+export const versionOfRules = (text: string): string | null => /^# Policy ([0-9a-f]{12})$/m.exec(text)?.[1] ?? null;
 
 const VERSION_CHARACTERS = 12;
 const HEAD = '# Made by vpatch. Changes are lost with the next scan: "vpatch policy pin" is for them.\n';

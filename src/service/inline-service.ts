@@ -1,12 +1,15 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/config.ts';
+import { policyRulesFile } from '../config/policy-file.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
+import { versionOfRules } from '../patches/policy.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
 import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
+import type { Policy } from './policy.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
 import { RecentTroubles, type Troubles } from './recent-troubles.ts';
 import type { QueueStatus, ServiceStatus } from './status.ts';
@@ -199,6 +202,7 @@ export class InlineService {
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
       policy: {
         version: policies.version,
+        assigned: assignedVersion(policies.policy),
         loadedAt: isoTime(policies.loadedAtMs),
         rules: { loaded, ...byAction, refused: refused.length, warnings },
       },
@@ -242,6 +246,11 @@ export class InlineService {
     this.#interception = wanted;
     this.#parts.supervisor.setInterception(wanted);
   }
+}
+
+function assignedVersion({ config, rules }: Policy): string | null {
+  const path = policyRulesFile(config.scan.stateFolder);
+  return versionOfRules(rules.files.find(({ file }) => file === path)?.text ?? '');
 }
 
 /** Why these settings make no firewall rules; null where they do. */

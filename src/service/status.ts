@@ -14,6 +14,8 @@ export interface ServiceStatus {
   readonly policy: {
     /** The same for the same rules and settings. */
     readonly version: string;
+    /** Of what a scan has assigned, as in `vpatch policy list`. Null: nothing of it is loaded. */
+    readonly assigned: string | null;
     readonly loadedAt: string;
     readonly rules: {
       readonly loaded: number;

@@ -1,7 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ControlAnswer, ParsedRequest } from '../../src/service/control-protocol.ts';
+import { ControlServer } from '../../src/service/control-server.ts';
 import { FakeRoot, mavenJar } from '../scan/fake-root.ts';
 import { vpatch } from '../support/command-line.ts';
 
@@ -137,5 +140,51 @@ describe('what cannot be done is said', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('CVE-2022-0543');
     expect(stderr).toContain('the next scan cannot compare with this one');
+  });
+});
+
+describe('a service that runs', () => {
+  let server: ControlServer;
+  let config: string;
+  let answer: ControlAnswer;
+  let requests: ParsedRequest[];
+  beforeEach(async () => {
+    const socket = join(state, 'control.sock');
+    config = join(state, 'vpatch.yaml');
+    writeFileSync(
+      config,
+      `control: { socket: ${socket} }\nrules: { policy: recommended }\nscan: { state-folder: . }\n`,
+    );
+    requests = [];
+    server = await ControlServer.claim(socket, pino({ level: 'silent' }));
+    server.serve(async (request) => {
+      requests.push(request);
+      return answer;
+    });
+  });
+  afterEach(() => server.close());
+  const pin = (mode: string) => vpatch('policy', 'pin', 'cve-2022-0543', mode, '-c', config);
+
+  test('takes a new policy over, and is left alone where nothing has changed', async () => {
+    answer = { status: 'ok', result: { rules: { loaded: 12, refused: [] } } };
+    expect((await pin('on')).stdout).toContain('the running vpatch has taken it over: 12 rules, 0 refused\n');
+    expect((await pin('on')).stdout).toContain('stays in force');
+    expect(requests).toEqual([{ command: 'reload', force: false }]);
+  });
+
+  test('that refuses it is a problem, and is told', async () => {
+    answer = { status: 'failed', kind: 'problem', lines: ['a.rules:1:1: a mistake'] };
+    const { exitCode, stdout, stderr } = await pin('on');
+    expect(stdout).toContain('is in force');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining('the running vpatch goes on with what it had:\nvpatch: a.rules:1:1: a mistake'),
+    });
+  });
+
+  test('of another state folder is not touched', async () => {
+    answer = { status: 'ok', result: {} };
+    await vpatch('policy', 'pin', 'cve-2022-0543', 'on', '-c', config, '--state', join(state, 'other'));
+    expect(requests).toEqual([]);
   });
 });

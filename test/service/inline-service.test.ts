@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Counters } from '../../src/base/counters.ts';
 import { type Config, DEFAULTS, type Mode } from '../../src/config/config.ts';
+import { policyRulesFile } from '../../src/config/policy-file.ts';
 import type { Exception } from '../../src/detect/exceptions.ts';
 import { PIPELINE_COUNTERS } from '../../src/output/pipeline-counters.ts';
 import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-store.ts';
@@ -14,7 +15,7 @@ import type { Interception } from '../../src/service/interception.ts';
 import { LatencyHistogram } from '../../src/service/latency.ts';
 import type { Policy } from '../../src/service/policy.ts';
 import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
-import type { RuleReport } from '../../src/service/rule-set.ts';
+import type { RuleReport, RuleTexts } from '../../src/service/rule-set.ts';
 
 const REPORT: RuleReport = {
   loaded: 7,
@@ -22,7 +23,7 @@ const REPORT: RuleReport = {
   refused: [],
   warnings: 1,
 };
-const RULES = { files: [], classification: null, reference: null, threshold: null, reputation: null };
+const RULES: RuleTexts = { files: [], classification: null, reference: null, threshold: null, reputation: null };
 const INTERCEPTION: Interception = {
   firstQueue: 0,
   queueCount: 1,
@@ -60,7 +61,13 @@ function setUp(addresses: HostAddresses | null = null) {
       this.mode = mode;
     },
   };
-  const state = { nowMs: 1_000_000, next: DEFAULTS as Config, adopted: [] as Policy[], problems: [] as string[] };
+  const state = {
+    nowMs: 1_000_000,
+    next: DEFAULTS as Config,
+    rules: RULES,
+    adopted: [] as Policy[],
+    problems: [] as string[],
+  };
   const now = (): number => state.nowMs;
   const policies = new PolicyKeeper(
     {
@@ -68,7 +75,7 @@ function setUp(addresses: HostAddresses | null = null) {
       read: () =>
         state.problems.length > 0
           ? { status: 'invalid', problems: state.problems }
-          : { status: 'ok', policy: { config: state.next, rules: RULES } },
+          : { status: 'ok', policy: { config: state.next, rules: state.rules } },
       check: async (policy) => ({ rules: REPORT, checked: { policy, databases: new Map() } }),
       adopt: async ({ policy }) => void state.adopted.push(policy),
       now,
@@ -212,4 +219,14 @@ test('requests over the socket reach it', async () => {
   expect(await service.answer({ command: 'reload', force: false }, 'a test')).toMatchObject({ status: 'ok' });
   expect(await service.answer({ command: 'stop' }, 'a test')).toEqual({ status: 'ok', result: { pid: process.pid } });
   expect(stops).toEqual(['a test']);
+});
+
+test('status names the version of what the scan has assigned', async () => {
+  const { service, state, policies } = setUp();
+  expect(service.status().policy.assigned).toBeNull();
+  const text = '# Made by vpatch.\n# Policy 0123456789ab\nalert ip any any -> any any (sid:1;)\n';
+  const file = policyRulesFile(DEFAULTS.scan.stateFolder);
+  state.rules = { ...RULES, files: [{ file, text }] };
+  await policies.reload(false);
+  expect(service.status().policy.assigned).toBe('0123456789ab');
 });

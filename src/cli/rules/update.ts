@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
 import { reasonOf } from '../../config/problem.ts';
 import { withoutControls } from '../../output/log.ts';
 import type { RuleDifferences } from '../../rules/rule-differences.ts';
@@ -7,6 +8,7 @@ import { SourceError } from '../../service/rule-update/source-error.ts';
 import { type UpdateReport, updateRules } from '../../service/rule-update/update.ts';
 import { addConfigOptions, type RuleOptions, settingsFrom } from '../common-options.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { takeOver } from '../take-over.ts';
 
 interface UpdateOptions extends RuleOptions {
   readonly offline?: boolean;
@@ -19,7 +21,7 @@ export function registerUpdate(rules: Command): void {
     .summary('fetch the rules of all sources, and make them live if they are sound')
     .description(
       'Fetches the sources of the configuration (rules.sources), compiles them with all other rules, and makes them live.\n' +
-        'Whatever fails, the rules that were live stay so. Says what is new, changed, removed, enabled and disabled.',
+        'A running service takes them over. Whatever fails, the rules that were live stay so. Says what is new, changed, removed, enabled and disabled.',
     )
     .option('--offline', 'fetch nothing: take what was fetched before')
     .option('--dry-run', 'say what would change, and change nothing')
@@ -32,9 +34,14 @@ async function update(options: UpdateOptions): Promise<void> {
   if (config.rules.sources.length === 0) {
     throw new Failure(EXIT.usage, 'there are no sources: name some in the configuration, under rules.sources');
   }
+  const report = await updated(config, options);
+  process.stdout.write(options.json === true ? `${JSON.stringify(asObject(report))}\n` : asText(report));
+  if (report.isLive) (options.json === true ? process.stderr : process.stdout).write(await takeOver(config));
+}
+
+async function updated(config: Config, { offline, dryRun }: UpdateOptions): Promise<UpdateReport> {
   try {
-    const report = await updateRules(config, { isOffline: options.offline === true, isTrial: options.dryRun === true });
-    process.stdout.write(options.json === true ? `${JSON.stringify(asObject(report))}\n` : asText(report));
+    return await updateRules(config, { isOffline: offline === true, isTrial: dryRun === true });
   } catch (error) {
     if (error instanceof SourceError) throw new Failure(EXIT.problem, error.message, 'nothing was changed');
     if (!(error instanceof Error && 'code' in error)) throw error;
@@ -65,7 +72,7 @@ function asText({ sources, differences, loaded, refused, isLive }: UpdateReport)
     }),
     ...(KINDS.every(([kind]) => differences[kind].length === 0) ? ['no rule has changed'] : []),
     `${loaded} rules load, ${refused} are refused`,
-    isLive ? 'live: a running service takes it over by "vpatch reload"' : 'a trial: nothing was changed',
+    isLive ? 'live' : 'a trial: nothing was changed',
   ];
   return `${lines.map(withoutControls).join('\n')}\n`;
 }

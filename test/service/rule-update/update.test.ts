@@ -51,7 +51,8 @@ const serve = (body: string | Uint8Array, headers: Record<string, string> = {}):
 };
 
 function configure(source: string, more = ''): void {
-  writeFileSync(path('vpatch.yaml'), `rules:\n  state-folder: state\n  sources: [${source}]\n${more}`);
+  const control = `control: { socket: ${path('control.sock')} }`;
+  writeFileSync(path('vpatch.yaml'), `${control}\nrules:\n  state-folder: state\n  sources: [${source}]\n${more}`);
 }
 
 const update = (...args: readonly string[]) => vpatch('rules', 'update', '-c', path('vpatch.yaml'), ...args);
@@ -92,7 +93,9 @@ describe('rules update', () => {
     expect(stdout).toMatch(
       /^open: \d+ KiB fetched \(by plain http, without a checksum\), 2 files, 2 rules\n2 new\n {2}1:1:1 rule 1\n {2}1:2:1 rule 2 \(disabled\)\n/,
     );
-    expect(stdout).toContain('1 rules load, 0 are refused\nlive: a running');
+    expect(stdout).toContain(
+      '1 rules load, 0 are refused\nlive\nno running vpatch has taken it over: vpatch is not running',
+    );
     expect(await listed('--all')).toEqual(['1:1:1', '1:2:1']);
   });
 
