@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../config/problem.ts';
+import { parseDurationMs } from '../config/units.ts';
 import { withoutControls } from '../output/log.ts';
 import { PRESETS, type Preset } from '../patches/description.ts';
 import { composePolicy } from '../patches/policy.ts';
+import { DEFAULT_WALK_LIMITS } from '../scan/inventory/walk.ts';
 import { choicesOf } from '../scan/recommend.ts';
 import { resultAsHtml } from '../scan/result-html.ts';
 import { resultAsJson } from '../scan/result-json.ts';
@@ -30,6 +32,7 @@ interface ScanCommandOptions extends SetupOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly html?: string;
+  readonly timeLimit?: number;
   readonly failOnFinding?: boolean;
 }
 
@@ -49,6 +52,7 @@ export function registerScan(program: Command): void {
     .addOption(new Option('--json', 'print the result as JSON').conflicts('quiet'))
     .option('-q, --quiet', 'print only the last lines: how much was found, and what became of the policy')
     .option('--html <file>', 'write a report that needs nothing else, for people')
+    .option('--time-limit <duration>', 'how long it may look at files, such as 10m (default: 120s)', durationMs)
     .option('--fail-on-finding', 'exit with 1 when a weakness was found')
     .addHelpText(
       'after',
@@ -75,6 +79,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
     preset: options.preset ?? setup.settings.preset,
     knowledge: setup.advisories,
     nowMs: Date.now,
+    ...(options.timeLimit !== undefined && { limits: { ...DEFAULT_WALK_LIMITS, maxMs: options.timeLimit } }),
     ...(showsProgress && { onProgress: showProgress }),
   });
   if (showsProgress) process.stderr.write(CLEAR_LINE);
@@ -95,6 +100,12 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
     (options.json === true ? process.stderr : process.stdout).write(await takePolicyOver(options));
   }
   if (options.failOnFinding === true && result.findings.length > 0) throw new Failure(EXIT.problem);
+}
+
+function durationMs(text: string): number {
+  const value = parseDurationMs(text);
+  if (value !== undefined) return value;
+  throw new InvalidArgumentError('expected a duration such as 60s or 5m.');
 }
 
 function openRoot(root: string): RootFs {

@@ -255,7 +255,8 @@ function schedulerOf({ scanArgs, log }: Started, service: InlineService): ScanSc
   return new ScanScheduler({
     settings: () => service.config.scan,
     scan: ({ isApplied, timeLimitMs }, signal) => {
-      const args = [...scanArgs, ...(isApplied ? ['--apply'] : [])];
+      // It is ended as a whole before it leaves files out, whose patches would then be taken back.
+      const args = [...scanArgs, '--time-limit', `${timeLimitMs}ms`, ...(isApplied ? ['--apply'] : [])];
       return runScanProcess({ program: process.execPath, args, timeLimitMs, signal });
     },
     reload: () => service.reload(false, 'the schedule of scans'),

@@ -50,6 +50,15 @@ describe('scan --root', () => {
     expect((await quietly()).stdout).toMatch(/\npolicy [0-9a-f]+ stays in force: \d+ assigned, nothing has changed\n$/);
   });
 
+  test('with a time limit that has a unit', async () => {
+    const limited = (limit: string) => vpatch('scan', '--state', state, '--root', root.path, '--time-limit', limit);
+    expect((await limited('10m')).exitCode).toBe(0);
+    expect(await limited('5')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('expected a duration such as 60s or 5m'),
+    });
+  });
+
   test('in a report', async () => {
     const file = join(state, 'report.html');
     expect((await vpatch('scan', '--state', state, '--root', root.path, '--html', file)).exitCode).toBe(0);
