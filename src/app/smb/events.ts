@@ -22,6 +22,8 @@ export const SMB_EVENTS = {
   'smb.write_queue_cnt_exceeded': report('parts of a file are written with too many holes between them'),
   'smb.too_many_transactions': report('more requests wait for their answer than are followed; the oldest is given up'),
   'smb.too_many_files': report('more files are read or written at once than are followed; the oldest is given up'),
+  'smb.encrypted': report('messages are encrypted; what is in them is not inspected'),
+  'smb.compressed': report('messages are compressed; what is in them is not inspected'),
   'smb.gap': report('bytes of commands were not seen; what looks like the next message is looked for'),
 } as const satisfies Record<string, AppEventInfo>;
 

@@ -40,6 +40,8 @@ export interface CommandListener {
   onCommand(version: 1 | 2, bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null;
   /** A part of the stream that rules can look into begins at `at` of the bytes at work, or before them. */
   onFrame(name: SmbFrame, at: number, bytes: number): void;
+  /** A message cannot be read: it is encrypted or compressed. */
+  onUnreadable(magic: number): void;
   /** The framing is broken. What looks like the beginning of a message is looked for. */
   onMalformed(): void;
 }
@@ -166,6 +168,7 @@ export class MessageReader {
       return at;
     }
     if (magic === null) this.#listener.onMalformed();
+    else this.#listener.onUnreadable(magic);
     this.#frameLeft -= MAGIC_BYTES;
     this.#skipLeft = this.#frameLeft;
     return at;

@@ -1,7 +1,8 @@
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import type { AppParser, AppSink, Channel, FrameSink } from '../protocol.ts';
 import type { DataSink } from './data-sink.ts';
-import { type CommandListener, MessageReader } from './message-reader.ts';
+import type { SmbEvent } from './events.ts';
+import { type CommandListener, MAGIC, MessageReader } from './message-reader.ts';
 import { SmbSession } from './session.ts';
 import { Smb1Commands } from './smb1.ts';
 import { Smb2Commands } from './smb2.ts';
@@ -12,6 +13,7 @@ export class SmbParser implements AppParser {
   readonly #smb1: Smb1Commands;
   readonly #smb2: Smb2Commands;
   readonly #readers: readonly [MessageReader, MessageReader];
+  readonly #told = new Set<SmbEvent>();
   #hasEnded = false;
 
   constructor(sink: AppSink, { frames, nowMs }: Channel) {
@@ -44,8 +46,17 @@ export class SmbParser implements AppParser {
       onFrame: (name, at, bytes) => {
         if (frames?.isWanted === true) frames.beginFrame(direction, name, at, bytes);
       },
+      onUnreadable: (magic) => this.#onUnreadable(direction, magic),
       onMalformed: () => this.#session.raise(direction, 'smb.malformed_data'),
     };
+  }
+
+  /** Told once: such a connection has nothing else. */
+  #onUnreadable(direction: Direction, magic: number): void {
+    const event = magic === MAGIC.encrypted ? 'smb.encrypted' : 'smb.compressed';
+    if (this.#told.has(event)) return;
+    this.#told.add(event);
+    this.#session.raise(direction, event);
   }
 
   #onCommand(
