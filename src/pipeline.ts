@@ -1,6 +1,6 @@
+import { AppLayer } from './app/app-layer.ts';
 import { appProtocols } from './app/index.ts';
 import type { AppSink, FrameListener, Stage, Transaction } from './app/protocol.ts';
-import { AppLayer } from './app/session.ts';
 import { Counters } from './base/counters.ts';
 import { type Direction, TO_CLIENT } from './base/direction.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';

@@ -1,20 +1,15 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
-import type { FlowSlot } from '../flow/slot.ts';
 import { Detection } from './detection.ts';
 import type { DetectionEvent } from './events.ts';
-import { Expectations } from './expectations.ts';
 import { FramePlaces } from './frame-places.ts';
-import { APP_PROTOCOLS } from './index.ts';
 import {
   type AppParser,
   type AppProtocol,
   type AppSink,
   type Channel,
-  type Expectation,
   type FrameListener,
   type Handover,
   STREAM_FRAME,
-  type Transport,
 } from './protocol.ts';
 
 /** A tunnel in a tunnel in a tunnel: beyond this the rest is not parsed. Ours; nobody needs more than three. */
@@ -30,176 +25,6 @@ export const NO_PROTOCOL = 'failed';
 export type ShownProtocols = readonly [string | null, string | null];
 export const NOTHING_SHOWN: ShownProtocols = [null, null];
 export const NO_PROTOCOL_SHOWN: ShownProtocols = [NO_PROTOCOL, NO_PROTOCOL];
-
-/** Between whom a flow is: the flow table. */
-export interface FlowEndpoints {
-  /** Four words of the client's address at `flow * 8`, the server's at `flow * 8 + 4`. */
-  readonly addresses: Uint32Array;
-  clientPort(flow: FlowSlot): number;
-  serverPort(flow: FlowSlot): number;
-}
-
-/**
- * The application protocol of every flow, by slot. Bytes of a stream come in order, each once; datagrams as they arrive,
- * with their boundaries, for the protocols that say that they speak UDP.
- */
-export class AppLayer {
-  /** Whose bytes are being parsed: valid within the sink's methods. */
-  currentFlow: FlowSlot = 0;
-  /** When the packet in hand came, milliseconds since 1970 UTC: whoever feeds bytes sets it. */
-  nowMs = 0;
-  /** The flow that it is told of is `currentFlow`. */
-  readonly #sink: AppSink;
-  readonly #overTcp: readonly AppProtocol[];
-  readonly #overUdp: readonly AppProtocol[];
-  readonly #endpoints: FlowEndpoints;
-  readonly #frames: FrameListener | null;
-  readonly #sessions: (AppSession | undefined)[] = [];
-  /** Sessions that are over, each for all flows of which the same is to be said. As many as there are such words. */
-  readonly #over = new Map<string, AppSession>();
-  readonly #expectations = new Expectations();
-  /** Of the datagram in hand. */
-  readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
-
-  /** `frames` null: nobody looks into them. */
-  constructor(
-    sink: AppSink,
-    endpoints: FlowEndpoints,
-    protocols: readonly AppProtocol[] = APP_PROTOCOLS,
-    frames: FrameListener | null = null,
-  ) {
-    this.#frames = frames;
-    this.#sink = sink;
-    this.#endpoints = endpoints;
-    this.#overTcp = protocols.filter((protocol) => speaks(protocol, 'tcp'));
-    this.#overUdp = protocols.filter((protocol) => speaks(protocol, 'udp'));
-  }
-
-  /** The next bytes of a stream. Borrowed for the call. */
-  consume(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    this.currentFlow = flow;
-    const session = this.#session(flow, direction);
-    session.consume(direction, bytes, start, end);
-    if (session.isOver) this.#share(flow, session);
-  }
-
-  /**
-   * One datagram, borrowed for the call. Each one of a flow that is not recognised is looked at by itself: nothing is
-   * remembered of it, and junk in front hides nothing.
-   */
-  datagram(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    this.currentFlow = flow;
-    let session = this.#sessions[flow];
-    if (session === undefined) {
-      const channel = this.#channel;
-      channel.clientPort = this.#endpoints.clientPort(flow);
-      channel.serverPort = this.#endpoints.serverPort(flow);
-      const protocol = this.#recognise(direction, bytes, start, end);
-      if (protocol === null) return;
-      session = new AppSession([], this.#sink, { ...channel }, this.#frames);
-      session.open(protocol);
-      this.#sessions[flow] = session;
-    }
-    session.consume(direction, bytes, start, end);
-  }
-
-  gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
-    this.currentFlow = flow;
-    const session = this.#session(flow, direction);
-    session.gap(direction, missingBytes);
-    if (session.isOver) this.#share(flow, session);
-  }
-
-  end(flow: FlowSlot, direction: Direction): void {
-    this.currentFlow = flow;
-    const session = this.#session(flow, null);
-    session.end(direction);
-    if (session.isOver) this.#share(flow, session);
-  }
-
-  state(flow: FlowSlot): AppState {
-    return this.#sessions[flow]?.state ?? 'undecided';
-  }
-
-  /** Its bytes mean something to a parser, or may yet. */
-  isReading(flow: FlowSlot): boolean {
-    const state = this.state(flow);
-    return state === 'undecided' || state === 'open';
-  }
-
-  /** Null if it is not known, or none of ours (see `state`). */
-  protocol(flow: FlowSlot): AppProtocol | null {
-    return this.#sessions[flow]?.protocol ?? null;
-  }
-
-  /** What each direction's own bytes show. Nothing is remembered of datagrams that nobody knows. */
-  shown(flow: FlowSlot): ShownProtocols {
-    return this.#sessions[flow]?.shown ?? NOTHING_SHOWN;
-  }
-
-  /** The flow is gone. Its unfinished transactions are not told any more. */
-  release(flow: FlowSlot): void {
-    this.#sessions[flow]?.close();
-    this.#sessions[flow] = undefined;
-  }
-
-  /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */
-  #share(flow: FlowSlot, session: AppSession): void {
-    const { state, protocol, shown } = session;
-    const words = `${state} ${protocol?.name} ${shown[TO_SERVER]} ${shown[TO_CLIENT]}`;
-    const known = this.#over.get(words);
-    if (known === undefined) this.#over.set(words, session);
-    else this.#sessions[flow] = known;
-  }
-
-  #recognise(direction: Direction, bytes: Uint8Array, start: number, end: number): AppProtocol | null {
-    for (const protocol of this.#overUdp) {
-      if (protocol.probe(direction, bytes, start, end, this.#channel) === 'yes') return protocol;
-    }
-    return null;
-  }
-
-  /** `direction`: of bytes that came, null without any. */
-  #session(flow: FlowSlot, direction: Direction | null): AppSession {
-    let session = this.#sessions[flow];
-    if (session === undefined) {
-      session = this.#open(flow, direction);
-      this.#sessions[flow] = session;
-    }
-    return session;
-  }
-
-  #open(flow: FlowSlot, direction: Direction | null): AppSession {
-    const clientPort = this.#endpoints.clientPort(flow);
-    const serverPort = this.#endpoints.serverPort(flow);
-    const channel: Channel = { transport: 'tcp', clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
-    const expected =
-      direction === null || this.#expectations.isEmpty
-        ? null
-        : this.#expectations.take(this.#meeting(flow, TO_SERVER, serverPort), direction);
-    const protocol = this.#overTcp.find(({ name }) => name === expected?.protocol);
-    if (expected === null || protocol === undefined)
-      return new AppSession(this.#overTcp, this.#sink, channel, this.#frames);
-    const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject }, this.#frames);
-    session.open(protocol);
-    return session;
-  }
-
-  readonly #now = (): number => this.nowMs;
-
-  readonly #expect = (expectation: Expectation): void => {
-    const { listener, port } = expectation;
-    this.#expectations.add(this.#meeting(this.currentFlow, listener, port), expectation);
-  };
-
-  /** Who accepts a connection, where, and from whom: `listener` is the host of this flow at which such bytes arrive. */
-  #meeting(flow: FlowSlot, listener: Direction, port: number): string {
-    const { addresses } = this.#endpoints;
-    const client = addresses.subarray(flow * 8, flow * 8 + 4).join('.');
-    const server = addresses.subarray(flow * 8 + 4, flow * 8 + 8).join('.');
-    return listener === TO_SERVER ? `${server} ${port} ${client}` : `${client} ${port} ${server}`;
-  }
-}
 
 /** One flow: finds its protocol by content, on any port and from either side, and opens its parser. */
 export class AppSession {
@@ -432,6 +257,3 @@ export class AppSession {
     this.#detection = null;
   }
 }
-
-const speaks = ({ transports }: AppProtocol, transport: Transport): boolean =>
-  (transports ?? ['tcp']).includes(transport);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { AppLayer } from '../../src/app/app-layer.ts';
 import { createFtp } from '../../src/app/ftp/ftp.ts';
 import { createFtpData } from '../../src/app/ftp/ftp-data.ts';
 import { FtpTransfer, TRANSFER } from '../../src/app/ftp/transfer.ts';
 import type { AppProtocol, Expectation } from '../../src/app/protocol.ts';
-import { AppLayer } from '../../src/app/session.ts';
 import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { fuzzRuns } from '../support/fuzz.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { AppLayer } from '../../src/app/app-layer.ts';
 import type { AppProtocol } from '../../src/app/protocol.ts';
 import { REDIS_EVENTS } from '../../src/app/redis/events.ts';
 import { createRedis } from '../../src/app/redis/redis.ts';
 import { splitLine } from '../../src/app/redis/typed-line.ts';
-import { AppLayer } from '../../src/app/session.ts';
 import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { conversation, playPackets } from '../support/play.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { AppLayer } from '../../src/app/app-layer.ts';
 import { MAX_PROBE_BYTES } from '../../src/app/detection.ts';
 import { APP_EVENTS, APP_PROTOCOLS, indexEvents } from '../../src/app/index.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type Handover,
   STAGE,
 } from '../../src/app/protocol.ts';
-import { AppLayer, MAX_PROTOCOL_CHANGES } from '../../src/app/session.ts';
+import { MAX_PROTOCOL_CHANGES } from '../../src/app/session.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { bufferNamed, flowEndpoints } from './support.ts';

@@ -1,6 +1,6 @@
+import type { FlowEndpoints } from '../../src/app/app-layer.ts';
 import { APP_BUFFERS } from '../../src/app/index.ts';
 import type { BufferDefinition, Channel, Transport } from '../../src/app/protocol.ts';
-import type { FlowEndpoints } from '../../src/app/session.ts';
 
 /** A channel between ports that hint at nothing, unless told otherwise. */
 export const channel = (transport: Transport = 'tcp', serverPort = 4000, clientPort = 40_000): Channel => ({

@@ -3,8 +3,8 @@
  * CPU time, so that a busy machine does not matter. Build, then: node dist/tools/test/bench/http.js
  */
 
+import { AppLayer } from '../../src/app/app-layer.ts';
 import { type AppSink, type BufferDefinition, STAGE } from '../../src/app/protocol.ts';
-import { AppLayer } from '../../src/app/session.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
 import { bufferNamed, flowEndpoints } from '../app/support.ts';
 
