@@ -290,7 +290,7 @@ export const DEFAULTS: Config = freeze({
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
   },
   notify: {
-    kinds: ['blocks', 'failures'],
+    kinds: ['blocks', 'scan', 'failures'],
     leastSevere: 2,
     digestMs: 5 * 60 * SECOND_MS,
     maxPerHour: 12,

@@ -1,5 +1,5 @@
 /** What can be told. `detections` are rules that matched and blocked nothing. */
-export const NOTICE_KINDS = ['detections', 'blocks', 'failures'] as const;
+export const NOTICE_KINDS = ['detections', 'blocks', 'scan', 'failures'] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
 /** `tls` from the first byte on (RFC 8314 §3.3), or after STARTTLS (RFC 3207), which is then a must. */

@@ -19,6 +19,7 @@ import { checkInterfaces } from './interface-check.ts';
 import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
 import type { MetricsServer } from './metrics/metrics-server.ts';
+import type { Notice } from './notify/notice.ts';
 import { failureNotice, openNotifier } from './notify/open.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
@@ -67,7 +68,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
 
   const exceptions = openExceptions(config);
   const notifier = await openNotifier(config.notify, log);
-  const onFailure = (what: string): void => notifier?.notify(failureNotice(what, Date.now()));
+  const notify = (notice: Notice): void => notifier?.notify(notice);
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
@@ -94,7 +95,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         output?.write(text);
         notifier?.events(text);
       },
-      onFailure,
+      onFailure: (what) => notify(failureNotice(what, Date.now())),
       onStuck: () => {
         supervisor.abandon();
         // Whoever started the service starts it again.
@@ -121,7 +122,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         control,
-        onFailure,
+        notify,
       });
     } finally {
       process.off('exit', abandon);
@@ -154,7 +155,7 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: BufferedFile | null;
   readonly control: ControlServer | null;
-  readonly onFailure: (what: string) => void;
+  readonly notify: (notice: Notice) => void;
 }
 
 /** Until somebody says stop; a second signal leaves what waits in the queues to the kernel, which drops it. */
@@ -247,11 +248,11 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     lostLines,
     stop,
     onChange: (headline) => manager.status(headline),
-    onFailure: started.onFailure,
+    onFailure: (what) => started.notify(failureNotice(what, now())),
   });
 }
 
-function schedulerOf({ scanArgs, log }: Started, service: InlineService): ScanScheduler {
+function schedulerOf({ scanArgs, log, notify }: Started, service: InlineService): ScanScheduler {
   return new ScanScheduler({
     settings: () => service.config.scan,
     scan: ({ isApplied, timeLimitMs }, signal) => {
@@ -260,6 +261,7 @@ function schedulerOf({ scanArgs, log }: Started, service: InlineService): ScanSc
       return runScanProcess({ program: process.execPath, args, timeLimitMs, signal });
     },
     reload: () => service.reload(false, 'the schedule of scans'),
+    notify,
     log,
     now: () => Date.now(),
   });

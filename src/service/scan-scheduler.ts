@@ -5,6 +5,8 @@ import { reasonOf } from '../config/problem.ts';
 import type { Logger } from '../output/log.ts';
 import { MAX_RUNS, readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
 import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
+import type { Notice } from './notify/notice.ts';
+import { failureNotice, scanNotice } from './notify/open.ts';
 import type { Reloaded } from './policy-keeper.ts';
 import type { ScanOutcome } from './scan-process.ts';
 
@@ -13,6 +15,8 @@ export interface ScanSchedulerParts {
   readonly settings: () => Config['scan'];
   readonly scan: (settings: Config['scan']['schedule'], signal: AbortSignal) => Promise<ScanOutcome>;
   readonly reload: () => Promise<Reloaded>;
+  /** Of new results and of failures. */
+  readonly notify: (notice: Notice) => void;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -94,7 +98,7 @@ export class ScanScheduler {
   }
 
   async #run({ dueMs, startMs }: PlannedRun): Promise<void> {
-    const { settings, scan, log, now } = this.#parts;
+    const { settings, scan, notify, log, now } = this.#parts;
     const startedMs = now();
     const why = startedMs - startMs > LATE_MS ? 'missed' : 'due';
     const before = this.#journalOf(startedMs);
@@ -110,8 +114,15 @@ export class ScanScheduler {
     const run: ScheduledRun = { dueMs, startedMs, durationMs: Math.max(0, now() - startedMs), why, result, text };
     this.#keep({ ...journal, runs: [...journal.runs, run].slice(-MAX_RUNS) });
     const fields = { durationMs: run.durationMs, said: text };
-    if (result === 'ok') log.info(fields, 'scan ended');
-    else log.error(fields, `scan ended: ${result}; the policy stays as it is`);
+    if (result === 'ok') {
+      log.info(fields, 'scan ended');
+      const last = before.runs.findLast((earlier) => earlier.result === 'ok')?.text ?? null;
+      if (text !== last) notify(scanNotice(text, last, now()));
+    } else {
+      const what = `scan ended: ${result}; the policy stays as it is`;
+      log.error(fields, what);
+      notify(failureNotice(`${what}: ${text}`, now()));
+    }
   }
 
   /** Also what others have assigned since, so that a reload that was refused is tried again. */

@@ -26,7 +26,7 @@ notify:
     status: 'ok',
     config: {
       notify: {
-        kinds: ['blocks', 'failures'],
+        kinds: ['blocks', 'scan', 'failures'],
         mail: { port: 587, security: 'starttls', caFile: null, passwordFile: join(directory, 'secret') },
         webhook: { headerFile: join(directory, 'headers'), timeoutMs: 30_000 },
       },
@@ -66,7 +66,10 @@ test.each([
     'notify: { webhook: { url: "http://[/" } }',
     '1:27: notify.webhook.url: expected an address such as https://hooks.example/vpatch, found "http://[/"',
   ],
-  ['notify: { what: [attacks] }', '1:18: notify.what.0: expected detections, blocks or failures, found "attacks"'],
+  [
+    'notify: { what: [attacks] }',
+    '1:18: notify.what.0: expected detections, blocks, scan or failures, found "attacks"',
+  ],
 ])('%s is refused', (text, problem) => {
   const loaded = load(text);
   const lines = loaded.status === 'invalid' ? loaded.problems.map(formatProblem) : [];

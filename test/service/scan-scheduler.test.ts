@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
 import { policyRulesFile } from '../../src/config/policy-file.ts';
 import { MAX_RUNS, readJournal } from '../../src/scan/schedule/journal.ts';
+import type { Notice } from '../../src/service/notify/notice.ts';
 import type { Reloaded } from '../../src/service/policy-keeper.ts';
 import type { ScanOutcome } from '../../src/service/scan-process.ts';
 import { CLOCK_STEP_MS, ScanScheduler, START_PAUSE_MS } from '../../src/service/scan-scheduler.ts';
@@ -45,6 +46,7 @@ function setUp(schedule: Partial<Config['scan']['schedule']> = {}) {
     reloaded: TAKEN,
     scans: [] as string[],
     reloads: 0,
+    notices: [] as Notice[],
   };
   const scheduler = new ScanScheduler({
     settings: () => state.settings,
@@ -56,6 +58,7 @@ function setUp(schedule: Partial<Config['scan']['schedule']> = {}) {
       state.reloads += 1;
       return state.reloaded;
     },
+    notify: (notice) => void state.notices.push(notice),
     log: pino({ level: 'silent' }),
     now: () => Date.now(),
   });
@@ -260,4 +263,29 @@ test('a damaged history is begun anew', async () => {
   await pass(DAY_MS);
   expect(state.scans).toHaveLength(1);
   expect(runs()).toHaveLength(1);
+});
+
+test('new results are told, also over a restart, and failures', async () => {
+  const { scheduler, state } = setUp({ when: 'hourly at minute 15' });
+  await pass(2 * HOUR_MS);
+  expect(state.notices).toMatchObject([{ kind: 'scan', details: [['now', 'all well']] }]);
+  await scheduler.stop();
+
+  const next = setUp({ when: 'hourly at minute 15' });
+  next.state.scan = async () => ({ result: 'failed', text: 'no disk' });
+  await pass(HOUR_MS);
+  next.state.scan = async () => ({ result: 'ok', text: 'all well' });
+  await pass(HOUR_MS);
+  next.state.scan = async () => ({ result: 'ok', text: '1 weakness' });
+  await pass(HOUR_MS);
+  expect(next.state.notices).toMatchObject([
+    { kind: 'failures', title: 'scan ended: failed; the policy stays as it is: no disk' },
+    {
+      kind: 'scan',
+      details: [
+        ['now', '1 weakness'],
+        ['before', 'all well'],
+      ],
+    },
+  ]);
 });

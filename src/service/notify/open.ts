@@ -10,6 +10,17 @@ export async function openNotifier(settings: NotifySettings, log: Logger): Promi
   return new Notifier({ settings, log, now: Date.now });
 }
 
+/** A scheduled scan has another result than the one `before`; null: there was none. */
+export const scanNotice = (result: string, before: string | null, timeMs: number): Notice => ({
+  kind: 'scan',
+  group: 'scan',
+  title: 'A scan has a new result',
+  details: [['now', result], ...(before === null ? [] : [['before', before] as const])],
+  advice: '"vpatch scan" says what was found, "vpatch policy show" what is applied',
+  count: 1,
+  timeMs,
+});
+
 /** `what`: one line, as in the log. */
 export const failureNotice = (what: string, timeMs: number): Notice => ({
   kind: 'failures',

@@ -13,7 +13,7 @@ export interface RenderOptions {
 const MAX_SUBJECT_CHARACTERS = 150;
 
 /** In the order in which people should read them. */
-const KINDS: readonly NoticeKind[] = ['failures', 'blocks', 'detections'];
+const KINDS: readonly NoticeKind[] = ['failures', 'scan', 'blocks', 'detections'];
 
 /** A message as mail and webhook send it. */
 export function renderMessage(message: Message, options: RenderOptions): Rendered {
