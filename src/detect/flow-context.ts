@@ -1,4 +1,4 @@
-import { type AppLayer } from '../app/app-layer.ts';
+import type { AppLayer } from '../app/app-layer.ts';
 import { NO_PROTOCOL_SHOWN, NOTHING_SHOWN, type ShownProtocols } from '../app/session.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';

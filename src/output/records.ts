@@ -1,7 +1,7 @@
+import type { AppLayer } from '../app/app-layer.ts';
 import { type FileDigest, fileDigest } from '../app/files.ts';
 import { APP_PROTOCOLS } from '../app/index.ts';
 import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
-import { type AppLayer } from '../app/app-layer.ts';
 import { NO_PROTOCOL } from '../app/session.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';

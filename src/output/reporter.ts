@@ -1,5 +1,5 @@
-import type { Transaction } from '../app/protocol.ts';
 import type { AppLayer } from '../app/app-layer.ts';
+import type { Transaction } from '../app/protocol.ts';
 import type { Counters } from '../base/counters.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { DETECT_EVENTS, type DetectEvent } from '../detect/events.ts';
