@@ -4,7 +4,7 @@ import { reasonOf } from '../config/problem.ts';
 import { parseDurationMs } from '../config/units.ts';
 import { withoutControls } from '../output/log.ts';
 import { PRESETS, type Preset } from '../patches/description.ts';
-import { composePolicy } from '../patches/policy.ts';
+import { type Choice, composePolicy } from '../patches/policy.ts';
 import { DEFAULT_WALK_LIMITS } from '../scan/inventory/walk.ts';
 import { choicesOf } from '../scan/recommend.ts';
 import { resultAsHtml } from '../scan/result-html.ts';
@@ -125,11 +125,13 @@ interface Applied {
 
 /** One step: whoever loads rules meanwhile has the old policy or the new one. */
 function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
+  const recommended = choicesOf(result.recommendations);
+  const unseen = result.inventory.isComplete ? [] : unlike(store.current()?.choices ?? [], recommended);
   const composed = composePolicy(
     {
       createdMs: result.startedMs,
       preset: result.preset,
-      choices: choicesOf(result.recommendations),
+      choices: [...recommended, ...unseen],
       pins: store.pins(),
     },
     offers,
@@ -143,7 +145,17 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
   const text = isNew
     ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
     : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;
-  return { version, isNew, text: text + missing };
+  const kept =
+    unseen.length === 0
+      ? ''
+      : `note: not everything was looked at, so ${unseen.length} patches of earlier scans stay assigned\n`;
+  return { version, isNew, text: text + missing + kept };
+}
+
+/** A scan that ended early has not seen that software is gone or mended. */
+function unlike(earlier: readonly Choice[], now: readonly Choice[]): Choice[] {
+  const ids = new Set(now.map(({ id }) => id));
+  return earlier.filter(({ id }) => !ids.has(id));
 }
 
 function writeReport(file: string, html: string): void {

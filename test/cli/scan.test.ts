@@ -50,6 +50,15 @@ describe('scan --root', () => {
     expect((await quietly()).stdout).toMatch(/\npolicy [0-9a-f]+ stays in force: \d+ assigned, nothing has changed\n$/);
   });
 
+  test('that ended early takes back no patch of what it has not seen', async () => {
+    const apply = (...more: string[]) => vpatch('scan', '--state', state, '--root', root.path, '--apply', '-q', ...more);
+    const whole = /policy ([0-9a-f]+) /.exec((await apply()).stdout)?.[1];
+    expect(whole).toBeDefined();
+    const { stdout } = await apply('--time-limit', '0s');
+    expect(stdout).toContain(`policy ${whole} stays in force`);
+    expect(stdout).toMatch(/^note: not everything was looked at, so [1-9]\d* patches of earlier scans stay assigned$/m);
+  });
+
   test('with a time limit that has a unit', async () => {
     const limited = (limit: string) => vpatch('scan', '--state', state, '--root', root.path, '--time-limit', limit);
     expect((await limited('10m')).exitCode).toBe(0);

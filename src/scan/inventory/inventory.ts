@@ -16,6 +16,8 @@ export interface Inventory {
   readonly components: readonly Component[];
   readonly packages: number;
   readonly files: number;
+  /** False: a limit ended the search for software, and there may be more. */
+  readonly isComplete: boolean;
   /** Of the running system; of an image there are none. */
   readonly processes: readonly UsingProcess[];
   /** systemd's units that start with the system. */
@@ -43,7 +45,7 @@ export async function takeInventory(fs: RootFs, options: WalkOptions): Promise<I
   }
   if (!list.isComplete) notes.push('not all processes could be looked at: only root sees what all listen to');
 
-  const { finds, files, notes: walkNotes } = await walk(fs, options);
+  const { finds, files, isComplete, notes: walkNotes } = await walk(fs, options);
   notes.push(...walkNotes);
   const wanted = new Set([
     ...finds.map(({ path }) => fileOf(path)),
@@ -60,6 +62,7 @@ export async function takeInventory(fs: RootFs, options: WalkOptions): Promise<I
     ],
     packages: databases.reduce((sum, { packages }) => sum + packages.length, 0),
     files,
+    isComplete,
     processes: list.processes.map((process) => ({
       ...process,
       packages: new Set([...process.files].flatMap((file) => owners.get(file)?.source ?? [])),

@@ -54,6 +54,8 @@ const REMOTE_TYPES =
 export interface WalkResult {
   readonly finds: readonly Find[];
   readonly files: number;
+  /** False: a limit ended it, and there may be more. */
+  readonly isComplete: boolean;
   /** What was not looked at, for people. */
   readonly notes: readonly string[];
 }
@@ -116,6 +118,7 @@ class Walker {
     return {
       finds: this.#finds,
       files: this.#files,
+      isComplete: this.#end === null,
       notes: [
         ...(this.#end === null ? [] : [`not all files were looked at: ${this.#end}`]),
         ...(this.#unreadFolders === 0 ? [] : [`${this.#unreadFolders} folders could not be read to their end`]),
@@ -133,7 +136,7 @@ class Walker {
     if (this.#files % PROGRESS_FILES === 0) this.#options.onProgress?.(this.#files, path);
     if (this.#files > this.#limits.maxFiles) this.#end = `there are more than ${this.#limits.maxFiles}`;
     else if (this.#finds.length > this.#limits.maxFinds) this.#end = 'there is too much software';
-    else if (this.#options.nowMs() > this.#endMs) {
+    else if (this.#options.nowMs() >= this.#endMs) {
       this.#end = `that would take longer than ${this.#limits.maxMs / 1000} s`;
     }
     if (this.#end !== null) return;
