@@ -51,7 +51,8 @@ describe('scan --root', () => {
   });
 
   test('that ended early takes back no patch of what it has not seen', async () => {
-    const apply = (...more: string[]) => vpatch('scan', '--state', state, '--root', root.path, '--apply', '-q', ...more);
+    const apply = (...more: string[]) =>
+      vpatch('scan', '--state', state, '--root', root.path, '--apply', '-q', ...more);
     const whole = /policy ([0-9a-f]+) /.exec((await apply()).stdout)?.[1];
     expect(whole).toBeDefined();
     const { stdout } = await apply('--time-limit', '0s');
