@@ -15,6 +15,7 @@ export async function takeOver({ control: { socket } }: Config): Promise<string>
     const { rules } = answer.result as Extract<Reloaded, { status: 'ok' }>;
     return `the running vpatch has taken it over: ${rules.loaded} rules, ${rules.refused.length} refused\n`;
   }
-  if (answer.kind === 'machine') return `no running vpatch has taken it over: ${answer.lines.join('; ')}\n`;
+  const isUnheard = answer.kind === 'absent' || answer.kind === 'machine';
+  if (isUnheard) return `no running vpatch has taken it over: ${answer.lines.join('; ')}\n`;
   throw new Failure(EXIT.problem, 'the running vpatch goes on with what it had:', ...answer.lines);
 }
