@@ -36,14 +36,13 @@ describe.each(pages)('$patch $name', ({ file }) => {
   });
 
   const chunkedTurns = page.turns.map((turn) => ({ ...turn, bytes: inChunks(turn.bytes) ?? turn.bytes }));
-  test.runIf(chunkedTurns.some((turn, index) => turn.bytes !== page.turns[index]!.bytes))(
-    'gives them in chunks',
-    () => {
+  if (chunkedTurns.some((turn, index) => turn.bytes !== page.turns[index]!.bytes)) {
+    test('gives them in chunks', () => {
       const packets = conversation(chunkedTurns, { serverPort: page.port, segmentBytes: 1460 });
       const { alerts } = playPackets(packets, { rules, config });
       expect([...new Set(alerts)].sort((a, b) => a - b)).toEqual(page.alerts);
-    },
-  );
+    });
+  }
 
   test('is blocked in prevent mode if, and only if, it is an attack', () => {
     const { dropReasons } = playPackets(packets(1460), { rules, config, mode: 'prevent' });
