@@ -57,7 +57,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     const text = `state: { folder: ${join(folder, 'state')} }\n${config}`;
     return VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent', '--fail', way], config: text });
   };
-  const startLoad = (clients = 4): Promise<Load> =>
+  const startLoad = (clients = CLIENTS): Promise<Load> =>
     Load.start(testbed, { url: url(), page: PAGE, limitMs: 1_500, clients });
   const statusOf = async (vpatch: VpatchProcess): Promise<ServiceStatus> => {
     const answer = await ask(vpatch.control, { command: 'status' }, { limitMs: 30_000 });
@@ -277,13 +277,17 @@ describe.skipIf(reason !== null)('what fails which way', () => {
       expect(await isInspected()).toBe(true);
       const result = await load.stop();
       tell(`firewall flushed, back after ${backMs} ms`, way, result);
-      expectServed(result);
+      // What a connection carried meanwhile was not seen: one that went far is not followed any more, and has to be opened anew.
+      expect(result.failures.length).toBeLessThanOrEqual(CLIENTS);
+      expect(result.longestGapMs).toBeLessThan(RESENT_MS);
       expect(await vpatch.stop()).toBe(0);
     },
     LONG_MS,
   );
 });
 
+/** Of an ordinary load, each with one connection. */
+const CLIENTS = 4;
 const CURL_TIMEOUT = 28;
 /** What docs/failure.md promises, and what a test machine may add. */
 const NOTICED_MS = 2_000;
