@@ -53,6 +53,7 @@ export class AppLayer {
   consume(flow: FlowSlot, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.currentFlow = flow;
     const session = this.#session(flow, direction);
+    if (session.isOver) return;
     session.consume(direction, bytes, start, end);
     if (session.isOver) this.#share(flow, session);
   }
@@ -80,6 +81,7 @@ export class AppLayer {
   gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
     this.currentFlow = flow;
     const session = this.#session(flow, direction);
+    if (session.isOver) return;
     session.gap(direction, missingBytes);
     if (session.isOver) this.#share(flow, session);
   }
@@ -87,6 +89,7 @@ export class AppLayer {
   end(flow: FlowSlot, direction: Direction): void {
     this.currentFlow = flow;
     const session = this.#session(flow, null);
+    if (session.isOver) return;
     session.end(direction);
     if (session.isOver) this.#share(flow, session);
   }
