@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Inflater } from '../src/app/http/inflate.ts';
@@ -7,6 +5,7 @@ import { fromLatin1 } from '../src/base/bytes.ts';
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import { Matcher } from '../src/base/native/matcher.ts';
 import { isLong } from './support/fuzz.ts';
+import { usedMemory } from './support/heap.ts';
 import { buildTcp } from './support/packets.ts';
 import { Player, type PlayOptions } from './support/play.ts';
 
@@ -316,13 +315,7 @@ describe('one byte in each segment', () => {
   );
 });
 
-// A collection on demand makes two readings comparable.
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 function usedBytes(): number {
-  collectGarbage();
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  const { heapBytes, bufferBytes } = usedMemory();
+  return heapBytes + bufferBytes;
 }

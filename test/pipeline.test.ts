@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import type { Config, Mode, Overrides } from '../src/config/config.ts';
 import { LINK } from '../src/wire/packet.ts';
+import { usedMemory } from './support/heap.ts';
 import { buildTcp, buildUdp } from './support/packets.ts';
 import { conversation, datagrams, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
 
@@ -428,21 +427,11 @@ describe('memory', () => {
       }
     };
     play(200_000);
-    const before = heapBytes();
+    const before = usedMemory().heapBytes;
     play(1_000_000);
     // A byte for each packet would be a megabyte.
-    expect(heapBytes() - before).toBeLessThan(500_000);
+    expect(usedMemory().heapBytes - before).toBeLessThan(500_000);
     expect(player.played.anomalies).toEqual([]);
     expect(player.played.dropped).toEqual([]);
   });
 });
-
-// Only this file needs it: a collection on demand makes two readings comparable.
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapBytes(): number {
-  collectGarbage();
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}

@@ -4,8 +4,6 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { VERDICT } from '../../src/capture/source.ts';
 import { mergeConfig } from '../../src/config/config.ts';
 import type { Ruleset } from '../../src/detect/ruleset.ts';
@@ -13,6 +11,7 @@ import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
+import { usedMemory } from '../support/heap.ts';
 import { buildTcp, buildUdp, type TcpFields } from '../support/packets.ts';
 
 /** Enough to see growth of a byte for each packet. */
@@ -241,7 +240,7 @@ function report(name: string, packets: number, exchange: (n: number) => number, 
   let sent = 0;
   let n = 0;
   while (sent < packets / 10) sent += exchange(n++);
-  const heapBefore = heapBytes();
+  const heapBefore = usedMemory().heapBytes;
   const startedAt = process.cpuUsage();
   sent = 0;
   const first = n;
@@ -249,7 +248,7 @@ function report(name: string, packets: number, exchange: (n: number) => number, 
   const used = process.cpuUsage(startedAt);
   const seconds = (used.user + used.system) / 1e6;
   const exchanges = n - first;
-  const growth = heapBytes() - heapBefore;
+  const growth = usedMemory().heapBytes - heapBefore;
   const figures = [
     `${(sent / seconds / 1e3).toFixed(0).padStart(6)} k packets/s`,
     `${((exchanges * exchangeBytes * 8) / seconds / 1e9).toFixed(1).padStart(6)} Gbit/s`,
@@ -279,15 +278,6 @@ function rulesBelow(place: string): string[] {
   if (place.endsWith('.rules')) return [place];
   const files = readdirSync(place, { recursive: true, encoding: 'utf8' });
   return files.filter((file) => file.endsWith('.rules')).map((file) => join(place, file));
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapBytes(): number {
-  collectGarbage();
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
 
 const wanted = process.argv[2] ?? '';

@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { VERDICT } from '../../src/capture/source.ts';
 import { mergeConfig } from '../../src/config/config.ts';
@@ -9,6 +7,7 @@ import { Pipeline } from '../../src/pipeline.ts';
 import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
 import { httpCases } from '../app/http-pages.ts';
 import { fuzzRuns, isFuzzing } from '../support/fuzz.ts';
+import { usedMemory } from '../support/heap.ts';
 import { conversation, datagrams, rulesetOf, type Turn } from '../support/play.ts';
 import { Random } from '../support/random.ts';
 import { parseTranscript, transcriptsIn } from '../support/transcript.ts';
@@ -37,10 +36,10 @@ test('no mutated traffic makes the pipeline throw, hang, write what is no event,
     victim.pipeline.updateGauges();
   };
   round();
-  const before = heapBytes();
+  const before = usedMemory().heapBytes;
   round();
   // Of connections, bodies and streams there are as many now as then: more would be 20 bytes and more for each packet.
-  expect(heapBytes() - before).toBeLessThan(4_000_000);
+  expect(usedMemory().heapBytes - before).toBeLessThan(4_000_000);
   expect(victim.packets).toBeGreaterThan(1_000);
   expect(victim.lines).toBeGreaterThan(100);
 });
@@ -119,13 +118,4 @@ class Victim {
       expect(Object.values(VERDICT)).toContain(this.pipeline.process(packet));
     }
   }
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapBytes(): number {
-  collectGarbage();
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
