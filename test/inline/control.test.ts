@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../src/service/control-client.ts';
 import type { ControlRequest } from '../../src/service/control-protocol.ts';
-import type { ServiceStatus } from '../../src/service/status.ts';
 import { Load } from '../support/load.ts';
 import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
@@ -54,8 +53,6 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     const answer = await ask(vpatch.control, request, { limitMs: 60_000 });
     return answer.status === 'ok' ? answer.result : answer;
   };
-  const statusOf = async (vpatch: VpatchProcess): Promise<ServiceStatus> =>
-    (await order(vpatch, { command: 'status' })) as ServiceStatus;
 
   test('the mode is switched without a restart, in every worker', async () => {
     const vpatch = await start(rule('evil', 1), '--queues', '2');
@@ -64,7 +61,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
     await tell(vpatch, 'mode', 'detect');
     expect((await get('/evil')).status).toBe(0);
-    const status = await statusOf(vpatch);
+    const status = await vpatch.status();
     expect(status).toMatchObject({
       mode: 'detect',
       pid: vpatch.pid,
@@ -83,13 +80,13 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     'new rules are taken over, on connections that are there; broken ones change nothing',
     async () => {
       const vpatch = await start(rule('evil', 1), '-m', 'prevent');
-      const before = await statusOf(vpatch);
+      const before = await vpatch.status();
       const load = await Load.start(testbed, { url: url(), page: PAGE, clients: 1 });
 
       appendFileSync(rules, rule('worse', 2));
       expect(await tell(vpatch, 'reload')).toMatchObject({ status: 0, output: expect.stringContaining('2 rules') });
       expect((await get('/worse')).status).toBe(CURL_TIMEOUT);
-      expect((await statusOf(vpatch)).policy.version).not.toBe(before.policy.version);
+      expect((await vpatch.status()).policy.version).not.toBe(before.policy.version);
 
       writeFileSync(rules, rule('other', 3) + rule('broken', 4).replace('http.uri', 'http.urii'));
       const refused = await tell(vpatch, 'reload');
@@ -131,7 +128,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
         expect(result.failures).toEqual([]);
         expect(result.requests).toBeGreaterThan(100);
       }
-      const status = await statusOf(vpatch);
+      const status = await vpatch.status();
       expect(status.incidents).toMatchObject({ restarts: 0, failedPackets: 0 });
       expect(status.queues.map(({ overflowed }) => overflowed)).toEqual([0, 0]);
       expect(await vpatch.stop()).toBe(0);
@@ -150,7 +147,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
       const added = await tell(vpatch, 'except', 'add', '--sid', '1', '--path', '/evil*', '--reason', 'ours');
       expect(added).toMatchObject({ status: 0, output: 'exception 1: sid 1, path /evil*, for good (ours)\n' });
       expect((await get('/evil')).status).toBe(0);
-      await until('it is counted', async () => (await statusOf(vpatch)).traffic.excepted > 0);
+      await until('it is counted', async () => (await vpatch.status()).traffic.excepted > 0);
       expect(await vpatch.stop()).toBe(0);
 
       vpatch = await restart();
@@ -171,7 +168,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     const vpatch = await start(rule('evil', 1));
     writeFileSync(rules, rule('evil', 1) + rule('worse', 2));
     vpatch.signal('SIGHUP');
-    await until('the second rule is there', async () => (await statusOf(vpatch)).policy.rules.loaded === 2);
+    await until('the second rule is there', async () => (await vpatch.status()).policy.rules.loaded === 2);
     expect(await vpatch.stop()).toBe(0);
   });
 
@@ -232,7 +229,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
   test('SIGUSR1 does not open the debugger', async () => {
     const vpatch = await start('');
     vpatch.signal('SIGUSR1');
-    expect((await statusOf(vpatch)).pid).toBe(vpatch.pid);
+    expect((await vpatch.status()).pid).toBe(vpatch.pid);
     expect(vpatch.log).not.toContain('Debugger');
     expect(testbed.run('server', 'ss', ['-ltn']).output).not.toContain(':9229');
     expect(await vpatch.stop()).toBe(0);

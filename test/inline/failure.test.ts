@@ -3,8 +3,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { ask } from '../../src/service/control-client.ts';
-import type { ServiceStatus } from '../../src/service/status.ts';
 import { Load, type LoadResult } from '../support/load.ts';
 import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
@@ -59,11 +57,6 @@ describe.skipIf(reason !== null)('what fails which way', () => {
   };
   const startLoad = (clients = CLIENTS): Promise<Load> =>
     Load.start(testbed, { url: url(), page: PAGE, limitMs: 1_500, clients });
-  const statusOf = async (vpatch: VpatchProcess): Promise<ServiceStatus> => {
-    const answer = await ask(vpatch.control, { command: 'status' }, { limitMs: 30_000 });
-    if (answer.status !== 'ok') throw new Error(answer.lines.join());
-    return answer.result as ServiceStatus;
-  };
 
   /** What a row did to requests, for the page. */
   const tell = (situation: string, way: Way, { requests, failures, longestGapMs }: LoadResult): void => {
@@ -175,7 +168,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
           config: `state: { folder: ${join(folder, 'state')} }\nevents: { fold: false }\noutputs: { eve: { buffer: 64KiB } }\n`,
         });
         const load = await startLoad();
-        await until('lines are lost', async () => (await statusOf(vpatch)).events.lostLines > 0, 30_000);
+        await until('lines are lost', async () => (await vpatch.status()).events.lostLines > 0, 30_000);
         expect(await isInspected()).toBe(true);
         const result = await load.stop();
         tell('disk full', way, result);
@@ -259,7 +252,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
       await until('it inspects again', isInspected, 20_000);
       const result = await load.stop();
       tell('interface down', way, result);
-      expect((await statusOf(vpatch)).incidents).toMatchObject({ restarts: 0, lostRules: 0 });
+      expect((await vpatch.status()).incidents).toMatchObject({ restarts: 0, lostRules: 0 });
       expect(await vpatch.stop()).toBe(0);
     },
     LONG_MS,
@@ -272,7 +265,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
       const load = await startLoad();
       testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
       const flushedAtMs = performance.now();
-      await until('the rules are back', async () => (await statusOf(vpatch)).incidents.lostRules === 1);
+      await until('the rules are back', async () => (await vpatch.status()).incidents.lostRules === 1);
       const backMs = Math.round(performance.now() - flushedAtMs);
       expect(await isInspected()).toBe(true);
       const result = await load.stop();

@@ -2,12 +2,16 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ask } from '../../src/service/control-client.ts';
+import type { ServiceStatus } from '../../src/service/status.ts';
 import type { Side, Testbed } from './netns.ts';
 
 /** What `make build` makes, or an installed program. */
 export const PROGRAM = resolve(process.env.VPATCH_PROGRAM ?? 'dist/main.js');
 /** Starting compiles rules and asks several firewall tools. */
 const READY_LIMIT_MS = 20_000;
+/** What the answer to a request may take, beside whatever the machine has to do. */
+const ANSWER_LIMIT_MS = 60_000;
 
 export interface VpatchOptions {
   /** Rule text; without it there are none. */
@@ -104,6 +108,13 @@ export class VpatchProcess {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as EveEvent);
     return type === undefined ? events : events.filter(({ event_type }) => event_type === type);
+  }
+
+  /** What `vpatch status` shows, without a process for it. */
+  async status(): Promise<ServiceStatus> {
+    const answer = await ask(this.control, { command: 'status' }, { limitMs: ANSWER_LIMIT_MS });
+    if (answer.status !== 'ok') throw new Error(answer.lines.join('\n'));
+    return answer.result as ServiceStatus;
   }
 
   signal(signal: NodeJS.Signals): void {
