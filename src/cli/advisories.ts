@@ -3,7 +3,7 @@ import { reasonOf } from '../config/problem.ts';
 import { ImportError, importAdvisories } from '../scan/advisories/import.ts';
 import { AdvisoryStore } from '../scan/advisories/store.ts';
 import { EXIT, Failure } from './failure.ts';
-import { type SetupOptions, scanSettings, withState } from './scan-setup.ts';
+import { type SetupOptions, stateSettings, withState } from './scan-setup.ts';
 import { table } from './table.ts';
 
 type StoreOptions = Pick<SetupOptions, 'config' | 'state'> & { readonly json?: boolean };
@@ -46,7 +46,7 @@ export function registerAdvisories(program: Command): void {
     .action((name: string, options: StoreOptions) => withState(() => remove(name, options)));
 }
 
-const storeOf = (options: StoreOptions): AdvisoryStore => new AdvisoryStore(scanSettings(options).stateFolder);
+const storeOf = (options: StoreOptions): AdvisoryStore => new AdvisoryStore(stateSettings(options).state.folder);
 
 async function importAll(files: readonly string[], options: StoreOptions): Promise<void> {
   const store = storeOf(options);

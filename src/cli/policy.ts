@@ -7,8 +7,8 @@ import {
   addSetupOptions,
   addStateOptions,
   type SetupOptions,
-  scanSettings,
   scanSetup,
+  stateSettings,
   takePolicyOver,
   withState,
 } from './scan-setup.ts';
@@ -64,7 +64,7 @@ export function registerPolicy(program: Command): void {
     });
 }
 
-const storeOf = (options: StateOptions): PolicyStore => new PolicyStore(scanSettings(options).stateFolder);
+const storeOf = (options: StateOptions): PolicyStore => new PolicyStore(stateSettings(options).state.folder);
 
 function list(options: StateOptions): void {
   const history = storeOf(options).history();

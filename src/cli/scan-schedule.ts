@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { readJournal, type ScheduledRun } from '../scan/schedule/journal.ts';
 import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
 import { TimeZone } from '../scan/schedule/time-zone.ts';
-import { addStateOptions, type SetupOptions, scanSettings, withState } from './scan-setup.ts';
+import { addStateOptions, type SetupOptions, stateSettings, withState } from './scan-setup.ts';
 import { table } from './table.ts';
 
 interface ScheduleOptions extends Pick<SetupOptions, 'config' | 'state'> {
@@ -29,11 +29,12 @@ export function registerScanSchedule(scan: Command): void {
 }
 
 function show({ count: wanted, json = false, ...options }: ScheduleOptions): void {
-  const { stateFolder, schedule: settings } = scanSettings(options);
+  const { scan, state } = stateSettings(options);
+  const settings = scan.schedule;
   const schedule = Schedule.of(settings);
   const zone = new TimeZone(settings.timeZone);
   const next = schedule === null ? [] : nextRuns(schedule, wanted);
-  const last = (readJournal(stateFolder)?.runs ?? []).slice(-wanted);
+  const last = (readJournal(state.folder)?.runs ?? []).slice(-wanted);
   process.stdout.write(
     json
       ? `${JSON.stringify({ schedule: settings.when, timeZone: zone.name, ...asJson(zone, next, last) }, null, 2)}\n`

@@ -24,6 +24,7 @@ export interface SetupOptions {
 
 export interface ScanSetup {
   readonly settings: Config['scan'];
+  readonly stateFolder: string;
   readonly store: PolicyStore;
   readonly advisories: AdvisoryStore;
   readonly patches: readonly Patch[];
@@ -46,9 +47,11 @@ const collect = (value: string, previous: readonly string[] = []): readonly stri
 
 type StateOptions = Pick<SetupOptions, 'config' | 'state'>;
 
-export function scanSettings({ config, state }: StateOptions): Config['scan'] {
-  return { ...configOf(config).scan, ...(state !== undefined && { stateFolder: resolve(state) }) };
-}
+/** `--state` stands for the state folder of the configuration. */
+export const stateSettings = ({ config, state }: StateOptions): Pick<Config, 'scan' | 'state'> => ({
+  ...configOf(config),
+  ...(state !== undefined && { state: { folder: resolve(state) } }),
+});
 
 /** The configuration without its rules: a scan must work where they are not there yet. */
 const configOf = (file: string | undefined): Config =>
@@ -63,13 +66,17 @@ export async function takePolicyOver({ config: file, state }: StateOptions): Pro
 }
 
 export function scanSetup(options: SetupOptions): ScanSetup {
-  const settings = scanSettings(options);
+  const {
+    scan: settings,
+    state: { folder: stateFolder },
+  } = stateSettings(options);
   const { patches } = loadCatalogue();
   const ruleSets = [...settings.candidates, ...(options.candidates ?? [])].flatMap(candidateRules);
   return {
     settings,
-    store: new PolicyStore(settings.stateFolder),
-    advisories: new AdvisoryStore(settings.stateFolder),
+    stateFolder,
+    store: new PolicyStore(stateFolder),
+    advisories: new AdvisoryStore(stateFolder),
     patches,
     offers: offersOf(patches, ruleSets),
   };

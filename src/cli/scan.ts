@@ -71,7 +71,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
     );
   }
   const setup = scanSetup(options);
-  const last = withState(() => lastScan(setup.settings.stateFolder, fs.root));
+  const last = withState(() => lastScan(setup.stateFolder, fs.root));
   const showsProgress = process.stderr.isTTY === true;
   const result = await scan(fs, {
     patches: setup.patches,
@@ -167,14 +167,12 @@ function writeReport(file: string, html: string): void {
 }
 
 /** Whoever may not write there still gets the result. */
-function remember({ settings }: ScanSetup, result: ScanResult): void {
+function remember({ stateFolder }: ScanSetup, result: ScanResult): void {
   try {
-    rememberScan(settings.stateFolder, memoryOf(result));
+    rememberScan(stateFolder, memoryOf(result));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
-    process.stderr.write(
-      `vpatch: the next scan cannot compare with this one: ${settings.stateFolder}: ${reasonOf(error)}\n`,
-    );
+    process.stderr.write(`vpatch: the next scan cannot compare with this one: ${stateFolder}: ${reasonOf(error)}\n`);
   }
 }
 

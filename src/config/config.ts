@@ -76,8 +76,6 @@ export interface Config {
     readonly listsFolder: string | null;
     /** What `vpatch rules update` fetches; what it fetched last is loaded behind `files`. */
     readonly sources: readonly RuleSource[];
-    /** Where fetched rules are kept. */
-    readonly stateFolder: string;
     /** Where compiled patterns are kept for the next start. */
     readonly cacheFolder: string;
     /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
@@ -97,8 +95,6 @@ export interface Config {
     readonly actionOrder: readonly OrderedAction[];
   };
   readonly scan: {
-    /** Policies, advisories and results are kept below it. */
-    readonly stateFolder: string;
     readonly preset: ScanPreset;
     /** Absolute paths: rules that the scan may choose, by the CVEs that they name. */
     readonly candidates: readonly string[];
@@ -231,7 +227,6 @@ export const DEFAULTS: Config = freeze({
     modifyFile: null,
     listsFolder: null,
     sources: [],
-    stateFolder: '/var/lib/vpatch/rules',
     cacheFolder: '/var/cache/vpatch',
     // As suricata-update has it.
     ignoredFiles: ['*deleted.rules'],
@@ -244,7 +239,6 @@ export const DEFAULTS: Config = freeze({
     actionOrder: ORDERED_ACTIONS,
   },
   scan: {
-    stateFolder: '/var/lib/vpatch',
     preset: 'balanced',
     candidates: [],
     schedule: {

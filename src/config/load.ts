@@ -5,10 +5,10 @@ import { RuleFault } from '../rules/fault.ts';
 import { HeaderSets } from '../rules/header-sets.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { type Config, DEFAULTS, mergeConfig, mergeOverrides, type Overrides } from './config.ts';
-import { policyRulesFile } from './policy-file.ts';
 import { type ConfigProblem, reasonOf } from './problem.ts';
 import { expandRuleFiles } from './rule-files.ts';
 import { configSchema, keysAt } from './schema.ts';
+import { policyRulesFile } from './state-paths.ts';
 import { readSuricataYaml } from './suricata/suricata-yaml.ts';
 import { kindOfVariable, parseAssignment, type VariableKind } from './variables.ts';
 import { YamlFile } from './yaml-file.ts';
@@ -152,6 +152,7 @@ function withAbsolutePaths(
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
     ...(values.scan !== undefined && { scan: absoluteScan(values.scan, absolute) }),
+    ...(values.state?.folder !== undefined && { state: { folder: absolute(values.state.folder) } }),
     ...(values.notify !== undefined && { notify: absoluteNotify(values.notify, absolute) }),
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
@@ -159,10 +160,9 @@ function withAbsolutePaths(
 
 /** Candidates stay patterns: only a scan looks for them, and nothing else fails where they are not there. */
 const absoluteScan = (
-  { stateFolder, candidates }: Overrides<Config['scan']>,
+  { candidates }: Overrides<Config['scan']>,
   absolute: (path: string) => string,
 ): Overrides<Config['scan']> => ({
-  ...(stateFolder !== undefined && { stateFolder: absolute(stateFolder) }),
   ...(candidates !== undefined && { candidates: candidates.map(absolute) }),
 });
 
@@ -185,7 +185,6 @@ const PATHS = [
   'dropFile',
   'modifyFile',
   'listsFolder',
-  'stateFolder',
   'cacheFolder',
   'classificationFile',
   'referenceFile',
@@ -268,9 +267,9 @@ function ruleFilesOf(
 }
 
 /** Before all others: of rules with the same number, the policy's is the one that the user has decided on. */
-function policyFiles({ rules, scan }: Config, problems: ConfigProblem[]): string[] {
+function policyFiles({ rules, state }: Config, problems: ConfigProblem[]): string[] {
   if (rules.policy === 'none') return [];
-  const file = policyRulesFile(scan.stateFolder);
+  const file = policyRulesFile(state.folder);
   if (existsSync(file)) return [file];
   problems.push(onCommandLine('rules.policy', `there is no policy in ${file} yet: run "vpatch scan --apply"`));
   return [];

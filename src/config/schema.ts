@@ -135,7 +135,6 @@ export const configSchema: z.ZodType<Overrides> = section({
           'expected the name of each of them once',
         ),
       ),
-      'state-folder': key('stateFolder', text('the path of a folder')),
       'cache-folder': key('cacheFolder', text('the path of a folder')),
       ignore: key('ignoredFiles', list('names of files', text('a name, in which * stands for any characters'))),
       policy: key('policy', oneOf(RULE_POLICIES)),
@@ -154,7 +153,6 @@ export const configSchema: z.ZodType<Overrides> = section({
   scan: key(
     'scan',
     section({
-      'state-folder': key('stateFolder', text('the path of a folder')),
       preset: key('preset', oneOf(SCAN_PRESETS)),
       candidates: key(
         'candidates',
@@ -297,7 +295,7 @@ export const configSchema: z.ZodType<Overrides> = section({
     }),
   ),
   metrics: key('metrics', section({ listen: key('listen', listenAddress) })),
-  state: key('state', section({ folder: key('folder', text('the absolute path of a folder', /^\//)) })),
+  state: key('state', section({ folder: key('folder', text('the path of a folder')) })),
   log: key('log', section({ level: key('level', oneOf(LOG_LEVELS)) })),
 });
 

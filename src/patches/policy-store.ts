@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { policyRulesFile } from '../config/policy-file.ts';
+import { policyFolder, policyRulesFile } from '../config/state-paths.ts';
 import { type Composed, type Pins, type Policy, policySchema } from './policy.ts';
 import { replaceFile } from './state-file.ts';
 
@@ -25,7 +25,7 @@ export class PolicyStore {
 
   constructor(stateFolder: string) {
     this.#stateFolder = stateFolder;
-    this.#folder = join(stateFolder, 'policy');
+    this.#folder = policyFolder(stateFolder);
   }
 
   /** The rule file of the current policy. */

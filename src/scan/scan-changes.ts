@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { scansFolder } from '../config/state-paths.ts';
 import { readState } from '../patches/policy-store.ts';
 import { replaceFile } from '../patches/state-file.ts';
 import type { Component } from './inventory/component.ts';
@@ -75,5 +76,5 @@ export function rememberScan(stateFolder: string, memory: ScanMemory): void {
 /** A name for each root; the host itself is the usual case. */
 function memoryFile(stateFolder: string, root: string): string {
   const name = root === '/' ? 'host' : `root-${createHash('sha256').update(root).digest('hex').slice(0, 12)}`;
-  return join(stateFolder, 'scans', `${name}.json`);
+  return join(scansFolder(stateFolder), `${name}.json`);
 }

@@ -1,7 +1,7 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/config.ts';
-import { policyRulesFile } from '../config/policy-file.ts';
+import { policyRulesFile } from '../config/state-paths.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { versionOfRules } from '../patches/policy.ts';
@@ -249,7 +249,7 @@ export class InlineService {
 }
 
 function assignedVersion({ config, rules }: Policy): string | null {
-  const path = policyRulesFile(config.scan.stateFolder);
+  const path = policyRulesFile(config.state.folder);
   return versionOfRules(rules.files.find(({ file }) => file === path)?.text ?? '');
 }
 

@@ -4,6 +4,7 @@ import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Config } from '../config/config.ts';
+import { liveRulesFolder } from '../config/state-paths.ts';
 import type { MakeMatcher } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
@@ -65,7 +66,10 @@ export class NoFetchedRulesError extends Error {
  * Throws what the system says of a file that cannot be read, or NoFetchedRulesError. `fetchedFolder` has what the sources
  * of the configuration have, a folder for each.
  */
-export function readRuleTexts({ rules }: Config, fetchedFolder: string = join(rules.stateFolder, LIVE_SET)): RuleTexts {
+export function readRuleTexts(
+  { rules, state }: Config,
+  fetchedFolder: string = liveRulesFolder(state.folder),
+): RuleTexts {
   const read = (file: string): string => readFileSync(file, 'utf8');
   const hasSources = rules.sources.length > 0;
   if (hasSources && !existsSync(fetchedFolder)) {
@@ -99,9 +103,6 @@ export function readRuleTexts({ rules }: Config, fetchedFolder: string = join(ru
           },
   };
 }
-
-/** In the state folder: what was fetched last, and is sound. */
-export const LIVE_SET = 'current';
 
 function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return [];

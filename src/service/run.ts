@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { Counters, counterTree } from '../base/counters.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
+import { exceptionsFile } from '../config/state-paths.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
@@ -253,11 +253,15 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
 }
 
 function schedulerOf({ scanArgs, log, notify }: Started, service: InlineService): ScanScheduler {
+  // A folder that a reload names waits for the next start.
+  const stateFolder = service.config.state.folder;
   return new ScanScheduler({
     settings: () => service.config.scan,
+    stateFolder,
     scan: ({ isApplied, timeLimitMs }, signal) => {
       // It is ended as a whole before it leaves files out, whose patches would then be taken back.
-      const args = [...scanArgs, '--time-limit', `${timeLimitMs}ms`, ...(isApplied ? ['--apply'] : [])];
+      const limits = ['--state', stateFolder, '--time-limit', `${timeLimitMs}ms`];
+      const args = [...scanArgs, ...limits, ...(isApplied ? ['--apply'] : [])];
       return runScanProcess({ program: process.execPath, args, timeLimitMs, signal });
     },
     reload: () => service.reload(false, 'the schedule of scans'),
@@ -295,7 +299,7 @@ const withLosses = (output: LineOutput, supervisor: Supervisor): LineOutput => (
 /** RangeError: without the exceptions, what they let through would be blocked. */
 function openExceptions({ state }: Config): ExceptionStore {
   try {
-    return ExceptionStore.open(join(state.folder, 'exceptions.json'));
+    return ExceptionStore.open(exceptionsFile(state.folder));
   } catch (error) {
     throw error instanceof ExceptionError ? new RangeError(error.message) : error;
   }

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { policyRulesFile } from '../config/policy-file.ts';
 import { reasonOf } from '../config/problem.ts';
+import { policyRulesFile } from '../config/state-paths.ts';
 import type { Logger } from '../output/log.ts';
 import { MAX_RUNS, readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
 import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
@@ -13,6 +13,7 @@ import type { ScanOutcome } from './scan-process.ts';
 export interface ScanSchedulerParts {
   /** As they are now: a reload may change them. */
   readonly settings: () => Config['scan'];
+  readonly stateFolder: string;
   readonly scan: (settings: Config['scan']['schedule'], signal: AbortSignal) => Promise<ScanOutcome>;
   readonly reload: () => Promise<Reloaded>;
   /** Of new results and of failures. */
@@ -37,12 +38,13 @@ export class ScanScheduler {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #planned: { readonly settings: Config['scan']['schedule']; readonly schedule: Schedule | null } | null = null;
-  #journal: { readonly folder: string; kept: ScanJournal } | null = null;
+  #journal: ScanJournal;
   /** Which policy the service has loaded, or tried to last. */
   #policy: string | null;
 
   constructor(parts: ScanSchedulerParts) {
     this.#parts = parts;
+    this.#journal = this.#readJournal();
     this.#policy = this.#currentPolicy();
   }
 
@@ -138,26 +140,24 @@ export class ScanScheduler {
   /** Where the link of the current policy leads to. Null: there is none. */
   #currentPolicy(): string | null {
     try {
-      return readlinkSync(policyRulesFile(this.#parts.settings().stateFolder));
+      return readlinkSync(policyRulesFile(this.#parts.stateFolder));
     } catch {
       return null;
     }
   }
 
   #journalOf(nowMs: number): ScanJournal {
-    const { stateFolder: folder, schedule } = this.#parts.settings();
-    if (this.#journal?.folder !== folder) this.#journal = { folder, kept: this.#read(folder) };
-    const { when, timeZone, countedFrom } = schedule;
+    const { when, timeZone, countedFrom } = this.#parts.settings().schedule;
     const identity = JSON.stringify([when, timeZone, countedFrom]);
-    if (this.#journal.kept.schedule !== identity) {
-      this.#keep({ ...this.#journal.kept, schedule: identity, doneUntilMs: nowMs });
+    if (this.#journal.schedule !== identity) {
+      this.#keep({ ...this.#journal, schedule: identity, doneUntilMs: nowMs });
     }
-    return this.#journal.kept;
+    return this.#journal;
   }
 
-  #read(folder: string): ScanJournal {
+  #readJournal(): ScanJournal {
     try {
-      return readJournal(folder) ?? NO_JOURNAL;
+      return readJournal(this.#parts.stateFolder) ?? NO_JOURNAL;
     } catch (error) {
       this.#parts.log.error(`what is known of earlier scans is lost: ${reasonOf(error)}`);
       return NO_JOURNAL;
@@ -166,12 +166,12 @@ export class ScanScheduler {
 
   /** In memory in any case: a full disk is no reason to scan every minute. */
   #keep(journal: ScanJournal): void {
-    if (this.#journal === null) return;
-    this.#journal.kept = journal;
+    const { stateFolder, log } = this.#parts;
+    this.#journal = journal;
     try {
-      writeJournal(this.#journal.folder, journal);
+      writeJournal(stateFolder, journal);
     } catch (error) {
-      this.#parts.log.error(`the history of scans cannot be kept: ${this.#journal.folder}: ${reasonOf(error)}`);
+      log.error(`the history of scans cannot be kept: ${stateFolder}: ${reasonOf(error)}`);
     }
   }
 }

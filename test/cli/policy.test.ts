@@ -108,7 +108,7 @@ test('rules of others are chosen by the CVEs that they name', async () => {
 describe('the configuration', () => {
   test('loads what the policy has, and says when there is none', async () => {
     const config = join(state, 'vpatch.yaml');
-    writeFileSync(config, `rules: { policy: recommended }\nscan: { state-folder: ${state}, preset: balanced }\n`);
+    writeFileSync(config, `rules: { policy: recommended }\nstate: { folder: ${state} }\nscan: { preset: balanced }\n`);
     const before = await vpatch('rules', 'list', '-c', config);
     expect(before).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('run "vpatch scan --apply"') });
 
@@ -151,10 +151,7 @@ describe('a service that runs', () => {
   beforeEach(async () => {
     const socket = join(state, 'control.sock');
     config = join(state, 'vpatch.yaml');
-    writeFileSync(
-      config,
-      `control: { socket: ${socket} }\nrules: { policy: recommended }\nscan: { state-folder: . }\n`,
-    );
+    writeFileSync(config, `control: { socket: ${socket} }\nrules: { policy: recommended }\nstate: { folder: . }\n`);
     requests = [];
     server = await ControlServer.claim(socket, pino({ level: 'silent' }));
     server.serve(async (request) => {

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Counters } from '../../src/base/counters.ts';
 import { type Config, DEFAULTS, type Mode } from '../../src/config/config.ts';
-import { policyRulesFile } from '../../src/config/policy-file.ts';
+import { policyRulesFile } from '../../src/config/state-paths.ts';
 import type { Exception } from '../../src/detect/exceptions.ts';
 import { PIPELINE_COUNTERS } from '../../src/output/pipeline-counters.ts';
 import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-store.ts';
@@ -225,7 +225,7 @@ test('status names the version of what the scan has assigned', async () => {
   const { service, state, policies } = setUp();
   expect(service.status().policy.assigned).toBeNull();
   const text = '# Made by vpatch.\n# Policy 0123456789ab\nalert ip any any -> any any (sid:1;)\n';
-  const file = policyRulesFile(DEFAULTS.scan.stateFolder);
+  const file = policyRulesFile(DEFAULTS.state.folder);
   state.rules = { ...RULES, files: [{ file, text }] };
   await policies.reload(false);
   expect(service.status().policy.assigned).toBe('0123456789ab');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
-import { policyRulesFile } from '../../src/config/policy-file.ts';
+import { policyRulesFile } from '../../src/config/state-paths.ts';
 import { MAX_RUNS, readJournal } from '../../src/scan/schedule/journal.ts';
 import type { Notice } from '../../src/service/notify/notice.ts';
 import type { Reloaded } from '../../src/service/policy-keeper.ts';
@@ -34,11 +34,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function setUp(schedule: Partial<Config['scan']['schedule']> = {}) {
+function setUp(schedule: Partial<Config['scan']['schedule']> = {}, stateFolder = folder) {
   const state = {
     settings: {
       ...DEFAULTS.scan,
-      stateFolder: folder,
       schedule: { ...DEFAULTS.scan.schedule, when: 'daily at 12:00', timeZone: 'UTC', ...schedule },
     } as Config['scan'],
     /** What a scan does, and how it ends. */
@@ -50,6 +49,7 @@ function setUp(schedule: Partial<Config['scan']['schedule']> = {}) {
   };
   const scheduler = new ScanScheduler({
     settings: () => state.settings,
+    stateFolder,
     scan: (_, signal) => {
       state.scans.push(new Date().toISOString().slice(0, 19));
       return state.scan(signal);
@@ -250,8 +250,7 @@ test('a scan that ends with the service is made again after its next start', asy
 test('without a place for the history scans go on', async () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
-  const { state } = setUp();
-  state.settings = { ...state.settings, stateFolder: file };
+  const { state } = setUp({}, file);
   await pass(2 * DAY_MS);
   expect(state.scans).toHaveLength(2);
 });

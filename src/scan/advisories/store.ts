@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
+import { advisoriesFolder } from '../../config/state-paths.ts';
 import { readState, StateError } from '../../patches/policy-store.ts';
 import { replaceFile } from '../../patches/state-file.ts';
 import { type Advisory, type AdvisorySource, packageKey } from '../advisory.ts';
@@ -41,7 +42,7 @@ export class AdvisoryStore {
   readonly folder: string;
 
   constructor(stateFolder: string) {
-    this.folder = join(stateFolder, 'advisories');
+    this.folder = advisoriesFolder(stateFolder);
   }
 
   /** By name. Throws StateError. */

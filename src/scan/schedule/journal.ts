@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { scansFolder } from '../../config/state-paths.ts';
 import { readState } from '../../patches/policy-store.ts';
 import { replaceFile } from '../../patches/state-file.ts';
 
@@ -38,4 +39,4 @@ export function readJournal(stateFolder: string): ScanJournal | null {
 export const writeJournal = (stateFolder: string, journal: ScanJournal): void =>
   replaceFile(journalFile(stateFolder), `${JSON.stringify(journal)}\n`);
 
-const journalFile = (stateFolder: string): string => join(stateFolder, 'scans', 'schedule.json');
+const journalFile = (stateFolder: string): string => join(scansFolder(stateFolder), 'schedule.json');

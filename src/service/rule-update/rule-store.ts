@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../../base/make-folder.ts';
-import { LIVE_SET } from '../rule-set.ts';
+import { fetchedRulesFolder, liveRulesFolder } from '../../config/state-paths.ts';
 import type { SourceFiles } from './archive.ts';
 import { SourceError } from './source-error.ts';
 
@@ -39,17 +39,15 @@ const KEPT_SETS = 2;
  */
 export class RuleStore {
   readonly folder: string;
+  readonly #liveLink: string;
 
-  constructor(folder: string) {
-    this.folder = folder;
+  constructor(stateFolder: string) {
+    this.folder = fetchedRulesFolder(stateFolder);
+    this.#liveLink = liveRulesFolder(stateFolder);
   }
 
   get hasLiveSet(): boolean {
     return existsSync(this.#liveLink);
-  }
-
-  get #liveLink(): string {
-    return join(this.folder, LIVE_SET);
   }
 
   /** Only one at a time writes. Throws SourceError where another one is at work. */

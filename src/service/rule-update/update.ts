@@ -39,7 +39,7 @@ const MAX_REFUSED_SHARE = 0.1;
  * is sound. Throws SourceError where anything fails; then the rules that were live stay so.
  */
 export async function updateRules(config: Config, { isOffline, isTrial }: UpdateOptions): Promise<UpdateReport> {
-  const store = new RuleStore(config.rules.stateFolder);
+  const store = new RuleStore(config.state.folder);
   const unlock = isTrial ? () => {} : store.lock();
   let setFolder: string | null = null;
   let isLive = false;

@@ -52,7 +52,7 @@ const serve = (body: string | Uint8Array, headers: Record<string, string> = {}):
 
 function configure(source: string, more = ''): void {
   const control = `control: { socket: ${path('control.sock')} }`;
-  writeFileSync(path('vpatch.yaml'), `${control}\nrules:\n  state-folder: state\n  sources: [${source}]\n${more}`);
+  writeFileSync(path('vpatch.yaml'), `${control}\nstate: { folder: . }\nrules:\n  sources: [${source}]\n${more}`);
 }
 
 const update = (...args: readonly string[]) => vpatch('rules', 'update', '-c', path('vpatch.yaml'), ...args);
@@ -119,9 +119,9 @@ describe('rules update', () => {
 
     expect((await update()).stdout).toMatch(/\n1 removed\n {2}1:3:1 rule 3\n/);
     expect(await listed('--all', '--sid', '3')).toEqual([]);
-    expect(readdirSync(path('state', 'sets'))).toHaveLength(2);
+    expect(readdirSync(path('rules', 'sets'))).toHaveLength(2);
     expect((await update()).stdout).toContain('no rule has changed');
-    expect(readdirSync(path('state', 'sets'))).toHaveLength(2);
+    expect(readdirSync(path('rules', 'sets'))).toHaveLength(2);
   });
 
   test('asks with what the server said last time, and works offline with what came', async () => {
@@ -135,7 +135,7 @@ describe('rules update', () => {
       stderr: expect.stringContaining('nothing was fetched'),
     });
     await update();
-    writeFileSync(path('state', 'sources.json'), '{"open"');
+    writeFileSync(path('rules', 'sources.json'), '{"open"');
     expect((await update()).stdout).toContain('KiB fetched');
     expect((await update()).stdout).toContain('open: not changed, 1 files, 1 rules');
     expect(requests.at(-1)!.headers).toMatchObject({ 'if-none-match': '"v1"', 'x-key': 'secret' });
@@ -151,7 +151,7 @@ describe('rules update', () => {
     configure(`{ name: open, url: "${base}/a.rules" }`);
     serve(rule(1));
     await update();
-    const live = readlinkSync(path('state', 'current'));
+    const live = readlinkSync(path('rules', 'current'));
     const failures: readonly (readonly [() => void, string])[] = [
       [() => (answer = (_, response) => response.writeHead(404).end()), 'the server answers 404'],
       [() => serve('<html>come back later</html>'), 'open: no rules in it'],
@@ -170,10 +170,10 @@ describe('rules update', () => {
       expect(exitCode).toBe(1);
       expect(stderr).toContain(message);
       expect(stderr).toContain('nothing was changed');
-      expect(readlinkSync(path('state', 'current'))).toBe(live);
+      expect(readlinkSync(path('rules', 'current'))).toBe(live);
     }
     expect(await listed()).toEqual(['1:1:1']);
-    expect(readdirSync(path('state', 'sets'))).toHaveLength(1);
+    expect(readdirSync(path('rules', 'sets'))).toHaveLength(1);
   });
 
   test.each([
@@ -237,25 +237,25 @@ describe('rules update', () => {
   });
 
   test('a set that cannot be written, and a list of downloads that is damaged, leave nothing behind', async () => {
-    mkdirSync(path('state'));
-    writeFileSync(path('state', 'sources.json'), 'null');
+    mkdirSync(path('rules'));
+    writeFileSync(path('rules', 'sources.json'), 'null');
     serve(await archive({ 'a.rules': rule(1) }));
     configure(`{ name: open, url: "${base}/a.tar.gz" }`);
     expect((await update()).exitCode).toBe(0);
-    const sets = readdirSync(path('state', 'sets'));
+    const sets = readdirSync(path('rules', 'sets'));
     serve(rule(1));
     configure(`{ name: open, url: "${base}/${'x'.repeat(300)}.rules" }`);
     expect((await update()).exitCode).toBe(1);
-    expect(readdirSync(path('state', 'sets'))).toEqual(sets);
+    expect(readdirSync(path('rules', 'sets'))).toEqual(sets);
   });
 
   test('one at a time, and a dead one does not count', async () => {
     serve(rule(1));
     configure(`{ name: open, url: "${base}/a.rules" }`);
-    mkdirSync(path('state'));
-    writeFileSync(path('state', 'lock'), String(process.ppid));
+    mkdirSync(path('rules'));
+    writeFileSync(path('rules', 'lock'), String(process.ppid));
     expect((await update()).stderr).toContain(`another update is at work: process ${process.ppid}`);
-    writeFileSync(path('state', 'lock'), '4194305');
+    writeFileSync(path('rules', 'lock'), '4194305');
     expect((await update()).exitCode).toBe(0);
   });
 
@@ -263,13 +263,13 @@ describe('rules update', () => {
     serve(rule(1));
     configure(`{ name: open, url: "${base}/a.rules" }`, '  disable-file: gone.conf\n');
     expect((await update()).stderr).toMatch(/gone\.conf: there is no such file\nvpatch: nothing was changed\n$/);
-    expect(readdirSync(path('state', 'sets'))).toEqual([]);
-    writeFileSync(path('state', 'sets', 'x'), '');
-    rmSync(path('state'), { recursive: true });
-    writeFileSync(path('state'), '');
+    expect(readdirSync(path('rules', 'sets'))).toEqual([]);
+    writeFileSync(path('rules', 'sets', 'x'), '');
+    rmSync(path('rules'), { recursive: true });
+    writeFileSync(path('rules'), '');
     expect(await update()).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/state.*\nvpatch: nothing was changed/),
+      stderr: expect.stringMatching(/rules.*\nvpatch: nothing was changed/),
     });
   });
 
