@@ -64,10 +64,11 @@ describe(`in the order of ${PAIRS} pairs`, () => {
     );
     const asked: [string, string, string][] = [];
     disagreements(generated, compareRpm, (a, relation, b) => asked.push([a, relation, b]) > 0);
-    const script = asked.map(([a, , b]) => `print(rpm.vercmp("${a}", "${b}"))`).join(' ');
+    // Some versions end a printed line, some do not.
+    const script = asked.map(([a, , b]) => `print(rpm.vercmp("${a}", "${b}") .. " ")`).join(' ');
     const answers = execFileSync('rpm', ['--eval', `%{lua: ${script}}`], { encoding: 'utf8' })
       .trim()
-      .split('\n');
+      .split(/\s+/);
     const wrong = asked.filter(([, relation], at) => answers[at] !== (relation === '=' ? '0' : '-1'));
     expect(wrong).toEqual([]);
   });
