@@ -20,6 +20,9 @@ export type FoldedType = 'alert' | 'anomaly' | 'drop';
 const MAX_NODES = 20_000;
 /** How often is looked whose period is over. */
 const SWEEP_INTERVAL_MS = 1000;
+/** What one call does of a sweep, so that no packet waits for the lines of thousands of sources: about 1 ms. */
+const MAX_SWEPT_NODES = 512;
+const MAX_SWEPT_LINES = 64;
 const SECOND_MS = 1000;
 
 /**
@@ -34,6 +37,9 @@ export class EventFolder {
   /** By kind: events of sources for which there was no room or no time. */
   readonly #others = new Map<string, Node>();
   #nextSweepMs = 0;
+  /** What is left of the sweep that has begun. */
+  #sweep: Iterator<SweptNode> | null = null;
+  #lines = 0;
   readonly #seconds: Readonly<Record<FoldedType, { startMs: number; written: number }>> = {
     alert: { startMs: 0, written: 0 },
     anomaly: { startMs: 0, written: 0 },
@@ -67,13 +73,23 @@ export class EventFolder {
     node.folded++;
   }
 
-  /** Writes what was counted and is due. Cheap when nothing is; to be called now and then when no event comes. */
+  /**
+   * Writes some of what was counted and is due. Cheap when nothing is; to be called now and then when no event comes:
+   * what is due at the same time needs several calls.
+   */
   elapse(nowMs: number): void {
-    // A clock that was set back must not silence us.
-    if (nowMs < this.#nextSweepMs && nowMs >= this.#nextSweepMs - SWEEP_INTERVAL_MS) return;
-    this.#nextSweepMs = nowMs + SWEEP_INTERVAL_MS;
-    for (const [key, node] of this.#nodes) if (this.#isOver(node, nowMs, false)) this.#nodes.delete(key);
-    for (const [kind, node] of this.#others) if (this.#isOver(node, nowMs, true)) this.#others.delete(kind);
+    this.#sweep ??= this.#beginSweep(nowMs);
+    if (this.#sweep === null) return;
+    this.#lines = 0;
+    for (let swept = 0; swept < MAX_SWEPT_NODES && this.#lines < MAX_SWEPT_LINES; swept++) {
+      const { value, done } = this.#sweep.next();
+      if (done === true) {
+        this.#sweep = null;
+        return;
+      }
+      const { nodes, key, node } = value;
+      if (this.#isOver(node, nowMs, nodes === this.#others)) nodes.delete(key);
+    }
   }
 
   /** Writes everything that was counted. */
@@ -82,6 +98,18 @@ export class EventFolder {
     for (const node of this.#others.values()) this.#writeFolded(node, true);
     this.#nodes.clear();
     this.#others.clear();
+  }
+
+  #beginSweep(nowMs: number): Iterator<SweptNode> | null {
+    // A clock that was set back must not silence us.
+    if (nowMs < this.#nextSweepMs && nowMs >= this.#nextSweepMs - SWEEP_INTERVAL_MS) return null;
+    this.#nextSweepMs = nowMs + SWEEP_INTERVAL_MS;
+    return this.#everyNode();
+  }
+
+  /** In maps that change meanwhile: what goes is left out, what comes is met at the end. */
+  *#everyNode(): Generator<SweptNode, undefined> {
+    for (const nodes of [this.#nodes, this.#others]) for (const [key, node] of nodes) yield { nodes, key, node };
   }
 
   #mayWrite(type: FoldedType, nowMs: number): boolean {
@@ -107,6 +135,7 @@ export class EventFolder {
 
   #writeFolded(node: Node, isOfSeveralSources: boolean): void {
     if (node.record === null) return;
+    this.#lines++;
     const { vpatch } = node.record;
     this.#write({
       ...node.record,
@@ -135,6 +164,13 @@ interface Node {
   record: EveRecord | null;
   firstMs: number;
   lastMs: number;
+}
+
+/** A node, and where it is kept. */
+interface SweptNode {
+  readonly nodes: Map<string, Node>;
+  readonly key: string;
+  readonly node: Node;
 }
 
 function nodeOf(nodes: Map<string, Node>, key: string, nowMs: number): Node {

@@ -113,6 +113,21 @@ describe('a flood from many sources', () => {
     expect(harness.built).toBe(21);
   });
 
+  test('is told of after the period in portions, so that no packet waits for the lines of all', () => {
+    const harness = new Harness({ maxPerSecond: 100_000 });
+    for (let i = 0; i < 10_000; i++) harness.tell(i / 1000, { source: i % 2000 });
+    expect(harness.folded).toEqual([]);
+    let longest = 0;
+    for (let call = 0; call < 100; call++) {
+      const before = harness.folded.length;
+      harness.elapse(11_000 + call);
+      longest = Math.max(longest, harness.folded.length - before);
+    }
+    expect(harness.folded).toHaveLength(2000);
+    expect(longest).toBeLessThan(100);
+    expect(told(harness.lines)).toBe(10_000);
+  });
+
   test('hides no event of another type', () => {
     const harness = new Harness();
     for (let i = 0; i < 1000; i++) harness.tell(i / 10, { source: i });
