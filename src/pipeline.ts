@@ -306,6 +306,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const flags = this.#flows.flags[packet.flow]!;
     const isVital = (flags & FLOW_FLAG.ownQuery) !== 0 && isAnswer(packet, this.#flows);
     this.#findings.isVital = isVital;
+    this.#findings.isExempt = (flags & FLOW_FLAG.passed) !== 0;
     if ((flags & FLOW_FLAG.condemned) !== 0) {
       this.#findings.condemnedBy = condemnedBy(flags);
       this.#findings.isBareReset = isBareReset(packet);

@@ -11,7 +11,7 @@ export type RuleOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 /** What a rule on transactions that also has contents of no buffer looks into for them. */
 export interface RawBytes {
-  rawMatches(steps: readonly Step[], direction: Direction): boolean;
+  rawMatches(inspection: BufferInspection, direction: Direction): boolean;
 }
 
 /** To hold a rule against fewer bytes costs no less: a form may have a thousand empty files. */
@@ -96,9 +96,10 @@ export class Evaluator {
     let outcome: RuleOutcome = OUTCOME.yes;
     let hasAskedFiles = false;
     for (let i = 0; i < inspections.length; i++) {
-      const { buffer, steps } = inspections[i]!;
+      const inspection = inspections[i]!;
+      const { buffer, steps } = inspection;
       if (buffer === null) {
-        if (!raw.rawMatches(steps, direction)) outcome = OUTCOME.notYet;
+        if (!raw.rawMatches(inspection, direction)) outcome = OUTCOME.notYet;
         continue;
       }
       const isFinal = stage === STAGE.complete || (buffer.stage === STAGE.head && stage !== null);

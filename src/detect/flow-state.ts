@@ -85,6 +85,8 @@ export class StreamDetection {
   readonly window: StreamWindow;
   /** `window.skippedBytes` when those that wait were all that have to; -1: the window must be searched. */
   waitingSince = 0;
+  /** Where the stream was when its last transaction was complete. */
+  settledAt = 0;
   readonly budget = new RetryBudget();
   /** For rules on transactions that have contents of no buffer. */
   readonly raw = new RawSearch();

@@ -2,7 +2,7 @@ import type { AppProtocol } from '../app/protocol.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { type Direction, opposite } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
-import type { Inspected, Step } from '../rules/rule.ts';
+import type { BufferInspection, Inspected } from '../rules/rule.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
 import type { DetectionContext } from './detection-context.ts';
 import type { RawBytes } from './evaluator.ts';
@@ -155,18 +155,33 @@ export class StreamDetector implements RawBytes {
     this.#frames.judgeOpen(stream, view, direction, isOver);
   }
 
-  /** In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. */
-  rawMatches(steps: readonly Step[], direction: Direction): boolean {
+  /**
+   * In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. A place is
+   * one in the stream, or, as in Suricata, in what came since the last transaction was complete.
+   */
+  rawMatches({ steps, hasFixedPlace }: BufferInspection, direction: Direction): boolean {
     const { evaluator, flows, packet } = this.#detection;
-    if (this.#stream !== null && this.#streamDirection === direction) {
-      const { bytes, start, end, skippedBytes } = this.#view;
-      return evaluator.matches(steps, bytes, start, end, skippedBytes);
-    }
     const { flow, bytes, payloadStart, payloadEnd } = packet;
-    const window = flows.of(flow)?.streams[direction]?.window ?? null;
-    if (window !== null && evaluator.matches(steps, window.bytes, 0, window.end, window.skippedBytes)) return true;
-    if (direction !== packet.direction || payloadEnd === payloadStart) return false;
+    const isInHand = this.#stream !== null && this.#streamDirection === direction;
+    const stream = isInHand ? this.#stream : (flows.of(flow)?.streams[direction] ?? null);
+    if (stream !== null) {
+      const kept = isInHand ? this.#view : stream.window;
+      if (evaluator.matches(steps, kept.bytes, 0, kept.end, kept.skippedBytes)) return true;
+      const start = stream.settledAt - kept.skippedBytes;
+      if (hasFixedPlace && start > 0 && start < kept.end && evaluator.matches(steps, kept.bytes, start, kept.end, 0)) {
+        return true;
+      }
+    }
+    if (isInHand || direction !== packet.direction || payloadEnd === payloadStart) return false;
     return evaluator.matches(steps, bytes, payloadStart, payloadEnd, 0);
+  }
+
+  /** A transaction is complete: see `rawMatches`. */
+  settle(flow: FlowSlot, direction: Direction): void {
+    const stream = this.#detection.flows.of(flow)?.streams[direction] ?? null;
+    if (stream === null) return;
+    const kept = stream === this.#stream ? this.#view : stream.window;
+    stream.settledAt = kept.skippedBytes + kept.end;
   }
 
   /** Adds the rules whose fast pattern is in what `rawMatches` would look into. */

@@ -65,7 +65,9 @@ export class TransactionDetector {
       }
       pending?.budget.spend(evaluator.lookedBytes);
     }
-    if (stage === STAGE.complete && pending !== null) flows.forget(flows.of(flow)!, pending);
+    if (stage !== STAGE.complete) return;
+    if (pending !== null) flows.forget(flows.of(flow)!, pending);
+    this.#stream.settle(flow, direction);
   }
 
   /** A parser, or the detection of protocols (null), reported something of a transaction or (null) of the flow. */

@@ -31,15 +31,17 @@ const MAX_BINARY_BYTES = 8;
 const LITTLE_ENDIAN: NumberFormat = { isText: false, base: 0, isLittleEndian: true };
 
 function readField(place: FieldPlace, input: Inspected, cursor: number): boolean {
-  const count = amount(place.bytes);
+  let count = amount(place.bytes);
   if (count > (place.format.isText ? MAX_TEXT_BYTES : MAX_BINARY_BYTES)) return false;
   // From the start means the start of the stream. What has left a sliding window cannot be read any more.
   const origin = place.isRelative ? cursor : input.start - input.skippedBytes;
   const at = origin + amount(place.offset);
   if (at < input.start || at > input.end - count) return false;
+  // Text of 0 bytes is as long as its digits.
+  if (count === 0 && place.format.isText) count = Math.min(MAX_TEXT_BYTES, input.end - at);
   const isLittleEndian = place.hasOrderOfBuffer && input.isLittleEndian === true;
   const taken = field.read(input.bytes, at, count, isLittleEndian ? LITTLE_ENDIAN : place.format);
-  if (taken === 0 && count > 0) return false;
+  if (taken === 0 && (count > 0 || place.format.isText)) return false;
   if (place.mask !== null) field.applyMask(place.mask.high, place.mask.low);
   fieldAt = at;
   fieldBytes = taken;

@@ -58,6 +58,8 @@ export class Findings {
   isOfCondemnedPacket = false;
   /** A TCP reset without data: all that it can do is to end the connection. */
   isBareReset = false;
+  /** A `pass` rule, or a setting, took its flow out of what rules look at, at an earlier packet. */
+  isExempt = false;
   /** Without it the host is cut off: no rule drops it. */
   isVital = false;
   /** The first always-on check that is set to drop and that the packet fails. */
@@ -78,6 +80,7 @@ export class Findings {
     this.condemnedBy = null;
     this.isOfCondemnedPacket = false;
     this.isBareReset = false;
+    this.isExempt = false;
     this.isVital = false;
     this.failedCheck = null;
     this.hasBrokenProtocol = false;
@@ -107,7 +110,7 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
     drop('defrag error', into);
     return;
   }
-  if (findings.matches.length > 0) judgeMatches(findings, settings, into);
+  const isPassed = judgeMatches(findings, settings, into) || findings.isExempt;
   if (findings.failedCheck !== null) {
     into.rule = null;
     into.rejects = false;
@@ -123,15 +126,17 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
     drop('stream midstream', into);
     return;
   }
-  const reason = settings.onLimit === VERDICT.accept ? null : limitOf(findings.outcome);
+  // What no rule is to look at, no limit kept from being looked at.
+  const reason = isPassed || settings.onLimit === VERDICT.accept ? null : limitOf(findings.outcome);
   if (reason !== null) drop(reason, into);
 }
 
+/** Did a `pass` rule match? */
 function judgeMatches(
   { matches, isVital }: Findings,
   { mode, maxAlertsPerPacket }: VerdictSettings,
   into: Judgement,
-): void {
+): boolean {
   let alerts = 0;
   for (let i = 0; i < matches.length; i++) {
     const { rule, action, isReported, actsOnFlow } = matches[i]!;
@@ -144,7 +149,7 @@ function judgeMatches(
     if (action === 'pass') {
       into.exemptsFlow ||= actsOnFlow && !into.condemnsFlow;
       into.rule ??= rule;
-      return;
+      return true;
     }
     if (mode === 'detect' || !blocks(action) || isVital) continue;
     into.condemnsFlow ||= actsOnFlow;
@@ -153,6 +158,7 @@ function judgeMatches(
     into.rejects = action !== 'drop';
     drop(action === rule.action ? 'rules' : 'threshold detection_filter', into);
   }
+  return false;
 }
 
 function limitOf(outcome: Exclude<Outcome, 'unknown-connection'>): DropReason | null {

@@ -81,6 +81,15 @@ describe('a rule on transactions by a pattern of no buffer', () => {
     expect(alertsOfEach(rules, connections)).toEqual(connections.map(() => [1, 1]));
   });
 
+  test('has its place in the stream, or in what came since the request before it', () => {
+    const placed = rule('content:"tail=1"; depth:90; http.method; content:"POST";');
+    const first = post('x'.repeat(100));
+    expect(alertsOf(placed, [up(post('tail=1'))])).toEqual([1]);
+    expect(alertsOf(placed, [up(first), down(answer('ok')), up(post('tail=1'))])).toEqual([1]);
+    expect(alertsOf(placed, [up(first), ...everyCut(post('tail=1'))[30]!.map(up)])).toEqual([1]);
+    expect(alertsOf(placed, [up(first), up(post(`${'x'.repeat(100)}tail=1`))])).toEqual([]);
+  });
+
   test('is not found without the pattern, nor where only its buffer fails', () => {
     expect(alertsOf(rules, [up(post('name=x&tail=2'))])).toEqual([]);
     expect(alertsOf(rules, [up(post('name=x&tail=1').replace('/form', '/page'))])).toEqual([]);
@@ -181,6 +190,11 @@ describe('what a packet of the other side brings to an end', () => {
     const odd = [up('\r\n'), down(answer('x')), up('GET /half HTTP/1.1\r\nHost: a\r\n\r\n')];
     expect(alertsOf(rules, odd)).toEqual([1]);
   });
+});
+
+test('more CRs at the end of a field line are not part of its value', () => {
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\nReferer: x.html\r\r\r\nX: y\r\r\n\r\n';
+  expect(alertsOf(rule('http.header; content:"Referer: x.html|0d 0a|X: y|0d 0a|";'), [up(request)])).toEqual([1]);
 });
 
 describe('a rule on a protocol alone', () => {

@@ -344,6 +344,8 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
       content('content:"a"; byte_test:1,=,0x62,1,relative;', ['a-b', 'a--a-b'], ['ab', 'a-', '']),
       content('content:"b"; byte_test:1,=,0x61,-2,relative;', ['ab'], ['-b', 'b']),
       content('byte_test:3,=,123,0,string,dec;', ['123', '1234'], ['124', '12', 'abc']),
+      // As many digits as there are.
+      content('byte_test:0,>,4000,0,string,dec;', ['4001', '100000\r\n'], ['4000', '40x', 'x', '']),
       content('byte_test:4,=,255,0,string,hex;', ['00ff', '0xFF', ' ff-'], ['00fg', '----']),
       content('byte_test:3,=,8,0,string,oct;', ['010'], ['008']),
       content('byte_test:4,=,16,0,string;', ['0x10', '020-', '16--'], ['10--']),

@@ -127,6 +127,8 @@ test.each([
   expect(judged(PREVENT, { outcome })).toMatchObject({ verdict: VERDICT.drop, reason });
   expect(judged({ ...PREVENT, onLimit: VERDICT.accept }, { outcome }).verdict).toBe(VERDICT.accept);
   expect(judged(DETECT, { outcome }).verdict).toBe(VERDICT.accept);
+  expect(judged(PREVENT, { outcome, isExempt: true }).verdict).toBe(VERDICT.accept);
+  expect(judged(PREVENT, { outcome, matches: [match('pass', 0, 'flags:S;')] }).verdict).toBe(VERDICT.accept);
 });
 
 test('a connection that is not followed drops whole in prevent mode as the configuration says', () => {

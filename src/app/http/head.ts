@@ -167,6 +167,8 @@ export class Head extends FieldTable {
       if (lineEnd === lineStart) break;
       if (crCount > 0) faults |= LINE_FAULT.bareCr;
       if (nulAt >= 0) faults |= LINE_FAULT.nul;
+      // As in libhtp, more CRs belong to the end of the line.
+      while (lineEnd > lineStart && bytes[lineEnd - 1] === CR) lineEnd--;
 
       if (isBlank(bytes[lineStart]!)) {
         if (!isFirst) {
