@@ -26,7 +26,7 @@ async function status({ json = false, ...options }: StatusOptions): Promise<void
 
 /** For people; `--json` has more. */
 export function statusText(status: ServiceStatus): string {
-  const { interception, policy, traffic, latency, flows, memory, events, incidents } = status;
+  const { interception, policy, traffic, latency, flows, memory, events, history, incidents } = status;
   const { rules } = policy;
   const actions = (['drop', 'reject', 'alert', 'pass'] as const)
     .filter((action) => rules[action] > 0)
@@ -63,6 +63,7 @@ export function statusText(status: ServiceStatus): string {
     ['flows', `${count(flows.active)} now, ${count(flows.total)} so far`],
     ['memory', `${bytes(memory.residentBytes)} resident, ${bytes(memory.reassemblyBytes)} of it TCP reassembly`],
     ['events', events.file === null ? 'are written nowhere' : `${events.file}, ${count(events.lostLines)} lines lost`],
+    ['history', historyText(history)],
     ...entries(incidents)
       .filter(([, n]) => n > 0)
       .map(([what, n]): [string, string] => ['incident', `${count(n)} ${INCIDENTS[what as keyof typeof INCIDENTS]}`]),
@@ -77,6 +78,12 @@ const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
   lostLines: 'event lines were lost on their way to the output',
   failedPackets: 'packets could not be inspected for a mistake of ours',
 };
+
+function historyText(history: ServiceStatus['history']): string {
+  if (history === null) return 'nothing is kept';
+  const { file, lostEvents, problem } = history;
+  return problem === null ? `${file}, ${count(lostEvents)} events lost` : `NO: ${problem}`;
+}
 
 function inspecting(status: ServiceStatus): string {
   const problem = uninspected(status);

@@ -189,6 +189,15 @@ export interface Config {
       readonly statsIntervalMs: number;
     } & RecordSettings;
   };
+  /** Of `run`: alerts and drops that are kept for queries. */
+  readonly history: {
+    /** `auto`: where the state folder is there at the start. */
+    readonly isEnabled: boolean | 'auto';
+    /** What is older is deleted. */
+    readonly maxAgeMs: number;
+    /** Of the database; the oldest makes room. */
+    readonly maxBytes: number;
+  };
   /** Of `run`: who is told, of what, and how often. */
   readonly notify: NotifySettings;
   readonly control: {
@@ -210,6 +219,7 @@ export type Overrides<T = Config> = {
 };
 
 const SECOND_MS = 1000;
+const DAY_MS = 86_400 * SECOND_MS;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -283,6 +293,7 @@ export const DEFAULTS: Config = freeze({
   outputs: {
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
   },
+  history: { isEnabled: 'auto', maxAgeMs: 30 * DAY_MS, maxBytes: 128 * MIB },
   notify: {
     kinds: ['blocks', 'scan', 'failures'],
     leastSevere: 2,

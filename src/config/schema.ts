@@ -282,6 +282,14 @@ export const configSchema: z.ZodType<Overrides> = section({
       ),
     }),
   ),
+  history: key(
+    'history',
+    section({
+      enabled: key('isEnabled', flagOr('auto')),
+      'max-age': key('maxAgeMs', duration()),
+      'max-size': key('maxBytes', size(MIB, 64 * GIB)),
+    }),
+  ),
   notify: key('notify', notifySchema),
   control: key(
     'control',

@@ -19,3 +19,6 @@ export const advisoriesFolder = (stateFolder: string): string => join(stateFolde
 
 /** What is known of earlier scans. */
 export const scansFolder = (stateFolder: string): string => join(stateFolder, 'scans');
+
+/** Alerts and drops, as `vpatch events` shows them. */
+export const historyFile = (stateFolder: string): string => join(stateFolder, 'history.db');

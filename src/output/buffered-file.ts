@@ -1,4 +1,5 @@
 import { close, openSync, write } from 'node:fs';
+import { countLines } from './eve-lines.ts';
 import type { LineOutput } from './line-output.ts';
 
 const STDOUT_FD = 1;
@@ -50,7 +51,7 @@ export class BufferedFile implements LineOutput {
   write(lines: string): void {
     const pendingCharacters = this.#waitingCharacters + this.#chunk.length - this.#chunkAt;
     if (pendingCharacters + lines.length > this.#settings.bufferBytes || this.#isClosed) {
-      this.#lostLines += linesIn(lines);
+      this.#lostLines += countLines(lines);
       return;
     }
     this.#waiting.push(lines);
@@ -124,8 +125,8 @@ export class BufferedFile implements LineOutput {
   }
 
   #countUnwritten(): void {
-    this.#lostLines += linesIn(this.#chunk.toString('latin1', this.#chunkAt));
-    for (const lines of this.#waiting) this.#lostLines += linesIn(lines);
+    this.#lostLines += countLines(this.#chunk.toString('latin1', this.#chunkAt));
+    for (const lines of this.#waiting) this.#lostLines += countLines(lines);
     this.#waiting = [];
     this.#onIdle = null;
   }
@@ -140,10 +141,4 @@ export class BufferedFile implements LineOutput {
       this.#settings.onError(error as Error);
     }
   }
-}
-
-function linesIn(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
-  return count;
 }

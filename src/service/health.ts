@@ -35,6 +35,7 @@ export function healthOf(status: ServiceStatus, { maxRefused }: HealthLimits): H
   const warnings = (Object.keys(RECENT) as readonly (keyof Troubles)[])
     .filter((kind) => status.recent[kind] > 0)
     .map((kind) => `${RECENT[kind]} in the last ${RecentTroubles.windowMinutes} minutes: ${status.recent[kind]}`);
+  if (status.history !== null && status.history.problem !== null) warnings.push(status.history.problem);
   if (rules.refused > maxRefused) {
     warnings.push(`rules refused ("vpatch rules check" says why): ${rules.refused}`);
   }

@@ -7,6 +7,7 @@ import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { versionOfRules } from '../patches/policy.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
 import { ExceptionError, type ExceptionStore } from './exception-store.ts';
+import type { HistoryStatus } from './history/history.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import type { Policy } from './policy.ts';
@@ -40,6 +41,8 @@ export interface ServiceParts {
   readonly version: string;
   /** Event lines that were lost so far. */
   readonly lostLines: () => number;
+  /** Null: nothing is kept. */
+  readonly history: () => HistoryStatus | null;
   /** Ends the service; `by` says who wants that. */
   readonly stop: (by: string) => void;
   /** Is told the headline when it changes. */
@@ -184,7 +187,7 @@ export class InlineService {
   }
 
   status(): ServiceStatus {
-    const { supervisor, policies, firewallName, version, now, lostLines } = this.#parts;
+    const { supervisor, policies, firewallName, version, now, lostLines, history } = this.#parts;
     const { config } = policies.policy;
     const totals = new Map(PIPELINE_COUNTERS.map((name, i) => [name, sumAt(supervisor.counters, i)]));
     const total = (name: string): number => totals.get(name) ?? 0;
@@ -233,6 +236,7 @@ export class InlineService {
         fragmentBytes: total('defrag.memuse'),
       },
       events: { file: config.outputs.eve.file, lostLines: lostLines() },
+      history: history(),
       incidents,
       recent: this.#recent.sums,
     };

@@ -12,6 +12,8 @@ import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall } from './firewall.ts';
+import type { History } from './history/history.ts';
+import { openHistory } from './history/open.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem } from './inline-service.ts';
 import { checkInterception, type Interception } from './interception.ts';
@@ -72,6 +74,11 @@ export async function runInline(settings: RunSettings): Promise<void> {
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const output = openEvents(config, log);
+  const tellFailure = (what: string): void => notify(failureNotice(what, Date.now()));
+  const history = await openHistory(config, log, tellFailure);
+  if (output === null && history === null) {
+    log.warn('no event output is configured: matches are counted but not reported; see --eve');
+  }
   const reopen = (): void => output?.reopen();
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
@@ -93,9 +100,10 @@ export async function runInline(settings: RunSettings): Promise<void> {
       log,
       onEvents: (text) => {
         output?.write(text);
+        history?.write(text);
         notifier?.events(text);
       },
-      onFailure: (what) => notify(failureNotice(what, Date.now())),
+      onFailure: tellFailure,
       onStuck: () => {
         supervisor.abandon();
         // Whoever started the service starts it again.
@@ -121,6 +129,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         firewall,
         signals,
         output,
+        history,
         control,
         notify,
       });
@@ -133,6 +142,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
     process.off('SIGHUP', reopen);
     control?.close();
     await output?.close();
+    await history?.close();
     await notifier?.close();
   }
 }
@@ -154,6 +164,7 @@ interface Started extends RunSettings {
   readonly firewall: Firewall;
   readonly signals: StopSignals;
   readonly output: BufferedFile | null;
+  readonly history: History | null;
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
 }
@@ -246,6 +257,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     now,
     version,
     lostLines,
+    history: () => started.history?.status ?? null,
     stop,
     onChange: (headline) => manager.status(headline),
     onFailure: (what) => started.notify(failureNotice(what, now())),
@@ -319,10 +331,7 @@ function interceptionOf({ queue, failure }: Config): Interception {
 
 function openEvents(config: Config, log: Logger): BufferedFile | null {
   const { file, bufferBytes } = config.outputs.eve;
-  if (file === null) {
-    log.warn('no event output is configured: matches are counted but not reported; see --eve');
-    return null;
-  }
+  if (file === null) return null;
   return new BufferedFile(file, {
     bufferBytes,
     onError: (error) => log.error(`events cannot be written to ${file}: ${error.message}`),

@@ -1,4 +1,5 @@
 import type { Failure, Hook, Mode } from '../config/config.ts';
+import type { HistoryStatus } from './history/history.ts';
 import type { LatencyFigures } from './latency.ts';
 import type { Troubles } from './recent-troubles.ts';
 import type { Incidents } from './supervisor.ts';
@@ -56,6 +57,8 @@ export interface ServiceStatus {
   readonly flows: { readonly active: number; readonly total: number };
   readonly memory: { readonly residentBytes: number; readonly reassemblyBytes: number; readonly fragmentBytes: number };
   readonly events: { readonly file: string | null; readonly lostLines: number };
+  /** Null: nothing is kept for `vpatch events`. */
+  readonly history: HistoryStatus | null;
   readonly incidents: Incidents;
   /** Of the last `RecentTroubles.windowMinutes`. */
   readonly recent: Troubles;

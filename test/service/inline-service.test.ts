@@ -96,6 +96,7 @@ function setUp(addresses: HostAddresses | null = null) {
     now,
     version: '1.2.3',
     lostLines: () => 5,
+    history: () => null,
     stop: (by) => stops.push(by),
     onChange: (headline) => headlines.push(headline),
     onFailure: (what) => failures.push(what),

@@ -10,7 +10,7 @@ const MS_PER_SECOND = 1000;
  * traffic makes new series; all of them are there from the start, since an increase from nothing to one is none.
  */
 export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
-  const { policy, interception, traffic, queues, flows, memory, events, incidents } = status;
+  const { policy, interception, traffic, queues, flows, memory, events, history, incidents } = status;
   const { rules } = policy;
   return [
     info('vpatch_build_info', 'Version of the program.', { version: status.version }),
@@ -79,6 +79,7 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
     gauge('vpatch_reassembly_memory_bytes', 'Of it, TCP streams.', memory.reassemblyBytes),
     gauge('vpatch_fragment_memory_bytes', 'Of it, fragments.', memory.fragmentBytes),
     counter('vpatch_event_lines_lost_total', 'Event lines that were lost.', events.lostLines),
+    counter('vpatch_history_events_lost_total', 'Events lost to the history.', history?.lostEvents ?? 0),
     counter('vpatch_worker_restarts_total', 'Workers that died or hung and were started again.', incidents.restarts),
     counter('vpatch_firewall_restored_total', 'Times that somebody removed the firewall rules.', incidents.lostRules),
     counter('vpatch_failed_packets_total', 'Packets whose inspection failed by our mistake.', incidents.failedPackets),

@@ -38,15 +38,12 @@ interface EveLine {
   };
 }
 
-/** Looked for before a line is parsed: records of ordinary traffic come in numbers. */
-const HAS_NOTICE = /"event_type":"(?:alert|drop)"/;
-
 /**
- * What an event line of a worker says to people: alerts, and packets that an always-on check dropped. Null for all others,
+ * What an event line of a worker, of this `event_type`, says to people: alerts, and packets that an always-on check dropped. Null for all others,
  * among them packets that a rule dropped: its alert tells of that.
  */
-export function eveNotice(line: string): EveNotice | null {
-  if (!HAS_NOTICE.test(line)) return null;
+export function eveNotice(line: string, type: string): EveNotice | null {
+  if (type !== 'alert' && type !== 'drop') return null;
   const event = JSON.parse(line) as EveLine;
   if (event.alert !== undefined) return alertNotice(event, event.alert);
   const check = event.vpatch?.check;

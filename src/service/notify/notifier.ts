@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { NotifySettings } from '../../config/notify-settings.ts';
+import { forEachEveLine } from '../../output/eve-lines.ts';
 import type { Logger } from '../../output/log.ts';
 import { Channel } from './channel.ts';
 import { Digest } from './digest.ts';
@@ -50,13 +51,10 @@ export class Notifier {
 
   /** Whole EVE lines of a worker. */
   events(text: string): void {
-    for (let start = 0; start < text.length; ) {
-      const lineFeed = text.indexOf('\n', start);
-      const end = lineFeed < 0 ? text.length : lineFeed;
-      const notice = eveNotice(text.slice(start, end));
+    forEachEveLine(text, (line, type) => {
+      const notice = eveNotice(line, type);
       if (notice !== null && this.#isWanted(notice)) this.#traffic.add(notice);
-      start = end + 1;
-    }
+    });
   }
 
   /** What is no traffic, for instance a failure: told at once. */

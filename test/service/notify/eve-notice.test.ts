@@ -23,7 +23,8 @@ const DROP = {
   drop: { len: 40, reason: 'stream error' },
   vpatch: { mode: 'prevent', check: 'stream.rst_invalid_ack' },
 };
-const noticeOf = (event: object) => eveNotice(JSON.stringify(event));
+const noticeOf = (event: Readonly<Record<string, unknown>> & { readonly event_type: string }) =>
+  eveNotice(JSON.stringify(event), event.event_type);
 
 test('a blocked alert says who did what to whom, by which rule, and what to do', () => {
   expect(noticeOf(ALERT)).toEqual({
@@ -66,7 +67,7 @@ test('a packet that a check dropped is a block, one that a rule dropped is told 
 
 test('other events are none of ours', () => {
   expect(noticeOf({ ...ALERT, event_type: 'http' })).toBeNull();
-  expect(eveNotice('')).toBeNull();
+  expect(eveNotice('', '')).toBeNull();
 });
 
 test('a long message is cut', () => {
