@@ -6,7 +6,7 @@ import type { HttpTransaction } from '../../src/app/http/transaction.ts';
 import { type AppSink, STAGE } from '../../src/app/protocol.ts';
 import { latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { parseTranscript } from '../support/transcript.ts';
+import { parseTranscript } from '../../src/patches/transcript.ts';
 import { channel } from './support.ts';
 
 /** Bytes that one side sends, or (`missingBytes`) that nobody saw. */

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Direction } from '../../src/base/direction.ts';
+import { parseTranscript, type Transcript, transcriptsIn } from '../../src/patches/transcript.ts';
 import { type Played, Player, type PlayOptions } from '../support/play.ts';
 import { buildSegment, ENDPOINTS, type Endpoints, honest, isData, type Segment } from '../support/segments.ts';
-import { parseTranscript, type Transcript, transcriptsIn } from '../support/transcript.ts';
 
 /** All rules that we ship. */
 export const RULES = readdirSync('signatures', { recursive: true, encoding: 'utf8' })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { VERDICT } from '../../src/capture/source.ts';
 import { mergeConfig } from '../../src/config/config.ts';
 import { EveWriter } from '../../src/output/eve.ts';
+import { parseTranscript, transcriptsIn } from '../../src/patches/transcript.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
 import { httpCases } from '../app/http-pages.ts';
@@ -10,7 +11,6 @@ import { fuzzRuns, isFuzzing } from '../support/fuzz.ts';
 import { usedMemory } from '../support/heap.ts';
 import { conversation, datagrams, rulesetOf, type Turn } from '../support/play.ts';
 import { Random } from '../support/random.ts';
-import { parseTranscript, transcriptsIn } from '../support/transcript.ts';
 import { RULES } from './attacks.ts';
 import { mutateOrder, mutatePacket, mutateTurn } from './mutations.ts';
 

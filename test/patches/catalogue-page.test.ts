@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Affected, AffectedRange } from '../../src/patches/affected.ts';
 import { type Patch, readCatalogue } from '../../src/patches/catalogue.ts';
 import { PRESETS } from '../../src/patches/description.ts';
-import { transcriptsIn } from '../support/transcript.ts';
+import { transcriptsIn } from '../../src/patches/transcript.ts';
 
 const INTRODUCTION = `# The catalogue of virtual patches
 

@@ -1,7 +1,13 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { Turn } from './conversation.ts';
 
-/** One page of `fixtures/patches`: what both sides of a connection send, and the rules that must alert. */
+/** The transcripts of the patches that come with vpatch. */
+export const SHIPPED_TRANSCRIPTS = fileURLToPath(new URL('../../fixtures/patches', import.meta.url));
+
+/** What both sides of a connection send, and the rules that must alert. */
 export interface Transcript {
   title: string;
   /** The server's port. */
@@ -10,13 +16,6 @@ export interface Transcript {
   turns: Turn[];
   /** Signature ids in ascending order; empty on a page that must not alert. */
   alerts: number[];
-}
-
-/** Bytes that one side sends in order; over UDP, one datagram. */
-export interface Turn {
-  /** 0 = client to server, 1 = server to client. */
-  direction: 0 | 1;
-  bytes: Uint8Array;
 }
 
 export interface TranscriptFile {
@@ -28,7 +27,15 @@ export interface TranscriptFile {
   file: string;
 }
 
-/** Reads a page. The format is described in `docs/patches.md`; a malformed page is an error with file and line. */
+/** A page is not in the form of docs/patches.md; the message names the file, and the line where there is one. */
+export class TranscriptError extends Error {
+  override name = 'TranscriptError';
+}
+
+/** Reads a page. Throws TranscriptError. */
+export const readTranscript = (file: string): Transcript => parseTranscript(readFileSync(file, 'utf8'), file);
+
+/** The format is described in docs/patches.md. Throws TranscriptError. */
 export function parseTranscript(text: string, file: string): Transcript {
   const page: Page = { file, prose: false, title: null, flow: null, turns: [], alerts: null };
   let block: Block | null = null;
@@ -61,14 +68,14 @@ export function parseTranscript(text: string, file: string): Transcript {
   return { title: page.title, port, transport, turns: page.turns, alerts: page.alerts ?? [] };
 }
 
-/** The pages below `fixtures/patches`, sorted by patch and name. A file that is not a page is an error. */
+/** The pages in `<directory>/<patch>`, sorted by patch and name. Throws TranscriptError for a file that is no page. */
 export function transcriptsIn(directory: string): TranscriptFile[] {
   const found: TranscriptFile[] = [];
   for (const patch of readdirSync(directory).sort()) {
     for (const entry of readdirSync(join(directory, patch)).sort()) {
       const file = join(directory, patch, entry);
       const kind = /^(attack|benign)-[a-z0-9-]+\.md$/.exec(entry)?.[1];
-      if (kind === undefined) throw new Error(`${file}: expected attack-<variant>.md or benign-<what>.md`);
+      if (kind === undefined) throw new TranscriptError(`${file}: expected attack-<variant>.md or benign-<what>.md`);
       found.push({ patch, name: entry.slice(0, -'.md'.length), kind: kind as TranscriptFile['kind'], file });
     }
   }
@@ -109,7 +116,7 @@ const SINGLE_ESCAPES: ReadonlyMap<string, number> = new Map([
 ]);
 
 function fail(file: string, line: number, message: string): never {
-  throw new Error(`${file}:${line}: ${message}`);
+  throw new TranscriptError(`${file}:${line}: ${message}`);
 }
 
 function readProse(page: Page, line: string, number: number): void {
@@ -153,7 +160,7 @@ function closeBlock(page: Page, block: Block): void {
     default: {
       const bytes = encodeBlock(block, page.file);
       if (bytes.length === 0) fail(page.file, block.startLine, `the \`${block.kind}\` block is empty`);
-      page.turns.push({ direction: block.kind === 'client' ? 0 : 1, bytes });
+      page.turns.push({ direction: block.kind === 'client' ? TO_SERVER : TO_CLIENT, bytes });
     }
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseTranscript, type Transcript, transcriptsIn } from './transcript.ts';
+import { parseTranscript, type Transcript, transcriptsIn } from '../../src/patches/transcript.ts';
 
 const parse = (...lines: string[]): Transcript => parseTranscript(lines.join('\n'), 'page.md');
 const withBlocks = (...lines: string[]): Transcript => parse('# Title', '', 'Why.', '', ...lines);
