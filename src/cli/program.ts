@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   replay: async () => (await import('./replay.ts')).registerReplay,
   sniff: async () => (await import('./sniff.ts')).registerSniff,
   rules: async () => (await import('./rules/rules.ts')).registerRules,
-  patches: async () => (await import('./patches.ts')).registerPatches,
+  patches: async () => (await import('./patches/patches.ts')).registerPatches,
   scan: async () => (await import('./scan.ts')).registerScan,
   policy: async () => (await import('./policy.ts')).registerPolicy,
   advisories: async () => (await import('./advisories.ts')).registerAdvisories,

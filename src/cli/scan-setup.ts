@@ -12,7 +12,7 @@ import { type RuleEntry, readRuleEntries } from '../patches/rule-entry.ts';
 import { AdvisoryStore } from '../scan/advisories/store.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
-import { loadCatalogue } from './patches.ts';
+import { loadCatalogue } from './patches/shipped.ts';
 import { takeOver } from './take-over.ts';
 
 /** What the commands of the scan and its policy share. */

@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
-import { LiveCapture, LiveCaptureError } from '../capture/live.ts';
 import { WallClock } from '../capture/wall-clock.ts';
-import { type Config, mergeConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
 import type { Logger } from '../output/log.ts';
-import { StopSignals } from '../service/stop-signals.ts';
 import { CHECKSUM } from '../wire/packet.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
+import { inspectLive, withoutBlocking } from './live-inspection.ts';
 import { loadRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
 
@@ -29,8 +28,6 @@ export function registerSniff(program: Command): void {
     .action(sniff);
 }
 
-/** Flows that fell silent are looked for this often. */
-const EXPIRE_INTERVAL_MS = 250;
 /** Connections from before the start are followed from where they are, for as long. */
 const COLD_START_MS = 5 * 60_000;
 
@@ -60,38 +57,24 @@ async function sniff(options: SniffOptions): Promise<void> {
   const uptimeSeconds = (): number => (clock.nowMs() - startedMs) / 1000;
   const writeStats = (): void => inspection.writeStats(clock.nowMs(), uptimeSeconds());
 
-  const capture = await listen(options, inspection);
-  const signals = new StopSignals();
-  const timers = [setInterval(() => inspection.expire(clock.nowMs()), EXPIRE_INTERVAL_MS)];
-  if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
-  log.info(`listening on ${options.interface} with ${rules.ruleset.loaded.length} rules; Ctrl-C ends it`);
-  await signals.first;
-
-  capture.close();
+  const { interface: interfaceName, filter } = options;
+  const timers: NodeJS.Timeout[] = [];
+  await inspectLive(
+    inspection,
+    { interfaceName, ...(filter !== undefined && { filter }) },
+    {
+      limitMs: null,
+      onBegin: () => {
+        if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
+        log.info(`listening on ${interfaceName} with ${rules.ruleset.loaded.length} rules; Ctrl-C ends it`);
+      },
+    },
+  );
   for (const timer of timers) clearInterval(timer);
-  signals.close();
-  inspection.finish();
   writeStats();
   await output?.close();
-  const text = summaryText([options.interface], inspection.summary(uptimeSeconds()));
+  const text = summaryText([interfaceName], inspection.summary(uptimeSeconds()));
   (file === '-' ? process.stderr : process.stdout).write(text);
-}
-
-/** Whatever the configuration says: events must not claim that something was blocked. */
-function withoutBlocking(config: Config): Config {
-  const policy = config.checks.policy === 'off' ? 'off' : 'report';
-  return mergeConfig(config, { mode: 'detect', checks: { policy } });
-}
-
-async function listen({ interface: name, filter }: SniffOptions, inspection: Inspection): Promise<LiveCapture> {
-  const options = { interfaceName: name, ...(filter !== undefined && { filter }) };
-  try {
-    return await LiveCapture.open(options, (captured) => inspection.process(captured));
-  } catch (error) {
-    if (!(error instanceof LiveCaptureError)) throw error;
-    const isMachine = error.problem === 'permission' || error.problem === 'library';
-    throw new Failure(isMachine ? EXIT.machine : EXIT.usage, error.message);
-  }
 }
 
 function openOutput(file: string, { outputs }: Config, log: Logger): BufferedFile {

@@ -46,5 +46,5 @@ const COUNT_COLUMNS = 9;
 
 const row = (count: number, what: string): string => `${String(count).padStart(COUNT_COLUMNS)}  ${what}`;
 
-const counted = (count: number, noun: string): string =>
-  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+export const counted = (count: number, noun: string): string =>
+  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : noun.endsWith('ch') ? 'es' : 's'}`;

@@ -24,6 +24,8 @@ export function reasonOf(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'permission denied';
+    case 'EEXIST':
+      return 'it is there already';
     case 'EISDIR':
       return 'it is a folder';
     default:

@@ -29,6 +29,8 @@ test('the installed program runs, and loads what is installed with it', () => {
   const checked = spawnSync(process.execPath, [program, 'rules', 'list', '-S', rules], { encoding: 'utf8', cwd: root });
   expect(checked.status).toBe(0);
   expect(checked.stdout.split('\n').length).toBeGreaterThan(50);
+  const played = spawnSync(process.execPath, [program, 'patches', 'test', 'cve-2021-44228'], { encoding: 'utf8' });
+  expect(played.stdout).toMatch(/: all as they should be\n$/);
 });
 
 test('what only building needs is not installed', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { vpatch } from '../support/command-line.ts';
+import { vpatch } from '../../support/command-line.ts';
 
 interface Listed {
   readonly id: string;
