@@ -1,6 +1,8 @@
 import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
+import { BrotliDecoder } from './brotli.ts';
+import type { ContentDecoder } from './content-decoder.ts';
 import type { HttpEvent } from './events.ts';
 import { CONTENT_ENCODING } from './framing.ts';
 import type { Head } from './head.ts';
@@ -30,17 +32,18 @@ export class Body {
   #view: Uint8Array | null = null;
   /** What came before the first decoded byte: if it can't be decoded, it is the content. */
   #undecoded: ByteBuffer | null = null;
-  readonly #layers: Inflater[];
+  readonly #layers: ContentDecoder[];
 
-  /** `codings`: how many layers of gzip or deflate the content is packed in. */
-  constructor(limitBytes: number, codings: number) {
+  /** `codings`: what the content is packed in, the outermost first. */
+  constructor(limitBytes: number, codings: readonly Coding[]) {
     this.#limitBytes = limitBytes;
     this.#content = new ByteBuffer(limitBytes);
-    this.#layers = codings === 0 ? NO_LAYERS : [];
-    for (let i = 0; i < codings; i++) {
-      this.#layers.push(new Inflater(i === codings - 1 ? this.#content : new ByteBuffer(limitBytes)));
+    this.#layers = codings.length === 0 ? NO_LAYERS : [];
+    for (const [i, coding] of codings.entries()) {
+      const output = i === codings.length - 1 ? this.#content : new ByteBuffer(limitBytes);
+      this.#layers.push(coding === 'brotli' ? new BrotliDecoder(output) : new Inflater(output));
     }
-    if (codings > 0) this.#undecoded = new ByteBuffer(limitBytes);
+    if (codings.length > 0) this.#undecoded = new ByteBuffer(limitBytes);
   }
 
   get length(): number {
@@ -102,8 +105,9 @@ export class Body {
   /** The message is complete: what was to be decoded and gave nothing is shown as it is. */
   finish(): HttpEvent | null {
     if (this.#undecoded === null || this.#undecoded.length === 0) return null;
+    const event = failure(this.#layers[0]!);
     this.#giveUpLayer(0);
-    return 'http.gzip_decompression_failed';
+    return event;
   }
 
   /** Bytes that nobody saw: packed content can't be read on, and plain content goes on behind them. */
@@ -130,7 +134,7 @@ export class Body {
     if (layer.isCorrupt) {
       if (this.#content.length === 0) this.#giveUpLayer(index);
       else this.isFull = true;
-      return 'http.gzip_decompression_failed';
+      return failure(layer);
     }
     if (output.isFull) {
       this.isFull = true;
@@ -150,7 +154,11 @@ export class Body {
   }
 }
 
-const NO_LAYERS: Inflater[] = [];
+const NO_LAYERS: ContentDecoder[] = [];
+const NO_CODINGS: readonly Coding[] = [];
+
+const failure = (layer: ContentDecoder): HttpEvent =>
+  layer instanceof BrotliDecoder ? 'http.brotli_decompression_failed' : 'http.gzip_decompression_failed';
 
 /** For the content behind a head. */
 export function openBody(
@@ -160,36 +168,39 @@ export function openBody(
   raise: (event: HttpEvent) => void,
 ): Body {
   const limit = direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
-  if (head.find(CONTENT_ENCODING) < 0) return new Body(limit, 0);
-  const { layers, event } = contentCoding(latin1(head.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
+  if (head.find(CONTENT_ENCODING) < 0) return new Body(limit, NO_CODINGS);
+  const { codings, event } = contentCoding(latin1(head.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
   if (event !== null) raise(event);
-  return new Body(limit, layers);
+  return new Body(limit, codings);
 }
+
+/** Which of gzip and deflate it is, the content tells: servers mix them up. */
+export type Coding = 'deflate' | 'brotli';
 
 /** What a Content-Encoding asks for. `event` says why a part of it is not decoded. */
 export interface ContentCoding {
-  readonly layers: number;
+  /** The outermost first. */
+  readonly codings: readonly Coding[];
   readonly event: HttpEvent | null;
 }
 
-/**
- * RFC 9110 §8.4. gzip and deflate are told apart by their content, since servers mix them up, and found within odd
- * values, as browsers and libhtp do.
- */
+/** RFC 9110 §8.4. gzip and deflate are found within odd values, as browsers and libhtp do. */
 export function contentCoding(value: string, maxLayers: number): ContentCoding {
   let named = 0;
-  let layers = 0;
+  const codings: Coding[] = [];
   let event: HttpEvent | null = null;
   for (const part of value.replaceAll('\0', '').toLowerCase().split(/[, ]/)) {
     if (part === '') continue;
     named++;
     if (part === 'identity') continue;
     if (!KNOWN_CODINGS.has(part)) event = 'http.abnormal_ce_header';
-    if (part.includes('gzip') || part.includes('deflate')) layers++;
+    // In the order in which they were applied: the last one is to be undone first.
+    if (part === 'br') codings.unshift('brotli');
+    else if (part.includes('gzip') || part.includes('deflate')) codings.unshift('deflate');
   }
   // libhtp counts those that do nothing too.
   if (named > maxLayers) event = 'http.too_many_encoding_layers';
-  return { layers: Math.min(layers, maxLayers), event };
+  return { codings: codings.slice(0, maxLayers), event };
 }
 
-const KNOWN_CODINGS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'x-deflate']);
+const KNOWN_CODINGS: ReadonlySet<string> = new Set(['br', 'gzip', 'x-gzip', 'deflate', 'x-deflate']);

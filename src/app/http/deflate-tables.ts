@@ -20,8 +20,8 @@ export const FIXED_LITERALS = new Huffman(
 );
 export const FIXED_DISTANCES = new Huffman(new Uint8Array(30).fill(5), 0, 30);
 
-/** The first value of each symbol when a symbol with n extra bits covers 2^n values. */
-function runs(start: number, extraBits: readonly number[]): number[] {
+/** The first value of each symbol where a symbol with n extra bits covers 2^n values. */
+export function runs(start: number, extraBits: readonly number[]): number[] {
   let next = start;
   return extraBits.map((bits) => {
     const base = next;

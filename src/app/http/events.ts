@@ -82,7 +82,8 @@ export const HTTP_EVENTS = {
   'http.unexpected_101': report('101 (Switching Protocols) to a request without Upgrade'),
   'http.unable_to_match_response_to_request': report('a response without a request'),
   // Content codings.
-  'http.gzip_decompression_failed': report('a compressed body is corrupt'),
+  'http.gzip_decompression_failed': report('a body in gzip or deflate is corrupt'),
+  'http.brotli_decompression_failed': report('a body in brotli is corrupt'),
   'http.compression_bomb': report('a body unpacks to more than 200 times its size'),
   'http.too_many_encoding_layers': report('more content codings on top of each other than the limit'),
   'http.abnormal_ce_header': report('a Content-Encoding that is not decoded'),

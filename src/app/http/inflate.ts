@@ -1,5 +1,7 @@
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { ByteBuffer } from '../byte-buffer.ts';
+import { BitReader, CORRUPT } from './bit-reader.ts';
+import type { ContentDecoder } from './content-decoder.ts';
 import {
   CODE_LENGTH_ORDER,
   DISTANCE_BASE,
@@ -10,7 +12,7 @@ import {
   LENGTH_EXTRA_BITS,
   MAX_LENGTHS,
 } from './deflate-tables.ts';
-import { Huffman, MAX_CODE_BITS, SHORT_MASK } from './huffman.ts';
+import { Huffman } from './huffman.ts';
 import { STATE } from './inflate-states.ts';
 
 /**
@@ -19,18 +21,14 @@ import { STATE } from './inflate-states.ts';
  * holds 40 KiB outside the heap for each stream, has no synchronous incremental interface, and throws its output away
  * at a limit. Checksums are not verified: a browser shows the content before it reads them.
  */
-export class Inflater {
-  /** The input broke the format. What was put out before stays. */
+export class Inflater implements ContentDecoder {
   isCorrupt = false;
   /** The end of the compressed data was seen; what follows is ignored. */
   isDone = false;
   readonly output: ByteBuffer;
-  #writtenBytes = 0;
-
+  readonly #bits = new BitReader();
   #state: number = STATE.magic;
   #container: 'gzip' | 'zlib' | 'raw' = 'raw';
-  #bits = 0;
-  #bitCount = 0;
   #flags = 0;
   #skip = 0;
   #isFinal = false;
@@ -45,32 +43,23 @@ export class Inflater {
   #symbol = 0;
   #copyBytes = 0;
 
-  #input: Uint8Array = EMPTY_BYTES;
-  #at = 0;
-  #end = 0;
-
   /** `isRaw`: it is deflate, whatever it looks like; else the first bytes tell. */
   constructor(output: ByteBuffer, isRaw = false) {
     this.output = output;
     if (isRaw) this.#state = STATE.block;
   }
 
-  /** Whole bytes of input that the output so far needed. */
   get inputBytes(): number {
-    return this.#writtenBytes - (this.#bitCount >> 3);
+    return this.#bits.takenBytes;
   }
 
-  /** Returns where it stopped: before `end` where the output is full, or nothing more can be read. */
   write(input: Uint8Array, start: number, end: number): number {
-    this.#input = input;
-    this.#at = start;
-    this.#end = end;
+    this.#bits.feed(input, start, end);
     while (!this.isCorrupt && !this.isDone && !this.output.isFull && this.#step()) {
       // Each step does one part of the format and says whether there was enough input for it.
     }
-    this.#writtenBytes += this.#at - start;
-    this.#input = EMPTY_BYTES;
-    return this.#at;
+    this.#bits.release();
+    return this.#bits.at;
   }
 
   #step(): boolean {
@@ -78,14 +67,14 @@ export class Inflater {
       case STATE.magic:
         return this.#readMagic();
       case STATE.gzipHeader:
-        if (!this.#has(16)) return false;
-        if (this.#take(8) !== 8) return this.#fail();
-        this.#flags = this.#take(8);
+        if (!this.#bits.has(16)) return false;
+        if (this.#bits.take(8) !== 8) return this.#fail();
+        this.#flags = this.#bits.take(8);
         return this.#skipThen(6, STATE.gzipExtra);
       case STATE.gzipExtra:
         if ((this.#flags & 4) === 0) return this.#to(STATE.gzipName);
-        if (!this.#has(16)) return false;
-        return this.#skipThen(this.#take(16), STATE.gzipName);
+        if (!this.#bits.has(16)) return false;
+        return this.#skipThen(this.#bits.take(16), STATE.gzipName);
       case STATE.gzipName:
         if ((this.#flags & 8) !== 0 && !this.#skipText()) return false;
         return this.#to(STATE.gzipComment);
@@ -94,19 +83,19 @@ export class Inflater {
         return this.#skipThen((this.#flags & 2) !== 0 ? 2 : 0, STATE.block);
       case STATE.skip:
         for (; this.#skip > 0; this.#skip--) {
-          if (!this.#has(8)) return false;
-          this.#take(8);
+          if (!this.#bits.has(8)) return false;
+          this.#bits.take(8);
         }
         return this.#to(this.#symbol);
       case STATE.block:
         return this.#readBlockHeader();
       case STATE.storedLength:
-        if (!this.#has(16)) return false;
-        this.#copyBytes = this.#take(16);
+        if (!this.#bits.has(16)) return false;
+        this.#copyBytes = this.#bits.take(16);
         return this.#to(STATE.storedCheck);
       case STATE.storedCheck:
-        if (!this.#has(16)) return false;
-        if (this.#take(16) !== (~this.#copyBytes & 0xffff)) return this.#fail();
+        if (!this.#bits.has(16)) return false;
+        if (this.#bits.take(16) !== (~this.#copyBytes & 0xffff)) return this.#fail();
         return this.#to(STATE.stored);
       case STATE.stored:
         return this.#copyStored();
@@ -131,19 +120,19 @@ export class Inflater {
   }
 
   #readMagic(): boolean {
-    if (!this.#has(16)) return false;
-    const first = this.#bits & 0xff;
-    const second = (this.#bits >>> 8) & 0xff;
+    if (!this.#bits.has(16)) return false;
+    const first = this.#bits.peek(8);
+    const second = this.#bits.peek(16) >> 8;
     if (first === 0x1f && second === 0x8b) {
       this.#container = 'gzip';
-      this.#take(16);
+      this.#bits.take(16);
       return this.#to(STATE.gzipHeader);
     }
     // RFC 1950 §2.2. "deflate" means zlib, but servers send raw deflate under that name too.
     if ((first & 0x0f) === 8 && (first * 256 + second) % 31 === 0) {
       if ((second & 0x20) !== 0) return this.#fail();
       this.#container = 'zlib';
-      this.#take(16);
+      this.#bits.take(16);
     }
     return this.#to(STATE.block);
   }
@@ -153,9 +142,9 @@ export class Inflater {
       this.isDone = true;
       return false;
     }
-    if (!this.#has(16)) return false;
-    if ((this.#bits & 0xffff) === 0x8b1f) {
-      this.#take(16);
+    if (!this.#bits.has(16)) return false;
+    if (this.#bits.peek(16) === 0x8b1f) {
+      this.#bits.take(16);
       return this.#to(STATE.gzipHeader);
     }
     this.isDone = true;
@@ -165,14 +154,14 @@ export class Inflater {
   #readBlockHeader(): boolean {
     if (this.#isFinal) {
       this.#isFinal = false;
-      this.#take(this.#bitCount & 7);
+      this.#bits.takeRestOfByte();
       return this.#to(this.#container === 'raw' ? STATE.nextMember : STATE.trailer);
     }
-    if (!this.#has(3)) return false;
-    this.#isFinal = this.#take(1) === 1;
-    switch (this.#take(2)) {
+    if (!this.#bits.has(3)) return false;
+    this.#isFinal = this.#bits.take(1) === 1;
+    switch (this.#bits.take(2)) {
       case 0:
-        this.#take(this.#bitCount & 7);
+        this.#bits.takeRestOfByte();
         return this.#to(STATE.storedLength);
       case 1:
         this.#literals = FIXED_LITERALS;
@@ -187,28 +176,29 @@ export class Inflater {
 
   #copyStored(): boolean {
     const { output } = this;
+    const bits = this.#bits;
     while (this.#copyBytes > 0) {
       if (output.isFull) return false;
-      if (this.#bitCount >= 8) {
+      if (bits.bitCount >= 8) {
         output.reserve(1);
-        output.bytes[output.length++] = this.#take(8);
+        output.bytes[output.length++] = bits.take(8);
         this.#copyBytes--;
         continue;
       }
-      const count = Math.min(this.#copyBytes, this.#end - this.#at, output.limitBytes - output.length);
+      const count = Math.min(this.#copyBytes, bits.end - bits.at, output.limitBytes - output.length);
       if (count === 0) return false;
-      output.append(this.#input, this.#at, this.#at + count);
-      this.#at += count;
+      output.append(bits.input, bits.at, bits.at + count);
+      bits.at += count;
       this.#copyBytes -= count;
     }
     return this.#to(STATE.block);
   }
 
   #readTableSizes(): boolean {
-    if (!this.#has(14)) return false;
-    this.#literalCount = this.#take(5) + 257;
-    this.#distanceCount = this.#take(5) + 1;
-    this.#codeCount = this.#take(4) + 4;
+    if (!this.#bits.has(14)) return false;
+    this.#literalCount = this.#bits.take(5) + 257;
+    this.#distanceCount = this.#bits.take(5) + 1;
+    this.#codeCount = this.#bits.take(4) + 4;
     if (this.#literalCount > 286 || this.#distanceCount > 30) return this.#fail();
     if (this.#lengths.length === 0) this.#lengths = new Uint8Array(MAX_LENGTHS);
     this.#lengths.fill(0);
@@ -218,8 +208,8 @@ export class Inflater {
 
   #readCodeLengths(): boolean {
     while (this.#lengthCount < this.#codeCount) {
-      if (!this.#has(3)) return false;
-      this.#lengths[CODE_LENGTH_ORDER[this.#lengthCount++]!] = this.#take(3);
+      if (!this.#bits.has(3)) return false;
+      this.#lengths[CODE_LENGTH_ORDER[this.#lengthCount++]!] = this.#bits.take(3);
     }
     const codes = new Huffman(this.#lengths, 0, 19);
     if (!codes.isUsable) return this.#fail();
@@ -234,7 +224,7 @@ export class Inflater {
     const total = this.#literalCount + this.#distanceCount;
     while (this.#lengthCount < total) {
       if (this.#symbol < 0) {
-        const symbol = this.#decode(this.#codes);
+        const symbol = this.#bits.symbol(this.#codes);
         if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
         if (symbol < 16) {
           this.#lengths[this.#lengthCount++] = symbol;
@@ -243,8 +233,8 @@ export class Inflater {
         this.#symbol = symbol;
       }
       const extraBits = this.#symbol === 16 ? 2 : this.#symbol === 17 ? 3 : 7;
-      if (!this.#has(extraBits)) return false;
-      const repeats = this.#take(extraBits) + (this.#symbol === 18 ? 11 : 3);
+      if (!this.#bits.has(extraBits)) return false;
+      const repeats = this.#bits.take(extraBits) + (this.#symbol === 18 ? 11 : 3);
       if (this.#symbol === 16 && this.#lengthCount === 0) return this.#fail();
       if (this.#lengthCount + repeats > total) return this.#fail();
       const value = this.#symbol === 16 ? this.#lengths[this.#lengthCount - 1]! : 0;
@@ -262,7 +252,7 @@ export class Inflater {
     const { output } = this;
     for (;;) {
       if (output.length >= output.limitBytes) return false;
-      const symbol = this.#decode(this.#literals);
+      const symbol = this.#bits.symbol(this.#literals);
       if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
       if (symbol < 256) {
         if (output.length === output.bytes.length) output.reserve(1);
@@ -281,19 +271,19 @@ export class Inflater {
   #readDistance(): boolean {
     if (this.#copyBytes >= 257 && this.#symbol === -1) {
       const row = this.#copyBytes - 257;
-      if (!this.#has(LENGTH_EXTRA_BITS[row]!)) return false;
-      this.#skip = LENGTH_BASE[row]! + this.#take(LENGTH_EXTRA_BITS[row]!);
+      if (!this.#bits.has(LENGTH_EXTRA_BITS[row]!)) return false;
+      this.#skip = LENGTH_BASE[row]! + this.#bits.take(LENGTH_EXTRA_BITS[row]!);
       this.#symbol = -2;
     }
     if (this.#symbol === -2) {
-      const symbol = this.#decode(this.#distances);
+      const symbol = this.#bits.symbol(this.#distances);
       if (symbol < 0) return symbol === CORRUPT ? this.#fail() : false;
       if (symbol > 29) return this.#fail();
       this.#symbol = symbol;
     }
     const extraBits = DISTANCE_EXTRA_BITS[this.#symbol]!;
-    if (!this.#has(extraBits)) return false;
-    const distance = DISTANCE_BASE[this.#symbol]! + this.#take(extraBits);
+    if (!this.#bits.has(extraBits)) return false;
+    const distance = DISTANCE_BASE[this.#symbol]! + this.#bits.take(extraBits);
     if (distance > this.output.length) return this.#fail();
     this.#symbol = distance;
     return this.#to(STATE.copy);
@@ -331,62 +321,8 @@ export class Inflater {
 
   #skipText(): boolean {
     for (;;) {
-      if (!this.#has(8)) return false;
-      if (this.#take(8) === 0) return true;
+      if (!this.#bits.has(8)) return false;
+      if (this.#bits.take(8) === 0) return true;
     }
-  }
-
-  /** Whether `count` (at most 16) bits are there. */
-  #has(count: number): boolean {
-    while (this.#bitCount < count) {
-      if (this.#at >= this.#end) return false;
-      this.#bits |= this.#input[this.#at++]! << this.#bitCount;
-      this.#bitCount += 8;
-    }
-    return true;
-  }
-
-  #take(count: number): number {
-    const value = this.#bits & ((1 << count) - 1);
-    this.#bits >>>= count;
-    this.#bitCount -= count;
-    return value;
-  }
-
-  /** The next symbol, `MORE` or `CORRUPT`. Nothing is taken for `MORE`. */
-  #decode(table: Huffman): number {
-    while (this.#bitCount < MAX_CODE_BITS && this.#at < this.#end) {
-      this.#bits |= this.#input[this.#at++]! << this.#bitCount;
-      this.#bitCount += 8;
-    }
-    const entry = table.short[this.#bits & SHORT_MASK]!;
-    if (entry !== 0) {
-      const bits = entry & 15;
-      if (bits > this.#bitCount) return MORE;
-      this.#bits >>>= bits;
-      this.#bitCount -= bits;
-      return entry >> 4;
-    }
-    // RFC 1951 §3.2.2: codes of one length are consecutive numbers, so counting finds the long ones.
-    let code = 0;
-    let first = 0;
-    let index = 0;
-    for (let bits = 1; bits <= MAX_CODE_BITS; bits++) {
-      if (bits > this.#bitCount) return MORE;
-      code |= (this.#bits >>> (bits - 1)) & 1;
-      const count = table.counts[bits]!;
-      if (code - first < count) {
-        this.#bits >>>= bits;
-        this.#bitCount -= bits;
-        return table.symbols[index + code - first]!;
-      }
-      index += count;
-      first = (first + count) << 1;
-      code <<= 1;
-    }
-    return CORRUPT;
   }
 }
-
-const MORE = -1;
-const CORRUPT = -2;

@@ -126,7 +126,8 @@ export class MessageWriter {
 
   #raiseCoding(tx: Http2Transaction, direction: Direction, event: HttpEvent | null): void {
     if (event === null) return;
-    this.#raiseOn(tx, direction, event === 'http.gzip_decompression_failed' ? 'http2.failed_decompression' : event);
+    const isFailure = event === 'http.gzip_decompression_failed' || event === 'http.brotli_decompression_failed';
+    this.#raiseOn(tx, direction, isFailure ? 'http2.failed_decompression' : event);
   }
 }
 
