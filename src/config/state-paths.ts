@@ -17,6 +17,9 @@ export const policyRulesFile = (stateFolder: string): string => join(policyFolde
 
 export const advisoriesFolder = (stateFolder: string): string => join(stateFolder, 'advisories');
 
+/** Sets of values that rules fill. */
+export const datasetsFolder = (stateFolder: string): string => join(stateFolder, 'datasets');
+
 /** What is known of earlier scans. */
 export const scansFolder = (stateFolder: string): string => join(stateFolder, 'scans');
 

@@ -86,7 +86,11 @@ class Compiler {
   }
 
   finish(): CompiledRules {
-    return { rules: [...this.#rules.values()].map(({ rule }) => rule), diagnostics: this.#diagnostics };
+    return {
+      rules: [...this.#rules.values()].map(({ rule }) => rule),
+      datasets: this.#context.datasets,
+      diagnostics: this.#diagnostics,
+    };
   }
 
   add(file: string, line: LogicalLine): void {

@@ -1,4 +1,4 @@
-import { parseAddress } from '../base/address.ts';
+import { formatAddress, parseAddress } from '../base/address.ts';
 import { latin1 } from '../base/bytes.ts';
 import type { ListProblem } from './list-file.ts';
 import type { Inspected, Step } from './rule.ts';
@@ -10,16 +10,43 @@ export type DatasetType = (typeof DATASET_TYPES)[number];
 /** What an entry takes beside its bytes, roughly. */
 const ENTRY_BYTES = 64;
 
+/** What rules did to a set, for other sets of its name. */
+export interface DatasetChanges {
+  readonly name: string;
+  readonly type: DatasetType;
+  readonly memoryBytes: number;
+  /** Where its values are kept; null: nowhere. */
+  readonly file: string | null;
+  /** All that is in it, where the receiver may know nothing yet. */
+  readonly all: readonly string[] | null;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export interface DatasetOptions {
+  readonly type: DatasetType;
+  readonly memoryBytes: number;
+  /** Where what rules make of it is kept, below a folder of ours; null: nowhere. */
+  readonly file?: string | null;
+}
+
 /** Values that buffers are compared with, each with a reputation. Rules add to it and take from it. */
 export class Dataset {
   readonly type: DatasetType;
-  readonly #memoryBytes: number;
+  readonly file: string | null;
+  readonly memoryBytes: number;
   readonly #entries = new Map<string, number>();
   #usedBytes = 0;
+  /** What differs from what was loaded: whether the value is in it now. */
+  #changed = new Map<string, boolean>();
+  /** The same since `takeChanges`; null: nobody asks. */
+  #untold: Map<string, boolean> | null = null;
+  #isKnown = false;
 
-  constructor(type: DatasetType, memoryBytes: number) {
+  constructor({ type, memoryBytes, file = null }: DatasetOptions) {
     this.type = type;
-    this.#memoryBytes = memoryBytes;
+    this.memoryBytes = memoryBytes;
+    this.file = file;
   }
 
   /** Null: not there. */
@@ -28,20 +55,87 @@ export class Dataset {
   }
 
   /** Is it new? False too where there is no room for more. */
-  add(key: string, reputation = 0): boolean {
-    if (this.#entries.has(key)) return false;
-    const bytes = key.length + ENTRY_BYTES;
-    if (this.#usedBytes + bytes > this.#memoryBytes) return false;
-    this.#entries.set(key, reputation);
-    this.#usedBytes += bytes;
+  add(key: string): boolean {
+    if (!this.#put(key, 0)) return false;
+    this.#note(key, true);
+    this.#untold?.set(key, true);
     return true;
   }
 
   /** Was it there? */
   delete(key: string): boolean {
+    if (!this.#drop(key)) return false;
+    this.#note(key, false);
+    this.#untold?.set(key, false);
+    return true;
+  }
+
+  /** What `add` and `delete` did since the last call; null: nothing. What they did before the first one is in `all`. */
+  takeChanges(name: string): DatasetChanges | null {
+    const untold = this.#untold ?? this.#changed;
+    if (untold.size === 0) return null;
+    const added: string[] = [];
+    const removed: string[] = [];
+    for (const [key, isThere] of untold) (isThere ? added : removed).push(key);
+    this.#untold = new Map();
+    const all = this.#isKnown ? null : [...this.#entries.keys()];
+    this.#isKnown = true;
+    const { type, file, memoryBytes } = this;
+    return { name, type, file, memoryBytes, all, added, removed };
+  }
+
+  /** All that is in it. */
+  whole(name: string): DatasetChanges {
+    const { type, file, memoryBytes } = this;
+    return { name, type, file, memoryBytes, all: [...this.#entries.keys()], added: [], removed: [] };
+  }
+
+  /** Does what was done to another set of its name. */
+  apply({ all, added, removed }: DatasetChanges): void {
+    if (all !== null) {
+      const wanted = new Set(all);
+      for (const key of this.#entries.keys()) if (!wanted.has(key) && this.#drop(key)) this.#note(key, false);
+      this.#isKnown = true;
+    }
+    for (const key of all ?? added) if (this.#put(key, 0)) this.#note(key, true);
+    if (all === null) for (const key of removed) if (this.#drop(key)) this.#note(key, false);
+  }
+
+  /** Goes on where the set of earlier rules ends: loaded anew, with what rules did to that one. */
+  continue(earlier: Dataset): void {
+    for (const [key, isThere] of earlier.#changed) {
+      if (isThere ? this.#put(key, 0) : this.#drop(key)) this.#note(key, isThere);
+    }
+    this.#untold = earlier.#untold;
+    this.#isKnown = earlier.#isKnown;
+  }
+
+  /** In the form that `load` reads. */
+  get text(): string {
+    let text = '';
+    for (const key of this.#entries.keys()) text += `${lineOf(this.type, key)}\n`;
+    return text;
+  }
+
+  #put(key: string, reputation: number): boolean {
+    if (this.#entries.has(key)) return false;
+    const bytes = key.length + ENTRY_BYTES;
+    if (this.#usedBytes + bytes > this.memoryBytes) return false;
+    this.#entries.set(key, reputation);
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  #drop(key: string): boolean {
     if (!this.#entries.delete(key)) return false;
     this.#usedBytes -= key.length + ENTRY_BYTES;
     return true;
+  }
+
+  /** What is as it was loaded again needs no note, so that there are never more notes than values. */
+  #note(key: string, isThere: boolean): void {
+    if (this.#changed.get(key) === !isThere) this.#changed.delete(key);
+    else this.#changed.set(key, isThere);
   }
 
   /** Adds the lines of a file; `hasReputation`: each ends in a comma and a number. */
@@ -58,7 +152,7 @@ export class Dataset {
           line: index + 1,
           message: `expected ${FORMS[this.type]}${hasReputation ? ', a comma, a number' : ''}`,
         });
-      } else this.add(key, reputation);
+      } else this.#put(key, reputation);
     }
     return problems;
   }
@@ -83,6 +177,16 @@ function keyOf(type: DatasetType, text: string): string | null {
   const bytes = Buffer.alloc(16);
   for (const [i, word] of words.entries()) bytes.writeUInt32BE(word, i * 4);
   return latin1(version === 4 ? bytes.subarray(12) : bytes);
+}
+
+function lineOf(type: DatasetType, key: string): string {
+  const bytes = Buffer.from(key, 'latin1');
+  if (type === 'string') return bytes.toString('base64');
+  if (type === 'md5' || type === 'sha256') return bytes.toString('hex');
+  const words = new Uint32Array(4);
+  const isIpv4 = bytes.length === 4;
+  for (let i = 0; i < bytes.length / 4; i++) words[isIpv4 ? 3 : i] = bytes.readUInt32BE(i * 4);
+  return formatAddress(isIpv4 ? 4 : 6, words);
 }
 
 /** Bytes that a buffer must have; null: any number. */

@@ -18,6 +18,8 @@ export interface RuleEnvironment {
   readonly thresholds: ThresholdConfig;
   /** The text of a file that a rule names, by the rule's file and that name; null: it cannot be read. */
   readonly fileText: (ruleFile: string, name: string) => string | null;
+  /** The same of a file in which a set is kept: that of the state folder, else what lies beside the rule's file. */
+  readonly keptText: (ruleFile: string, name: string) => string | null;
   readonly buffers: readonly BufferChoice[];
   /** Application protocols that are really inspected, as rule headers spell them. */
   readonly knownAppProtocols: readonly string[];
@@ -34,6 +36,7 @@ export interface RuleEnvironmentOptions {
   readonly reputation?: Reputation;
   readonly thresholds?: ThresholdConfig;
   readonly fileText?: (ruleFile: string, name: string) => string | null;
+  readonly keptText?: (ruleFile: string, name: string) => string | null;
   readonly buffers?: readonly BufferChoice[];
   /** Left out: the protocols of the buffers. */
   readonly knownAppProtocols?: readonly string[];
@@ -52,6 +55,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     reputation: options.reputation ?? new Map(),
     thresholds: options.thresholds ?? NO_THRESHOLDS,
     fileText: options.fileText ?? (() => null),
+    keptText: options.keptText ?? options.fileText ?? (() => null),
     buffers,
     knownAppProtocols: options.knownAppProtocols ?? [...new Set(buffers.map((choice) => choice.protocol))],
   };

@@ -2,6 +2,7 @@ import type { BufferDefinition } from '../app/protocol.ts';
 import type { AddressSet } from '../base/address-set.ts';
 import type { PortSet } from '../base/port-set.ts';
 import type { Packet } from '../wire/packet.ts';
+import type { Dataset } from './dataset.ts';
 import type { StateCondition, StateEffect, StateUse } from './rule-state.ts';
 import type { Suppression, Threshold } from './threshold.ts';
 
@@ -156,5 +157,7 @@ export interface RuleDiagnostic {
 
 export interface CompiledRules {
   readonly rules: readonly Rule[];
+  /** Sets of values that rules look into and change, by name. */
+  readonly datasets: ReadonlyMap<string, Dataset>;
   readonly diagnostics: readonly RuleDiagnostic[];
 }

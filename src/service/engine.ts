@@ -9,6 +9,7 @@ import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
+import type { Dataset, DatasetChanges } from '../rules/dataset.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
@@ -23,6 +24,7 @@ const COLD_START_MS = 5 * 60_000;
 export interface LoadedPolicy {
   readonly policy: Policy;
   readonly ruleset: Ruleset;
+  readonly datasets: ReadonlyMap<string, Dataset>;
 }
 
 /** The pipeline of one worker, with what it writes to. */
@@ -31,12 +33,23 @@ export class Engine implements Inspector {
   readonly #pipeline: Pipeline;
   readonly #eve: EveWriter;
   readonly #rejectMark: number;
+  readonly #tellDatasets: (changes: DatasetChanges) => void;
+  #datasets: ReadonlyMap<string, Dataset>;
 
-  /** Compiles the rules, which takes its time: not while a queue is waiting. */
-  constructor(settings: WorkerSettings, events: LineOutput, nowMs: number) {
+  /**
+   * Compiles the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of
+   * values.
+   */
+  constructor(
+    settings: WorkerSettings,
+    events: LineOutput,
+    nowMs: number,
+    tellDatasets: (changes: DatasetChanges) => void,
+  ) {
     const { mode, policy, worker } = settings;
     const config = withSides(policy.config);
     this.#rejectMark = settings.rejectMark;
+    this.#tellDatasets = tellDatasets;
     const interfaces = new InterfaceNames();
     this.#eve = new EveWriter(events, {
       mode,
@@ -47,6 +60,7 @@ export class Engine implements Inspector {
     const seed = randomBytes(8);
     const compiled = compileRuleset(policy.rules, config);
     this.rules = reportOf(compiled);
+    this.#datasets = compiled.datasets;
     this.#pipeline = new Pipeline({
       config,
       mode,
@@ -72,12 +86,27 @@ export class Engine implements Inspector {
   expire(nowMs: number): void {
     this.#pipeline.expire(nowMs);
     this.#pipeline.updateGauges();
+    this.#tellChanges();
   }
 
   finish(): void {
     this.#pipeline.finish();
     this.#eve.close();
     this.#pipeline.updateGauges();
+    this.#tellChanges();
+  }
+
+  /** What the rules of another worker did, or of one before this one. */
+  changeDataset(changes: DatasetChanges): void {
+    const set = this.#datasets.get(changes.name);
+    if (set?.type === changes.type) set.apply(changes);
+  }
+
+  #tellChanges(): void {
+    for (const [name, set] of this.#datasets) {
+      const changes = set.takeChanges(name);
+      if (changes !== null) this.#tellDatasets(changes);
+    }
   }
 
   setMode(mode: Mode): void {
@@ -91,12 +120,17 @@ export class Engine implements Inspector {
 
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
   *load({ policy, databases }: CheckedPolicy): Steps<LoadedPolicy> {
-    const { ruleset } = yield* compileRulesetInSteps(policy.rules, policy.config, takingFrom(databases));
-    return { policy, ruleset };
+    const { ruleset, datasets } = yield* compileRulesetInSteps(policy.rules, policy.config, takingFrom(databases));
+    return { policy, ruleset, datasets };
   }
 
-  /** Between packets only. Flows go on. */
-  adopt({ policy, ruleset }: LoadedPolicy): void {
+  /** Between packets only. Flows go on, and so do sets of values. */
+  adopt({ policy, ruleset, datasets }: LoadedPolicy): void {
+    for (const [name, set] of datasets) {
+      const earlier = this.#datasets.get(name);
+      if (earlier?.type === set.type) set.continue(earlier);
+    }
+    this.#datasets = datasets;
     this.#pipeline.replacePolicy(ruleset, policy.config);
   }
 }

@@ -4,11 +4,12 @@ import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Config } from '../config/config.ts';
-import { liveRulesFolder } from '../config/state-paths.ts';
+import { datasetsFolder, liveRulesFolder } from '../config/state-paths.ts';
 import type { MakeMatcher } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
+import type { Dataset } from '../rules/dataset.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
@@ -36,6 +37,7 @@ export interface RuleTexts {
 
 export interface CompiledRuleset {
   readonly ruleset: Ruleset;
+  readonly datasets: ReadonlyMap<string, Dataset>;
   readonly diagnostics: readonly RuleDiagnostic[];
 }
 
@@ -89,7 +91,7 @@ export function readRuleTexts(
   return {
     files,
     ...(selected !== null && { selection: { changes: selected.changes, problems: selected.problems } }),
-    named: readNamed(files, `${fetchedFolder}/`),
+    named: readNamed(files, `${fetchedFolder}/`, state.folder),
     classification:
       rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
     reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
@@ -132,6 +134,9 @@ function readLists(rules: Config['rules']): Partial<Record<ListName, ListText>> 
 /** Where a file is that a rule of `ruleFile` names. */
 const pathOf = (ruleFile: string, name: string): string => resolve(dirname(ruleFile), name);
 
+/** Where a set is kept under this name. */
+const keptPathOf = (stateFolder: string, name: string): string => resolve(datasetsFolder(stateFolder), name);
+
 /** Of one file that rules name. The largest public lists of digests have a tenth of it. */
 const MAX_NAMED_BYTES = 64 * 2 ** 20;
 
@@ -139,19 +144,25 @@ const MAX_NAMED_BYTES = 64 * 2 ** 20;
  * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled,
  * and so is one from elsewhere that names a file of this host: only what was fetched with it.
  */
-function readNamed(files: RuleTexts['files'], fetchedFolder: string): Record<string, string> {
+function readNamed(files: RuleTexts['files'], fetchedFolder: string, stateFolder: string): Record<string, string> {
   const named: Record<string, string> = {};
+  const read = (path: string): void => {
+    if (path in named) return;
+    try {
+      const status = statSync(path);
+      // A pipe would hold us up, and a device never ends.
+      if (status.isFile() && status.size <= MAX_NAMED_BYTES) named[path] = readFileSync(path, 'utf8');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
+  };
+  const keptFolder = `${datasetsFolder(stateFolder)}/`;
   for (const { file, text } of files) {
-    for (const [, name = ''] of text.matchAll(NAMED_FILES)) {
+    for (const [, isKept, name = ''] of text.matchAll(NAMED_FILES)) {
       const path = pathOf(file, name);
-      if (path in named || (file.startsWith(fetchedFolder) && !path.startsWith(fetchedFolder))) continue;
-      try {
-        const status = statSync(path);
-        // A pipe would hold us up, and a device never ends.
-        if (status.isFile() && status.size <= MAX_NAMED_BYTES) named[path] = readFileSync(path, 'utf8');
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error)) throw error;
-      }
+      if (!file.startsWith(fetchedFolder) || path.startsWith(fetchedFolder)) read(path);
+      const keptPath = keptPathOf(stateFolder, name);
+      if (isKept !== undefined && keptPath.startsWith(keptFolder)) read(keptPath);
     }
   }
   return named;
@@ -159,7 +170,7 @@ function readNamed(files: RuleTexts['files'], fetchedFolder: string): Record<str
 
 /** The file of `dataset`, `datarep`, `filemd5` and the like. */
 const NAMED_FILES =
-  /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|state)|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
+  /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|(state))|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
 
 /** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
 export function compileRuleset(texts: RuleTexts, config: Config, observe: RuleObserver | null = null): CompiledRuleset {
@@ -178,21 +189,23 @@ export function* compileRulesetInSteps(
 ): Steps<CompiledRuleset> {
   const environment = environmentOf(texts, config);
   yield;
-  const { rules, diagnostics } = yield* compileRulesInSteps(texts.files, environment, observe);
+  const { rules, datasets, diagnostics } = yield* compileRulesInSteps(texts.files, environment, observe);
   const ruleset = yield* Ruleset.inSteps(rules, APP_PROTOCOLS, config.rules.actionOrder, makeMatcher);
-  return { ruleset, diagnostics };
+  return { ruleset, datasets, diagnostics };
 }
 
 /** What the rules may refer to. */
-export function environmentOf(texts: RuleTexts, { variables }: Config): RuleEnvironment {
+export function environmentOf(texts: RuleTexts, { variables, state }: Config): RuleEnvironment {
   const { classification, reference, reputation, threshold } = texts;
+  const fileText = (ruleFile: string, name: string): string | null => texts.named?.[pathOf(ruleFile, name)] ?? null;
   return ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
     ...(reputation !== null && { reputation: readReputation(reputation.categories, reputation.lists).reputation }),
     ...(threshold !== null && { thresholds: parseThresholdConfig(threshold, variables).config }),
-    fileText: (ruleFile, name) => texts.named?.[pathOf(ruleFile, name)] ?? null,
+    fileText,
+    keptText: (ruleFile, name) => texts.named?.[keptPathOf(state.folder, name)] ?? fileText(ruleFile, name),
     buffers: APP_BUFFERS,
   });
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
+import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall } from './firewall.ts';
 import type { History } from './history/history.ts';
@@ -91,12 +92,14 @@ export async function runInline(settings: RunSettings): Promise<void> {
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
 
+    const datasets = new DatasetHub(config.state.folder, log);
     const supervisor = new Supervisor({
       policy,
       exceptions: exceptions.all,
       firewall,
       interception,
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
+      datasets,
       log,
       onEvents: (text) => {
         output?.write(text);
@@ -124,6 +127,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         manager: new ServiceManager(log),
         exceptions,
         supervisor,
+        datasets,
         rules,
         interception,
         firewall,
@@ -159,6 +163,7 @@ interface Started extends RunSettings {
   readonly manager: ServiceManager;
   readonly exceptions: ExceptionStore;
   readonly supervisor: Supervisor;
+  readonly datasets: DatasetHub;
   readonly rules: RuleReport;
   readonly interception: Interception;
   readonly firewall: Firewall;
@@ -195,6 +200,7 @@ async function serve(started: Started): Promise<void> {
   const timers = [
     setInterval(() => service.followAddresses(), ADDRESS_CHECK_INTERVAL_MS),
     setInterval(() => service.noteTroubles(), TROUBLE_CHECK_INTERVAL_MS),
+    setInterval(() => started.datasets.save(), SAVE_INTERVAL_MS),
   ];
   if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
   const { watchdogMs } = manager;
@@ -214,6 +220,7 @@ async function serve(started: Started): Promise<void> {
   const scanEnded = scheduler.stop();
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
+  started.datasets.save();
   await scanEnded;
   process.off('SIGHUP', reload);
   writeStats();

@@ -3,6 +3,8 @@ import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
+import type { DatasetChanges } from '../rules/dataset.ts';
+import type { DatasetHub } from './dataset-hub.ts';
 import type { Firewall } from './firewall.ts';
 import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
@@ -30,6 +32,7 @@ export interface SupervisorOptions {
   readonly firewall: Firewall;
   readonly interception: Interception;
   readonly counterBytes: number;
+  readonly datasets: DatasetHub;
   readonly log: Logger;
   /** Event lines, whole ones. */
   onEvents(text: string): void;
@@ -247,7 +250,7 @@ export class Supervisor {
   }
 
   async #startThread(slot: Slot): Promise<RuleReport> {
-    const { firewall, log, onEvents, startThread = startWorkerThread } = this.#options;
+    const { datasets, firewall, log, onEvents, startThread = startWorkerThread } = this.#options;
     const thread = startThread(
       {
         queue: slot.queue,
@@ -261,7 +264,11 @@ export class Supervisor {
         flowCells: this.#flowCells,
         maxPendingCharacters: this.#policy.config.outputs.eve.bufferBytes,
       },
-      { onEvents, onLog: (level, message) => log[level]({ queue: slot.queue }, message) },
+      {
+        onEvents,
+        onDataset: (changes) => this.#shareDataset(changes, thread),
+        onLog: (level, message) => log[level]({ queue: slot.queue }, message),
+      },
     );
     slot.thread = thread;
     slot.isReady = false;
@@ -270,7 +277,15 @@ export class Supervisor {
     thread.ended.then((end) => this.#onEnd(slot, thread, end));
     const rules = await thread.ready;
     slot.isReady = true;
+    for (const changes of datasets.all()) thread.command({ type: 'dataset', changes });
     return rules;
+  }
+
+  #shareDataset(changes: DatasetChanges, from: Thread): void {
+    this.#options.datasets.take(changes);
+    for (const { thread } of this.#slots) {
+      if (thread !== null && thread !== from) thread.command({ type: 'dataset', changes: { ...changes, all: null } });
+    }
   }
 
   #onEnd(slot: Slot, thread: Thread, end: ThreadEnd): void {

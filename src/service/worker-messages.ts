@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
+import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import type { RuleReport } from './rule-set.ts';
 
@@ -51,6 +52,8 @@ export type WorkerCommand =
   | { readonly type: 'mode'; readonly mode: Mode }
   /** Instead of all that were there before. */
   | { readonly type: 'exceptions'; readonly exceptions: readonly Exception[] }
+  /** The same set of values is to become so here. */
+  | { readonly type: 'dataset'; readonly changes: DatasetChanges }
   /** Load this policy beside the one in use, between batches, and say when it is there. */
   | { readonly type: 'prepare'; readonly checked: CheckedPolicy }
   /** From now on, judge by what was prepared. */
@@ -63,6 +66,8 @@ export type WorkerReport =
   | { readonly type: 'ready'; readonly rules: RuleReport }
   /** The policy of the last `prepare` waits to be adopted; or it cannot be loaded, and `problem` says why. */
   | { readonly type: 'prepared'; readonly problem: string | null }
+  /** What rules did to a set of values. */
+  | { readonly type: 'dataset'; readonly changes: DatasetChanges }
   /** Event lines, each with its line feed. */
   | { readonly type: 'events'; readonly text: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }

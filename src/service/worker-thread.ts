@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy } from './policy.ts';
 import type { RuleReport } from './rule-set.ts';
 import {
@@ -26,6 +27,7 @@ setFlagsFromString('--no-parallel-scavenge');
 
 export interface ThreadHooks {
   onEvents(text: string): void;
+  onDataset(changes: DatasetChanges): void;
   onLog(level: 'info' | 'warn' | 'error', message: string): void;
 }
 
@@ -159,6 +161,9 @@ class WorkerThread implements Thread {
       case 'events':
         Atomics.sub(this.#control, CONTROL.PENDING_CHARACTERS, report.text.length);
         this.#hooks.onEvents(report.text);
+        return;
+      case 'dataset':
+        this.#hooks.onDataset(report.changes);
         return;
       case 'log':
         this.#hooks.onLog(report.level, report.message);

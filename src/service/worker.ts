@@ -33,7 +33,9 @@ run();
 function run(): void {
   try {
     const events = new EventChunks(control, settings.maxPendingCharacters, (text) => report({ type: 'events', text }));
-    const engine = new Engine(settings, events, new WallClock().nowMs());
+    const engine = new Engine(settings, events, new WallClock().nowMs(), (changes) =>
+      report({ type: 'dataset', changes }),
+    );
     const source = openQueue();
     report({ type: 'ready', rules: engine.rules });
     goFirst();
@@ -107,6 +109,9 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
         return;
       case 'exceptions':
         engine.setExceptions(command.exceptions);
+        return;
+      case 'dataset':
+        engine.changeDataset(command.changes);
         return;
       case 'prepare':
         preparation.begin(engine.load(command.checked));

@@ -342,6 +342,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     reputation: new Map(),
     thresholds: NO_THRESHOLDS,
     fileText: () => null,
+    keptText: () => null,
     buffers,
     knownAppProtocols: ['http', 'dns'],
   };

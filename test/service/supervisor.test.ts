@@ -2,13 +2,14 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { QueueStatistics } from '../../src/base/native/queue-statistics.ts';
 import { DEFAULTS, type Failure } from '../../src/config/config.ts';
+import { DatasetHub } from '../../src/service/dataset-hub.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
 import type { CheckedPolicy } from '../../src/service/policy.ts';
 import type { RuleReport } from '../../src/service/rule-set.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
 import type { WorkerCommand } from '../../src/service/worker-messages.ts';
-import type { Thread, ThreadEnd, ThreadSettings } from '../../src/service/worker-thread.ts';
+import type { Thread, ThreadEnd, ThreadHooks, ThreadSettings } from '../../src/service/worker-thread.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -104,18 +105,22 @@ function setUp(failure: Failure, queueCount = 2) {
   };
   const queues: QueueStatistics[] = [];
   const failures: string[] = [];
+  const threadHooks: ThreadHooks[] = [];
+  const datasets = new DatasetHub('/nonexistent', pino({ level: 'silent' }));
   const supervisor = new Supervisor({
     policy: { config: DEFAULTS, rules: NO_RULES },
     exceptions: [],
     firewall,
     interception,
     counterBytes: 8,
+    datasets,
     log: pino({ level: 'silent' }),
     onEvents() {},
     onFailure: (what) => void failures.push(what),
     onStuck: () => void story.push('stuck'),
     readQueues: () => queues,
-    startThread: (settings) => {
+    startThread: (settings, hooks) => {
+      threadHooks.push(hooks);
       story.push(`start ${settings.queue}`);
       started.push(settings);
       const thread = new FakeThread(startErrors.shift() ?? null);
@@ -123,7 +128,7 @@ function setUp(failure: Failure, queueCount = 2) {
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors, started, interception, queues, failures };
+  return { supervisor, threads, firewall, story, startErrors, started, interception, queues, failures, threadHooks };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -472,4 +477,16 @@ test('a worker that does not stop is killed after a while', async () => {
   await vi.advanceTimersByTimeAsync(6000);
   await stopped;
   await expect(threads[0]!.ended).resolves.toEqual({ isOrderly: false, reason: 'killed' });
+});
+
+test('what rules of one worker put into a set reaches the others, and one that is started again', async () => {
+  const { supervisor, threads, threadHooks } = setUp('open');
+  await supervisor.start();
+  const changes = { name: 's', type: 'string', memoryBytes: 1000, file: null, added: ['a'], removed: [] } as const;
+  threadHooks[0]!.onDataset({ ...changes, all: ['x', 'a'] });
+  expect(threads[0]!.commands).toEqual([]);
+  expect(threads[1]!.commands).toEqual([{ type: 'dataset', changes: { ...changes, all: null } }]);
+  threads[1]!.die('crashed');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(threads[2]!.commands).toEqual([{ type: 'dataset', changes: { ...changes, added: [], all: ['x', 'a'] } }]);
 });

@@ -46,8 +46,8 @@ const REASONS: Readonly<Record<string, string>> = {
   'app-layer.protocols.http.libhtp.server-config': 'one set of limits is for all servers',
   'asn1-max-frames': 'vpatch bounds this by itself',
 
-  datasets: 'name the file in the rule (load, state); it counts from the folder of the rule file',
-  'default-data-dir': 'files that rules name count from the folder of their rule file',
+  datasets: 'name type and file in the rule; what state and save name is below state.folder, in datasets',
+  'default-data-dir': 'state.folder is what vpatch writes to',
   'magic-file': 'vpatch has no libmagic',
   'geoip-database': 'vpatch knows no countries',
 

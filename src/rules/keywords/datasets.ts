@@ -12,7 +12,8 @@ const COMMANDS: readonly DatasetCommand[] = ['set', 'unset', 'isset', 'isnotset'
 const dataset = defineKeyword({
   name: 'dataset',
   summary: 'The sticky buffer is in a set of values (isset, isnotset), or is put there or taken out (set, unset)',
-  difference: 'Each worker has its own set; what rules add is not written to a file, and ends with the next reload',
+  difference:
+    'What save and state name is a file in the folder datasets of the state folder; workers hear of each other within a second',
   example: 'http.host; dataset:set,hosts-seen,type string;',
   parse: (value) => {
     const [commandText, name, ...settings] = commaSeparated(value.text);
@@ -48,8 +49,10 @@ interface Settings {
   readonly type: DatasetType | null;
   /** A file that must be there. */
   readonly load: string | null;
-  /** A file that may be there. */
+  /** A file that may be there, and in which what rules make of the set is kept. */
   readonly state: string | null;
+  /** The same, and it is not read. */
+  readonly save: string | null;
   readonly memoryBytes: number;
 }
 
@@ -71,9 +74,19 @@ function readSettings(value: OptionValue, items: readonly string[]): Settings {
   return {
     type,
     load: given.load ?? null,
-    state: given.state ?? null,
+    state: keptFile(value, given.state),
+    save: keptFile(value, given.save),
     memoryBytes: amount === undefined ? DEFAULT_MEMORY_BYTES : Number(amount) * UNITS[unit.toLowerCase()]!,
   };
+}
+
+/** As in Suricata unless it is told otherwise: rules may not choose where on the disk they write. */
+function keptFile(value: OptionValue, name: string | undefined): string | null {
+  if (name === undefined) return null;
+  if (name.startsWith('/') || name.split('/').includes('..')) {
+    value.fail(`"${name}" leads out of the folder in which sets are kept`);
+  }
+  return name;
 }
 
 /** The first rule that names a set says of what type it is, and which file it begins with. */
@@ -85,15 +98,19 @@ function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasRep
       ? known
       : draft.fail(`the set ${name} is of type ${known.type}`, draft.valueAt);
   }
-  const { type, load, state, memoryBytes } = settings;
+  const { type, load, state, save, memoryBytes } = settings;
   if (type === null) return draft.fail(`the first rule with the set ${name} must say its type`, draft.valueAt);
-  const made = new Dataset(type, memoryBytes);
-  const file = load ?? state;
-  const text = file === null ? null : draft.context.environment.fileText(draft.file, file);
+  const made = new Dataset({ type, memoryBytes, file: state ?? save });
+  const { environment } = draft.context;
+  const text =
+    load === null
+      ? state === null
+        ? null
+        : environment.keptText(draft.file, state)
+      : environment.fileText(draft.file, load);
   if (text === null && load !== null) draft.fail(`${load} cannot be read`, draft.valueAt);
   const [problem] = text === null ? [] : made.load(text, hasReputation);
-  if (problem !== undefined) draft.warn(`${file} line ${problem.line}: ${problem.message}`, 'skipped-line');
-  if (state !== null) draft.warn(`what rules add to the set ${name} is not saved`, 'not-stored');
+  if (problem !== undefined) draft.warn(`${load ?? state} line ${problem.line}: ${problem.message}`, 'skipped-line');
   datasets.set(name, made);
   return made;
 }

@@ -1,0 +1,84 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
+import type { DatasetChanges } from '../../src/rules/dataset.ts';
+import { DatasetHub } from '../../src/service/dataset-hub.ts';
+import { compileRuleset, readRuleTexts } from '../../src/service/rule-set.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vpatch-datasets-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const NOTHING: DatasetChanges = {
+  name: 's',
+  type: 'string',
+  memoryBytes: 1000,
+  file: 's.lst',
+  all: null,
+  added: [],
+  removed: [],
+};
+const hubAt = (path: string, lines: string[] = []): DatasetHub =>
+  new DatasetHub(path, pino({ level: 'info' }, { write: (line) => void lines.push(line) }));
+
+test('what two workers tell of a set is one file', () => {
+  const hub = hubAt(folder);
+  hub.take({ ...NOTHING, all: ['a', 'b'], added: ['b'] });
+  hub.take({ ...NOTHING, all: ['a', 'c'], added: ['c'] });
+  hub.take({ ...NOTHING, removed: ['a'] });
+  hub.save();
+  expect(readFileSync(join(folder, 'datasets', 's.lst'), 'utf8')).toBe('Yg==\nYw==\n');
+});
+
+test('a set of no file is kept for other workers, and not written', () => {
+  const hub = hubAt(folder);
+  hub.take({ ...NOTHING, file: null, all: ['a'], added: ['a'] });
+  hub.save();
+  expect(hub.all()).toEqual([{ ...NOTHING, file: null, all: ['a'] }]);
+  expect(() => readFileSync(join(folder, 'datasets', 's.lst'))).toThrow();
+});
+
+test('a file that cannot be written is told of, and tried again', () => {
+  const lines: string[] = [];
+  writeFileSync(join(folder, 'datasets'), '');
+  const hub = hubAt(folder, lines);
+  hub.take({ ...NOTHING, all: ['a'] });
+  hub.save();
+  expect(lines).toEqual([expect.stringContaining('is not kept')]);
+  rmSync(join(folder, 'datasets'));
+  hub.save();
+  expect(readFileSync(join(folder, 'datasets', 's.lst'), 'utf8')).toBe('YQ==\n');
+});
+
+test('rules begin with what was kept, else with what lies beside them', () => {
+  const file = join(folder, 'a.rules');
+  writeFileSync(
+    file,
+    ['one', 'two', 'three']
+      .map(
+        (name, i) =>
+          `drop http any any -> any any (http.host; dataset:set,${name},type string,${name === 'three' ? 'save' : 'state'} ${name}.lst; sid:${i + 1};)`,
+      )
+      .join('\n'),
+  );
+  mkdirSync(join(folder, 'datasets'));
+  for (const name of ['one', 'two', 'three']) writeFileSync(join(folder, `${name}.lst`), 'YmVzaWRl\n');
+  writeFileSync(join(folder, 'datasets', 'one.lst'), 'a2VwdA==\n');
+  writeFileSync(join(folder, 'datasets', 'three.lst'), 'a2VwdA==\n');
+  const config = mergeConfig(DEFAULTS, {
+    rules: { files: [file], cacheFolder: join(folder, 'cache') },
+    state: { folder },
+  });
+  const { datasets, diagnostics } = compileRuleset(readRuleTexts(config), config);
+  expect(diagnostics).toEqual([]);
+  expect([...datasets].map(([name, { text }]) => [name, text])).toEqual([
+    ['one', 'a2VwdA==\n'],
+    ['two', 'YmVzaWRl\n'],
+    ['three', ''],
+  ]);
+});
