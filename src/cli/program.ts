@@ -44,6 +44,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   mode: async () => (await import('./mode.ts')).registerMode,
   reload: async () => (await import('./reload.ts')).registerReload,
   except: async () => (await import('./except.ts')).registerExcept,
+  events: async () => (await import('./events.ts')).registerEvents,
   explain: async () => (await import('./explain.ts')).registerExplain,
   stop: async () => (await import('./stop.ts')).registerStop,
   cleanup: async () => (await import('./cleanup.ts')).registerCleanup,

@@ -8,6 +8,10 @@ export type HistoryAction = (typeof HISTORY_ACTIONS)[number];
 export const HISTORY_TYPES = ['alert', 'drop'] as const;
 export type HistoryType = (typeof HISTORY_TYPES)[number];
 
+/** What sums are made by. */
+export const GROUPINGS = ['rule', 'source', 'hour', 'day'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
 /** What events have in common: a rule or a check with what it says of itself. There are as many as rules and checks. */
 export interface EventKind {
   readonly type: HistoryType;

@@ -1,9 +1,19 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventStore } from '../../../src/service/history/event-store.ts';
 import { HistoryWriter } from '../../../src/service/history/history-writer.ts';
 import { alertLine, dropLine, NOW_MS } from './eve-events.ts';
@@ -187,3 +197,53 @@ test('where nothing can be written, events are lost until it can be again, and t
   // Nor does a clock that was set back keep it from being tried.
   rmSync(join(folder, 'state'), { recursive: true });
 });
+
+describe.skipIf(!canMount())('on a disk', () => {
+  let disk: string;
+  beforeEach(() => {
+    disk = join(folder, 'disk');
+    mkdirSync(disk);
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'none', disk]);
+    file = join(disk, 'history.db');
+    writer = writerWith(LIMITS);
+  });
+  afterEach(() => {
+    writer.close();
+    spawnSync('umount', [disk]);
+  });
+
+  test('that is full, events are lost until there is room again, and what was kept stays', () => {
+    expect(writer.write([alertLine()], NOW_MS)).toBe(0);
+    const large = alertLine({ payload_printable: 'x'.repeat(1_000_000) });
+    expect(writer.write([large], NOW_MS)).toBe(1);
+    expect(told).toEqual([
+      expect.stringMatching(/cannot be written, .*: (?:database or disk is full|disk I\/O error)/),
+    ]);
+    expect(writer.write([alertLine()], NOW_MS + 6_000)).toBe(0);
+    expect(told.at(-1)).toBeNull();
+    expect(rows('SELECT id FROM events')).toHaveLength(2);
+  });
+
+  test('that others have filled, nothing is damaged', () => {
+    expect(writer.write([alertLine()], NOW_MS)).toBe(0);
+    const filler = join(disk, 'filler');
+    spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4096']);
+    let lost = 0;
+    for (let i = 1; i <= 100; i++) lost += writer.write([alertLine()], NOW_MS + i * 6_000);
+    expect(lost).toBeGreaterThan(0);
+    rmSync(filler);
+    expect(writer.write([alertLine()], NOW_MS + 1_000_000)).toBe(0);
+    expect(notes).toEqual([]);
+    expect(rows('SELECT id FROM events')).toHaveLength(102 - lost);
+    expect(rows('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+  });
+});
+
+function canMount(): boolean {
+  const place = mkdtempSync(join(tmpdir(), 'vpatch-mount-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', place]);
+  if (status === 0) spawnSync('umount', [place]);
+  else console.warn('SKIPPED, NO FULL DISK IS TESTED: nothing can be mounted here');
+  rmSync(place, { recursive: true });
+  return status === 0;
+}
