@@ -305,8 +305,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   #inspectFlow(packet: Packet): void {
     const flags = this.#flows.flags[packet.flow]!;
     const isVital = (flags & FLOW_FLAG.ownQuery) !== 0 && isAnswer(packet, this.#flows);
-    this.#findings.isVital = isVital;
     this.#findings.isExempt = (flags & FLOW_FLAG.passed) !== 0;
+    this.#findings.sparedAs = isVital ? 'dns-answer' : null;
     if ((flags & FLOW_FLAG.condemned) !== 0) {
       this.#findings.condemnedBy = condemnedBy(flags);
       this.#findings.isBareReset = isBareReset(packet);
@@ -380,8 +380,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     judge(this.#findings, this.#settings, judgement);
     // Only the packet that it handed over can the kernel answer.
     if (packet !== this.#frame) judgement.rejects = false;
-    const mayBlock = this.#settings.mode === 'prevent' && !this.#findings.isVital;
-    this.#reporter.judgement(packet, this.#detector.matches, judgement, mayBlock);
+    const { mode } = this.#settings;
+    this.#reporter.judgement(packet, this.#detector.matches, judgement, mode, this.#findings.sparedAs);
   }
 
   #mark(flow: FlowSlot, flag: number): void {
@@ -416,7 +416,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#flows.describe(flow, direction, packet);
     packet.timeMs = this.#timeMs;
     this.#context.isEstablished = this.#streams.isEstablished(flow);
-    this.#findings.isVital = true;
+    this.#findings.sparedAs = 'flow-end';
     this.#endStream(flow, direction);
     this.#judge(packet);
     this.#begin(inHand);

@@ -7,6 +7,7 @@ import { withoutControls } from '../output/log.ts';
 import { readCatalogue } from '../patches/catalogue.ts';
 import type { Rule } from '../rules/rule.ts';
 import { checkNamed } from '../verdict/checks.ts';
+import type { HeldBy } from '../verdict/judge.ts';
 import { addRuleOptions, type RuleOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
 import { loadRules, shortPath } from './loaded-rules.ts';
@@ -98,6 +99,7 @@ const eventSchema = z.looseObject({
     .looseObject({
       mode: z.enum(['detect', 'prevent']).optional(),
       would_block: z.boolean().optional(),
+      held_by: z.enum(['mode', 'detect', 'soak', 'dns-answer', 'flow-end']).optional(),
       check: z.string().optional(),
       action: z.string().optional(),
       gid: z.number().optional(),
@@ -219,9 +221,17 @@ function outcomeOf({ event_type: type, alert, drop, vpatch }: Event): string {
   }
   if (alert?.action === 'blocked')
     return 'blocked; in detect mode it would have been reported and passed, unless a check failed too';
-  if (vpatch?.would_block === true) return 'reported and passed; in prevent mode it would have been blocked';
+  if (vpatch?.would_block === true) return `reported and passed${WHY_NOT_BLOCKED[vpatch.held_by ?? 'mode']}`;
   return 'reported and passed, as it would be in either mode: the rule only reports';
 }
+
+const WHY_NOT_BLOCKED: Readonly<Record<HeldBy, string>> = {
+  mode: '; in prevent mode it would have been blocked',
+  detect: ', as it would be in either mode: the rule is held at detect',
+  soak: ', as it would be in either mode: the rule is held until it has not matched for long',
+  'dns-answer': ', as it would be in either mode: no rule blocks answers to DNS queries of this host',
+  'flow-end': ', as it would be in either mode: the connection was over, and nothing was left to block',
+};
 
 function exceptionRows(event: Event, sid: number | undefined, check: string | undefined): string[] {
   if (sid === undefined && (check === undefined || checkNamed(check) === null)) return [];

@@ -35,7 +35,8 @@ export class Anomalies {
   /** Rules that were not held against all of the packet. One that blocks leaves it to `failure.limits`. */
   weighRules(packet: Packet, limited: readonly LimitedRule[]): void {
     for (const { rule, isParked, isNewlyParked } of limited) {
-      if (blocks(rule.action) && this.#findings.outcome === 'inspected') this.#findings.outcome = 'rule-limit';
+      if (blocks(rule.action) && rule.hold === null && this.#findings.outcome === 'inspected')
+        this.#findings.outcome = 'rule-limit';
       if (isParked) continue;
       this.#reporter.limitedRule(packet, rule, 'detect.rule_exhausted');
       if (isNewlyParked) this.#reporter.limitedRule(packet, rule, 'detect.rule_parked');

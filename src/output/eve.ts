@@ -45,7 +45,7 @@ export class EveWriter implements EventSink {
   }
 
   alert(packet: Packet, flow: FlowFacts | null, facts: AlertFacts): void {
-    const { rule, isBlocked, wouldBlock, transaction } = facts;
+    const { rule, isBlocked, heldBy, transaction } = facts;
     this.#tell('alert', `${rule.gid}:${rule.sid} ${isBlocked}`, packet, () => ({
       ...this.#head(packet, flow, 'alert'),
       ...(transaction !== null && { tx_id: transaction.id }),
@@ -64,7 +64,7 @@ export class EveWriter implements EventSink {
       verdict: { action: facts.verdict, ...(facts.rejects && rejection(packet, rule)) },
       vpatch: {
         mode: this.mode,
-        ...(wouldBlock && { would_block: true }),
+        ...(heldBy !== null && { would_block: true, held_by: heldBy }),
         ...cvesOf(rule),
         ...matchedIn(packet, rule, transaction),
       },

@@ -2,7 +2,7 @@ import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import type { CounterTree } from '../base/counters.ts';
 import type { Direction } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
-import type { DropReason } from '../verdict/judge.ts';
+import type { DropReason, HeldBy } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
 
 /** What an event says about the packet's flow. Reused by the reporter: read during the call only. */
@@ -22,8 +22,8 @@ export interface AlertFacts {
   rule: Rule;
   /** The packet does not arrive: because of this rule, or because it fails an always-on check. */
   isBlocked: boolean;
-  /** Detect mode, or a rule held at detect-only: in prevent mode the rule would have blocked. */
-  wouldBlock: boolean;
+  /** Why the rule did not block, although that is its action. Null: it has, or is no rule that blocks. */
+  heldBy: HeldBy | null;
   /** The rule rejects: whoever it names is told. */
   rejects: boolean;
   /** What becomes of the packet in the end, which another rule or check may have decided. */

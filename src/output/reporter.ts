@@ -7,7 +7,15 @@ import type { Match } from '../detect/match-list.ts';
 import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
 import type { Rule } from '../rules/rule.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
-import { blocks, DROP_REASONS, type DropReason, type Judgement } from '../verdict/judge.ts';
+import {
+  blocks,
+  DROP_REASONS,
+  type DropReason,
+  type Findings,
+  heldBy,
+  type Judgement,
+  type Mode,
+} from '../verdict/judge.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { EventSink, FlowFacts } from './event.ts';
 import { type RecordSettings, Records } from './records.ts';
@@ -80,24 +88,38 @@ export class Reporter {
     });
   }
 
-  /** What was decided about a packet, and by which matches. `mayBlock`: rules decide about this packet. */
-  judgement(packet: Packet, matches: readonly Match[], judgement: Judgement, mayBlock: boolean): void {
-    if (judgement.reportedMatches > 0) this.#alerts(packet, matches, judgement, mayBlock);
+  /** What was decided about a packet, in which mode and by which matches. */
+  judgement(
+    packet: Packet,
+    matches: readonly Match[],
+    judgement: Judgement,
+    mode: Mode,
+    sparedAs: Findings['sparedAs'],
+  ): void {
+    if (judgement.reportedMatches > 0) this.#alerts(packet, matches, judgement, mode, sparedAs);
     if (judgement.reason !== null) this.#drop(packet, judgement.reason, judgement);
   }
 
-  #alerts(packet: Packet, matches: readonly Match[], judgement: Judgement, mayBlock: boolean): void {
+  #alerts(
+    packet: Packet,
+    matches: readonly Match[],
+    judgement: Judgement,
+    mode: Mode,
+    sparedAs: Findings['sparedAs'],
+  ): void {
     const flow = this.#factsOf(packet);
     for (let i = 0; i < judgement.reportedMatches; i++) {
       const { rule, transaction, protocol, action, isReported } = matches[i]!;
       if (!isReported) continue;
       this.#counters.increment('detect.alert');
       if (packet.flow !== NO_FLOW) this.#flows.flags[packet.flow] = this.#flows.flags[packet.flow]! | FLOW_FLAG.alerted;
-      const isBlocked = (mayBlock && blocks(action)) || judgement.check !== null;
+      const wantsToBlock = blocks(action);
+      const held = wantsToBlock ? heldBy(rule, mode, sparedAs) : null;
+      const isBlocked = (wantsToBlock && held === null) || judgement.check !== null;
       this.#sink.alert(packet, flow, {
         rule,
         isBlocked,
-        wouldBlock: blocks(action) && !isBlocked,
+        heldBy: isBlocked ? null : held,
         rejects: judgement.rejects && rule.action.startsWith('reject'),
         verdict: judgement.reason !== null ? 'drop' : judgement.exemptsFlow ? 'pass' : 'alert',
         transaction,

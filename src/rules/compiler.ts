@@ -9,6 +9,7 @@ import { type BufferChoice, type PacketTest, RuleDraft } from './draft.ts';
 import type { RuleEnvironment } from './environment.ts';
 import { chooseFastPattern } from './fast-pattern.ts';
 import { RuleFault } from './fault.ts';
+import { holdOf } from './hold.ts';
 import type { Keyword } from './keyword.ts';
 import { keywordIndex } from './keywords/index.ts';
 import { whyUnsupported } from './known-names.ts';
@@ -239,6 +240,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     priority: draft.priority ?? classification?.priority ?? DEFAULT_PRIORITY,
     references: draft.references,
     metadata: draft.metadata,
+    hold: holdOf(draft.metadata),
     isSilent: draft.isSilent || (parsed.action === 'pass' && !draft.isLoud),
     bypassesFlow: draft.bypassesFlow,
     ...(draft.target === null ? {} : { target: draft.target }),

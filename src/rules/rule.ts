@@ -3,6 +3,7 @@ import type { AddressSet } from '../base/address-set.ts';
 import type { PortSet } from '../base/port-set.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Dataset } from './dataset.ts';
+import type { Hold } from './hold.ts';
 import type { StateCondition, StateEffect, StateUse } from './rule-state.ts';
 import type { Suppression, Threshold } from './threshold.ts';
 
@@ -100,6 +101,8 @@ export interface Rule {
   readonly references: readonly { readonly type: string; readonly id: string }[];
   /** In EVE's form: every key with the list of its values. */
   readonly metadata: Readonly<Record<string, readonly string[]>>;
+  /** Why it never blocks, whatever its action. Null: it is not held. */
+  readonly hold: Hold | null;
   /** Matches without an alert. So does a `pass`, unless it says `alert`. */
   readonly isSilent: boolean;
   /** Behind a match, no rule looks at the rest of the flow. */

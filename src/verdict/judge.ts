@@ -1,5 +1,6 @@
 import { VERDICT, type Verdict } from '../capture/source.ts';
 import type { Match } from '../detect/match-list.ts';
+import type { Hold } from '../rules/hold.ts';
 import type { Rule, RuleAction } from '../rules/rule.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -29,6 +30,13 @@ export interface VerdictSettings {
   /** The same of connections that are not followed, since their beginning was not seen. */
   readonly onUnknownConnection: Verdict;
 }
+
+/** What keeps a rule from blocking. */
+export type HeldBy = 'mode' | Hold | NonNullable<Findings['sparedAs']>;
+
+/** Null: nothing does. `mode` only where it would block in the other one. */
+export const heldBy = ({ hold }: Rule, mode: Mode, sparedAs: Findings['sparedAs']): HeldBy | null =>
+  sparedAs ?? hold ?? (mode === 'detect' ? 'mode' : null);
 
 export const blocks = (action: RuleAction): boolean => action === 'drop' || action.startsWith('reject');
 
@@ -60,8 +68,8 @@ export class Findings {
   isBareReset = false;
   /** A `pass` rule, or a setting, took its flow out of what rules look at, at an earlier packet. */
   isExempt = false;
-  /** Without it the host is cut off: no rule drops it. */
-  isVital = false;
+  /** Why no rule drops it; null where rules may. */
+  sparedAs: 'dns-answer' | 'flow-end' | null = null;
   /** The first always-on check that is set to drop and that the packet fails. */
   failedCheck: string | null = null;
   /** It is one of an application protocol: what its server would make of later bytes is unknown. */
@@ -81,7 +89,7 @@ export class Findings {
     this.isOfCondemnedPacket = false;
     this.isBareReset = false;
     this.isExempt = false;
-    this.isVital = false;
+    this.sparedAs = null;
     this.failedCheck = null;
     this.hasBrokenProtocol = false;
     this.outcome = 'inspected';
@@ -99,7 +107,7 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   into.exemptsFlow = false;
   into.reportedMatches = 0;
 
-  if (findings.condemnedBy !== null && (!findings.isVital || findings.condemnedBy === 'check')) {
+  if (findings.condemnedBy !== null && (findings.sparedAs === null || findings.condemnedBy === 'check')) {
     // The firewall answers what is rejected with a reset, which passes here on its way to the sender.
     if (findings.condemnedBy === 'reject' && findings.isBareReset) return;
     into.rejects = findings.condemnedBy === 'reject';
@@ -133,7 +141,7 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
 
 /** Did a `pass` rule match? */
 function judgeMatches(
-  { matches, isVital }: Findings,
+  { matches, sparedAs }: Findings,
   { mode, maxAlertsPerPacket }: VerdictSettings,
   into: Judgement,
 ): boolean {
@@ -151,7 +159,7 @@ function judgeMatches(
       into.rule ??= rule;
       return true;
     }
-    if (mode === 'detect' || !blocks(action) || isVital) continue;
+    if (!blocks(action) || heldBy(rule, mode, sparedAs) !== null) continue;
     into.condemnsFlow ||= actsOnFlow;
     if (into.reason !== null) continue;
     into.rule = rule;

@@ -65,7 +65,7 @@ describe.skipIf(reason !== null)('sniff', () => {
     expect(events.find((event) => 'alert' in event)).toMatchObject({
       alert: { action: 'allowed', signature_id: 1 },
       http: { url: '/attack' },
-      vpatch: { mode: 'detect', would_block: true },
+      vpatch: { mode: 'detect', would_block: true, held_by: 'mode' },
     });
     expect(events.at(-1)).toMatchObject({ event_type: 'stats', stats: { decoder: { pkts: expect.any(Number) } } });
   });

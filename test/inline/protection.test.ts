@@ -54,7 +54,7 @@ describe.skipIf(reason !== null)('what arrives and what does not', () => {
         proto: 'TCP',
         app_proto: 'http',
         alert: { action: 'allowed', signature_id: 9990001 },
-        vpatch: { mode: 'detect', would_block: true },
+        vpatch: { mode: 'detect', would_block: true, held_by: 'mode' },
       });
     });
 

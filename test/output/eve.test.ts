@@ -55,7 +55,7 @@ const rule = {
 const alertFacts: AlertFacts = {
   rule,
   isBlocked: true,
-  wouldBlock: false,
+  heldBy: null,
   rejects: false,
   verdict: 'drop',
   transaction: null,
@@ -159,12 +159,12 @@ describe('an alert', () => {
   });
 
   test('in detect mode says that it would have blocked', () => {
-    const facts: AlertFacts = { ...alertFacts, isBlocked: false, wouldBlock: true, verdict: 'alert' };
+    const facts: AlertFacts = { ...alertFacts, isBlocked: false, heldBy: 'mode', verdict: 'alert' };
     const { events } = written((eve) => eve.alert(packetOf(buildTcp()), null, facts), { mode: 'detect' });
     expect(events[0]).toMatchObject({
       alert: { action: 'allowed' },
       verdict: { action: 'alert' },
-      vpatch: { mode: 'detect', would_block: true },
+      vpatch: { mode: 'detect', would_block: true, held_by: 'mode' },
     });
   });
 

@@ -3,7 +3,7 @@ import { VERDICT } from '../../src/capture/source.ts';
 import type { Match } from '../../src/detect/match-list.ts';
 import { actsOnFlow } from '../../src/detect/ruleset.ts';
 import type { RuleAction } from '../../src/rules/rule.ts';
-import { Findings, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
+import { Findings, heldBy, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
 import { ruleOf } from '../support/rules.ts';
 
 const MAX_ALERTS_PER_PACKET = 15;
@@ -104,20 +104,47 @@ test('a rejected flow is rejected whenever it sends again, and the reset that sa
   });
 });
 
+test.each(['detect', 'soak'] as const)(
+  'a rule that is held (%s) only reports, and keeps no other one from blocking',
+  (hold) => {
+    const held = match('drop', 0, `metadata:vpatch_hold ${hold} this;`);
+    expect(judged(PREVENT, { matches: [held] })).toMatchObject({
+      verdict: VERDICT.accept,
+      condemnsFlow: false,
+      reportedMatches: 1,
+    });
+    const other = match('drop', 1);
+    const judgement = judged(PREVENT, { matches: [held, other] });
+    expect(judgement).toMatchObject({ verdict: VERDICT.drop, reason: 'rules', reportedMatches: 2 });
+    expect(judgement.rule).toBe(other.rule);
+  },
+);
+
+test.each([
+  ['detect', null, null, 'mode'],
+  ['prevent', null, null, null],
+  ['prevent', 'soak', null, 'soak'],
+  ['detect', 'detect', null, 'detect'],
+  ['prevent', 'soak', 'dns-answer', 'dns-answer'],
+] as const)('in %s mode, a hold %s and a packet spared as %s: %s', (mode, hold, sparedAs, expected) => {
+  const rule = match('drop', 0, hold === null ? '' : `metadata:vpatch_hold ${hold} this;`).rule;
+  expect(heldBy(rule, mode, sparedAs)).toBe(expected);
+});
+
 test.each(['drop', 'reject'] as const)('no %s rule drops what the host cannot do without', (action) => {
-  const judgement = judged(PREVENT, { isVital: true, matches: [match(action)] });
+  const judgement = judged(PREVENT, { sparedAs: 'dns-answer', matches: [match(action)] });
   expect(judgement).toMatchObject({
     verdict: VERDICT.accept,
     condemnsFlow: false,
     rejects: false,
     reportedMatches: 1,
   });
-  expect(judged(PREVENT, { isVital: true, condemnedBy: action }).verdict).toBe(VERDICT.accept);
+  expect(judged(PREVENT, { sparedAs: 'dns-answer', condemnedBy: action }).verdict).toBe(VERDICT.accept);
 });
 
 test('a check drops even what the host cannot do without', () => {
-  expect(judged(PREVENT, { isVital: true, failedCheck: 'udp.pkt_too_small' }).verdict).toBe(VERDICT.drop);
-  expect(judged(PREVENT, { isVital: true, condemnedBy: 'check' }).verdict).toBe(VERDICT.drop);
+  expect(judged(PREVENT, { sparedAs: 'dns-answer', failedCheck: 'udp.pkt_too_small' }).verdict).toBe(VERDICT.drop);
+  expect(judged(PREVENT, { sparedAs: 'dns-answer', condemnedBy: 'check' }).verdict).toBe(VERDICT.drop);
 });
 
 test.each([
