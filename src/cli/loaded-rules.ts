@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
+import { StateError } from '../patches/policy-store.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import type { RuleObserver } from '../rules/compiler.ts';
 import { diagnosticText } from '../rules/diagnostic-text.ts';
@@ -48,7 +49,8 @@ export function readTexts(config: Config): RuleTexts {
   try {
     return readRuleTexts(config);
   } catch (error) {
-    if (error instanceof NoFetchedRulesError) throw new Failure(EXIT.usage, error.message);
+    if (error instanceof NoFetchedRulesError || error instanceof StateError)
+      throw new Failure(EXIT.usage, error.message);
     const file = error instanceof Error && 'path' in error ? `${error.path} ` : '';
     throw new Failure(EXIT.usage, `${file}cannot be read: ${reasonOf(error)}`);
   }

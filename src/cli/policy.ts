@@ -1,17 +1,10 @@
 import type { Command } from 'commander';
-import { composePolicy, PINS, type Pin, type Policy } from '../patches/policy.ts';
+import type { Policy } from '../patches/policy.ts';
 import { PolicyStore } from '../patches/policy-store.ts';
-import { nearestName } from '../rules/nearest-name.ts';
 import { EXIT, Failure } from './failure.ts';
-import {
-  addSetupOptions,
-  addStateOptions,
-  type SetupOptions,
-  scanSetup,
-  stateSettings,
-  takePolicyOver,
-  withState,
-} from './scan-setup.ts';
+import { registerPolicyPin } from './policy-pin.ts';
+import { registerPolicyReport } from './policy-report.ts';
+import { addStateOptions, type SetupOptions, stateSettings, takePolicyOver, withState } from './scan-setup.ts';
 import { table } from './table.ts';
 
 type StateOptions = Pick<SetupOptions, 'config' | 'state'> & { readonly json?: boolean };
@@ -50,18 +43,8 @@ export function registerPolicy(program: Command): void {
       if (withState(() => rollback(version, options))) process.stdout.write(await takePolicyOver(options));
     });
 
-  addSetupOptions(policy.command('pin'))
-    .summary('decide on a patch yourself')
-    .description(
-      'Switches a patch on or off, or lets it only report, whatever a scan says; auto leaves it to the scan again.\n' +
-        'In force at once, as a new policy.',
-    )
-    .argument('<id>', 'of a patch, or gid:sid of a rule among the candidates')
-    .argument('<mode>', `${PINS.join(', ')} or auto`)
-    .addHelpText('after', '\nExample:\n  sudo vpatch policy pin cve-2021-44228 detect')
-    .action(async (id: string, mode: string, options: SetupOptions) => {
-      if (withState(() => pin(id, mode, options))) process.stdout.write(await takePolicyOver(options));
-    });
+  registerPolicyPin(policy);
+  registerPolicyReport(policy);
 }
 
 const storeOf = (options: StateOptions): PolicyStore => new PolicyStore(stateSettings(options).state.folder);
@@ -150,28 +133,4 @@ function find(store: PolicyStore, version: string | undefined, back: number): Po
 
 function lost(version: string): never {
   throw new Failure(EXIT.usage, `the files of policy ${version} are gone`);
-}
-
-/** False: it changes nothing. */
-function pin(id: string, mode: string, options: SetupOptions): boolean {
-  const wanted = [...PINS, 'auto' as const].find((known) => known === mode);
-  if (wanted === undefined) throw new Failure(EXIT.usage, `expected ${PINS.join(', ')} or auto, found ${mode}`);
-  const { store, offers, settings } = scanSetup(options);
-  const name = id.toLowerCase();
-  const pins: Record<string, Pin> = { ...store.pins() };
-  if (!offers.has(name) && pins[name] === undefined) {
-    const near = nearestName(name, offers.keys());
-    throw new Failure(EXIT.usage, `there is no patch ${id}${near === null ? '' : `; did you mean ${near}?`}`);
-  }
-  if (wanted === 'auto') delete pins[name];
-  else pins[name] = wanted;
-
-  const nowMs = Date.now();
-  const { preset, choices } = store.current() ?? { preset: settings.preset, choices: [] };
-  const composed = composePolicy({ createdMs: nowMs, preset, choices, pins }, offers);
-  store.setPins(pins);
-  const isNew = store.apply(composed, nowMs, `pin ${name} ${wanted}`);
-  const { version, items } = composed.policy;
-  process.stdout.write(`policy ${version} ${isNew ? 'is' : 'stays'} in force: ${items.length} assigned\n`);
-  return isNew;
 }

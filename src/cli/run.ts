@@ -68,10 +68,9 @@ async function run(options: RunOptions): Promise<void> {
       log,
       addresses: isHostAlone ? addresses : null,
       version: packageVersion(),
-      scanArgs: [
+      commandArgs: (...command) => [
         process.argv[1]!,
-        'scan',
-        '--quiet',
+        ...command,
         ...(options.config === undefined ? [] : ['--config', options.config]),
       ],
     });

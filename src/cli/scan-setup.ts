@@ -59,11 +59,18 @@ const configOf = (file: string | undefined): Config =>
 
 /** Has a service that loads this host's policy take over the new one. A line for people. Throws as `takeOver`. */
 export async function takePolicyOver({ config: file, state }: StateOptions): Promise<string> {
-  if (state !== undefined) return 'a vpatch that runs by it takes it over with "vpatch reload"\n';
+  if (state !== undefined) return BY_ITSELF;
   const config = configOf(file);
   if (config.rules.policy === 'recommended') return takeOver(config);
   return 'vpatch loads it once the configuration says "policy: recommended" under "rules"\n';
 }
+
+/** The same for what is pinned, which holds for all rules that a service loads. */
+export async function takePinsOver({ config: file, state }: StateOptions): Promise<string> {
+  return state === undefined ? takeOver(configOf(file)) : BY_ITSELF;
+}
+
+const BY_ITSELF = 'a vpatch that runs by it takes it over with "vpatch reload"\n';
 
 export function scanSetup(options: SetupOptions): ScanSetup {
   const {

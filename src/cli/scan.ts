@@ -141,7 +141,11 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
   const { version, items } = composed.policy;
   const added = items.filter(({ id }) => !before.has(id)).length;
   const removed = [...before].filter((id) => !items.some((item) => item.id === id)).length;
-  const missing = composed.missing.map((id) => `note: ${id} is pinned, and there is no such patch\n`).join('');
+  // A rule of a rule file can be pinned too.
+  const missing = composed.missing
+    .filter((id) => !id.includes(':'))
+    .map((id) => `note: ${id} is pinned, and there is no such patch\n`)
+    .join('');
   const text = isNew
     ? `policy ${version} is in force: ${items.length} assigned, ${added} new, ${removed} taken back\n`
     : `policy ${version} stays in force: ${items.length} assigned, nothing has changed\n`;

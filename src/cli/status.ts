@@ -31,6 +31,7 @@ export function statusText(status: ServiceStatus): string {
   const actions = (['drop', 'reject', 'alert', 'pass'] as const)
     .filter((action) => rules[action] > 0)
     .map((action) => `${count(rules[action])} ${action}`);
+  const held = rules.held === 0 ? [] : [`${count(rules.held)} of them held`];
   const interfaces =
     interception.interfaces.length === 0 ? 'all interfaces but lo' : interception.interfaces.join(', ');
   const rows: [string, string][] = [
@@ -45,7 +46,7 @@ export function statusText(status: ServiceStatus): string {
     ...(policy.assigned === null
       ? []
       : [['', `with what the scan has assigned: ${policy.assigned}`] as [string, string]]),
-    ['rules', [`${count(rules.loaded)} loaded`, ...actions, `${count(rules.refused)} refused`].join(', ')],
+    ['rules', [`${count(rules.loaded)} loaded`, ...actions, ...held, `${count(rules.refused)} refused`].join(', ')],
     ['packets', `${count(traffic.packets)} (${bytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
     ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [
       '',

@@ -81,6 +81,8 @@ export interface Config {
     /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
     readonly ignoredFiles: readonly string[];
     readonly policy: RulePolicy;
+    /** What was fixed by `vpatch policy pin` holds. Not of rules that the command line names: they are taken as they are. */
+    readonly takesPins: boolean;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
@@ -98,6 +100,8 @@ export interface Config {
     readonly preset: ScanPreset;
     /** Absolute paths: rules that the scan may choose, by the CVEs that they name. */
     readonly candidates: readonly string[];
+    /** What is pinned to soak blocks when so much has gone by without a match of it. */
+    readonly soak: { readonly timeMs: number; readonly flows: number };
     /** When the running service scans. */
     readonly schedule: {
       /** As `parseRecurrence` reads it. Null: never. */
@@ -231,6 +235,7 @@ export const DEFAULTS: Config = freeze({
   rules: {
     files: [],
     policy: 'none',
+    takesPins: true,
     disableFile: null,
     enableFile: null,
     dropFile: null,
@@ -251,6 +256,7 @@ export const DEFAULTS: Config = freeze({
   scan: {
     preset: 'balanced',
     candidates: [],
+    soak: { timeMs: 7 * 24 * 60 * 60 * SECOND_MS, flows: 10_000 },
     schedule: {
       when: null,
       timeZone: null,

@@ -194,6 +194,7 @@ const PATHS = [
 
 /** Rules that are named on the command line are taken as they are, and no others. */
 const NO_OTHERS = {
+  takesPins: false,
   sources: [],
   disableFile: null,
   enableFile: null,

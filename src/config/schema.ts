@@ -158,6 +158,7 @@ export const configSchema: z.ZodType<Overrides> = section({
         'candidates',
         list('rule files', text('the path of a rule file; *, ? and [] may stand for several')),
       ),
+      soak: key('soak', section({ time: key('timeMs', duration()), flows: key('flows', whole(0, MAX_FLOWS)) })),
       schedule: key('schedule', scheduleSchema),
     }),
   ),

@@ -15,6 +15,9 @@ export const policyFolder = (stateFolder: string): string => join(stateFolder, '
 /** The rules that the scan has assigned. */
 export const policyRulesFile = (stateFolder: string): string => join(policyFolder(stateFolder), 'current.rules');
 
+/** What rules have matched that are held. */
+export const heldFile = (stateFolder: string): string => join(policyFolder(stateFolder), 'held.json');
+
 export const advisoriesFolder = (stateFolder: string): string => join(stateFolder, 'advisories');
 
 /** Sets of values that rules fill. */

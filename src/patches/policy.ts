@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { withHold } from '../rules/hold.ts';
+import type { RulePin } from '../rules/selection/pins.ts';
+import { blocks } from '../verdict/judge.ts';
 import { PRESETS } from './description.ts';
 import type { Offer } from './offer.ts';
 
 /** What a user has fixed, whatever a scan says. */
-export const PINS = ['on', 'off', 'detect'] as const;
+export const PINS = ['on', 'off', 'detect', 'soak'] as const satisfies readonly RulePin[];
 export type Pin = (typeof PINS)[number];
 
 const choice = z.object({ id: z.string(), because: z.array(z.string()) });
@@ -23,8 +26,8 @@ export const policySchema = z.object({
     z.object({
       id: z.string(),
       title: z.string(),
-      /** `detect`: its rules report and never block. */
-      mode: z.enum(['on', 'detect']),
+      /** `detect`, `soak`: its rules report and do not block. */
+      mode: z.enum(['on', 'detect', 'soak']),
       because: z.array(z.string()),
       rules: z.number(),
     }),
@@ -61,12 +64,11 @@ export function composePolicy(
       missing.push(id);
       continue;
     }
-    const mode = pin === 'detect' ? 'detect' : 'on';
+    const mode = pin ?? 'on';
     items.push({ id, title: offer.title, mode, because: because.get(id) ?? [], rules: offer.rules.length });
     lines.push(`# ${id}: ${offer.title.replace(/\s+/g, ' ')}`);
     for (const { text, action } of offer.rules) {
-      const isBlocking = action === 'drop' || action.startsWith('reject');
-      lines.push(mode === 'detect' && isBlocking ? text.replace(/^\s*\w+/, 'alert') : text);
+      lines.push(mode !== 'on' && blocks(action) ? withHold(text, mode, id) : text);
     }
   }
   const body = withoutRepeated(lines);

@@ -1,6 +1,6 @@
 import type { CompiledRules, Rule, RuleDiagnostic } from './rule.ts';
 import type { ListText } from './selection/lists.ts';
-import type { RuleChange } from './selection/select.ts';
+import type { RuleChange } from './selection/selector.ts';
 import { type SourceRule, sourceRules } from './selection/source-rule.ts';
 
 export const RULE_STATES = ['loaded', 'disabled', 'refused', 'left out'] as const;

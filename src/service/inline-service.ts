@@ -191,7 +191,7 @@ export class InlineService {
     const { config } = policies.policy;
     const totals = new Map(PIPELINE_COUNTERS.map((name, i) => [name, sumAt(supervisor.counters, i)]));
     const total = (name: string): number => totals.get(name) ?? 0;
-    const { loaded, byAction, refused, warnings } = policies.rules;
+    const { loaded, byAction, held, refused, warnings } = policies.rules;
     const { hooks, interfaces, managementPorts, failure } = this.#interception;
     const { incidents } = supervisor;
     const queues = queueStates(supervisor);
@@ -207,7 +207,7 @@ export class InlineService {
         version: policies.version,
         assigned: assignedVersion(policies.policy),
         loadedAt: isoTime(policies.loadedAtMs),
-        rules: { loaded, ...byAction, refused: refused.length, warnings },
+        rules: { loaded, ...byAction, held, refused: refused.length, warnings },
       },
       interception: {
         isActive: supervisor.isIntercepting,

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { datasetsFolder, liveRulesFolder } from '../config/state-paths.ts';
 import type { MakeMatcher } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
+import { PolicyStore } from '../patches/policy-store.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
 import type { Dataset } from '../rules/dataset.ts';
@@ -15,8 +16,10 @@ import { parseReferences } from '../rules/reference-config.ts';
 import { type ReputationText, readReputation } from '../rules/reputation.ts';
 import type { RuleAction, RuleDiagnostic } from '../rules/rule.ts';
 import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
+import { pinRules } from '../rules/selection/pins.ts';
 import { type Selection, selectRules } from '../rules/selection/select.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
+import { blocks } from '../verdict/judge.ts';
 import { PatternCache } from './pattern-cache.ts';
 
 /** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
@@ -46,6 +49,8 @@ export interface RuleReport {
   readonly loaded: number;
   /** Of those that were loaded; `reject` is every kind of it. */
   readonly byAction: Readonly<Record<'alert' | 'drop' | 'pass' | 'reject', number>>;
+  /** Of those that would block, the ones that are held. */
+  readonly held: number;
   readonly refused: readonly RuleDiagnostic[];
   readonly warnings: number;
 }
@@ -54,7 +59,8 @@ export function reportOf({ ruleset, diagnostics }: CompiledRuleset): RuleReport 
   const byAction = { alert: 0, drop: 0, pass: 0, reject: 0 };
   for (const { action } of ruleset.loaded) byAction[isReject(action) ? 'reject' : action]++;
   const refused = diagnostics.filter(({ severity }) => severity === 'error');
-  return { loaded: ruleset.loaded.length, byAction, refused, warnings: diagnostics.length - refused.length };
+  const held = ruleset.loaded.filter(({ action, hold }) => hold !== null && blocks(action)).length;
+  return { loaded: ruleset.loaded.length, byAction, held, refused, warnings: diagnostics.length - refused.length };
 }
 
 const isReject = (action: RuleAction): action is Extract<RuleAction, `reject${string}`> => action.startsWith('reject');
@@ -87,10 +93,15 @@ export function readRuleTexts(
   const lists = readLists(rules);
   // As suricata-update: even without lists, what flowbits need comes into force.
   const selected = hasSources || Object.keys(lists).length > 0 ? selectRules(written, lists) : null;
-  const files = selected?.files ?? written;
+  const pins = rules.takesPins ? new PolicyStore(state.folder).pins() : {};
+  const pinned = Object.keys(pins).length > 0 ? pinRules(selected?.files ?? written, pins) : null;
+  const files = pinned?.files ?? selected?.files ?? written;
+  const selections = [selected, pinned].filter((one) => one !== null);
   return {
     files,
-    ...(selected !== null && { selection: { changes: selected.changes, problems: selected.problems } }),
+    ...(selections.length > 0 && {
+      selection: { changes: selections.flatMap(({ changes }) => changes), problems: selected?.problems ?? [] },
+    }),
     named: readNamed(files, `${fetchedFolder}/`, state.folder),
     classification:
       rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),

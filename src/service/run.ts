@@ -8,6 +8,7 @@ import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
+import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
@@ -28,8 +29,6 @@ import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { RuleReport } from './rule-set.ts';
-import { runScanProcess } from './scan-process.ts';
-import { ScanScheduler } from './scan-scheduler.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
@@ -43,14 +42,16 @@ export interface RunSettings {
   readonly addresses: HostAddresses | null;
   /** Of the program. */
   readonly version: string;
-  /** Arguments of node that make a scan with the same configuration, and print its summary. */
-  readonly scanArgs: readonly string[];
+  /** Arguments of node that run a command of ours by the same configuration. */
+  readonly commandArgs: BackgroundParts['commandArgs'];
 }
 
 /** How often we look whether the host has new addresses: by a program. */
 const ADDRESS_CHECK_INTERVAL_MS = 5_000;
 /** What went wrong is told of for minutes: this is how exact they are. */
 const TROUBLE_CHECK_INTERVAL_MS = 10_000;
+/** How exact the time is for which held rules have not matched. */
+const ROLLOUT_INTERVAL_MS = 60_000;
 /** sd_watchdog_enabled(3) asks for two; one may come late. */
 const SIGNS_PER_WATCHDOG = 3;
 
@@ -84,6 +85,11 @@ export async function runInline(settings: RunSettings): Promise<void> {
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
   if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
+  const eventReaders: EventReader[] = [
+    (text) => output?.write(text),
+    (text) => history?.write(text),
+    (text) => notifier?.events(text),
+  ];
   let control: ControlServer | null = null;
   try {
     const firewall = usableFirewall(log);
@@ -102,9 +108,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       datasets,
       log,
       onEvents: (text) => {
-        output?.write(text);
-        history?.write(text);
-        notifier?.events(text);
+        for (const read of eventReaders) read(text);
       },
       onFailure: tellFailure,
       onStuck: () => {
@@ -134,6 +138,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         history,
+        eventReaders,
         control,
         notify,
       });
@@ -159,6 +164,9 @@ async function start(supervisor: Supervisor): Promise<RuleReport> {
   }
 }
 
+/** Takes event lines, whole ones, as they come from the workers. */
+type EventReader = (text: string) => void;
+
 interface Started extends RunSettings {
   readonly manager: ServiceManager;
   readonly exceptions: ExceptionStore;
@@ -170,6 +178,7 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: BufferedFile | null;
   readonly history: History | null;
+  readonly eventReaders: EventReader[];
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
 }
@@ -208,8 +217,11 @@ async function serve(started: Started): Promise<void> {
     timers.push(setInterval(() => supervisor.isProgressing && manager.alive(), watchdogMs / SIGNS_PER_WATCHDOG));
   }
   manager.ready(service.headline);
-  const scheduler = schedulerOf(started, service);
+  const scheduler = schedulerOf({ ...started, service });
   scheduler.start();
+  const rollout = rolloutOf({ ...started, service });
+  started.eventReaders.push((text) => rollout.events(text));
+  timers.push(setInterval(() => rollout.look(), ROLLOUT_INTERVAL_MS));
   const reload = (): void => void service.reload(false, 'SIGHUP');
   if (!process.stdin.isTTY) process.on('SIGHUP', reload);
 
@@ -217,11 +229,11 @@ async function serve(started: Started): Promise<void> {
   manager.stopping();
   for (const timer of timers) clearInterval(timer);
   metrics?.close();
-  const scanEnded = scheduler.stop();
+  const backgroundEnded = Promise.all([scheduler.stop(), rollout.stop()]);
   const isForced = await Promise.race([supervisor.stop().then(() => false), signals.second.then(() => true)]);
   if (isForced) await supervisor.kill();
   started.datasets.save();
-  await scanEnded;
+  await backgroundEnded;
   process.off('SIGHUP', reload);
   writeStats();
   // What could not be written is known when there is nothing more to write.
@@ -268,25 +280,6 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     stop,
     onChange: (headline) => manager.status(headline),
     onFailure: (what) => started.notify(failureNotice(what, now())),
-  });
-}
-
-function schedulerOf({ scanArgs, log, notify }: Started, service: InlineService): ScanScheduler {
-  // A folder that a reload names waits for the next start.
-  const stateFolder = service.config.state.folder;
-  return new ScanScheduler({
-    settings: () => service.config.scan,
-    stateFolder,
-    scan: ({ isApplied, timeLimitMs }, signal) => {
-      // It is ended as a whole before it leaves files out, whose patches would then be taken back.
-      const limits = ['--state', stateFolder, '--time-limit', `${timeLimitMs}ms`];
-      const args = [...scanArgs, ...limits, ...(isApplied ? ['--apply'] : [])];
-      return runScanProcess({ program: process.execPath, args, timeLimitMs, signal });
-    },
-    reload: () => service.reload(false, 'the schedule of scans'),
-    notify,
-    log,
-    now: () => Date.now(),
   });
 }
 

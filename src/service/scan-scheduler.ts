@@ -5,16 +5,16 @@ import { policyRulesFile } from '../config/state-paths.ts';
 import type { Logger } from '../output/log.ts';
 import { MAX_RUNS, readJournal, type ScanJournal, type ScheduledRun, writeJournal } from '../scan/schedule/journal.ts';
 import { type PlannedRun, Schedule } from '../scan/schedule/schedule.ts';
+import type { CommandOutcome } from './command-process.ts';
 import type { Notice } from './notify/notice.ts';
 import { failureNotice, scanNotice } from './notify/open.ts';
 import type { Reloaded } from './policy-keeper.ts';
-import type { ScanOutcome } from './scan-process.ts';
 
 export interface ScanSchedulerParts {
   /** As they are now: a reload may change them. */
   readonly settings: () => Config['scan'];
   readonly stateFolder: string;
-  readonly scan: (settings: Config['scan']['schedule'], signal: AbortSignal) => Promise<ScanOutcome>;
+  readonly scan: (settings: Config['scan']['schedule'], signal: AbortSignal) => Promise<CommandOutcome>;
   readonly reload: () => Promise<Reloaded>;
   /** Of new results and of failures. */
   readonly notify: (notice: Notice) => void;

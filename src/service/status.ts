@@ -24,6 +24,8 @@ export interface ServiceStatus {
       readonly drop: number;
       readonly reject: number;
       readonly pass: number;
+      /** Of those that would block, the ones that are held. */
+      readonly held: number;
       readonly refused: number;
       readonly warnings: number;
     };

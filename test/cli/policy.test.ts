@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeHeld } from '../../src/patches/held-store.ts';
 import type { ControlAnswer, ParsedRequest } from '../../src/service/control-protocol.ts';
 import { ControlServer } from '../../src/service/control-server.ts';
 import { FakeRoot, mavenJar } from '../scan/fake-root.ts';
@@ -87,7 +88,7 @@ describe('a pin', () => {
       exitCode: 2,
       stderr: 'vpatch: there is no patch cve-2021-44229; did you mean cve-2021-44228?\n',
     });
-    expect((await policy('pin', 'cve-2021-44228', 'maybe')).stderr).toContain('expected on, off, detect or auto');
+    expect((await policy('pin', 'cve-2021-44228', 'maybe')).stderr).toContain('expected on, off, detect, soak or auto');
   });
 });
 
@@ -116,7 +117,83 @@ describe('the configuration', () => {
     const { stdout } = await vpatch('rules', 'list', '-c', config);
     expect(stdout).toMatch(/^1:9000170:\d+\tdrop\t/m);
     await policy('pin', 'cve-2022-0543', 'detect');
-    expect((await vpatch('rules', 'list', '-c', config)).stdout).toMatch(/^1:9000170:\d+\talert\t/m);
+    expect((await vpatch('rules', 'show', '9000170', '-c', config)).stdout).toMatch(
+      /^ {2}drop .*vpatch_hold detect cve-2022-0543/m,
+    );
+  });
+});
+
+describe('what is held', () => {
+  const RULE = 'drop http any any -> any any (msg:"Shellshock"; http.header; content:"() {"; sid:1000001; rev:1;)\n';
+  let config: string;
+  beforeEach(() => {
+    config = join(state, 'vpatch.yaml');
+    writeFileSync(join(state, 'local.rules'), RULE);
+    writeFileSync(join(state, 'cve-2014-6271.rules'), RULE.replace('1000001', '1000002'));
+    const files = `rules: { files: [local.rules, cve-2014-6271.rules] }`;
+    writeFileSync(config, `${files}\nstate: { folder: . }\ncontrol: { socket: none }\nscan: { soak: { flows: 5 } }\n`);
+  });
+  const withConfig = (...args: readonly string[]) => vpatch(...args, '-c', config);
+  /** Of each rule that matched, whether it blocked and what kept it from that. */
+  async function outcomes(): Promise<string[]> {
+    const eve = join(state, 'eve.json');
+    rmSync(eve, { force: true });
+    await withConfig('replay', 'fixtures/readme/shellshock.pcap', '-m', 'prevent', '--eve', eve);
+    const events = lines(readFileSync(eve, 'utf8')).map((line) => JSON.parse(line) as Alert);
+    return events.flatMap(({ alert, vpatch }) =>
+      alert === undefined ? [] : [`${alert.signature_id} ${alert.action} ${vpatch.held_by ?? ''}`.trim()],
+    );
+  }
+  interface Alert {
+    readonly alert?: { readonly signature_id: number; readonly action: string };
+    readonly vpatch: { readonly held_by?: string };
+  }
+
+  test('reports, and says why it did not block, until it is promoted', async () => {
+    expect(await outcomes()).toEqual(['1000001 blocked', '1000002 blocked']);
+    expect((await withConfig('policy', 'pin', '1:1000001', 'soak')).stdout).toContain('1:1000001: soak\n');
+    await withConfig('policy', 'pin', 'cve-2014-6271', 'detect');
+    expect(await outcomes()).toEqual(['1000001 allowed soak', '1000002 allowed detect']);
+    await withConfig('policy', 'promote', '1:1000001');
+    expect(await outcomes()).toEqual(['1000001 blocked', '1000002 allowed detect']);
+  });
+
+  test('has to be there', async () => {
+    expect(await withConfig('policy', 'pin', '1:1000003', 'soak')).toMatchObject({
+      exitCode: 2,
+      stderr: 'vpatch: there is no rule 1:1000003 among those that the configuration loads\n',
+    });
+    expect(await withConfig('policy', 'promote', '1:1000001')).toMatchObject({
+      exitCode: 2,
+      stderr: 'vpatch: 1:1000001 is not held: "vpatch policy report" shows what is\n',
+    });
+  });
+
+  test('is reported', async () => {
+    expect((await withConfig('policy', 'report')).stdout).toContain('nothing is held');
+    await withConfig('policy', 'pin', '1:1000001', 'soak');
+    await withConfig('policy', 'pin', 'cve-2014-6271', 'detect');
+    expect((await withConfig('policy', 'report')).stdout).toMatch(
+      /^1:1000001 +soak +the running service has not counted/m,
+    );
+    const seen = { sinceMs: 0, cleanMs: 5_400_000, cleanFlows: 3, rules: { '1:1000002': 4 } };
+    writeHeld(state, {
+      '1:1000001': { ...seen, hold: 'soak', hits: 0, lastHitMs: null, rules: {}, sources: {} },
+      'cve-2014-6271': {
+        ...seen,
+        hold: 'detect',
+        hits: 4,
+        lastHitMs: 60_000,
+        sources: { '192.0.2.1': 1, '192.0.2.7': 3 },
+      },
+    });
+    expect(lines((await withConfig('policy', 'report')).stdout)).toEqual([
+      '1:1000001      soak    0 since 1970-01-01T00:00Z                          quiet for 1.5 h of 168.0 h, 3 of 5 connections',
+      'cve-2014-6271  detect  4 since 1970-01-01T00:00Z  last 1970-01-01T00:01Z',
+      '      1:1000002 (4) from 192.0.2.7 (3), 192.0.2.1 (1)',
+    ]);
+    const { held } = JSON.parse((await withConfig('policy', 'report', '--json')).stdout) as { held: object[] };
+    expect(held[1]).toMatchObject({ id: 'cve-2014-6271', hold: 'detect', hits: 4 });
   });
 });
 

@@ -338,7 +338,7 @@ class FailingThread {
   async prepare() {}
   async kill() { await this.worker.terminate(); }
 }
-const NO_RULES = { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, refused: [], warnings: 0 };
+const NO_RULES = { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, held: 0, refused: [], warnings: 0 };
 let failedAtMs = 0;
 let starts = 0;
 const say = (text) => process.stdout.write(text + '\\n');

@@ -46,9 +46,14 @@ describe('a policy', () => {
     const { policy, rules } = compose(['cve-2021-44228', 'cve-2022-0543'], pins);
     expect(policy.items.map(({ id, mode }) => `${id} ${mode}`)).toEqual(['cve-2018-7600 on', 'cve-2022-0543 detect']);
     expect(rules).not.toContain('cve 2021-44228');
-    expect(rules.match(/^alert .*sid:900017\d/gm)).toHaveLength(policy.items[1]!.rules);
-    expect(rules).not.toMatch(/^drop .*sid:900017\d/m);
+    const redis = rules.split('\n').filter((line) => /sid:900017\d/.test(line));
+    expect(redis).toHaveLength(policy.items[1]!.rules);
+    for (const rule of redis) expect(rule).toMatch(/^drop .* metadata:vpatch_hold detect cve-2022-0543;/);
+    expect(rules.match(/vpatch_hold/g)).toHaveLength(redis.length);
     expect(diagnosticsOf(rules)).toEqual([]);
+    const soaking = compose([], { ...pins, 'cve-2022-0543': 'soak' });
+    expect(soaking.policy.version).not.toBe(policy.version);
+    expect(soaking.rules).toContain('vpatch_hold soak cve-2022-0543');
   });
 
   test('tells what is not there any more', () => {
@@ -59,7 +64,8 @@ describe('a policy', () => {
     expect([...offers.keys()].filter((id) => id.includes(':'))).toEqual(['1:13']);
     const { rules } = compose(['1:13'], { '1:13': 'detect' });
     expect(rules.match(/sid:\d+/g)).toEqual(['sid:13', 'sid:12', 'sid:11']);
-    expect(rules).not.toMatch(/^reject/m);
+    expect(rules.match(/vpatch_hold detect 1:13/g)).toHaveLength(1);
+    expect(rules).toMatch(/^reject.*vpatch_hold/m);
   });
 });
 

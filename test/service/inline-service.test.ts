@@ -20,6 +20,7 @@ import type { RuleReport, RuleTexts } from '../../src/service/rule-set.ts';
 const REPORT: RuleReport = {
   loaded: 7,
   byAction: { alert: 4, drop: 3, pass: 0, reject: 0 },
+  held: 0,
   refused: [],
   warnings: 1,
 };

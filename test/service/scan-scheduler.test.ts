@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
 import { policyRulesFile } from '../../src/config/state-paths.ts';
 import { MAX_RUNS, readJournal } from '../../src/scan/schedule/journal.ts';
+import type { CommandOutcome } from '../../src/service/command-process.ts';
 import type { Notice } from '../../src/service/notify/notice.ts';
 import type { Reloaded } from '../../src/service/policy-keeper.ts';
-import type { ScanOutcome } from '../../src/service/scan-process.ts';
 import { CLOCK_STEP_MS, ScanScheduler, START_PAUSE_MS } from '../../src/service/scan-scheduler.ts';
 
 const MINUTE_MS = 60_000;
@@ -18,7 +18,7 @@ const REFUSED: Reloaded = { status: 'refused', reasons: ['a test'] };
 const TAKEN: Reloaded = {
   status: 'ok',
   version: 'x',
-  rules: { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, refused: [], warnings: 0 },
+  rules: { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, held: 0, refused: [], warnings: 0 },
   newlyRefused: [],
   waiting: [],
   isChanged: true,
@@ -41,7 +41,7 @@ function setUp(schedule: Partial<Config['scan']['schedule']> = {}, stateFolder =
       schedule: { ...DEFAULTS.scan.schedule, when: 'daily at 12:00', timeZone: 'UTC', ...schedule },
     } as Config['scan'],
     /** What a scan does, and how it ends. */
-    scan: async (_signal: AbortSignal): Promise<ScanOutcome> => ({ result: 'ok', text: 'all well' }),
+    scan: async (_signal: AbortSignal): Promise<CommandOutcome> => ({ result: 'ok', text: 'all well' }),
     reloaded: TAKEN,
     scans: [] as string[],
     reloads: 0,

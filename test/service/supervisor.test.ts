@@ -23,6 +23,7 @@ const NO_RULES = { files: [], classification: null, reference: null, threshold: 
 const REPORT: RuleReport = {
   loaded: 0,
   byAction: { alert: 0, drop: 0, pass: 0, reject: 0 },
+  held: 0,
   refused: [],
   warnings: 0,
 };

@@ -12,7 +12,7 @@ export const STATUS: ServiceStatus = {
     version: '0123456789ab',
     assigned: 'ba9876543210',
     loadedAt: '2026-11-22T10:00:00.500Z',
-    rules: { loaded: 7, alert: 4, drop: 3, reject: 0, pass: 0, refused: 0, warnings: 1 },
+    rules: { loaded: 7, alert: 4, drop: 3, reject: 0, held: 0, pass: 0, refused: 0, warnings: 1 },
   },
   interception: {
     isActive: true,

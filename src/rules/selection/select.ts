@@ -1,6 +1,4 @@
-import { logicalLines } from '../lexer.ts';
 import type { RuleDiagnostic } from '../rule.ts';
-import { FlowbitNeeds } from './flowbit-needs.ts';
 import {
   type ListEntry,
   type ListName,
@@ -9,25 +7,10 @@ import {
   parseMatchers,
   parseModifications,
 } from './lists.ts';
-import { optionsNamed, type SourceRule, sourceRule, sourceRules } from './source-rule.ts';
+import { type ChangedRules, Selector } from './selector.ts';
+import { isSilent, type SourceRule } from './source-rule.ts';
 
-/** What lists did to a rule, and which line of them. */
-export interface RuleChange {
-  readonly gid: number;
-  readonly sid: number;
-  /** Where the rule stands. */
-  readonly file: string;
-  readonly line: number;
-  /** `needed`: it was not in force, and one that is needs the flowbit that it sets. */
-  readonly kind: 'disabled' | 'enabled' | 'dropped' | 'modified' | 'needed';
-  /** `disable.conf:3: group:emerging-dos.rules`, or the name of the flowbit. */
-  readonly reason: string;
-}
-
-export interface Selection {
-  /** The files with the changes in them: every rule stands on the line on which it stood. */
-  readonly files: readonly ListText[];
-  readonly changes: readonly RuleChange[];
+export interface Selection extends ChangedRules {
   readonly problems: readonly RuleDiagnostic[];
 }
 
@@ -41,7 +24,7 @@ export function selectRules(
 ): Selection {
   // Without lists, only rules with flowbits can change.
   const hasLists = Object.keys(lists).length > 0;
-  const selector = new Selector(files, (rule) => hasLists || rule.includes('flowbits'));
+  const selector = new Selector(files, (_, rule) => hasLists || rule.includes('flowbits'));
   const problems: RuleDiagnostic[] = [];
   const entries = (name: 'disable' | 'enable' | 'drop'): Entries =>
     new Entries(lists[name] === undefined ? [] : parseMatchers(lists[name], problems));
@@ -72,7 +55,7 @@ export function selectRules(
   }
   selector.enableNeeded();
   for (const list of [disable, enable, drop]) problems.push(...list.unmatched.map(unmatched));
-  return { files: selector.files(), changes: selector.changes, problems };
+  return { ...selector.result(), problems };
 }
 
 const reasonOf = ({ file, line, text }: ListEntry): string => `${file}:${line}: ${text}`;
@@ -82,10 +65,6 @@ const unmatched = ({ file, line, text }: ListEntry): RuleDiagnostic =>
 
 /** What stands behind the action stays where it is. */
 const asDrop = (text: string): string => text.replace(/^\w+/, (action) => 'drop'.padEnd(action.length));
-
-const isSilent = ({ parsed }: SourceRule): boolean =>
-  parsed.options.some(({ name }) => name.text === 'noalert') ||
-  optionsNamed(parsed, 'flowbits').some((value) => value.trim() === 'noalert');
 
 /** The lines of one list; those that go by number are looked up. */
 class Entries {
@@ -117,90 +96,3 @@ class Entries {
     return first;
   }
 }
-
-/** A rule as it was and as it is to be. */
-interface Choice {
-  readonly original: SourceRule;
-  rule: SourceRule;
-}
-
-class Selector {
-  readonly choices: readonly Choice[];
-  readonly changes: RuleChange[] = [];
-  readonly #files: readonly ListText[];
-
-  constructor(files: readonly ListText[], isWanted: (rule: string) => boolean) {
-    this.#files = files;
-    this.choices = files
-      .flatMap(({ file, text }) => sourceRules(file, text, isWanted))
-      .map((original) => ({ original, rule: original }));
-  }
-
-  setEnabled(choice: Choice, isEnabled: boolean, kind: RuleChange['kind'], reason: string): void {
-    this.#change(choice, { ...choice.rule, isEnabled }, kind, reason);
-  }
-
-  /** Returns false where the text is no rule: then nothing changes. */
-  setText(choice: Choice, text: string, kind: RuleChange['kind'], reason: string): boolean {
-    const [line] = logicalLines(text);
-    const rule = line === undefined ? null : sourceRule(choice.rule.file, line, choice.rule.isEnabled);
-    if (rule === null) return false;
-    this.#change(choice, { ...rule, line: choice.rule.line }, kind, reason);
-    return true;
-  }
-
-  /** As `setText`; a comment sign says whether the rule is in force. */
-  replace(choice: Choice, text: string, reason: string): boolean {
-    const isEnabled = !text.startsWith('#');
-    const plain = isEnabled ? text : text.replace(/^[#\s]+/, '');
-    if (!this.setText(choice, plain, 'modified', reason)) return false;
-    choice.rule = { ...choice.rule, isEnabled };
-    return true;
-  }
-
-  enableNeeded(): void {
-    const needs = new FlowbitNeeds(this.choices.map(({ rule }) => rule));
-    for (const { index, bit } of needs.resolve()) {
-      const choice = this.choices[index]!;
-      if (!isSilent(choice.rule)) {
-        const silenced = choice.rule.text.replace(/(\s*sid\s*:\s*\d+\s*;)/, ' noalert;$1');
-        this.setText(choice, silenced, 'needed', bit);
-        choice.rule = { ...choice.rule, isEnabled: true };
-      } else this.setEnabled(choice, true, 'needed', bit);
-    }
-  }
-
-  files(): ListText[] {
-    const byFile = new Map<string, Choice[]>(this.#files.map(({ file }) => [file, []]));
-    for (const choice of this.choices) if (choice.rule !== choice.original) byFile.get(choice.rule.file)!.push(choice);
-    return this.#files.map(({ file, text }) => ({ file, text: withChanges(text, byFile.get(file)!) }));
-  }
-
-  #change(choice: Choice, rule: SourceRule, kind: RuleChange['kind'], reason: string): void {
-    const { gid, sid, file } = choice.original;
-    choice.rule = rule;
-    this.changes.push({ gid, sid, file, line: choice.original.line.line, kind, reason });
-  }
-}
-
-/** Lines and columns of what is not changed stay as they are. */
-function withChanges(text: string, choices: readonly Choice[]): string {
-  let result = '';
-  let keptTo = 0;
-  for (const { original, rule } of choices) {
-    const { start, end } = original.line;
-    const lineStart = text.lastIndexOf('\n', start) + 1;
-    const before = text.slice(lineStart, start);
-    const written = text.slice(start, end);
-    const newLines = '\n'.repeat(written.split('\n').length - 1);
-    result += text.slice(keptTo, lineStart);
-    result += rule.isEnabled ? before.replaceAll('#', ' ') : `#${before.replaceAll('#', ' ')}`;
-    result +=
-      rule.text === original.text && original.isEnabled && !rule.isEnabled ? commented(written) : rule.text + newLines;
-    keptTo = end;
-  }
-  return result + text.slice(keptTo);
-}
-
-/** Each of the lines of a rule. */
-const commented = (written: string): string => written.replaceAll('\n', '\n#');

@@ -50,6 +50,11 @@ export function sourceRule(file: string, line: LogicalLine, isEnabled: boolean):
 export const optionsNamed = ({ options }: Pick<ParsedRule, 'options'>, wanted: string): string[] =>
   options.flatMap(({ name, value }) => (name.text === wanted && value !== null ? [value.text] : []));
 
+/** It matches without an alert. */
+export const isSilent = ({ parsed }: SourceRule): boolean =>
+  parsed.options.some(({ name }) => name.text === 'noalert') ||
+  optionsNamed(parsed, 'flowbits').some((value) => value.trim() === 'noalert');
+
 function numberOf(parsed: ParsedRule, name: string): number | null {
   const text = optionsNamed(parsed, name)[0]?.replace(/^"(.*)"$/, '$1');
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null;

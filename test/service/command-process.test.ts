@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { constants, getPriority } from 'node:os';
 import { expect, test } from 'vitest';
-import { runScanProcess, type ScanOutcome } from '../../src/service/scan-process.ts';
+import { type CommandOutcome, runCommandProcess } from '../../src/service/command-process.ts';
 
 const LONG_MS = 60_000;
 
 function run(script: string, options: { program?: string; timeLimitMs?: number; signal?: AbortSignal } = {}) {
-  return runScanProcess({
+  return runCommandProcess({
     program: options.program ?? process.execPath,
     args: ['-e', script],
     timeLimitMs: options.timeLimitMs ?? LONG_MS,
@@ -14,12 +14,12 @@ function run(script: string, options: { program?: string; timeLimitMs?: number; 
   });
 }
 
-test.each<[string, string, ScanOutcome]>([
+test.each<[string, string, CommandOutcome]>([
   ['tells what it printed', 'console.log("2 found\\npolicy x")', { result: 'ok', text: '2 found\npolicy x' }],
   ['that failed tells why', 'console.error("no disk"); process.exit(2)', { result: 'failed', text: 'no disk' }],
   ['that failed in silence', 'process.exit(3)', { result: 'failed', text: 'it ended with exit code 3' }],
   ['that was ended', 'process.kill(process.pid, "SIGTERM")', { result: 'failed', text: 'it ended with SIGTERM' }],
-])('a scan that %s', async (_, script, outcome) => {
+])('a command that %s', async (_, script, outcome) => {
   expect(await run(script)).toEqual(outcome);
 });
 

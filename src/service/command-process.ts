@@ -1,31 +1,30 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import type { ScheduledRun } from '../scan/schedule/journal.ts';
 
-/** How a scan ended, and what it said at its end. */
-export interface ScanOutcome {
+/** How a command ended, and what it said at its end. */
+export interface CommandOutcome {
   /** `stopped`: it was not to go on. */
-  readonly result: ScheduledRun['result'] | 'stopped';
+  readonly result: 'ok' | 'failed' | 'out of time' | 'stopped';
   readonly text: string;
 }
 
-export interface ScanCommand {
+export interface OwnCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly timeLimitMs: number;
-  /** Ends the scan. */
+  /** Ends the command. */
   readonly signal: AbortSignal;
 }
 
 /** More than a summary has; of more, the end is kept. */
 const MAX_OUTPUT_CHARACTERS = 4096;
-/** When memory ends, the kernel ends a scan and not the service that inspects (proc(5): from -1000 to 1000). */
+/** When memory ends, the kernel ends the command and not the service that inspects (proc(5): from -1000 to 1000). */
 const OOM_SCORE = '1000';
 
-/** Runs a scan in a process of its own, which gets what others leave of the processor. Never rejects. */
-export function runScanProcess({ program, args, timeLimitMs, signal }: ScanCommand): Promise<ScanOutcome> {
-  const outcome = new Promise<ScanOutcome>((resolve) => {
+/** Runs a command of ours in a process of its own, which gets what others leave of the processor. Never rejects. */
+export function runCommandProcess({ program, args, timeLimitMs, signal }: OwnCommand): Promise<CommandOutcome> {
+  const outcome = new Promise<CommandOutcome>((resolve) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
     yieldTo(child.pid);
     let isLate = false;
@@ -41,7 +40,7 @@ export function runScanProcess({ program, args, timeLimitMs, signal }: ScanComma
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors = (errors + text).slice(-MAX_OUTPUT_CHARACTERS);
     });
-    const end = ({ result, text }: ScanOutcome): void => {
+    const end = ({ result, text }: CommandOutcome): void => {
       clearTimeout(limit);
       resolve({ result, text: text.trim() });
     };
@@ -58,7 +57,7 @@ export function runScanProcess({ program, args, timeLimitMs, signal }: ScanComma
   return outcome.catch((error: Error) => ({ result: 'failed', text: error.message }));
 }
 
-/** Threads that it starts from now on inherit it. Without the privilege, the scan is one process among others. */
+/** Threads that it starts from now on inherit it. Without the privilege, it is one process among others. */
 function yieldTo(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
