@@ -1,28 +1,16 @@
 import { createDcerpc } from './dcerpc/dcerpc.ts';
-import { DCERPC_EVENTS } from './dcerpc/events.ts';
 import { createDns } from './dns/dns.ts';
-import { DNS_EVENTS } from './dns/events.ts';
-import { type AppEventInfo, DETECTION_EVENTS } from './events.ts';
-import { FTP_EVENTS } from './ftp/events.ts';
 import { createFtp } from './ftp/ftp.ts';
 import { createFtpData } from './ftp/ftp-data.ts';
-import { HTTP_EVENTS } from './http/events.ts';
 import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
-import { HTTP2_EVENTS } from './http2/events.ts';
 import { createHttp2 } from './http2/http2.ts';
 import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
-import { REDIS_EVENTS } from './redis/events.ts';
 import { createRedis } from './redis/redis.ts';
-import { SMB_EVENTS } from './smb/events.ts';
 import { createSmb } from './smb/smb.ts';
-import { SMTP_EVENTS } from './smtp/events.ts';
 import { createSmtp } from './smtp/smtp.ts';
-import { SSH_EVENTS } from './ssh/events.ts';
 import { createSsh } from './ssh/ssh.ts';
-import { TLS_EVENTS } from './tls/events.ts';
 import { createTls } from './tls/tls.ts';
-import { WEBSOCKET_EVENTS } from './websocket/events.ts';
 import { createWebsocket } from './websocket/websocket.ts';
 
 /** Limits by protocol; what is not named has its default. */
@@ -55,22 +43,6 @@ export const APP_BUFFERS: readonly { readonly protocol: string; readonly definit
     [...protocol.buffers, ...framesOf(protocol)].map((definition) => ({ protocol: protocol.name, definition })),
   );
 
-/** What detection and the parsers may report. */
-export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
-  DETECTION_EVENTS,
-  HTTP_EVENTS,
-  HTTP2_EVENTS,
-  TLS_EVENTS,
-  DNS_EVENTS,
-  SMTP_EVENTS,
-  SSH_EVENTS,
-  FTP_EVENTS,
-  SMB_EVENTS,
-  DCERPC_EVENTS,
-  WEBSOCKET_EVENTS,
-  REDIS_EVENTS,
-]);
-
 /** Frames are looked into where the stream is kept: no transaction has them. */
 function framesOf({ frames }: AppProtocol): BufferDefinition[] {
   if (frames === undefined) return [];
@@ -84,17 +56,4 @@ function framesOf({ frames }: AppProtocol): BufferDefinition[] {
     isFrame: true,
     read: () => null,
   }));
-}
-
-export function indexEvents(
-  tables: readonly Readonly<Record<string, AppEventInfo>>[],
-): ReadonlyMap<string, AppEventInfo> {
-  const byName = new Map<string, AppEventInfo>();
-  for (const table of tables) {
-    for (const [name, info] of Object.entries(table)) {
-      if (byName.has(name)) throw new Error(`event "${name}" is defined twice`);
-      byName.set(name, info);
-    }
-  }
-  return byName;
 }

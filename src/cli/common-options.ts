@@ -13,7 +13,7 @@ import {
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { createLog, type Logger } from '../output/log.ts';
-import { RECORD_TYPES } from '../output/records.ts';
+import { RECORD_TYPES } from '../output/record-types.ts';
 import { EXIT, Failure } from './failure.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/vpatch/vpatch.yaml';

@@ -10,7 +10,8 @@ import { checkNamed } from '../verdict/checks.ts';
 import type { HeldBy } from '../verdict/judge.ts';
 import { addRuleOptions, type RuleOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
-import { loadRules, shortPath } from './loaded-rules.ts';
+import { loadRules } from './loaded-rules.ts';
+import { shortPath } from './read-texts.ts';
 
 interface ExplainOptions extends RuleOptions {
   readonly eve?: string;

@@ -1,23 +1,14 @@
-import { relative } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { reasonOf } from '../config/problem.ts';
-import { StateError } from '../patches/policy-store.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import type { RuleObserver } from '../rules/compiler.ts';
-import { diagnosticText } from '../rules/diagnostic-text.ts';
 import type { ListProblem } from '../rules/list-file.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
-import {
-  type CompiledRuleset,
-  compileRuleset,
-  NoFetchedRulesError,
-  type RuleTexts,
-  readRuleTexts,
-} from '../service/rule-set.ts';
-import { EXIT, Failure } from './failure.ts';
+import { type CompiledRuleset, compileRuleset } from '../service/rule-set.ts';
+import type { RuleTexts } from '../service/rule-texts.ts';
+import { readTexts } from './read-texts.ts';
 
 export interface LoadedRules extends CompiledRuleset {
   readonly texts: RuleTexts;
@@ -34,31 +25,6 @@ export function loadRules(config: Config, observe: RuleObserver | null = null): 
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   return { ...compiled, texts, diagnostics, errors, warnings: diagnostics.length - errors };
 }
-
-/** The path as short as it can be said here. */
-export const formatDiagnostic = (diagnostic: RuleDiagnostic): string =>
-  diagnosticText(diagnostic, shortPath(diagnostic.file));
-
-export function shortPath(file: string): string {
-  const path = relative(process.cwd(), file);
-  return path.startsWith('..') ? file : path;
-}
-
-/** A file that cannot be read ends the command. */
-export function readTexts(config: Config): RuleTexts {
-  try {
-    return readRuleTexts(config);
-  } catch (error) {
-    if (error instanceof NoFetchedRulesError || error instanceof StateError)
-      throw new Failure(EXIT.usage, error.message);
-    const file = error instanceof Error && 'path' in error ? `${error.path} ` : '';
-    throw new Failure(EXIT.usage, `${file}cannot be read: ${reasonOf(error)}`);
-  }
-}
-
-/** Lines that choose among rules and cannot be read: rules are in force, or not, that the user meant otherwise. */
-export const selectionErrors = (selection: RuleTexts['selection']): string[] =>
-  (selection?.problems ?? []).filter(({ severity }) => severity === 'error').map(formatDiagnostic);
 
 /** Lines of the lists beside the rules that were skipped. */
 function listProblems(

@@ -4,7 +4,7 @@ import { nearestName } from '../rules/nearest-name.ts';
 import { sourceRules } from '../rules/selection/source-rule.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
-import { readTexts } from './loaded-rules.ts';
+import { readTexts } from './read-texts.ts';
 import {
   addSetupOptions,
   type ScanSetup,

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { EXIT, Failure } from './failure.ts';
 import { packageVersion } from './package-version.ts';
+import { keepYoungGenerationSmall } from './small-heap.ts';
 
 /**
  * All commands with their options and help, or only the one of this name. Commands answer by their side effects, or
@@ -38,7 +39,10 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 
 /** In the order of the help. Loaded by need: a service that runs for weeks holds no code of other commands. */
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
-  run: async () => (await import('./run.ts')).registerRun,
+  run: async () => {
+    keepYoungGenerationSmall();
+    return (await import('./run.ts')).registerRun;
+  },
   status: async () => (await import('./status.ts')).registerStatus,
   health: async () => (await import('./health.ts')).registerHealth,
   mode: async () => (await import('./mode.ts')).registerMode,

@@ -14,8 +14,8 @@ import type { ReadPolicy } from '../service/policy-keeper.ts';
 import { runInline } from '../service/run.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
-import { readTexts, selectionErrors } from './loaded-rules.ts';
 import { packageVersion } from './package-version.ts';
+import { readTexts, selectionErrors } from './read-texts.ts';
 
 interface RunOptions extends CommonOptions {
   readonly queueStart?: number;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FILE_DIGESTS } from '../app/files.ts';
 import { parseAddressRange } from '../base/address-set.ts';
-import { RECORD_TYPES } from '../output/records.ts';
+import { RECORD_TYPES } from '../output/record-types.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';
 import {

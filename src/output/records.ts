@@ -1,6 +1,5 @@
 import type { AppLayer } from '../app/app-layer.ts';
 import { type FileDigest, fileDigest } from '../app/files.ts';
-import { APP_PROTOCOLS } from '../app/index.ts';
 import { type AppProtocol, STAGE, type Stage, type Transaction } from '../app/protocol.ts';
 import { NO_PROTOCOL } from '../app/session.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
@@ -11,9 +10,6 @@ import { Packet } from '../wire/packet.ts';
 import { fileFields, transactionContext } from './context.ts';
 import type { EventSink } from './event.ts';
 import { timestamp } from './timestamp.ts';
-
-/** What records of ordinary traffic can be had of: each protocol's exchanges, files, whole flows. */
-export const RECORD_TYPES: readonly string[] = [...APP_PROTOCOLS.map(({ name }) => name), 'fileinfo', 'flow'];
 
 export interface RecordSettings {
   /** Of RECORD_TYPES. */

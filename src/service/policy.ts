@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import type { PatternDatabases } from '../detect/pattern-databases.ts';
-import type { RuleTexts } from './rule-set.ts';
+import type { RuleTexts } from './rule-texts.ts';
 
 /** What packets are judged by. A reload makes a new one, which all workers take at the same time or none does. */
 export interface Policy {

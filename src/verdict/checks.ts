@@ -1,4 +1,4 @@
-import { APP_EVENTS } from '../app/index.ts';
+import { APP_EVENTS } from '../app/all-events.ts';
 import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
 import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
 import { DROPPING_STREAM_EVENTS, ORDINARY_STREAM_EVENTS, STREAM_EVENTS } from '../stream/events.ts';

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { APP_BUFFERS, APP_EVENTS, APP_PROTOCOLS } from '../../src/app/index.ts';
+import { APP_EVENTS } from '../../src/app/all-events.ts';
+import { APP_BUFFERS, APP_PROTOCOLS } from '../../src/app/index.ts';
 import { type AppProtocol, STREAM_FRAME } from '../../src/app/protocol.ts';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';

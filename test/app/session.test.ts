@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { APP_EVENTS, indexEvents } from '../../src/app/all-events.ts';
 import { AppLayer } from '../../src/app/app-layer.ts';
 import { MAX_PROBE_BYTES } from '../../src/app/detection.ts';
-import { APP_EVENTS, APP_PROTOCOLS, indexEvents } from '../../src/app/index.ts';
+import { APP_PROTOCOLS } from '../../src/app/index.ts';
 import {
   type AppParser,
   type AppProtocol,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { mergeConfig } from '../../src/config/config.ts';
-import { compileRuleset, readRuleTexts } from '../../src/service/rule-set.ts';
+import { compileRuleset } from '../../src/service/rule-set.ts';
+import { readRuleTexts } from '../../src/service/rule-texts.ts';
 import type { Turn } from '../support/play.ts';
 import { alertsOf, alertsOfEach, down, everyCut, up } from './support.ts';
 

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { APP_EVENTS } from '../../src/app/all-events.ts';
 import { AppLayer } from '../../src/app/app-layer.ts';
 import type { HttpTransaction } from '../../src/app/http/transaction.ts';
 import { normalizeTarget, splitTarget, targetParts } from '../../src/app/http/uri.ts';
-import { APP_EVENTS } from '../../src/app/index.ts';
 import { type AppSink, STAGE } from '../../src/app/protocol.ts';
 import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';

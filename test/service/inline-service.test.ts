@@ -15,7 +15,8 @@ import type { Interception } from '../../src/service/interception.ts';
 import { LatencyHistogram } from '../../src/service/latency.ts';
 import type { Policy } from '../../src/service/policy.ts';
 import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
-import type { RuleReport, RuleTexts } from '../../src/service/rule-set.ts';
+import type { RuleReport } from '../../src/service/rule-set.ts';
+import type { RuleTexts } from '../../src/service/rule-texts.ts';
 
 const REPORT: RuleReport = {
   loaded: 7,

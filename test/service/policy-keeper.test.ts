@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
 import { type Policy, policyVersion } from '../../src/service/policy.ts';
 import { PolicyKeeper, type ReadPolicy } from '../../src/service/policy-keeper.ts';
-import { compileRuleset, type RuleReport, type RuleTexts, reportOf } from '../../src/service/rule-set.ts';
+import { compileRuleset, type RuleReport, reportOf } from '../../src/service/rule-set.ts';
+import type { RuleTexts } from '../../src/service/rule-texts.ts';
 
 const textsOf = (text: string, file = '/etc/vpatch/own.rules'): RuleTexts => ({
   files: [{ file, text }],

@@ -10,7 +10,7 @@ import { type Play, rehearsalConfig, rehearse } from '../../patches/rehearsal.ts
 import { readTranscript, SHIPPED_TRANSCRIPTS, TranscriptError, transcriptsIn } from '../../patches/transcript.ts';
 import { compileRuleset } from '../../service/rule-set.ts';
 import { EXIT, Failure } from '../failure.ts';
-import { formatDiagnostic } from '../loaded-rules.ts';
+import { formatDiagnostic } from '../read-texts.ts';
 import { counted } from '../summary.ts';
 import { table } from '../table.ts';
 import { loadCatalogue, patchNamed } from './shipped.ts';

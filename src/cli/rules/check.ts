@@ -4,7 +4,8 @@ import { Linter } from '../../rules/lints/linter.ts';
 import type { RuleDiagnostic } from '../../rules/rule.ts';
 import { addRuleOptions, type RuleOptions } from '../common-options.ts';
 import { EXIT, Failure } from '../failure.ts';
-import { formatDiagnostic, loadRules } from '../loaded-rules.ts';
+import { loadRules } from '../loaded-rules.ts';
+import { formatDiagnostic } from '../read-texts.ts';
 import { chosenConfig } from './chosen-rules.ts';
 
 interface CheckOptions extends RuleOptions {

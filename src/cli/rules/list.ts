@@ -3,7 +3,7 @@ import { withoutControls } from '../../output/log.ts';
 import type { KnownRule } from '../../rules/inventory.ts';
 import { fitsFilter, type RuleFilter } from '../../rules/rule-filter.ts';
 import { addRuleOptions, type RuleOptions } from '../common-options.ts';
-import { shortPath } from '../loaded-rules.ts';
+import { shortPath } from '../read-texts.ts';
 import { chosenConfig, knownRules } from './chosen-rules.ts';
 
 interface ListOptions extends RuleOptions, Omit<RuleFilter, 'states'> {

@@ -12,7 +12,7 @@ import { fitsFilter } from '../../rules/rule-filter.ts';
 import { environmentOf } from '../../service/rule-set.ts';
 import { addRuleOptions, type RuleOptions } from '../common-options.ts';
 import { EXIT, Failure } from '../failure.ts';
-import { shortPath } from '../loaded-rules.ts';
+import { shortPath } from '../read-texts.ts';
 import { chosenConfig, knownRules } from './chosen-rules.ts';
 import { ruleId } from './list.ts';
 

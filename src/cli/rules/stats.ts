@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { withoutControls } from '../../output/log.ts';
 import { type RuleStatistics, ruleStatistics, type Tallies } from '../../rules/rule-statistics.ts';
 import { addRuleOptions, type RuleOptions } from '../common-options.ts';
-import { shortPath } from '../loaded-rules.ts';
+import { shortPath } from '../read-texts.ts';
 import { chosenConfig, knownRules } from './chosen-rules.ts';
 
 interface StatsOptions extends RuleOptions {

@@ -1,4 +1,4 @@
-import { APP_EVENTS } from '../../app/index.ts';
+import { APP_EVENTS } from '../../app/all-events.ts';
 import { FLOW_EVENTS } from '../../flow/events.ts';
 import { STREAM_EVENTS, UNRAISED_STREAM_EVENTS } from '../../stream/events.ts';
 import { UNRAISED_EVENTS, WIRE_EVENTS } from '../../wire/events.ts';

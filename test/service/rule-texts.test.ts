@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
-import { readRuleTexts } from '../../src/service/rule-set.ts';
+import { readRuleTexts } from '../../src/service/rule-texts.ts';
 
 let folder: string;
 beforeEach(() => {

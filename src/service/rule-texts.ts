@@ -1,0 +1,143 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { datasetsFolder, liveRulesFolder } from '../config/state-paths.ts';
+import { PolicyStore } from '../patches/policy-store.ts';
+import type { ReputationText } from '../rules/reputation.ts';
+import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
+import { pinRules } from '../rules/selection/pins.ts';
+import { type Selection, selectRules } from '../rules/selection/select.ts';
+
+/** Everything that rules are compiled from, read once: all workers compile the same, whatever becomes of the files. */
+export interface RuleTexts {
+  readonly files: readonly ListText[];
+  /** What the lists of the configuration have changed in `files`; left out where there are none. */
+  readonly selection?: Omit<Selection, 'files'>;
+  /** By absolute path: files that rules name and that can be read. Left out: there are none. */
+  readonly named?: Readonly<Record<string, string>>;
+  /** Null: Suricata's defaults. */
+  readonly classification: string | null;
+  readonly reference: string | null;
+  /** Null: only rules themselves say how often they alert. */
+  readonly threshold: string | null;
+  /** Null: no reputation of addresses is configured. */
+  readonly reputation: { readonly categories: ReputationText; readonly lists: readonly ReputationText[] } | null;
+}
+
+/** The configuration has sources, and nothing was fetched from them yet. */
+export class NoFetchedRulesError extends Error {
+  override name = 'NoFetchedRulesError';
+}
+
+/**
+ * Throws what the system says of a file that cannot be read, or NoFetchedRulesError. `fetchedFolder` has what the sources
+ * of the configuration have, a folder for each.
+ */
+export function readRuleTexts(
+  { rules, state }: Config,
+  fetchedFolder: string = liveRulesFolder(state.folder),
+): RuleTexts {
+  const read = (file: string): string => readFileSync(file, 'utf8');
+  const hasSources = rules.sources.length > 0;
+  if (hasSources && !existsSync(fetchedFolder)) {
+    throw new NoFetchedRulesError(`there are no rules in ${fetchedFolder} yet: run "vpatch rules update"`);
+  }
+  const fetched = rules.sources.flatMap(({ name }) => filesBelow(join(fetchedFolder, name)));
+  const fetchedLists = (name: string): string | null => {
+    const found = fetched.filter((file) => basename(file) === name);
+    return found.length === 0 ? null : found.map(read).join('\n');
+  };
+  const ruleFiles = [...rules.files, ...fetched.filter((file) => file.endsWith('.rules'))];
+  const written = ruleFiles.map((file) => ({ file, text: read(file) }));
+  const lists = readLists(rules);
+  // As suricata-update: even without lists, what flowbits need comes into force.
+  const selected = hasSources || Object.keys(lists).length > 0 ? selectRules(written, lists) : null;
+  const pins = rules.takesPins ? new PolicyStore(state.folder).pins() : {};
+  const pinned = Object.keys(pins).length > 0 ? pinRules(selected?.files ?? written, pins) : null;
+  const files = pinned?.files ?? selected?.files ?? written;
+  const selections = [selected, pinned].filter((one) => one !== null);
+  return {
+    files,
+    ...(selections.length > 0 && {
+      selection: { changes: selections.flatMap(({ changes }) => changes), problems: selected?.problems ?? [] },
+    }),
+    named: readNamed(files, `${fetchedFolder}/`, state.folder),
+    classification:
+      rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
+    reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
+    threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
+    reputation:
+      rules.reputationCategoriesFile === null
+        ? null
+        : {
+            categories: { file: rules.reputationCategoriesFile, text: read(rules.reputationCategoriesFile) },
+            lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
+          },
+  };
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** The lists that choose among rules; each that is named, else that of the folder where it has one. */
+function readLists(rules: Config['rules']): Partial<Record<ListName, ListText>> {
+  const named = {
+    disable: rules.disableFile,
+    enable: rules.enableFile,
+    drop: rules.dropFile,
+    modify: rules.modifyFile,
+  };
+  const lists: Partial<Record<ListName, ListText>> = {};
+  for (const name of LIST_NAMES) {
+    const inFolder = rules.listsFolder === null ? null : join(rules.listsFolder, `${name}.conf`);
+    const file = named[name] ?? (inFolder !== null && existsSync(inFolder) ? inFolder : null);
+    if (file !== null) lists[name] = { file, text: readFileSync(file, 'utf8') };
+  }
+  return lists;
+}
+
+/** Where a file is that a rule of `ruleFile` names. */
+export const pathOf = (ruleFile: string, name: string): string => resolve(dirname(ruleFile), name);
+
+/** Where a set is kept under this name. */
+export const keptPathOf = (stateFolder: string, name: string): string => resolve(datasetsFolder(stateFolder), name);
+
+/** Of one file that rules name. The largest public lists of digests have a tenth of it. */
+const MAX_NAMED_BYTES = 64 * 2 ** 20;
+
+/**
+ * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled,
+ * and so is one from elsewhere that names a file of this host: only what was fetched with it.
+ */
+function readNamed(files: RuleTexts['files'], fetchedFolder: string, stateFolder: string): Record<string, string> {
+  const named: Record<string, string> = {};
+  const read = (path: string): void => {
+    if (path in named) return;
+    try {
+      const status = statSync(path);
+      // A pipe would hold us up, and a device never ends.
+      if (status.isFile() && status.size <= MAX_NAMED_BYTES) named[path] = readFileSync(path, 'utf8');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
+  };
+  const keptFolder = `${datasetsFolder(stateFolder)}/`;
+  for (const { file, text } of files) {
+    for (const [, isKept, name = ''] of text.matchAll(NAMED_FILES)) {
+      const path = pathOf(file, name);
+      if (!file.startsWith(fetchedFolder) || path.startsWith(fetchedFolder)) read(path);
+      const keptPath = keptPathOf(stateFolder, name);
+      if (isKept !== undefined && keptPath.startsWith(keptFolder)) read(keptPath);
+    }
+  }
+  return named;
+}
+
+/** The file of `dataset`, `datarep`, `filemd5` and the like. */
+const NAMED_FILES =
+  /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|(state))|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
