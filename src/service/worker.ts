@@ -1,5 +1,4 @@
 /** The thread of one queue: builds its own pipeline, binds the queue, then inspects until it is told to stop. */
-import { setPriority } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { NativeError } from '../base/native/addon.ts';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
@@ -18,12 +17,6 @@ const COPY_PACKET = 2;
 /** Kinds of failures that are named in the log; a kind is a message with its place. All are counted. */
 const MAX_LOGGED_KINDS = 20;
 
-/**
- * Nice value of the thread. Whatever is to arrive waits for it, so that it goes before what waits for packets: small
- * requests gain a tenth on two processors (test/bench/inline.ts). Not more, so that a flood leaves something to others.
- */
-const PRIORITY = -5;
-
 const settings = workerData as WorkerSettings;
 const control = new Int32Array(settings.control);
 const report = (message: WorkerReport): void => settings.port.postMessage(message);
@@ -38,7 +31,6 @@ function run(): void {
     );
     const source = openQueue();
     report({ type: 'ready', rules: engine.rules });
-    goFirst();
     const hooks = loopHooks(engine, events);
     inspect(source, engine, hooks);
     drain(source, engine, hooks);
@@ -51,16 +43,6 @@ function run(): void {
   }
   // Nothing keeps the thread alive but the port.
   settings.port.close();
-}
-
-/** Only now: compiling rules has no hurry. */
-function goFirst(): void {
-  try {
-    // Linux takes 0 for the calling thread, not for the process.
-    setPriority(0, PRIORITY);
-  } catch {
-    // Without CAP_SYS_NICE it is as quick as everybody else.
-  }
 }
 
 function openQueue(): NfqueueSource {
