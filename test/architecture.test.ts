@@ -35,6 +35,14 @@ function importsOf(file: string): string[] {
   );
 }
 
+/** Without those that are only types. */
+function valuesImportedBy(file: string): string[] {
+  const text = readFileSync(join('src', file), 'utf8');
+  return Array.from(text.matchAll(/^(?:import|export) (?!type )[^;]*?from '(\.[^']+)'/gm), ([, target]) =>
+    normalize(join(dirname(file), target!)),
+  );
+}
+
 describe('src/', () => {
   test('has sources, each in a folder that LAYERS knows', () => {
     expect(sources.length).toBeGreaterThan(20);
@@ -57,6 +65,13 @@ describe('src/', () => {
   test('has no import of a file that is not there', () => {
     const missing = sources.flatMap((file) => importsOf(file).filter((target) => !existsSync(join('src', target))));
     expect(missing).toEqual([]);
+  });
+
+  test('the main thread of `run` loads neither parsers nor what compiles rules', () => {
+    const loaded = new Set(['cli/run.ts']);
+    for (const file of loaded) for (const target of valuesImportedBy(file)) loaded.add(target);
+    expect(loaded.size).toBeGreaterThan(50);
+    expect(['app/index.ts', 'rules/compiler.ts', 'detect/ruleset.ts'].filter((file) => loaded.has(file))).toEqual([]);
   });
 
   test('below cli/, a clock is read only where live traffic comes in', () => {

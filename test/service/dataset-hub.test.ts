@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
 import type { DatasetChanges } from '../../src/rules/dataset.ts';
 import { DatasetHub } from '../../src/service/dataset-hub.ts';
-import { compileRuleset, readRuleTexts } from '../../src/service/rule-set.ts';
+import { compileRuleset } from '../../src/service/rule-set.ts';
+import { readRuleTexts } from '../../src/service/rule-texts.ts';
 
 let folder: string;
 beforeEach(() => {
