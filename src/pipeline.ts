@@ -148,6 +148,15 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#anomalies.exceptions = exceptions;
   }
 
+  /**
+   * Between packets only. Up to now, packets may have passed that this pipeline did not get: until then, connections are
+   * followed from where they are.
+   */
+  noteLapse(followUntilMs: number): void {
+    this.#streams.noteLapse();
+    this.#streams.midstreamUntilMs = Math.max(this.#streams.midstreamUntilMs, followUntilMs);
+  }
+
   process(frame: Packet): Verdict {
     this.#frame = frame;
     this.#timeMs = frame.timeMs;
@@ -240,7 +249,14 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   onGap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
+    if (this.#streams.hasResumed && this.#midstreamPolicy === 'pass') this.#mark(flow, FLOW_FLAG.passed);
     this.#apps.gap(flow, direction, missingBytes);
+  }
+
+  /** What it was taken for may be wrong as well. */
+  onRestart(flow: FlowSlot): void {
+    this.#apps.release(flow);
+    this.#detector.forgetStreams(flow);
   }
 
   onEnd(flow: FlowSlot, direction: Direction): void {
@@ -338,7 +354,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#findings.outcome = this.#reachesLimit ? 'memory-limit' : outcomeOf(outcome, packet);
     // The capture cut its end off, or it was too large for the queue.
     if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';
-    if (isFirst && this.#midstreamPolicy === 'drop' && beginsMidstream(packet)) {
+    const isUnknown = (isFirst && beginsMidstream(packet)) || this.#streams.hasResumed;
+    if (isUnknown && this.#midstreamPolicy === 'drop') {
       this.#findings.outcome = 'unknown-connection';
     }
     if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);

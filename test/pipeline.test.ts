@@ -168,6 +168,43 @@ describe('a connection whose beginning was not seen', () => {
   });
 });
 
+describe('a connection of which packets passed uninspected', () => {
+  const play = (midstreamPolicy: Config['stream']['midstreamPolicy'], target: string, isTold = true) => {
+    const player = new Player({
+      rules: RULE,
+      mode: 'prevent',
+      config: { stream: { midstreamPolicy } },
+      midstreamUntilMs: Number.POSITIVE_INFINITY,
+    });
+    for (const packet of conversation([request('/page'), RESPONSE]).slice(0, 7)) player.send(packet);
+    if (isTold) player.played.pipeline.noteLapse(0);
+    // Both sides have sent 300,000 bytes meanwhile.
+    const [later] = conversation([request(target)], { initialSequences: [301_000, 305_000] }).slice(3);
+    player.send(later!);
+    const { dropped, dropReasons, blockedAlerts, anomalies } = player.finish();
+    return { dropped, dropReasons, blockedAlerts, events: anomalies.map(({ event }) => event) };
+  };
+
+  test('drops where nobody said so, without being read', () => {
+    expect(play('auto', '/attack', false)).toMatchObject({ dropped: [8], blockedAlerts: [] });
+  });
+
+  test('is inspected from where it is, and told of', () => {
+    const { events, ...rest } = play('auto', '/attack');
+    expect(rest).toEqual({ dropped: [8], dropReasons: ['rules'], blockedAlerts: [1] });
+    expect(events).toContain('tcp.picked_up_again');
+    expect(play('auto', '/page').dropped).toEqual([]);
+  });
+
+  test.each([
+    ['pass', '/attack', [], []],
+    ['ignore', '/attack', [8], ['rules']],
+    ['drop', '/page', [8], ['stream midstream']],
+  ] as const)('by the policy "%s", with a request for %s', (policy, target, dropped, dropReasons) => {
+    expect(play(policy, target)).toMatchObject({ dropped, dropReasons });
+  });
+});
+
 describe('a flood of handshakes', () => {
   const config = { flow: { maxTcpFlows: 8 } };
   const syn = (port: number) => conversation([], { clientPort: port })[0]!;

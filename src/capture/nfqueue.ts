@@ -9,10 +9,11 @@ import {
   SLOT_OVERHEAD_BYTES,
 } from '../base/native/queue.ts';
 import { CHECKSUM, type ChecksumState, LINK, type Packet } from '../wire/packet.ts';
+import { Backlog } from './backlog.ts';
 import type { PacketSource, Verdict } from './source.ts';
 import { WallClock } from './wall-clock.ts';
 
-const { START, BYTES, WIRE_BYTES, SKB_INFO: INFO, MARK, IN_INTERFACE, OUT_INTERFACE } = QUEUE_COLUMN;
+const { ID, START, BYTES, WIRE_BYTES, SKB_INFO: INFO, MARK, IN_INTERFACE, OUT_INTERFACE } = QUEUE_COLUMN;
 
 /**
  * Packets of one system call. More of them save calls under load but touch more memory: with GSO a batch of bulk
@@ -52,10 +53,14 @@ export class NfqueueSource implements PacketSource {
   /** Packets of all batches before this one. */
   #seenPackets = 0;
   #batchTimeMs = 0;
+  /** Null: what the queue cannot hold is dropped, and sent again. */
+  readonly #backlog: Backlog | null;
+  #hasOverflowed = false;
 
   /** Throws QueueError, whose message is for the administrator. */
   constructor({ queue, lengthPackets, isFailOpen, whenUndecided }: NfqueueOptions) {
     this.#whenUndecided = whenUndecided;
+    this.#backlog = isFailOpen ? new Backlog(lengthPackets, BATCH_PACKETS) : null;
     this.#queue = new NfQueue({
       queue,
       maxLength: lengthPackets,
@@ -85,6 +90,11 @@ export class NfqueueSource implements PacketSource {
     return this.#batchTimeMs;
   }
 
+  /** Before or among the packets of this batch, others may have passed that the queue could not hold. */
+  get hasOverflowed(): boolean {
+    return this.#hasOverflowed;
+  }
+
   elapsedMs(): number {
     return this.#clock.nowMs() - this.#batchTimeMs;
   }
@@ -95,6 +105,7 @@ export class NfqueueSource implements PacketSource {
     this.#batchTimeMs = this.#clock.nowMs();
     this.#verdicts.fill(this.#whenUndecided, 0, this.#count);
     this.#marks.fill(0, 0, this.#count);
+    if (this.#backlog !== null) this.#hasOverflowed = this.#backlog.hasOverflowed(this.#count, this.#lastId);
     return this.#count;
   }
 
@@ -130,6 +141,10 @@ export class NfqueueSource implements PacketSource {
 
   close(): void {
     this.#queue.close();
+  }
+
+  get #lastId(): number {
+    return this.#count === 0 ? 0 : this.#rows[(this.#count - 1) * QUEUE_COLUMNS + ID]!;
   }
 }
 

@@ -17,7 +17,10 @@ import type { CheckedPolicy, Policy } from './policy.ts';
 import { compileRuleset, compileRulesetInSteps, type RuleReport, reportOf } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
-/** Connections from before the start are followed from where they are, for as long: Deep Security's cold start. */
+/**
+ * Connections from before the start, or of which packets passed uninspected, are followed from where they are, for as
+ * long: Deep Security's cold start.
+ */
 const COLD_START_MS = 5 * 60_000;
 
 /** A policy that can be adopted at once. */
@@ -81,6 +84,10 @@ export class Engine implements Inspector {
 
   get rejectMark(): number {
     return this.#pipeline.judgement.rejects ? this.#rejectMark : 0;
+  }
+
+  noteLapse(nowMs: number): void {
+    this.#pipeline.noteLapse(nowMs + COLD_START_MS);
   }
 
   expire(nowMs: number): void {

@@ -6,6 +6,8 @@ export interface Inspector {
   process(packet: Packet): Verdict;
   /** Of the packet just processed: 0, or the bit by which the firewall is to reject it instead of a silent drop. */
   readonly rejectMark: number;
+  /** Up to now, packets may have passed uninspected. */
+  noteLapse(nowMs: number): void;
   /** Forgets flows that have been silent for too long. */
   expire(nowMs: number): void;
 }
@@ -16,6 +18,8 @@ export interface LiveSource extends PacketSource {
   readonly timeMs: number;
   /** Since then. */
   elapsedMs(): number;
+  /** Before or among the packets of the last `receive`, others may have passed unseen. */
+  readonly hasOverflowed: boolean;
   /** The mark with which a packet of the batch came. */
   mark(row: number): number;
 }
@@ -25,6 +29,8 @@ export interface LoopHooks {
   onTurn(): boolean;
   /** `onTurn` has more to do: look for packets, but do not wait for them. */
   isBusy(): boolean;
+  /** True once for each time that packets may have passed while nothing was handed to this queue. */
+  takeLapse(): boolean;
   /** A batch of so many packets was answered, `tookMs` after it had come. */
   onAnswered(count: number, tookMs: number): void;
   /** The inspector threw at a packet, which therefore has the source's own verdict. */
@@ -68,6 +74,7 @@ export function drain(source: LiveSource, inspector: Inspector, hooks: LoopHooks
 }
 
 function judgeBatch(source: LiveSource, count: number, inspector: Inspector, packet: Packet, hooks: LoopHooks): void {
+  if (hooks.takeLapse() || source.hasOverflowed) inspector.noteLapse(source.timeMs);
   if (count === 0) return;
   let row = 0;
   while (row < count) {

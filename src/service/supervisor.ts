@@ -10,6 +10,7 @@ import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import type { RuleReport } from './rule-set.ts';
+import { getsOn, newSlot, type Slot } from './worker-slot.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
 
 /** How often the workers' signs of life are looked at. */
@@ -57,23 +58,6 @@ export interface Incidents {
   readonly failedPackets: number;
 }
 
-interface Slot {
-  readonly queue: number;
-  readonly worker: number;
-  readonly counters: SharedArrayBuffer;
-  readonly latency: SharedArrayBuffer;
-  thread: Thread | null;
-  /** The thread has bound its queue, and has to give signs of life. */
-  isReady: boolean;
-  heartbeat: number;
-  answeredPackets: number;
-  /** Ticks since it was ready, and of these the last ones without a sign of life. */
-  liveTicks: number;
-  stalledTicks: number;
-  /** In a row. */
-  failures: number;
-}
-
 /**
  * Keeps one worker alive for each queue, and the firewall rules in step with them: rules are there only while every
  * queue has a worker (fail open), or always once they were there (fail closed).
@@ -105,19 +89,7 @@ export class Supervisor {
     this.#interception = options.interception;
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
-    this.#slots = Array.from({ length: queueCount }, (_, i) => ({
-      queue: firstQueue + i,
-      worker: i,
-      counters: new SharedArrayBuffer(options.counterBytes),
-      latency: new SharedArrayBuffer(LatencyHistogram.bytes),
-      thread: null,
-      isReady: false,
-      heartbeat: 0,
-      answeredPackets: 0,
-      liveTicks: 0,
-      stalledTicks: 0,
-      failures: 0,
-    }));
+    this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
   }
 
   get mode(): Mode {
@@ -205,7 +177,8 @@ export class Supervisor {
   /** Changes in one transaction what is handed to the queues, which stay the same. */
   setInterception(interception: Interception): void {
     this.#interception = interception;
-    if (this.#hasRules) this.#install();
+    if (this.#hasRules && this.#isInstalled) this.#install();
+    else if (this.#hasRules) this.#putBack();
   }
 
   setMode(mode: Mode): void {
@@ -318,7 +291,7 @@ export class Supervisor {
       return;
     }
     this.#tell('info', slot.queue, `queue ${slot.queue} has a worker again`);
-    if (!this.#isStopping && this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#install();
+    if (!this.#isStopping && this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#putBack();
   }
 
   #watchWorkers(): void {
@@ -357,7 +330,21 @@ export class Supervisor {
     const what = "somebody else removed or changed vpatch's firewall rules; putting them back";
     this.#options.log.warn(what);
     this.#options.onFailure?.(what);
+    this.#putBack();
+  }
+
+  /**
+   * Behind a time in which packets may have passed uninspected. Told before packets come again; and once more, since of
+   * several rules one may have been there all the time, and shown packets of one direction meanwhile.
+   */
+  #putBack(): void {
+    this.#noteLapse();
     this.#install();
+    this.#noteLapse();
+  }
+
+  #noteLapse(): void {
+    for (const { thread } of this.#slots) thread?.noteLapse();
   }
 
   /** While the service runs, a firewall that refuses is asked again by the next check. */
@@ -394,16 +381,6 @@ export class Supervisor {
       this.#options.log.error((error as Error).message);
     }
   }
-}
-
-/** It turns, and where packets wait it answers some. */
-function getsOn(slot: Slot, thread: Thread, waitingPackets: number): boolean {
-  const { heartbeat, answeredPackets } = thread;
-  const turns = heartbeat !== slot.heartbeat;
-  const answers = answeredPackets !== slot.answeredPackets;
-  slot.heartbeat = heartbeat;
-  slot.answeredPackets = answeredPackets;
-  return turns && (answers || waitingPackets === 0);
 }
 
 async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {

@@ -29,7 +29,7 @@ export interface WorkerSettings {
   readonly port: MessagePort;
 }
 
-/** Int32 columns of `WorkerSettings.control`. All but COMMANDS and PENDING_CHARACTERS belong to the worker. */
+/** Int32 columns of `WorkerSettings.control`. All but COMMANDS, PENDING_CHARACTERS and LAPSES belong to the worker. */
 export const CONTROL = {
   /** Changes while the worker lives: at least ten times a second. */
   HEARTBEAT: 0,
@@ -43,6 +43,8 @@ export const CONTROL = {
   FAILED_PACKETS: 4,
   /** Packets that the kernel was given a verdict on; wraps. */
   ANSWERED: 5,
+  /** How often packets may have passed that were not handed to any queue. The main thread's. */
+  LAPSES: 6,
 } as const;
 export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
 

@@ -53,6 +53,8 @@ export interface Thread {
   /** Changes with every packet that the kernel was answered. */
   readonly answeredPackets: number;
   command(command: WorkerCommand): void;
+  /** Packets may have passed uninspected: counts before the next batch is judged. */
+  noteLapse(): void;
   /** Has a policy loaded beside the one in use. Resolves when it can be adopted; rejects when it cannot. */
   prepare(checked: CheckedPolicy): Promise<void>;
   /** Without answering what waits. Resolves when the thread is gone and its queue with it. */
@@ -135,6 +137,10 @@ class WorkerThread implements Thread {
   command(command: WorkerCommand): void {
     this.#port.postMessage(command);
     Atomics.add(this.#control, CONTROL.COMMANDS, 1);
+  }
+
+  noteLapse(): void {
+    Atomics.add(this.#control, CONTROL.LAPSES, 1);
   }
 
   async prepare(checked: CheckedPolicy): Promise<void> {

@@ -64,6 +64,7 @@ function openQueue(): NfqueueSource {
 function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
   const knownKinds = new Set<string>();
   let seenCommands = 0;
+  let seenLapses = 0;
   let isRunning = true;
   const latency = new LatencyHistogram(settings.latency);
   const preparation = new Preparation<LoadedPolicy>();
@@ -130,6 +131,12 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
       return isRunning;
     },
     isBusy: () => preparation.isBusy,
+    takeLapse(): boolean {
+      const lapses = Atomics.load(control, CONTROL.LAPSES);
+      const isNew = lapses !== seenLapses;
+      seenLapses = lapses;
+      return isNew;
+    },
     onAnswered(count: number, tookMs: number): void {
       Atomics.add(control, CONTROL.ANSWERED, count);
       latency.record(count, tookMs);

@@ -4,18 +4,33 @@ import type { SegmentOptions, SynOptions } from './tcp-header.ts';
 
 /** Whether data from `sequence` on is not far from what the receiver can take: old, expected, or in its window. */
 export function isNearWindow(half: TcpHalf, sequence: number, length: number): boolean {
+  // After a pick-up the window is not known.
+  if (!half.isAnchored) return Math.abs(distance(sequence, half.next)) <= MAX_BEHIND_BYTES;
   return (
     distance((sequence + length) | 0, half.windowEnd) <= slackBytes(half) &&
-    distance(half.next, sequence) <= Math.min(2 * Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_BEHIND_BYTES)
+    distance(half.next, sequence) <= nearBehindBytes(half)
   );
+}
+
+/**
+ * What the first segment of a sender says whose place is not known, since packets passed unseen: `old`, it is from
+ * before; `next`, it goes on where it was; `elsewhere`, it has got on meanwhile.
+ */
+export function placeOf(half: TcpHalf, sequence: number, length: number): 'old' | 'next' | 'elsewhere' {
+  const behindBytes = distance(half.next, sequence);
+  if (behindBytes === 0) return 'next';
+  if (half.offset === 0 || behindBytes < 0 || behindBytes > nearBehindBytes(half)) return 'elsewhere';
+  return behindBytes < length ? 'next' : 'old';
 }
 
 /**
  * Whether the receiver of these bytes may acknowledge up to `ack`: not what was never sent, and not what lies further
  * back than any window was (RFC 5961 §5.2). Receivers discard the data that comes with such an acknowledgement. Where
- * packets may be missed, bytes up to the window's end may have been sent without our seeing them.
+ * packets may be missed, bytes up to the window's end may have been sent without our seeing them. After a pick-up only
+ * the receiver knows where it is.
  */
 export function isAckAcceptable(half: TcpHalf, ack: number, mayMissPackets: boolean): boolean {
+  if (!half.isAnchored) return true;
   if (isAfter(ack, half.highest) && isAfter(ack, half.acked)) {
     return mayMissPackets && distance(ack, half.windowEnd) <= slackBytes(half);
   }
@@ -40,10 +55,20 @@ export const isStaleReset = (half: TcpHalf, sequence: number): boolean => {
 
 /** Takes over an acceptable acknowledgement of these bytes, and the window that came with it. */
 export function applyAck(half: TcpHalf, ack: number, windowBytes: number): void {
-  if (isAfter(ack, half.acked)) half.acked = ack;
   const edge = (ack + windowBytes) | 0;
+  if (!half.isAnchored) anchor(half, ack, edge);
+  else if (isAfter(ack, half.acked)) half.acked = ack;
   if (isAfter(edge, half.windowEnd)) half.windowEnd = edge;
   if (windowBytes > half.maxWindow) half.maxWindow = windowBytes;
+}
+
+/** The receiver says where it is. It settles where we began to read if that is not ahead of it. */
+function anchor(half: TcpHalf, ack: number, windowEnd: number): void {
+  if (!half.hasWord || isAfter(ack, half.acked)) half.acked = ack;
+  half.hasWord = true;
+  if (!half.isSynced || isAfter(half.pickedUpAt, ack)) return;
+  half.windowEnd = windowEnd;
+  half.isAnchored = true;
 }
 
 /**
@@ -80,6 +105,10 @@ export function echoesSyn(session: TcpSession, { hasTimestamps, timestampEcho }:
  * largest window without scaling, at most 16 MiB, so that distances stay far from 2^31.
  */
 const slackBytes = (half: TcpHalf): number => Math.min(Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_SLACK_BYTES);
+
+/** How far before the next byte a segment may begin: nothing in flight is older. */
+const nearBehindBytes = (half: TcpHalf): number =>
+  Math.min(2 * Math.max(half.maxWindow, MIN_SLACK_BYTES), MAX_BEHIND_BYTES);
 
 const MIN_SLACK_BYTES = 65_535;
 const MAX_SLACK_BYTES = 2 ** 24;

@@ -1,4 +1,6 @@
 import { copyBytes, firstDifference } from '../base/bytes.ts';
+import type { Packet } from '../wire/packet.ts';
+import { SEGMENT_OVERHEAD_BYTES, type SegmentQueue } from './segment-queue.ts';
 import { distance } from './sequence.ts';
 
 /**
@@ -69,6 +71,23 @@ export class DeliveredBytes {
 
   clear(): void {
     while (this.#buffers.length > 0) this.#dropFirst();
+  }
+
+  /** What `copyTo` adds to the queue's cost, at most. */
+  get queueCostBytes(): number {
+    return distance(this.end, this.start) + this.#buffers.length * SEGMENT_OVERHEAD_BYTES;
+  }
+
+  /** Puts all that is kept into a queue. */
+  copyTo(queue: SegmentQueue): void {
+    let sequence = this.start;
+    for (let i = 0; i < this.#buffers.length; i++) {
+      const buffer = this.#buffers[i]!;
+      const from = i === 0 ? this.#skippedBytes : 0;
+      const to = buffer.length - (i === this.#buffers.length - 1 ? this.#freeBytes : 0);
+      if (queue.plan(sequence, to - from) > 0) queue.insert(sequence, buffer, from);
+      sequence = (sequence + to - from) | 0;
+    }
   }
 
   /**
@@ -165,6 +184,13 @@ export class DeliveredMemory {
     if (free.length < MAX_FREE[size]!) free.push(buffer);
   }
 }
+
+/**
+ * What goes out and came in by no interface was sent by this host's own kernel. It sends the same bytes again, or what
+ * has become of them in a file that changes while it is sent (sendfile(2)), which no attacker decides: it is not kept.
+ */
+export const isFromThisHost = ({ inInterface, outInterface }: Packet): boolean =>
+  inInterface === 0 && outInterface !== 0;
 
 /** Most requests; a segment or a few, or a short answer; a packet as the kernel hands it over before it is cut. */
 const BUFFER_BYTES: readonly number[] = [1024, 8 * 1024, 64 * 1024];

@@ -48,6 +48,9 @@ export const STREAM_EVENTS = {
   'tcp.urgent_data': 'an urgent pointer; the byte that it points to is not in the stream that the application reads',
   'stream.reassembly_urgent_oob_limit_reached':
     'an urgent pointer too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
+  'tcp.picked_up_again': 'a connection of which packets passed uninspected is followed from where it is now',
+  'tcp.unplaced_data':
+    'data out of order before the receiver of a connection that was picked up has said where it is; it has to come again',
   'tcp.missing_ack': 'a segment without ACK behind the handshake, which receivers ignore',
 
   // --- closing ---

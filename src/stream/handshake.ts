@@ -161,6 +161,7 @@ export class Handshake {
     toClient.windowScale = MAX_WINDOW_SCALE;
     if (isSynAck) {
       toServer.pickUp(ack);
+      toServer.isAnchored = true;
       session.synWindow = PICKED_UP_WINDOW_BYTES;
       // A server offers only what the client did.
       this.#options.read(packet);
@@ -172,24 +173,31 @@ export class Handshake {
     }
     toServer.pickUp(sent === toServer ? packet.sequence | 0 : ack);
     toClient.pickUp(sent === toClient ? packet.sequence | 0 : ack);
-    // Bytes beyond this acknowledgement may have passed already.
+    // Bytes beyond this acknowledgement may have passed already, and one without data may have been overtaken.
     (sent === toServer ? toClient : toServer).isSynced = false;
+    sent.isSynced = hasPayload(packet);
     this.#establish(session);
     // Anybody can send such a packet. Two sides that agree are a connection.
     this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpUntracked);
     return session;
   }
 
-  /** The client goes on behind its SYN, and nobody saw the answer: what it acknowledges tells of it. */
+  /** One side goes on behind the client's SYN, and nobody saw the answer: its numbers tell of it. */
   assumeAnswer(session: TcpSession, packet: Packet): void {
     const { toServer, toClient } = session;
     session.isMidstream = true;
-    toClient.pickUp(packet.acknowledgement | 0);
-    toClient.isSynced = false;
+    const isFromServer = packet.direction === TO_CLIENT;
+    toClient.pickUp(isFromServer ? packet.sequence | 0 : packet.acknowledgement | 0);
+    toClient.isSynced = isFromServer && hasPayload(packet);
     toClient.windowScale = MAX_WINDOW_SCALE;
     toServer.windowScale = MAX_WINDOW_SCALE;
     applyAck(toServer, (toServer.initial + 1) | 0, PICKED_UP_WINDOW_BYTES);
     this.#establish(session);
+  }
+
+  /** Packets passed unseen: whatever a handshake still lacked may have been among them. */
+  assumeComplete(session: TcpSession): void {
+    if (!session.isEstablished) this.#establish(session);
   }
 
   #open(packet: Packet): StreamOutcome {

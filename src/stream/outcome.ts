@@ -6,6 +6,8 @@
  * - `kept`: data behind a hole. No application can read it yet; it is delivered with the packet that fills the hole.
  * - `not-compared`: has bytes that were delivered before, are not acknowledged, and could not be kept, since a bound was
  *   reached. Whether they are the same nobody knows; nothing of it was taken.
+ * - `unplaced`: data out of order right after a pick-up, when nobody knows yet what its receiver reads next. It has to
+ *   come again.
  * - `bypassed`: nobody wants this direction's bytes any more.
  * - `gap`: with this packet, bytes that nobody saw were skipped.
  * - `memory-cap`: its data is not kept, since a bound is reached.
@@ -18,6 +20,7 @@ export type StreamOutcome =
   | 'inspected'
   | 'kept'
   | 'not-compared'
+  | 'unplaced'
   | 'bypassed'
   | 'gap'
   | 'memory-cap'

@@ -1,12 +1,11 @@
 import type { Packet } from '../wire/packet.ts';
 import type { StreamConsumer } from './consumer.ts';
-import { DeliveredMemory, StreamMemory } from './delivered-bytes.ts';
+import { DeliveredMemory, isFromThisHost, StreamMemory } from './delivered-bytes.ts';
 import type { StreamEvent } from './events.ts';
 import type { StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
-import { URG, urgentPointer } from './tcp-header.ts';
 
 export interface ReassemblyLimits {
   /**
@@ -63,6 +62,10 @@ export class Reassembler {
       return 'bypassed';
     }
 
+    if (!half.isAnchored && half.isSynced && sequence !== half.next) {
+      const refusal = this.#judgePlace(flow, half, packet, sequence);
+      if (refusal !== null) return refusal;
+    }
     let outcome: StreamOutcome = 'inspected';
     if (isAfter(sequence, half.next) && isAfter(half.acked, half.next) && (half.queue?.count ?? 0) === 0) {
       // The receiver has what lies between, and the sender has gone on: it passed when we could not see or keep it.
@@ -111,30 +114,21 @@ export class Reassembler {
     return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
   }
 
-  /**
-   * Takes over the urgent pointer of a segment with this sequence number, where it has one, as the kernel does
-   * (tcp_check_urg in net/ipv4/tcp_input.c). False where it would be out of our sight which byte the application does not
-   * get. A sender's segments have URG up to the urgent byte, and again when they are sent again. So until that byte is
-   * acknowledged whatever brings it must point to it, and nothing may point elsewhere: the kernel may have discarded
-   * the segment that did so first. Nor may a pointer come too soon behind another one, or behind its byte.
-   */
-  agreesOnUrgent(half: TcpHalf, packet: Packet, sequence: number): boolean {
-    const end = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
-    const hasPointer = (packet.tcpFlags & URG) !== 0;
-    const urgent = hasPointer ? (sequence + Math.max(urgentPointer(packet) - 1, 0)) | 0 : 0;
-    const isNew = hasPointer && !isAfter(half.acked, urgent);
-    if (half.hasUrgent && !isAfter(half.acked, half.urgent)) {
-      if (isNew) return urgent === half.urgent;
-      return isAfter(sequence, half.urgent) || !isAfter(end, half.urgent);
-    }
-    if (!isNew) return true;
-    if (isAfter(half.next, urgent) || (half.queue?.has(urgent) ?? false)) return false;
-    if (half.hasUrgent && packet.timeMs - half.urgentMs < MIN_URGENT_INTERVAL_MS) return false;
-    half.hasUrgent = true;
-    half.urgent = urgent;
-    half.urgentMs = packet.timeMs;
-    packet.events.push('tcp.urgent_data' satisfies StreamEvent);
-    return true;
+  /** The sender goes on with this packet, and nobody saw what it has sent since `half.next`. */
+  resume(flow: number, half: TcpHalf, packet: Packet): void {
+    const sequence = packet.sequence | 0;
+    const { offset } = half;
+    this.#forgetQueue(half);
+    this.#forgetDelivered(half);
+    half.hasUrgent = false;
+    half.highest = sequence;
+    if (!half.hasWord && isAfter(half.acked, sequence)) half.acked = sequence;
+    // More than 2 GiB may have passed.
+    const missingBytes = (sequence - half.next) >>> 0;
+    half.synchronise(sequence);
+    if (offset === 0) return;
+    half.offset = offset + missingBytes;
+    if (!half.isStopped) this.#consumer.onGap(flow, half.direction, missingBytes, offset);
   }
 
   /** The sender's last byte is before `fin`. False where that cannot be: it has sent more, or ended elsewhere. */
@@ -153,6 +147,7 @@ export class Reassembler {
       half.delivered.release(half.acked);
       if (half.delivered.isEmpty) this.#forgetDelivered(half);
     }
+    if (half.hasFin) this.#finish(flow, half);
     let hasGap = false;
     while (isAfter(half.acked, half.next) && !half.isEnded) {
       if (half.isStopped) {
@@ -193,6 +188,55 @@ export class Reassembler {
   }
 
   /**
+   * Data that does not follow what was delivered, of a sender of which nobody knows yet whether its receiver is where we
+   * began to read. Null where `accept` goes on with it.
+   *
+   * Whoever sends it could have made us begin too early or too late. So what is ahead does not pass, though it is kept:
+   * the receiver may read it at once. And what lies before the beginning, and which the receiver does not say to have,
+   * becomes the beginning; all that was delivered follows behind it once more.
+   */
+  #judgePlace(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome | null {
+    const { delivered, queue, acked, pickedUpAt } = half;
+    const length = packet.payloadEnd - packet.payloadStart;
+    const differing = Math.max(
+      delivered?.firstDifference(sequence, packet.bytes, packet.payloadStart, length) ?? -1,
+      queue?.firstDifference(sequence, packet.bytes, packet.payloadStart, length) ?? -1,
+    );
+    if (differing >= 0) return this.#refuseDiffering(half, packet, (sequence + differing) | 0);
+    if (isAfter(sequence, half.next)) {
+      const kept = this.#keep(half, packet, sequence);
+      return kept === 'kept' ? this.#refuse(packet, 'tcp.unplaced_data', 'unplaced') : kept;
+    }
+    if (!isAfter(pickedUpAt, sequence)) return null;
+    if (half.hasWord && !isAfter((sequence + length) | 0, acked)) return null;
+    if (half.restarts === MAX_RESTARTS) return this.#refuse(packet, 'tcp.unplaced_data', 'unplaced');
+    if (delivered !== null && !this.#memory.hasRoomFor(delivered.queueCostBytes)) {
+      return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+    }
+    this.#restart(flow, half, half.hasWord && isAfter(acked, sequence) ? acked : sequence);
+    return null;
+  }
+
+  /** Begins anew at `from`, before what was delivered. */
+  #restart(flow: number, half: TcpHalf, from: number): void {
+    const { delivered } = half;
+    if (delivered !== null) {
+      half.queue ??= new SegmentQueue();
+      const costBefore = half.queue.costBytes;
+      delivered.copyTo(half.queue);
+      this.#memory.usedBytes += half.queue.costBytes - costBefore;
+      this.#forgetDelivered(half);
+    }
+    half.restarts++;
+    half.offset = 0;
+    half.isCompared = true;
+    half.urgentBytes = 0;
+    half.next = from;
+    half.synchronise(from);
+    this.#consumer.onRestart(flow, half.direction);
+  }
+
+  /**
    * Bytes that were delivered before. Those that the receiver has acknowledged it will not read again. Others it may
    * not have got: then it reads these, and they must be what was inspected.
    */
@@ -214,9 +258,7 @@ export class Reassembler {
     const from = isAfter(sequence, half.acked) ? sequence : half.acked;
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
-    // What passed before a pick-up in the middle nobody has looked at.
     if (isComparedWhole || this.#limits.isOneSided) return 'inspected';
-    if (distance(half.next, from) > half.offset + half.urgentBytes) return 'inspected';
     return this.#refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
   }
 
@@ -308,7 +350,7 @@ export class Reassembler {
   }
 
   #finish(flow: number, half: TcpHalf): void {
-    if (!half.hasFin || half.isEnded) return;
+    if (!half.hasFin || half.isEnded || !half.isAnchored) return;
     if (half.isStopped ? distance(half.next, half.fin) < 0 : half.next !== half.fin) return;
     half.next = (half.fin + 1) | 0;
     this.#forgetQueue(half);
@@ -347,18 +389,8 @@ export class Reassembler {
   }
 }
 
-/**
- * What goes out and came in by no interface was sent by this host's own kernel. It sends the same bytes again, or what
- * has become of them in a file that changes while it is sent (sendfile(2)), which no attacker decides.
- */
-const isFromThisHost = ({ inInterface, outInterface }: Packet): boolean => inInterface === 0 && outInterface !== 0;
-
-/**
- * In so much time an application that reads at all has read what was there: an urgent byte that it read past is out of
- * its stream for good, while of two that wait the kernel puts the first back into it. Our choice. A segment that comes
- * too soon is sent again.
- */
-const MIN_URGENT_INTERVAL_MS = 3_000;
+/** Segments that were sent in the wrong order, right when we came. Each costs what was delivered since. Our choice. */
+const MAX_RESTARTS = 8;
 /** A SYN can have a forged sender, so all data of SYNs together gets a part only of the memory. Our choice. */
 const SYN_DATA_SHARE = 8;
 /** Delivered bytes get a part only, so that what is out of order always finds room. Our choice. */

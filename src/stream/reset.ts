@@ -2,6 +2,7 @@ import { opposite, TO_CLIENT } from '../base/direction.ts';
 import type { Packet } from '../wire/packet.ts';
 import { echoesSyn, isAckAcceptable, isStaleReset } from './acceptance.ts';
 import type { StreamEvent } from './events.ts';
+import type { StreamOutcome } from './outcome.ts';
 import { distance, isAfter } from './sequence.ts';
 import { TCP_STATE, type TcpHalf, type TcpSession } from './session.ts';
 import { ACK, type SegmentOptions, SYN } from './tcp-header.ts';
@@ -49,7 +50,20 @@ export function judgeReset(
   const acked = session.half(opposite(direction));
   if (hasAck && acked.hasSyn && !isAckAcceptable(acked, ack, mayMissPackets)) return 'stream.rst_invalid_ack';
   // Behind a FIN nothing is left that could go on.
-  return distance(sent.acked, sent.next) >= 0 || sent.isEnded ? 'closes' : 'doubtful';
+  const isSettled = sent.isAnchored && distance(sent.acked, sent.next) >= 0;
+  return isSettled || sent.isEnded ? 'closes' : 'doubtful';
+}
+
+/**
+ * A segment from who has closed the connection by a RST. Old bytes were overtaken by it. New ones mean that somebody
+ * else sent the RST.
+ */
+export function afterReset(session: TcpSession, packet: Packet): StreamOutcome {
+  const length = packet.payloadEnd - packet.payloadStart;
+  const end = ((packet.sequence | 0) + length) | 0;
+  if (length === 0 || !isAfter(end, session.half(packet.direction).next)) return 'inspected';
+  packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
+  return 'closed';
 }
 
 /** Where the receiver has acknowledged bytes that we missed, it expects what comes behind them. */

@@ -6,6 +6,8 @@ export class SessionTable {
   readonly #bySlot: (TcpSession | null)[] = [];
   readonly #pool: TcpSession[] = [];
   #size = 0;
+  /** How often packets may have passed that nobody saw. A session that knows of fewer may be elsewhere by now. */
+  lapses = 0;
 
   get size(): number {
     return this.#size;
@@ -20,6 +22,7 @@ export class SessionTable {
     while (this.#bySlot.length <= slot) this.#bySlot.push(null);
     const session = this.#pool.pop() ?? new TcpSession();
     session.reset(slot);
+    session.lapses = this.lapses;
     this.#bySlot[slot] = session;
     this.#size++;
     return session;

@@ -1,6 +1,7 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { DeliveredBytes } from './delivered-bytes.ts';
 import type { SegmentQueue } from './segment-queue.ts';
+import { isAfter } from './sequence.ts';
 
 /** RFC 9293 §3.3.2 as seen from the server, which is how Suricata numbers and names them in EVE. */
 export const TCP_STATE = {
@@ -52,8 +53,18 @@ export class TcpHalf {
   hasSyn = false;
   /** Sequence number of the SYN. */
   initial = 0;
-  /** False after a mid-stream pick-up, until the sender's first segment tells where it is. */
+  /** False after a pick-up, until the sender's first data or FIN tells where it is. */
   isSynced = true;
+  /**
+   * False after a pick-up, until the receiver has acknowledged the place where we began to read. Before that, bytes of
+   * before may still be what it reads next.
+   */
+  isAnchored = true;
+  /** Where we began to read, and whether the receiver has said since then where it is. */
+  pickedUpAt = 0;
+  hasWord = true;
+  /** How often it turned out that the receiver lacks bytes from before `pickedUpAt`. */
+  restarts = 0;
   /** The next byte to deliver: the receiver's RCV.NXT as far as we can know it. */
   next = 0;
   /** Behind the last byte that passed us, in whatever order: the sender's SND.NXT. */
@@ -125,6 +136,22 @@ export class TcpHalf {
     this.acked = next;
     this.windowEnd = (next + PICKED_UP_WINDOW_BYTES) | 0;
     this.maxWindow = PICKED_UP_WINDOW_BYTES;
+    this.loosen();
+    this.pickedUpAt = next;
+  }
+
+  /** Nobody knows whether the receiver is where we are. */
+  loosen(): void {
+    this.isAnchored = false;
+    this.hasWord = false;
+  }
+
+  /** The sender is at `next`. */
+  synchronise(next: number): void {
+    this.next = next;
+    this.pickedUpAt = next;
+    this.isSynced = true;
+    this.isAnchored = this.hasWord && !isAfter(next, this.acked);
   }
 
   /** As new. What is kept was let go before. */
@@ -132,6 +159,10 @@ export class TcpHalf {
     this.hasSyn = false;
     this.initial = 0;
     this.isSynced = true;
+    this.isAnchored = true;
+    this.pickedUpAt = 0;
+    this.hasWord = true;
+    this.restarts = 0;
     this.next = 0;
     this.highest = 0;
     this.acked = 0;
@@ -159,6 +190,8 @@ export class TcpHalf {
 /** One TCP connection. Pooled: `reset` before it serves the next one. */
 export class TcpSession {
   flow = 0;
+  /** Of the lapses of inspection, how many it has been carried over. See SessionTable. */
+  lapses = 0;
   state: TcpState = TCP_STATE.none;
   /** The three-way handshake was completed, or a mid-stream pick-up stands for it. Stays so until the end. */
   isEstablished = false;

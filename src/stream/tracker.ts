@@ -10,7 +10,9 @@ import {
   isBeforeFirstByte,
   isNearWindow,
   isTimestampFresh,
+  placeOf,
 } from './acceptance.ts';
+import { noteBareAck } from './bare-ack.ts';
 import {
   closingState,
   closingTimeoutClass,
@@ -23,11 +25,12 @@ import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
 import type { StreamOutcome } from './outcome.ts';
 import { Reassembler, type ReassemblyLimits } from './reassembler.ts';
-import { judgeReset } from './reset.ts';
-import { distance, isAfter } from './sequence.ts';
+import { afterReset, judgeReset } from './reset.ts';
+import { isAfter } from './sequence.ts';
 import { TCP_STATE, type TcpHalf, type TcpSession, type TcpState } from './session.ts';
 import { SessionTable } from './session-table.ts';
 import { ACK, FIN, RST, SegmentOptions, SYN, URG } from './tcp-header.ts';
+import { agreesOnUrgent } from './urgent.ts';
 
 export interface TcpTrackerOptions extends ReassemblyLimits {
   /** Packets before this time may begin a session without a handshake. */
@@ -67,6 +70,8 @@ export class TcpTracker {
   /** May be moved while running, for instance after packets were lost. */
   midstreamUntilMs: number;
   mayMissPackets: boolean;
+  /** With the last packet, a connection was taken up again behind packets that nobody saw. */
+  hasResumed = false;
   readonly #flows: FlowTable;
   readonly #sessions = new SessionTable();
   readonly #reassembler: Reassembler;
@@ -101,12 +106,21 @@ export class TcpTracker {
   }
 
   /**
+   * Packets may have passed up to now that nobody saw. Connections that can be picked up in the middle are taken up
+   * again from where they are; others, if they have got on, remain out of their window.
+   */
+  noteLapse(): void {
+    this.#sessions.lapses++;
+  }
+
+  /**
    * Takes one TCP packet of a flow, whose header and checksum were found good. Events go onto the packet. Its direction
    * may change: who sends the SYN is the client.
    */
   packet(packet: Packet): StreamOutcome {
     const flags = packet.tcpFlags;
     const session = this.#sessions.at(packet.flow);
+    this.hasResumed = false;
     if (session !== null && packet.isTcpSigned !== session.isSigned && mustBeAlike(session, packet)) {
       return refuse(packet, 'tcp.unexpected_signature');
     }
@@ -116,6 +130,7 @@ export class TcpTracker {
     if ((flags & (SYN | RST)) === 0) {
       if (session === null) return this.#stray(packet);
       if (session.resetDirection === packet.direction) return afterReset(session, packet);
+      if (session.lapses !== this.#sessions.lapses) this.#doubt(session, packet);
       if (!session.toClient.hasSyn) return this.#beforeAnswer(session, packet);
       return this.#segment(session, packet);
     }
@@ -202,9 +217,8 @@ export class TcpTracker {
     // Judge all of it before any of it changes the state.
     if ((tcpFlags & ACK) === 0) return refuse(packet, 'tcp.missing_ack');
     this.#options.read(packet);
-    const isKnownFromBothSides = !sent.isSynced;
-    if (!sent.isSynced) synchronise(sent, sequence);
-    if (!isNearWindow(sent, sequence, length)) {
+    const place = sent.isSynced ? null : placeOf(sent, sequence, length);
+    if (place !== 'elsewhere' && !isNearWindow(sent, sequence, length)) {
       return refuse(packet, (isFin ? FIN_OUT_OF_WINDOW_EVENT : OUT_OF_WINDOW_EVENT)[session.state]!);
     }
     if (session.state === TCP_STATE.synReceived) {
@@ -221,26 +235,34 @@ export class TcpTracker {
       if (length === 0 && (tcpFlags & (FIN | URG)) === 0) return 'inspected';
       return refuse(packet, 'stream.pkt_invalid_timestamp');
     }
-    if (length === 0 && !isFin) noteBareAck(session, packet, sent, acked);
-
+    if (length === 0 && !isFin) {
+      if (place === null) noteBareAck(session, packet, sent, acked);
+    } else if (place === 'elsewhere') this.#resume(session, sent, packet);
+    else if (place === 'next') sent.synchronise(sent.next);
+    // Nobody will be seen to acknowledge anything.
+    if (this.#isOneSided) sent.isAnchored = true;
+    const wasAnchored = acked.isAnchored;
     applyAck(acked, ack, packet.window << sent.windowScale);
-    if (isKnownFromBothSides) this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpEstablished);
+    if (!wasAnchored && sent.hasWord && session.state === TCP_STATE.established) {
+      this.#flows.setTimeoutClass(session.flow, TIMEOUT_CLASS.tcpEstablished);
+    }
     let outcome: StreamOutcome = 'inspected';
-    if (isAfter(acked.acked, acked.next) || acked.delivered !== null) {
+    if (isAfter(acked.acked, acked.next) || acked.delivered !== null || !wasAnchored) {
       if (this.#reassembler.acknowledged(session.flow, acked, packet)) outcome = 'gap';
     }
     if (session.state === TCP_STATE.synReceived) this.#handshake.complete(session, this.#isOneSided && length > 0);
     const { hasUrgent, urgent, urgentMs } = sent;
-    if ((hasUrgent || (tcpFlags & URG) !== 0) && !this.#reassembler.agreesOnUrgent(sent, packet, sequence)) {
+    if ((hasUrgent || (tcpFlags & URG) !== 0) && !agreesOnUrgent(sent, packet, sequence)) {
       return refuse(packet, 'stream.reassembly_urgent_oob_limit_reached');
     }
     if (length > 0) {
       if (session.doubtfulResetDirection === direction) this.#goOn(session, packet);
       const data = this.#reassembler.accept(session.flow, sent, packet, sequence);
-      if (data === 'differs' || data === 'invalid' || data === 'not-compared') {
+      if (data === 'differs' || data === 'invalid' || data === 'not-compared' || data === 'unplaced') {
         sent.hasUrgent = hasUrgent;
         sent.urgent = urgent;
         sent.urgentMs = urgentMs;
+        if (place === 'next') lose(sent);
         return data;
       }
       if (outcome !== 'gap' || data === 'memory-cap') outcome = data;
@@ -250,6 +272,27 @@ export class TcpTracker {
     }
     if (sent.hasFin || acked.hasFin) this.#updateClosing(session);
     return outcome;
+  }
+
+  /** Packets may have passed unseen since the last one of this connection: nobody knows where its sides are now. */
+  #doubt(session: TcpSession, packet: Packet): void {
+    session.lapses = this.#sessions.lapses;
+    if (!this.#mayPickUp(packet)) return;
+    const { toServer, toClient } = session;
+    if ((packet.tcpFlags & ACK) !== 0 && !toClient.hasSyn) this.#handshake.assumeAnswer(session, packet);
+    if (toClient.hasSyn) this.#handshake.assumeComplete(session);
+    // Behind a FIN nothing comes any more.
+    if (!toServer.hasFin) lose(toServer);
+    if (!toClient.hasFin && toClient.hasSyn) lose(toClient);
+  }
+
+  /** The sender is not where it was: what lies between was not seen. */
+  #resume(session: TcpSession, sent: TcpHalf, packet: Packet): void {
+    if (sent.offset > 0) {
+      this.hasResumed = true;
+      packet.events.push('tcp.picked_up_again' satisfies StreamEvent);
+    }
+    this.#reassembler.resume(session.flow, sent, packet);
   }
 
   /** Who has sent a RST that its receiver may not have heeded sends data. */
@@ -336,52 +379,15 @@ export class TcpTracker {
   }
 }
 
-/** After a pick-up: the first segment of the side that spoke second tells where it is. */
-function synchronise(half: TcpHalf, sequence: number): void {
-  const { acked } = half;
-  half.pickUp(sequence);
-  if (isAfter(acked, sequence)) half.acked = acked;
-  half.isSynced = true;
-}
-
 /** Whose keys are which, the server's answer to the SYN has told. Receivers discard what is otherwise (RFC 2385 §2). */
 const mustBeAlike = (session: TcpSession, packet: Packet): boolean =>
   (packet.tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
 
-/**
- * A segment from who has closed the connection by a RST. Old bytes were overtaken by it. New ones mean that somebody
- * else sent the RST.
- */
-function afterReset(session: TcpSession, packet: Packet): StreamOutcome {
-  const length = packet.payloadEnd - packet.payloadStart;
-  const end = ((packet.sequence | 0) + length) | 0;
-  if (length === 0 || !isAfter(end, session.half(packet.direction).next)) return 'inspected';
-  packet.events.push('stream.suspected_rst_inject' satisfies StreamEvent);
-  return 'closed';
-}
-
-/** What is odd about a segment without data and FIN. */
-function noteBareAck(session: TcpSession, packet: Packet, sent: TcpHalf, acked: TcpHalf): void {
-  const sequence = packet.sequence | 0;
-  const behind = distance(sent.acked, sequence);
-  // RFC 1122 §4.2.3.6: a keep-alive probe is one number behind.
-  if (behind > 0 && sequence !== ((sent.next - 1) | 0)) {
-    const isCloseWait = session.state === TCP_STATE.closeWait;
-    packet.events.push(isCloseWait ? 'stream.closewait_pkt_before_last_ack' : 'stream.est_pkt_before_last_ack');
-    return;
-  }
-  // RFC 9293 §3.8.6: a receiver should not take back what it has offered.
-  const edge = ((packet.acknowledgement | 0) + (packet.window << sent.windowScale)) | 0;
-  const isShrunk = isAfter(acked.highest, edge) && isAfter(acked.windowEnd, edge);
-  if (
-    session.isEstablished &&
-    isShrunk &&
-    packet.window > 0 &&
-    behind <= 0 &&
-    (packet.acknowledgement | 0) === acked.acked
-  ) {
-    packet.events.push('stream.pkt_bad_window_update' satisfies StreamEvent);
-  }
+/** Where this side is nobody knows, before its next segment. */
+function lose(half: TcpHalf): void {
+  half.isSynced = false;
+  half.pickedUpAt = half.next;
+  half.loosen();
 }
 
 function refuse(packet: Packet, event: StreamEvent): StreamOutcome {

@@ -22,6 +22,7 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
     case 'memory-cap':
     case 'not-compared':
       return 'memory-limit';
+    case 'unplaced':
     case 'differs':
     case 'invalid':
     case 'closed':

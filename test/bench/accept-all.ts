@@ -27,10 +27,11 @@ firewall.install({
 process.stderr.write('ready\n');
 inspect(
   source,
-  { process: () => VERDICT.accept, rejectMark: 0, expire: () => {} },
+  { process: () => VERDICT.accept, rejectMark: 0, noteLapse: () => {}, expire: () => {} },
   {
     onTurn: () => true,
     isBusy: () => false,
+    takeLapse: () => false,
     onAnswered() {},
     onFailure: (error) => {
       throw error;

@@ -19,6 +19,8 @@ class Sum implements StreamConsumer {
   onGap(): void {
     throw new Error('a gap in traffic without one');
   }
+
+  onRestart(): void {}
   onEnd(): void {}
 }
 

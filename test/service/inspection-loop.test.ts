@@ -6,6 +6,7 @@ import type { Packet } from '../../src/wire/packet.ts';
 /** Gives the batches one after the other, then nothing; a packet is its number. */
 class ScriptedSource implements LiveSource {
   timeMs = 1_000_000;
+  hasOverflowed = false;
   readonly answers = new Map<number, Verdict>();
   readonly marks = new Map<number, number>();
   flushes = 0;
@@ -51,6 +52,7 @@ const inspector = {
     if (packet.number % 5 === 0) throw new Error(`at ${packet.number}`);
     return packet.number % 2 === 0 ? VERDICT.drop : VERDICT.accept;
   },
+  noteLapse(): void {},
   expire(): void {
     this.expiries++;
   },
@@ -63,6 +65,7 @@ function hooks(turns: number): LoopHooks & { failures: string[] } {
     failures,
     onTurn: () => --left > 0,
     isBusy: () => false,
+    takeLapse: () => false,
     onAnswered() {},
     onFailure: (error) => failures.push((error as Error).message),
   };
@@ -101,6 +104,7 @@ test('what is to be rejected is accepted with the mark, which is added to the on
     get rejectMark(): number {
       return number === 2 ? 2 ** 31 : 0;
     },
+    noteLapse(): void {},
     expire(): void {},
   };
   inspect(source, rejecting, hooks(1));
@@ -113,6 +117,24 @@ test('an empty wait sends nothing, and the loop ends when told', () => {
   inspect(source, inspector, hooks(4));
   expect(source.flushes).toBe(0);
   expect(source.timeMs).toBe(1_000_400);
+});
+
+test('of packets that passed uninspected the inspector learns before it gets the next ones', () => {
+  const source = new ScriptedSource([[1], [], [2], [3]], VERDICT.accept);
+  const story: string[] = [];
+  const telling = {
+    rejectMark: 0,
+    process(packet: Packet): Verdict {
+      story.push(`packet ${packet.number}`);
+      source.hasOverflowed = packet.number === 2;
+      return VERDICT.accept;
+    },
+    noteLapse: (nowMs: number) => void story.push(`lapse at ${nowMs}`),
+    expire(): void {},
+  };
+  const lapses = [false, true, false, false];
+  inspect(source, telling, { ...hooks(4), takeLapse: () => lapses.shift()! });
+  expect(story).toEqual(['packet 1', 'lapse at 1000100', 'packet 2', 'lapse at 1000100', 'packet 3']);
 });
 
 test('silent flows are looked for a few times a second, not at every batch', () => {
@@ -137,6 +159,6 @@ test('draining ends although a queue never falls silent', () => {
   };
   source.read = () => {};
   source.decide = () => {};
-  drain(source, { process: () => VERDICT.accept, rejectMark: 0, expire() {} }, hooks(0));
+  drain(source, { process: () => VERDICT.accept, rejectMark: 0, noteLapse() {}, expire() {} }, hooks(0));
   expect(source.flushes).toBe(7);
 });

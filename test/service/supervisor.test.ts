@@ -28,6 +28,9 @@ const REPORT: RuleReport = {
   warnings: 0,
 };
 
+/** Both workers are told that packets may have passed. */
+const LAPSE = ['lapse 0', 'lapse 1'];
+
 class FakeThread implements Thread {
   readonly ready: Promise<RuleReport>;
   readonly ended: Promise<ThreadEnd>;
@@ -36,6 +39,7 @@ class FakeThread implements Thread {
   failedPackets = 0;
   hangs = false;
   answeredPackets = 0;
+  onLapse: () => void = () => {};
   settlePreparation: (problem: string | null) => void = () => {};
   #heartbeat = 0;
   #end: (end: ThreadEnd) => void = () => {};
@@ -61,6 +65,9 @@ class FakeThread implements Thread {
     return new Promise((resolve, reject) => {
       this.settlePreparation = (problem) => (problem === null ? resolve() : reject(new Error(problem)));
     });
+  }
+  noteLapse(): void {
+    this.onLapse();
   }
   async kill(): Promise<void> {
     this.die('killed');
@@ -125,6 +132,7 @@ function setUp(failure: Failure, queueCount = 2) {
       story.push(`start ${settings.queue}`);
       started.push(settings);
       const thread = new FakeThread(startErrors.shift() ?? null);
+      thread.onLapse = () => void story.push(`lapse ${settings.queue}`);
       threads.push(thread);
       return thread;
     },
@@ -191,7 +199,7 @@ describe('a worker that dies', () => {
     story.length = 0;
     threads[0]!.die('out of memory');
     await vi.advanceTimersByTimeAsync(10);
-    expect(story).toEqual(['remove', 'start 0', 'install']);
+    expect(story).toEqual(['remove', 'start 0', ...LAPSE, 'install', ...LAPSE]);
     expect(supervisor.incidents.restarts).toBe(1);
     await supervisor.stop();
   });
@@ -202,7 +210,7 @@ describe('a worker that dies', () => {
     story.length = 0;
     threads[1]!.die('out of memory');
     await vi.advanceTimersByTimeAsync(10);
-    expect(story).toEqual(['start 1', 'install']);
+    expect(story).toEqual(['start 1', ...LAPSE, 'install', ...LAPSE]);
     await supervisor.stop();
   });
 
@@ -247,7 +255,7 @@ describe('a worker that hangs', () => {
     story.length = 0;
     threads[1]!.hangs = true;
     await vi.advanceTimersByTimeAsync(3000);
-    expect(story).toEqual(['remove', 'start 1', 'install']);
+    expect(story).toEqual(['remove', 'start 1', ...LAPSE, 'install', ...LAPSE]);
     await supervisor.stop();
   });
 
@@ -257,7 +265,7 @@ describe('a worker that hangs', () => {
     story.length = 0;
     threads[1]!.hangs = true;
     await vi.advanceTimersByTimeAsync(3000);
-    expect(story).toEqual(['start 1', 'install']);
+    expect(story).toEqual(['start 1', ...LAPSE, 'install', ...LAPSE]);
     await supervisor.stop();
   });
 });
@@ -279,7 +287,7 @@ describe('a worker that turns and answers nothing', () => {
     await supervisor.start();
     queues.push(row(3));
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(story.slice(2, 5)).toEqual(['remove', 'start 0', 'install']);
+    expect(story.slice(2, 5)).toEqual(['remove', 'start 0', 'lapse 0']);
     await supervisor.stop();
   });
 
@@ -326,7 +334,7 @@ test('rules that somebody else removed come back, and it is counted', async () =
   await supervisor.start();
   firewall.inPlace = false;
   await vi.advanceTimersByTimeAsync(6000);
-  expect(story.slice(2)).toEqual(['install', 'install']);
+  expect(story.slice(2)).toEqual(['install', ...LAPSE, 'install', ...LAPSE]);
   expect(supervisor.incidents.lostRules).toBe(1);
   await vi.advanceTimersByTimeAsync(20_000);
   expect(supervisor.incidents.lostRules).toBe(1);

@@ -78,7 +78,7 @@ export class Conversation implements StreamConsumer {
   readonly flows: FlowTable;
   readonly tracker: TcpTracker;
   readonly packet = new Packet();
-  /** In order: `>text` to the server, `<text` to the client, `>[n]` a gap, `>.` the end. */
+  /** In order: `>text` to the server, `<text` to the client, `>[n]` a gap, `>|` a restart, `>.` the end. */
   log: string[] = [];
   received: [string, string] = ['', ''];
   ended: [number, number] = [0, 0];
@@ -147,6 +147,12 @@ export class Conversation implements StreamConsumer {
     this.#advance(flow, direction, offset, missingBytes);
     this.received[direction] += '?'.repeat(Math.min(missingBytes, 10_000));
     this.log.push(`${arrow(direction)}[${missingBytes}]`);
+  }
+
+  onRestart(flow: number, direction: Direction): void {
+    this.#offsetsOf(flow)[direction] = 0;
+    this.received[direction] = '';
+    this.log.push(`${arrow(direction)}|`);
   }
 
   onEnd(flow: number, direction: Direction): void {

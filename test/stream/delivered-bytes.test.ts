@@ -96,11 +96,17 @@ describe('data that was delivered and is not acknowledged', () => {
     expect(talk.fromClient({ seq: 1, ack: 1, data: 'aXc' })).toBe('not-compared');
   });
 
-  test('what came before a pick-up in the middle cannot be compared, and passes', () => {
+  test('what came before a pick-up in the middle becomes its beginning, unless the receiver is known to have it', () => {
     const talk = new Conversation({ midstreamUntilMs: 2000 });
     talk.fromClient({ seq: 50, ack: 1, data: 'abc' });
-    expect(talk.fromClient({ seq: 40, ack: 1, data: '0123456789abc' })).toBe('inspected');
     expect(talk.fromClient({ seq: 40, ack: 1, data: '0123456789abX' })).toBe('differs');
+    expect(talk.fromClient({ seq: 45, ack: 1, data: '56789abc' })).toBe('inspected');
+    expect(talk.received[TO_SERVER]).toBe('56789abc');
+    talk.fromServer({ seq: 1, ack: 43 });
+    expect(talk.fromClient({ seq: 40, ack: 1, data: '0123456789abc' })).toBe('inspected');
+    expect(talk.received[TO_SERVER]).toBe('3456789abc');
+    expect(talk.fromClient({ seq: 30, ack: 1, data: 'before' })).toBe('inspected');
+    expect(talk.received[TO_SERVER]).toBe('3456789abc');
   });
 });
 

@@ -186,6 +186,7 @@ describe('memory', () => {
       this.bytes += end - start;
     }
     onGap(): void {}
+    onRestart(): void {}
     onEnd(): void {}
   }
 

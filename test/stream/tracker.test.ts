@@ -693,6 +693,7 @@ describe('mid-stream', () => {
     const talk = new Conversation({ midstreamUntilMs: 2000 });
     expect(talk.fromClient({ flags: 'FA', seq: 500, ack: 90 })).toBe('not-tracked');
     expect(talk.fromClient({ flags: 'FA', seq: 490, ack: 90, data: 'last words' })).toBe('inspected');
+    talk.fromServer({ seq: 90, ack: 501 });
     expect(talk.takeLog()).toBe('>last words >.');
   });
 

@@ -1,0 +1,45 @@
+/**
+ * Tells whether a queue that lets pass what it cannot hold may have done so. The kernel does not count these packets. A
+ * full queue is `lengthPackets` that are in hand or wait: as many are then received one batch behind the other, without
+ * that nothing waits. A full socket buffer shows, since what it does not take has a number too.
+ */
+export class Backlog {
+  readonly #lengthPackets: number;
+  readonly #batchPackets: number;
+  #lastId = 0;
+  #lastCount = 0;
+  /** Behind the last batch, more waited. */
+  #isRunning = false;
+  /** Received since nothing waited, or since the queue may last have been full. */
+  #runPackets = 0;
+  #hasRunOverflowed = false;
+
+  constructor(lengthPackets: number, batchPackets: number) {
+    this.#lengthPackets = lengthPackets;
+    this.#batchPackets = batchPackets;
+  }
+
+  /** Takes note of a batch, maybe an empty one. `lastId`: the kernel's number of its last packet. */
+  hasOverflowed(count: number, lastId: number): boolean {
+    if (!this.#isRunning) {
+      // The batch before was in hand while this one came.
+      this.#runPackets = this.#lastCount;
+      this.#hasRunOverflowed = false;
+    }
+    this.#runPackets += count;
+    this.#lastCount = count;
+    this.#isRunning = count === this.#batchPackets;
+    if (this.#hasSkipped(count, lastId)) return true;
+    if (this.#runPackets < this.#lengthPackets) return this.#hasRunOverflowed && !this.#isRunning;
+    this.#runPackets -= this.#lengthPackets;
+    this.#hasRunOverflowed = true;
+    return true;
+  }
+
+  #hasSkipped(count: number, lastId: number): boolean {
+    if (count === 0) return false;
+    const skipped = this.#lastId !== 0 && (lastId - this.#lastId) >>> 0 !== count;
+    this.#lastId = lastId;
+    return skipped;
+  }
+}
