@@ -38,7 +38,12 @@ Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
                                          reinterpret_cast<const sockaddr*>(&address), length) >= 0;
   const int error = errno;
   if (fd >= 0) close(fd);
-  if (!is_sent) Napi::Error::New(env, std::strerror(error)).ThrowAsJavaScriptException();
+  if (!is_sent) {
+    Napi::Error failure = Napi::Error::New(env, std::strerror(error));
+    // As in Node's own errors of the system, but positive.
+    failure.Set("errno", Napi::Number::New(env, error));
+    failure.ThrowAsJavaScriptException();
+  }
   return env.Undefined();
 }
 

@@ -63,7 +63,11 @@ export function statusText(status: ServiceStatus): string {
     ]),
     ['flows', `${count(flows.active)} now, ${count(flows.total)} so far`],
     ['memory', `${bytes(memory.residentBytes)} resident, ${bytes(memory.reassemblyBytes)} of it TCP reassembly`],
-    ['events', events.file === null ? 'are written nowhere' : `${events.file}, ${count(events.lostLines)} lines lost`],
+    ['events', events.outputs.length === 0 ? 'are written nowhere' : `${count(events.lostLines)} lines lost`],
+    ...events.outputs.map(({ name, target, lostLines }): [string, string] => [
+      '',
+      `${name} ${target}, ${count(lostLines)} of them`,
+    ]),
     ['history', historyText(history)],
     ...entries(incidents)
       .filter(([, n]) => n > 0)

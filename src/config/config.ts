@@ -2,7 +2,9 @@ import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts
 import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
 import type { FoldingSettings } from '../output/event-folder.ts';
+import type { EventTypes } from '../output/event-types.ts';
 import type { RecordSettings } from '../output/records.ts';
+import type { SyslogFacility, SyslogFormat } from '../output/syslog.ts';
 import { DEFAULT_VARIABLES } from '../rules/environment.ts';
 import type { RuleVariables } from '../rules/header-sets.ts';
 import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
@@ -192,6 +194,21 @@ export interface Config {
       /** Between two `stats` events; 0 is never. */
       readonly statsIntervalMs: number;
     } & RecordSettings;
+    /** Of `run`: events for the system's log. */
+    readonly syslog: {
+      /** Absolute. Null: none are sent. */
+      readonly socket: string | null;
+      readonly format: SyslogFormat;
+      readonly facility: SyslogFacility;
+      readonly types: EventTypes;
+    };
+    /** Of `run`: events as JSON lines for a program of this host. */
+    readonly socket: {
+      /** Absolute; `@name` is in the abstract namespace. Null: none are sent. */
+      readonly path: string | null;
+      readonly kind: 'stream' | 'datagram';
+      readonly types: EventTypes;
+    };
   };
   /** Of `run`: alerts and drops that are kept for queries. */
   readonly history: {
@@ -298,6 +315,8 @@ export const DEFAULTS: Config = freeze({
   events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
   outputs: {
     eve: { file: null, bufferBytes: 8 * MIB, statsIntervalMs: 60 * SECOND_MS, records: [], fileHashes: [] },
+    syslog: { socket: null, format: 'local', facility: 'local5', types: ['alert', 'drop', 'anomaly'] },
+    socket: { path: null, kind: 'stream', types: 'all' },
   },
   history: { isEnabled: 'auto', maxAgeMs: 30 * DAY_MS, maxBytes: 128 * MIB },
   notify: {

@@ -6,6 +6,7 @@ import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { versionOfRules } from '../patches/policy.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
+import type { OutputStatus } from './event-outputs.ts';
 import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { HostAddresses } from './host-variables.ts';
@@ -41,6 +42,7 @@ export interface ServiceParts {
   readonly version: string;
   /** Event lines that were lost so far. */
   readonly lostLines: () => number;
+  readonly outputs: () => readonly OutputStatus[];
   /** Null: nothing is kept. */
   readonly history: () => HistoryStatus | null;
   /** Ends the service; `by` says who wants that. */
@@ -187,7 +189,7 @@ export class InlineService {
   }
 
   status(): ServiceStatus {
-    const { supervisor, policies, firewallName, version, now, lostLines, history } = this.#parts;
+    const { supervisor, policies, firewallName, version, now, lostLines, outputs, history } = this.#parts;
     const { config } = policies.policy;
     const totals = new Map(PIPELINE_COUNTERS.map((name, i) => [name, sumAt(supervisor.counters, i)]));
     const total = (name: string): number => totals.get(name) ?? 0;
@@ -235,7 +237,7 @@ export class InlineService {
         reassemblyBytes: total('tcp.reassembly_memuse'),
         fragmentBytes: total('defrag.memuse'),
       },
-      events: { file: config.outputs.eve.file, lostLines: lostLines() },
+      events: { file: config.outputs.eve.file, lostLines: lostLines(), outputs: outputs() },
       history: history(),
       incidents,
       recent: this.#recent.sums,

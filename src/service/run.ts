@@ -3,7 +3,6 @@ import { Counters, counterTree } from '../base/counters.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { exceptionsFile } from '../config/state-paths.ts';
-import { BufferedFile } from '../output/buffered-file.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
@@ -12,6 +11,7 @@ import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
+import { EventOutputs } from './event-outputs.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall } from './firewall.ts';
 import type { History } from './history/history.ts';
@@ -75,18 +75,18 @@ export async function runInline(settings: RunSettings): Promise<void> {
   const notify = (notice: Notice): void => notifier?.notify(notice);
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
-  const output = openEvents(config, log);
+  const output = EventOutputs.open(config.outputs, log);
   const tellFailure = (what: string): void => notify(failureNotice(what, Date.now()));
   const history = await openHistory(config, log, tellFailure);
-  if (output === null && history === null) {
+  if (output.isEmpty && history === null) {
     log.warn('no event output is configured: matches are counted but not reported; see --eve');
   }
-  const reopen = (): void => output?.reopen();
+  const reopen = (): void => output.reopen();
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
   if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
   const eventReaders: EventReader[] = [
-    (text) => output?.write(text),
+    (text) => output.write(text),
     (text) => history?.write(text),
     (text) => notifier?.events(text),
   ];
@@ -150,7 +150,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
     process.off('SIGUSR1', reopen);
     process.off('SIGHUP', reopen);
     control?.close();
-    await output?.close();
+    await output.close();
     await history?.close();
     await notifier?.close();
   }
@@ -176,7 +176,7 @@ interface Started extends RunSettings {
   readonly interception: Interception;
   readonly firewall: Firewall;
   readonly signals: StopSignals;
-  readonly output: BufferedFile | null;
+  readonly output: EventOutputs;
   readonly history: History | null;
   readonly eventReaders: EventReader[];
   readonly control: ControlServer | null;
@@ -186,11 +186,11 @@ interface Started extends RunSettings {
 /** Until somebody says stop; a second signal leaves what waits in the queues to the kernel, which drops it. */
 async function serve(started: Started): Promise<void> {
   const { supervisor, signals, log, policy } = started;
-  const output = started.output === null ? null : withLosses(started.output, supervisor);
+  const output = withLosses(started.output, supervisor);
   const clock = new WallClock();
   const startedAtMs = clock.nowMs();
   const writeStats = (): void => {
-    if (output === null) return;
+    if (started.output.isEmpty) return;
     const eve = new EveWriter(output, { mode: supervisor.mode, hasPacketNumbers: false });
     const nowMs = clock.nowMs();
     eve.stats(nowMs, (nowMs - startedAtMs) / 1000, counterTree(PIPELINE_COUNTERS, supervisor.counters));
@@ -200,7 +200,7 @@ async function serve(started: Started): Promise<void> {
     stop = resolve;
   });
   const { manager } = started;
-  const service = serviceOf(started, stop, () => output?.lostLines ?? 0);
+  const service = serviceOf(started, stop, () => output.lostLines);
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
   const metrics = await metricsOf(started, service);
@@ -237,7 +237,7 @@ async function serve(started: Started): Promise<void> {
   process.off('SIGHUP', reload);
   writeStats();
   // What could not be written is known when there is nothing more to write.
-  await output?.close();
+  await output.close();
   log.info(summary(supervisor, output), isForced ? 'stopped at once' : 'stopped');
 }
 
@@ -276,6 +276,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     now,
     version,
     lostLines,
+    outputs: () => started.output.status,
     history: () => started.history?.status ?? null,
     stop,
     onChange: (headline) => manager.status(headline),
@@ -283,7 +284,7 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
   });
 }
 
-function summary(supervisor: Supervisor, output: LineOutput | null): Record<string, number> {
+function summary(supervisor: Supervisor, output: LineOutput): Record<string, number> {
   const total = (name: string): number => {
     const index = PIPELINE_COUNTERS.indexOf(name);
     return supervisor.counters.reduce((sum, values) => sum + values[index]!, 0);
@@ -295,7 +296,7 @@ function summary(supervisor: Supervisor, output: LineOutput | null): Record<stri
     dropped: total('ips.blocked'),
     alerts: total('detect.alert'),
     ...incidents,
-    ...(output !== null && { lostLines: output.lostLines }),
+    lostLines: output.lostLines,
   };
 }
 
@@ -327,15 +328,6 @@ function interceptionOf({ queue, failure }: Config): Interception {
     failure: failure.engine,
     rejectMark: queue.rejectMark ?? 0,
   };
-}
-
-function openEvents(config: Config, log: Logger): BufferedFile | null {
-  const { file, bufferBytes } = config.outputs.eve;
-  if (file === null) return null;
-  return new BufferedFile(file, {
-    bufferBytes,
-    onError: (error) => log.error(`events cannot be written to ${file}: ${error.message}`),
-  });
 }
 
 function usableFirewall(log: Logger): Firewall {

@@ -1,4 +1,5 @@
 import type { Failure, Hook, Mode } from '../config/config.ts';
+import type { OutputStatus } from './event-outputs.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { LatencyFigures } from './latency.ts';
 import type { Troubles } from './recent-troubles.ts';
@@ -58,7 +59,12 @@ export interface ServiceStatus {
   readonly queues: readonly QueueStatus[];
   readonly flows: { readonly active: number; readonly total: number };
   readonly memory: { readonly residentBytes: number; readonly reassemblyBytes: number; readonly fragmentBytes: number };
-  readonly events: { readonly file: string | null; readonly lostLines: number };
+  readonly events: {
+    readonly file: string | null;
+    /** By all outputs, and on the way to them. */
+    readonly lostLines: number;
+    readonly outputs: readonly OutputStatus[];
+  };
   /** Null: nothing is kept for `vpatch events`. */
   readonly history: HistoryStatus | null;
   readonly incidents: Incidents;

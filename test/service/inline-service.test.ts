@@ -98,6 +98,7 @@ function setUp(addresses: HostAddresses | null = null) {
     now,
     version: '1.2.3',
     lostLines: () => 5,
+    outputs: () => [],
     history: () => null,
     stop: (by) => stops.push(by),
     onChange: (headline) => headlines.push(headline),
@@ -119,7 +120,7 @@ test('status adds up the workers, and names what happened', () => {
     uptimeSeconds: 61,
     policy: { rules: { loaded: 7, alert: 4, drop: 3, refused: 0, warnings: 1 } },
     traffic: { packets: 10, dropsByReason: { rules: 2 }, checks: { tcp_syn_fin: 1 } },
-    events: { file: null, lostLines: 5 },
+    events: { file: null, lostLines: 5, outputs: [] },
   });
 });
 

@@ -50,7 +50,11 @@ export const STATUS: ServiceStatus = {
   ],
   flows: { active: 5, total: 20 },
   memory: { residentBytes: 100_000_000, reassemblyBytes: 1_000, fragmentBytes: 0 },
-  events: { file: '/var/log/vpatch/eve.json', lostLines: 0 },
+  events: {
+    file: '/var/log/vpatch/eve.json',
+    lostLines: 0,
+    outputs: [{ name: 'file', target: '/var/log/vpatch/eve.json', lostLines: 0 }],
+  },
   history: { file: '/var/lib/vpatch/history.db', lostEvents: 0, problem: null },
   incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
   recent: { overflowed: 0, lostLines: 0, restarts: 0, lostRules: 0, failedPackets: 0 },

@@ -1,5 +1,6 @@
 import { MODES } from '../../config/config.ts';
 import { PIPELINE_COUNTERS } from '../../output/pipeline-counters.ts';
+import { OUTPUT_NAMES } from '../event-outputs.ts';
 import type { QueueStatus, ServiceStatus } from '../status.ts';
 import type { MetricFamily, Sample } from './exposition.ts';
 
@@ -79,6 +80,13 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
     gauge('vpatch_reassembly_memory_bytes', 'Of it, TCP streams.', memory.reassemblyBytes),
     gauge('vpatch_fragment_memory_bytes', 'Of it, fragments.', memory.fragmentBytes),
     counter('vpatch_event_lines_lost_total', 'Event lines that were lost.', events.lostLines),
+    {
+      ...family('counter', 'vpatch_output_lines_lost_total', 'Of them, those that an output could not take.'),
+      samples: OUTPUT_NAMES.map((name) => ({
+        labels: { output: name },
+        value: events.outputs.find((output) => output.name === name)?.lostLines ?? 0,
+      })),
+    },
     counter('vpatch_history_events_lost_total', 'Events lost to the history.', history?.lostEvents ?? 0),
     counter('vpatch_worker_restarts_total', 'Workers that died or hung and were started again.', incidents.restarts),
     counter('vpatch_firewall_restored_total', 'Times that somebody removed the firewall rules.', incidents.lostRules),

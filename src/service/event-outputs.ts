@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { BufferedFile } from '../output/buffered-file.ts';
+import { DatagramOutput } from '../output/datagram-output.ts';
+import { type EventTypes, linesOfTypes } from '../output/event-types.ts';
+import type { LineOutput } from '../output/line-output.ts';
+import type { Logger } from '../output/log.ts';
+import { StreamOutput } from '../output/stream-output.ts';
+import { syslogMessage } from '../output/syslog.ts';
+
+export const OUTPUT_NAMES = ['file', 'syslog', 'socket'] as const;
+export type OutputName = (typeof OUTPUT_NAMES)[number];
+
+export interface OutputStatus {
+  readonly name: OutputName;
+  /** The path. */
+  readonly target: string;
+  /** Lines that this one could not take in time. */
+  readonly lostLines: number;
+}
+
+interface Opened extends Pick<OutputStatus, 'name' | 'target'> {
+  readonly output: LineOutput;
+  readonly types: EventTypes;
+}
+
+/** All outputs of the configuration as one, which never waits for any of them. */
+export class EventOutputs implements LineOutput {
+  readonly #opened: readonly Opened[];
+  readonly #file: BufferedFile | null;
+
+  private constructor(opened: readonly Opened[], file: BufferedFile | null) {
+    this.#opened = opened;
+    this.#file = file;
+  }
+
+  /** Throws what the system says of an event file that cannot be opened. Who listens at a socket may come later. */
+  static open({ eve, syslog, socket }: Config['outputs'], log: Logger): EventOutputs {
+    const onError =
+      (target: string) =>
+      (error: Error): void =>
+        log.error(`events cannot be written to ${target}: ${error.message}`);
+    const file =
+      eve.file === null
+        ? null
+        : new BufferedFile(eve.file, { bufferBytes: eve.bufferBytes, onError: onError(eve.file) });
+    const opened: Opened[] = [];
+    if (eve.file !== null && file !== null) opened.push({ name: 'file', target: eve.file, output: file, types: 'all' });
+    if (syslog.socket !== null) {
+      const { socket: target, types } = syslog;
+      const settings = { ...syslog, hostname: hostname(), pid: process.pid };
+      const messageOf = (line: string, type: string): string => syslogMessage(line, type, settings);
+      const output = new DatagramOutput({ socket: target, messageOf, onError: onError(target) });
+      opened.push({ name: 'syslog', target, output, types });
+    }
+    if (socket.path !== null) {
+      const { path: target, types, kind } = socket;
+      const output = new (kind === 'stream' ? StreamOutput : DatagramOutput)({
+        socket: target,
+        onError: onError(target),
+      });
+      opened.push({ name: 'socket', target, output, types });
+    }
+    return new EventOutputs(opened, file);
+  }
+
+  get isEmpty(): boolean {
+    return this.#opened.length === 0;
+  }
+
+  get lostLines(): number {
+    return this.#opened.reduce((sum, { output }) => sum + output.lostLines, 0);
+  }
+
+  get status(): OutputStatus[] {
+    return this.#opened.map(({ name, target, output }) => ({ name, target, lostLines: output.lostLines }));
+  }
+
+  write(text: string): void {
+    for (const { output, types } of this.#opened) {
+      const wanted = linesOfTypes(text, types);
+      if (wanted !== '') output.write(wanted);
+    }
+  }
+
+  /** The event file was renamed. */
+  reopen(): void {
+    this.#file?.reopen();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.map(({ output }) => output.close()));
+  }
+}
