@@ -87,6 +87,8 @@ export interface Config {
     readonly takesPins: boolean;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
+    /** In MaxMind's format. Null: no rule can ask where an address is. */
+    readonly geoipDatabaseFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
     readonly reputationCategoriesFile: string | null;
     /** Absolute paths; the later over the earlier. */
@@ -264,6 +266,7 @@ export const DEFAULTS: Config = freeze({
     ignoredFiles: ['*deleted.rules'],
     classificationFile: null,
     referenceFile: null,
+    geoipDatabaseFile: null,
     reputationCategoriesFile: null,
     reputationFiles: [],
     thresholdFile: null,

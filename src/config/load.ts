@@ -188,6 +188,7 @@ const PATHS = [
   'cacheFolder',
   'classificationFile',
   'referenceFile',
+  'geoipDatabaseFile',
   'reputationCategoriesFile',
   'thresholdFile',
 ] as const;

@@ -153,6 +153,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       policy: key('policy', oneOf(RULE_POLICIES)),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
+      'geoip-database-file': key('geoipDatabaseFile', text("the path of a database in MaxMind's format")),
       'reputation-categories-file': key(
         'reputationCategoriesFile',
         text('the path of a file with reputation categories'),

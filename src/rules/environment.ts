@@ -1,4 +1,5 @@
 import { type Classification, DEFAULT_CLASSIFICATIONS } from './classification.ts';
+import type { Countries } from './countries.ts';
 import type { BufferChoice } from './draft.ts';
 import type { RuleVariables } from './header-sets.ts';
 import { DEFAULT_REFERENCES } from './reference-config.ts';
@@ -14,6 +15,8 @@ export interface RuleEnvironment {
   readonly references: ReadonlyMap<string, string>;
   /** Of addresses, by category; empty where none is configured. */
   readonly reputation: Reputation;
+  /** Null: none are known. */
+  readonly countries: Countries | null;
   /** What a threshold.config says of rules. */
   readonly thresholds: ThresholdConfig;
   /** The text of a file that a rule names, by the rule's file and that name; null: it cannot be read. */
@@ -34,6 +37,7 @@ export interface RuleEnvironmentOptions {
   readonly classifications?: ReadonlyMap<string, Classification>;
   readonly references?: ReadonlyMap<string, string>;
   readonly reputation?: Reputation;
+  readonly countries?: Countries;
   readonly thresholds?: ThresholdConfig;
   readonly fileText?: (ruleFile: string, name: string) => string | null;
   readonly keptText?: (ruleFile: string, name: string) => string | null;
@@ -53,6 +57,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     classifications: options.classifications ?? DEFAULT_CLASSIFICATIONS,
     references: options.references ?? DEFAULT_REFERENCES,
     reputation: options.reputation ?? new Map(),
+    countries: options.countries ?? null,
     thresholds: options.thresholds ?? NO_THRESHOLDS,
     fileText: options.fileText ?? (() => null),
     keptText: options.keptText ?? options.fileText ?? (() => null),

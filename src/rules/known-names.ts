@@ -78,8 +78,6 @@ export const REFUSED_KEYWORDS: ReadonlyMap<string, string> = new Map(
     replace: 'changes packets, and vpatch only lets them pass or drops them: use drop',
     config: 'switches the logging of transactions, and vpatch logs none',
     nfq_set_mark: 'sets a mark on packets, and the marks are those that vpatch itself uses',
-    geoip: 'needs a database of where addresses are, which vpatch does not read: list the networks in a variable',
-    asn1: 'is of a time before protocols were parsed, and vpatch does not read ASN.1 in payloads: use byte_test',
     'rule-type': NO_TEST,
     template: NO_TEST,
     template2: NO_TEST,

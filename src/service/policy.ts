@@ -27,6 +27,7 @@ export function policyVersion({ config, rules }: Policy): string {
   const texts = {
     ...rules,
     selection: null,
+    countries: rules.countries?.digest,
     files: rules.files.map(({ text }) => text),
     named: Object.values(rules.named ?? {}),
   };

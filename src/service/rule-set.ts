@@ -6,6 +6,7 @@ import type { MakeMatcher } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
+import { Countries } from '../rules/countries.ts';
 import type { Dataset } from '../rules/dataset.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
@@ -67,13 +68,14 @@ export function* compileRulesetInSteps(
 
 /** What the rules may refer to. */
 export function environmentOf(texts: RuleTexts, { variables, state }: Config): RuleEnvironment {
-  const { classification, reference, reputation, threshold } = texts;
+  const { classification, countries, reference, reputation, threshold } = texts;
   const fileText = (ruleFile: string, name: string): string | null => texts.named?.[pathOf(ruleFile, name)] ?? null;
   return ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
     ...(reference !== null && { references: parseReferences(reference).references }),
     ...(reputation !== null && { reputation: readReputation(reputation.categories, reputation.lists).reputation }),
+    ...(countries !== undefined && { countries: new Countries(countries.bytes) }),
     ...(threshold !== null && { thresholds: parseThresholdConfig(threshold, variables).config }),
     fileText,
     keptText: (ruleFile, name) => texts.named?.[keptPathOf(state.folder, name)] ?? fileText(ruleFile, name),

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { datasetsFolder, liveRulesFolder } from '../config/state-paths.ts';
 import { PolicyStore } from '../patches/policy-store.ts';
+import { Countries } from '../rules/countries.ts';
 import type { ReputationText } from '../rules/reputation.ts';
 import { LIST_NAMES, type ListName, type ListText } from '../rules/selection/lists.ts';
 import { pinRules } from '../rules/selection/pins.ts';
@@ -20,8 +22,17 @@ export interface RuleTexts {
   readonly reference: string | null;
   /** Null: only rules themselves say how often they alert. */
   readonly threshold: string | null;
+  /** Left out: none is configured. */
+  readonly countries?: CountryDatabase;
   /** Null: no reputation of addresses is configured. */
   readonly reputation: { readonly categories: ReputationText; readonly lists: readonly ReputationText[] } | null;
+}
+
+/** A database of countries. Shared: one copy for all threads. */
+export interface CountryDatabase {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** SHA-256, in hexadecimal. */
+  readonly digest: string;
 }
 
 /** The configuration has sources, and nothing was fetched from them yet. */
@@ -66,6 +77,7 @@ export function readRuleTexts(
       rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
     reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
     threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
+    ...(rules.geoipDatabaseFile !== null && { countries: readCountries(rules.geoipDatabaseFile) }),
     reputation:
       rules.reputationCategoriesFile === null
         ? null
@@ -74,6 +86,19 @@ export function readRuleTexts(
             lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
           },
   };
+}
+
+/** Throws what is wrong with it. */
+function readCountries(file: string): CountryDatabase {
+  const read = readFileSync(file);
+  const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
+  bytes.set(read);
+  try {
+    new Countries(bytes);
+  } catch (error) {
+    throw new Error(`${file} is no database in MaxMind's format: ${(error as Error).message}`, { cause: error });
+  }
+  return { bytes, digest: createHash('sha256').update(read).digest('hex') };
 }
 
 function filesBelow(folder: string): string[] {

@@ -436,6 +436,45 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     ],
   ],
   [
+    'geoip',
+    [
+      onPackets('geoip:src,DE;', [between(1, 0), between(1, 2)], [between(2, 1), between(0, 1)]),
+      onPackets('geoip:dst,de,AT;', [between(0, 1)], [between(1, 0), between(1, 2)]),
+      onPackets('geoip:CH;', [between(0, 2), between(2, 0)], [between(0, 1)]),
+      onPackets('geoip:any, DE, CH;', [between(0, 2), between(1, 0)], [between(0, 0)]),
+      onPackets('geoip:both,DE,CH;', [between(1, 2), between(1, 1)], [between(0, 1)]),
+      // Of an address without a country, nobody says that it is in another one.
+      onPackets('geoip:src,!DE,AT;', [between(2, 1)], [between(1, 2), between(0, 1)]),
+      onPackets(
+        'geoip:src,DE;',
+        [{ ipVersion: 6, source: Uint32Array.of(0x20010db8, 0x00010000, 0, 7), destination: new Uint32Array(4) }],
+        [{ ipVersion: 6, source: Uint32Array.of(0x20010db8, 0x00020000, 0, 7), destination: new Uint32Array(4) }],
+      ),
+    ],
+  ],
+  [
+    'asn1',
+    [
+      content(
+        'asn1:oversize_length 3;',
+        ['\x04\x04abcd', '0\x08\x02\x01a\x04\x03bcd', '\x05\0\x04\x81\x04abcd', '0\x80\x04\x04abcd\0\0'],
+        ['\x04\x03abcd', '\x04\x05abcd', '0\x80\x04\x03abc', '', '\x1f\xff', '\x04\x84\xff\xff\xff\xff'],
+      ),
+      content('asn1:bitstring_overflow, absolute_offset 1;', ['-\x03\x01\xff'], ['-\x03\x01\x07', '\x03\x01\xff', '']),
+      content(
+        'asn1:double_overflow;',
+        [`\x09\x82\x01\x01\x01${'5'.repeat(256)}`],
+        [`\x09\x82\x01\0\x01${'5'.repeat(255)}`, `\x09\x82\x01\x01\x80${'5'.repeat(256)}`],
+      ),
+      content(
+        'content:"id"; asn1:oversize_length 3, relative_offset 1;',
+        ['id-\x04\x04abcd', 'id-ididid-\x04\x04abcd'],
+        ['id\x04\x04abcd', 'id'],
+      ),
+      content('content:"|04|"; asn1:oversize_length 3, relative_offset -1;', ['--\x04\x04abcd'], ['--\x04\x03abc']),
+    ],
+  ],
+  [
     'ttl',
     [
       onPackets('ttl:64;', [{ ttl: 64 }], [{ ttl: 63 }]),

@@ -341,6 +341,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     references: new Map(),
     reputation: new Map(),
     thresholds: NO_THRESHOLDS,
+    countries: null,
     fileText: () => null,
     keptText: () => null,
     buffers,

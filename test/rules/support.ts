@@ -2,11 +2,13 @@ import type { BufferDefinition, Stage, Transaction } from '../../src/app/protoco
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { compileRules } from '../../src/rules/compiler.ts';
+import { Countries } from '../../src/rules/countries.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../../src/rules/environment.ts';
 import { evaluateSteps } from '../../src/rules/evaluate.ts';
 import { readReputation } from '../../src/rules/reputation.ts';
 import type { CompiledRules, Inspected, Rule } from '../../src/rules/rule.ts';
 import { Packet } from '../../src/wire/packet.ts';
+import { countryDatabase } from '../support/country-database.ts';
 
 function buffer(name: string, direction: Direction | null, aliases: readonly string[] = [], stage: Stage = 1) {
   const definition: BufferDefinition<Transaction> = {
@@ -94,6 +96,9 @@ ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
 export const TEST_ENVIRONMENT: RuleEnvironment = ruleEnvironment({
   buffers: TEST_BUFFERS,
   reputation: TEST_REPUTATION,
+  countries: new Countries(
+    countryDatabase({ '192.0.2.1/32': 'DE', '192.0.2.2/32': 'CH', '2001:db8:1::/48': 'DE', '2001:db8:2::/48': 'CH' }),
+  ),
   fileText: (_ruleFile, name) => TEST_FILES.get(name) ?? null,
 });
 

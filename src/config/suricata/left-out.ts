@@ -49,7 +49,6 @@ const REASONS: Readonly<Record<string, string>> = {
   datasets: 'name type and file in the rule; what state and save name is below state.folder, in datasets',
   'default-data-dir': 'state.folder is what vpatch writes to',
   'magic-file': 'vpatch has no libmagic',
-  'geoip-database': 'vpatch knows no countries',
 
   security: PROCESS,
   coredump: PROCESS,

@@ -55,6 +55,7 @@ interface Found {
   ruleFiles?: { yaml: YamlFile; folder: string; pattern: string; at: number }[];
   classificationFile?: string;
   referenceFile?: string;
+  geoipDatabaseFile?: string;
   reputationCategoriesFile?: string;
   reputationFiles?: readonly string[];
   thresholdFile?: string;
@@ -110,6 +111,7 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   }
   set('classificationFile', reader.text(['classification-file'], absolute));
   set('referenceFile', reader.text(['reference-config-file'], absolute));
+  set('geoipDatabaseFile', reader.text(['geoip-database'], absolute));
   set('reputationCategoriesFile', reader.text(['reputation-categories-file'], absolute));
   const reputationPath = reader.text(['default-reputation-path'], absolute) ?? folder;
   const reputationFiles = reader.strings(['reputation-files']);
@@ -160,6 +162,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(files.length > 0 && { files }),
       ...(found.classificationFile !== undefined && { classificationFile: found.classificationFile }),
       ...(found.referenceFile !== undefined && { referenceFile: found.referenceFile }),
+      ...(found.geoipDatabaseFile !== undefined && { geoipDatabaseFile: found.geoipDatabaseFile }),
       ...(found.reputationCategoriesFile !== undefined && { reputationCategoriesFile: found.reputationCategoriesFile }),
       ...(found.reputationFiles !== undefined && { reputationFiles: found.reputationFiles }),
       ...(found.thresholdFile !== undefined && { thresholdFile: found.thresholdFile }),

@@ -1,5 +1,6 @@
 import type { BufferChoice } from '../draft.ts';
 import { indexByName, type Keyword } from '../keyword.ts';
+import { asn1Keywords } from './asn1.ts';
 import { base64Keywords } from './base64.ts';
 import { bufferKeywords, stickyBufferKeywords } from './buffers.ts';
 import { byteKeywords } from './bytes.ts';
@@ -13,6 +14,7 @@ import { flowKeywords } from './flow.ts';
 import { flowFigureKeywords } from './flow-figures.ts';
 import { frameKeywords } from './frame.ts';
 import { ftpKeywords } from './ftp.ts';
+import { geoipKeywords } from './geoip.ts';
 import { http2Keywords } from './http2.ts';
 import { icmpKeywords } from './icmp.ts';
 import { ipKeywords } from './ip.ts';
@@ -51,11 +53,13 @@ const FIXED_FAMILIES: readonly KeywordFamily[] = [
   { title: 'Numbers', keywords: byteKeywords },
   { title: 'IP', keywords: ipKeywords },
   { title: 'Reputation', keywords: reputationKeywords },
+  { title: 'Countries', keywords: geoipKeywords },
   { title: 'TCP', keywords: tcpKeywords },
   { title: 'ICMP', keywords: icmpKeywords },
   { title: 'Headers', keywords: packetBufferKeywords },
   { title: 'Checksums', keywords: checksumKeywords },
   { title: 'ONC RPC', keywords: rpcKeywords },
+  { title: 'ASN.1', keywords: asn1Keywords },
   { title: 'DNS', keywords: dnsKeywords },
   { title: 'SSH', keywords: sshKeywords },
   { title: 'TLS', keywords: tlsKeywords },
