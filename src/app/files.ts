@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { EMPTY_BYTES } from '../base/bytes.ts';
+import { EMPTY_BYTES, fromLatin1 } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
+import { fileType, SETTLED_TYPE_BYTES } from './file-type.ts';
 import { type BufferDefinition, STAGE, type Transaction } from './protocol.ts';
 
 /** The files that transactions carry. All three know the same number of them; each is asked of one that is there. */
@@ -36,6 +37,16 @@ export function fileBuffers<T extends Transaction>(
       isOfFile: true,
       isWhole: true,
       read: (tx, asked, nth) => source.name(tx, asked, nth),
+    },
+    {
+      name: 'file.magic',
+      summary: 'what kind of file it is, in the words of file(1)',
+      direction,
+      stage: STAGE.body,
+      isOfFile: true,
+      isWhole: true,
+      isSettled: (tx, asked, nth) => source.content(tx, asked, nth).length >= SETTLED_TYPE_BYTES,
+      read: (tx, asked, nth) => (source.name(tx, asked, nth) === null ? null : settledType(source, tx, asked, nth)),
     },
     {
       name: 'file.size',
@@ -75,6 +86,21 @@ function digestBuffer<T extends Transaction>(
   };
 }
 
+/** Found out once, when it stays as it is: rules may ask with each byte that comes. */
+function settledType<T extends Transaction>(
+  source: FileSource<T>,
+  transaction: T,
+  direction: Direction,
+  nth: number,
+): Uint8Array {
+  const type = knownOf(transaction, 'magic', direction, nth);
+  if (type !== null) return type;
+  const content = source.content(transaction, direction, nth);
+  const found = fromLatin1(fileType(content));
+  if (content.length >= SETTLED_TYPE_BYTES) keep(transaction, 'magic', direction, nth, found);
+  return found;
+}
+
 /** Of the n-th file in a direction that is complete; null where it is truncated. Computed once for all who ask. */
 export function fileDigest<T extends Transaction>(
   source: FileSource<T>,
@@ -84,12 +110,11 @@ export function fileDigest<T extends Transaction>(
   nth: number,
 ): Uint8Array | null {
   if (source.isTruncated(transaction, direction, nth)) return null;
-  const known = knownDigest(algorithm, transaction, direction, nth);
-  if (known !== null) return known;
+  const kept = knownOf(transaction, algorithm, direction, nth);
+  if (kept !== null) return kept;
   const content = source.content(transaction, direction, nth);
   const digest = createHash(algorithm).update(content).digest();
-  const ofTransaction = digests.get(transaction) ?? new Map<string, Uint8Array>();
-  digests.set(transaction, ofTransaction.set(keyOf(algorithm, direction, nth), digest));
+  keep(transaction, algorithm, direction, nth, digest);
   return digest;
 }
 
@@ -99,7 +124,16 @@ export const knownDigest = (
   transaction: Transaction,
   direction: Direction,
   nth: number,
-): Uint8Array | null => digests.get(transaction)?.get(keyOf(algorithm, direction, nth)) ?? null;
+): Uint8Array | null => knownOf(transaction, algorithm, direction, nth);
 
-const digests = new WeakMap<Transaction, Map<string, Uint8Array>>();
-const keyOf = (algorithm: FileDigest, direction: Direction, nth: number): string => `${algorithm} ${direction} ${nth}`;
+/** What was found out about files. */
+const known = new WeakMap<Transaction, Map<string, Uint8Array>>();
+const keyOf = (what: string, direction: Direction, nth: number): string => `${what} ${direction} ${nth}`;
+
+const knownOf = (transaction: Transaction, what: string, direction: Direction, nth: number): Uint8Array | null =>
+  known.get(transaction)?.get(keyOf(what, direction, nth)) ?? null;
+
+function keep(transaction: Transaction, what: string, direction: Direction, nth: number, value: Uint8Array): void {
+  const ofTransaction = known.get(transaction) ?? new Map<string, Uint8Array>();
+  known.set(transaction, ofTransaction.set(keyOf(what, direction, nth), value));
+}

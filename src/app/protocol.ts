@@ -31,6 +31,8 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly isOfFile?: boolean;
   /** Of the stage `body`: what is there does not grow, only more of them may come. */
   readonly isWhole?: boolean;
+  /** Of such a one: does it stay as it is? Asked of one that is there, before the direction is complete. */
+  isSettled?(transaction: T, direction: Direction, nth: number): boolean;
   /** Numbers in it are little-endian, as its message says; left out: they are not. For `dce` of `byte_test`. */
   isLittleEndian?(transaction: T): boolean;
   /** No keyword of its own leads into it: other keywords compare what it holds. */

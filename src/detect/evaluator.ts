@@ -144,6 +144,7 @@ export class Evaluator {
         if (buffer === null || buffer.isOfFile !== true || buffer.stage > stage) continue;
         const bytes = buffer.read(transaction, direction, nth);
         if (bytes === null) return false;
+        if (stage !== STAGE.complete && buffer.isSettled?.(transaction, direction, nth) === false) return false;
         fits = this.matches(steps, bytes, 0, bytes.length, 0);
       }
       if (fits) return true;

@@ -191,6 +191,7 @@ export class TransactionDetector {
     for (let nth = pending?.searchedInstance[search] ?? 0; ; nth++) {
       const bytes = buffer.read(transaction, direction, nth);
       if (bytes === null) return pending;
+      if (stage !== STAGE.complete && buffer.isSettled?.(transaction, direction, nth) === false) return pending;
       // What is complete grows no more: there is nothing to remember.
       if (pending === null && stage === STAGE.complete) {
         patterns.search(bytes, 0, bytes.length, candidates);

@@ -64,15 +64,12 @@ export const LATER_KEYWORDS: ReadonlySet<string> = new Set(
   `),
 );
 
-const MAGIC = 'compares what libmagic says of a file, and vpatch has no libmagic: compare file.data or fileext instead';
 const LUA = 'runs a Lua script, and vpatch runs no scripts of rules';
 const NO_TEST = 'is a template for the developers of Suricata';
 
 /** Why some of them are not for us. */
 export const REFUSED_KEYWORDS: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    filemagic: MAGIC,
-    'file.magic': MAGIC,
     lua: LUA,
     luajit: LUA,
     replace: 'changes packets, and vpatch only lets them pass or drops them: use drop',

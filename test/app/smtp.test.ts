@@ -97,7 +97,7 @@ describe('a mail', () => {
 
   test('shows its envelope and its attachments', () => {
     expect(whole.lines).toEqual(['0 client head', '0 client complete', '0 server complete']);
-    const shown = [...whole.buffers].filter(([key]) => !/file\.(?:size|md5|sha)/.test(key));
+    const shown = [...whole.buffers].filter(([key]) => !/file\.(?:size|md5|sha|magic)/.test(key));
     expect(Object.fromEntries(shown)).toEqual({
       '0 client smtp.helo': 'a.example',
       '0 client smtp.mail_from': '<a@a.example>',

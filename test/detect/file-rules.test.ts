@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { mergeConfig } from '../../src/config/config.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { readRuleTexts } from '../../src/service/rule-texts.ts';
-import type { Turn } from '../support/play.ts';
+import { conversation, playPackets, type Turn } from '../support/play.ts';
 import { alertsOf, alertsOfEach, down, everyCut, up } from './support.ts';
 
 const rule = (options: string, sid = 1): string => `alert ip any any -> any any (${options} sid:${sid};)`;
@@ -66,6 +66,45 @@ describe('the name of a file', () => {
     ['a form without files', [up(form())]],
   ])('there is no file in %s', (_what, turns) => {
     expect(alertsOf([rule('filestore;', 1), rule('filename:!"y";', 2)].join('\n'), turns)).toEqual([]);
+  });
+});
+
+describe('the kind of a file', () => {
+  const rules = [
+    rule('filemagic:"pdf document";', 1),
+    rule('filemagic:!"pdf";', 2),
+    rule('file.magic; content:"PDF document, version 1.6"; bsize:25;', 3),
+    rule('filemagic:"ASCII"; fileext:"txt";', 4),
+  ].join('\n');
+
+  test.each([
+    ['a response', [get('/'), answer('%PDF-1.6\n')], [1, 3]],
+    ['a text', [get('/a.txt'), answer('hello\n')], [2, 4]],
+    ['a part of a form', [up(form(part('a.txt', 'hello\n'), part('b.bin', '%PDF-1.6\n')))], [1, 2, 3, 4]],
+    ['an attachment', mail('m.pdf', '%PDF-1.6\n'), [1, 3]],
+  ])('is what %s begins like', (_what, turns, sids) => {
+    expect(alertsOf(rules, turns).sort()).toEqual(sids);
+  });
+
+  test('is known before the file is at its end, and not before it is sure', () => {
+    const body = `%PDF-1.6\n${'x'.repeat(1000)}`;
+    const turns = [
+      get('/'),
+      answer(body.slice(0, 511), '', body.length),
+      down(body.slice(511, 512)),
+      down(body.slice(512)),
+    ];
+    const { dropped } = playPackets(conversation(turns), {
+      mode: 'prevent',
+      rules: 'drop http any any -> any any (filemagic:"PDF"; sid:1;)',
+    });
+    // The handshake, the request, the first piece, each with its acknowledgement: the eighth brings byte 512.
+    expect(dropped[0]).toBe(8);
+  });
+
+  test('is the same at every cut', () => {
+    const connections = everyCut(put('/x', '%PDF-1.6\n')).map((pieces) => pieces.map(up));
+    expect(alertsOfEach(rule('filemagic:"PDF";'), connections)).toEqual(connections.map(() => [1]));
   });
 });
 

@@ -30,7 +30,3 @@ test('lines of a list that are no digest are told of, and the others count', () 
   const list = `${'0f'.repeat(16)}\nbad\n${'0f'.repeat(20)}\n`;
   expect(messagesOf('filemd5:list.txt;', list)).toEqual(['warning: list.txt line 2: no MD5; such lines: 2']);
 });
-
-test.each(['filemagic:"PDF";', 'file.magic; content:"PDF";'])('%s is refused with a reason', (options) => {
-  expect(messagesOf(options)).toEqual([expect.stringMatching(/^error: .* vpatch has no libmagic/)]);
-});

@@ -1053,6 +1053,22 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
   ],
   sticky('file.name', 'file.name'),
   [
+    'filemagic',
+    [
+      {
+        options: 'filemagic:"pdf";',
+        matches: inBuffer('file.magic', 'PDF document, version 1.6'),
+        misses: inBuffer('file.magic', 'data'),
+      },
+      {
+        options: 'filemagic:!"executable";',
+        matches: inBuffer('file.magic', 'ASCII text'),
+        misses: inBuffer('file.magic', 'MS-DOS executable'),
+      },
+    ],
+  ],
+  sticky('file.magic', 'file.magic'),
+  [
     'filesize',
     [
       {

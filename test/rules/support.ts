@@ -48,6 +48,7 @@ export const TEST_BUFFERS = [
     otherBuffer('http2', `http2.${name}`, { isInternal: true }),
   ),
   otherBuffer('ftp-data', 'file.name'),
+  otherBuffer('ftp-data', 'file.magic'),
   ...['file.size', 'file.md5', 'file.sha1', 'file.sha256'].map((name) =>
     otherBuffer('ftp-data', name, { isInternal: true }),
   ),

@@ -14,7 +14,7 @@ const fileName = defineKeyword({
   summary: 'The name of a file contains this, in any case',
   example: 'filename:"invoice";',
   parse: quotedOrPlain,
-  compile: (name, draft) => addName(draft, name, patternBytes(name)),
+  compile: (name, draft) => addFileContent(draft, 'file.name', name, patternBytes(name)),
 });
 
 const fileExtension = defineKeyword({
@@ -23,8 +23,18 @@ const fileExtension = defineKeyword({
   example: 'fileext:"exe";',
   parse: quotedOrPlain,
   compile: (extension, draft) => {
-    addName(draft, extension, Uint8Array.of(DOT, ...patternBytes(extension))).isAtEnd = true;
+    const bytes = Uint8Array.of(DOT, ...patternBytes(extension));
+    addFileContent(draft, 'file.name', extension, bytes).isAtEnd = true;
   },
+});
+
+const fileMagic = defineKeyword({
+  name: 'filemagic',
+  summary: 'What file(1) would call a file contains this, in any case',
+  difference: 'Some sixty formats are known; of what is none of them, only whether it is text',
+  example: 'filemagic:"executable";',
+  parse: quotedOrPlain,
+  compile: (text, draft) => addFileContent(draft, 'file.magic', text, patternBytes(text)),
 });
 
 /** Suricata's have 64 bits; no file that is followed comes near. */
@@ -83,7 +93,7 @@ const fileStore = defineKeyword({
   },
 });
 
-export const fileKeywords = [fileName, fileExtension, fileSize, ...digestKeywords, fileStore];
+export const fileKeywords = [fileName, fileExtension, fileMagic, fileSize, ...digestKeywords, fileStore];
 
 const STORE_DIRECTIONS: ReadonlySet<string> = new Set([
   'request',
@@ -115,9 +125,9 @@ function digestsIn(file: string, algorithm: FileDigest, draft: RuleDraft): Reado
   return digests;
 }
 
-function addName(draft: RuleDraft, { isNegated, at }: Quoted, bytes: Uint8Array): ContentDraft {
+function addFileContent(draft: RuleDraft, buffer: string, { isNegated, at }: Quoted, bytes: Uint8Array): ContentDraft {
   const content = new ContentDraft(bytes, isNegated, at);
   content.isCaseless = true;
-  draft.addStep(content, draft.inspection(draft.chooseBuffer('file.name')));
+  draft.addStep(content, draft.inspection(draft.chooseBuffer(buffer)));
   return content;
 }
