@@ -69,6 +69,10 @@ export function statusText(status: ServiceStatus): string {
       `${name} ${target}, ${count(lostLines)} of them`,
     ]),
     ['history', historyText(history)],
+    ...(status.notify !== null && status.notify.lostMessages > 0
+      ? [['notified', `${count(status.notify.lostMessages)} messages could not be delivered`] as [string, string]]
+      : []),
+    ...(status.nextScan === null ? [] : [['next scan', status.nextScan] as [string, string]]),
     ...entries(incidents)
       .filter(([, n]) => n > 0)
       .map(([what, n]): [string, string] => ['incident', `${count(n)} ${INCIDENTS[what as keyof typeof INCIDENTS]}`]),

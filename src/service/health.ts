@@ -61,6 +61,7 @@ const RECENT: Readonly<Record<keyof Troubles, string>> = {
   overflowed: 'packets that found a queue full',
   failedPackets: 'packets that could not be inspected for a mistake of ours',
   lostLines: 'event lines lost',
+  lostMessages: 'notifications that could not be delivered',
 };
 
 /** What becomes of traffic that is not inspected now, and why it is not; null: it is. */

@@ -45,6 +45,10 @@ export interface ServiceParts {
   readonly outputs: () => readonly OutputStatus[];
   /** Null: nothing is kept. */
   readonly history: () => HistoryStatus | null;
+  /** Notifications that could not be delivered so far. Null: nobody is notified. */
+  readonly lostMessages: () => number | null;
+  /** When the next one is due. Null: none is planned. */
+  readonly nextScanMs: () => number | null;
   /** Ends the service; `by` says who wants that. */
   readonly stop: (by: string) => void;
   /** Is told the headline when it changes. */
@@ -182,10 +186,17 @@ export class InlineService {
   }
 
   #troubles(queues: readonly QueueStatus[]): Troubles {
-    const { supervisor, lostLines } = this.#parts;
+    const { supervisor, lostLines, lostMessages } = this.#parts;
     const { restarts, lostRules, failedPackets } = supervisor.incidents;
     const overflowed = queues.reduce((sum, queue) => sum + (queue.overflowed ?? 0), 0);
-    return { overflowed, lostLines: lostLines(), restarts, lostRules, failedPackets };
+    return {
+      overflowed,
+      lostLines: lostLines(),
+      lostMessages: lostMessages() ?? 0,
+      restarts,
+      lostRules,
+      failedPackets,
+    };
   }
 
   status(): ServiceStatus {
@@ -197,6 +208,8 @@ export class InlineService {
     const { hooks, interfaces, managementPorts, failure } = this.#interception;
     const { incidents } = supervisor;
     const queues = queueStates(supervisor);
+    const lostMessages = this.#parts.lostMessages();
+    const nextScanMs = this.#parts.nextScanMs();
     this.#recent.note(now(), this.#troubles(queues));
     return {
       version,
@@ -238,6 +251,8 @@ export class InlineService {
         fragmentBytes: total('defrag.memuse'),
       },
       events: { file: config.outputs.eve.file, lostLines: lostLines(), outputs: outputs() },
+      notify: lostMessages === null ? null : { lostMessages },
+      nextScan: nextScanMs === null ? null : isoTime(nextScanMs),
       history: history(),
       incidents,
       recent: this.#recent.sums,

@@ -18,7 +18,7 @@ export interface CheckedPolicy {
 
 const VERSION_DIGITS = 12;
 /** Blocks of the configuration that say nothing of how packets are judged. */
-const BESIDE_JUDGEMENT = ['mode', 'log', 'outputs', 'control', 'state', 'history', 'notify', 'scan'];
+const BESIDE_JUDGEMENT = ['mode', 'log', 'outputs', 'control', 'metrics', 'state', 'history', 'notify', 'scan'];
 
 /** The same for the same rules, lists and settings, wherever and whenever they were read. */
 export function policyVersion({ config, rules }: Policy): string {

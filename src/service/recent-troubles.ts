@@ -3,6 +3,8 @@ export interface Troubles {
   /** Packets that found a queue full. */
   readonly overflowed: number;
   readonly lostLines: number;
+  /** Mails and calls of the webhook. */
+  readonly lostMessages: number;
   readonly restarts: number;
   readonly lostRules: number;
   readonly failedPackets: number;
@@ -42,7 +44,7 @@ export class RecentTroubles {
   }
 }
 
-const NONE: Troubles = { overflowed: 0, lostLines: 0, restarts: 0, lostRules: 0, failedPackets: 0 };
+const NONE: Troubles = { overflowed: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 };
 const KINDS = Object.keys(NONE) as readonly (keyof Troubles)[];
 
 const combined = (figure: (kind: keyof Troubles) => number): Troubles =>

@@ -29,6 +29,7 @@ import type { CheckedPolicy, Policy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { RuleReport } from './rule-set.ts';
+import type { ScanScheduler } from './scan-scheduler.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
@@ -141,6 +142,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         eventReaders,
         control,
         notify,
+        lostMessages: () => notifier?.lostMessages ?? null,
       });
     } finally {
       process.off('exit', abandon);
@@ -181,6 +183,7 @@ interface Started extends RunSettings {
   readonly eventReaders: EventReader[];
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
+  readonly lostMessages: () => number | null;
 }
 
 /** Until somebody says stop; a second signal leaves what waits in the queues to the kernel, which drops it. */
@@ -200,7 +203,10 @@ async function serve(started: Started): Promise<void> {
     stop = resolve;
   });
   const { manager } = started;
-  const service = serviceOf(started, stop, () => output.lostLines);
+  let scheduler: ScanScheduler | null = null;
+  const nextScanMs = (): number | null => scheduler?.nextMs ?? null;
+  const service = serviceOf(started, stop, () => output.lostLines, nextScanMs);
+  scheduler = schedulerOf({ ...started, service });
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
   const metrics = await metricsOf(started, service);
@@ -217,7 +223,6 @@ async function serve(started: Started): Promise<void> {
     timers.push(setInterval(() => supervisor.isProgressing && manager.alive(), watchdogMs / SIGNS_PER_WATCHDOG));
   }
   manager.ready(service.headline);
-  const scheduler = schedulerOf({ ...started, service });
   scheduler.start();
   const rollout = rolloutOf({ ...started, service });
   started.eventReaders.push((text) => rollout.events(text));
@@ -255,7 +260,12 @@ async function metricsOf({ policy, log }: Started, service: InlineService): Prom
   return server;
 }
 
-function serviceOf(started: Started, stop: (by: string) => void, lostLines: () => number): InlineService {
+function serviceOf(
+  started: Started,
+  stop: (by: string) => void,
+  lostLines: () => number,
+  nextScanMs: () => number | null,
+): InlineService {
   const { supervisor, policy, rules, interception, firewall, addresses, log, version, manager } = started;
   const now = (): number => Date.now();
   const read: ReadPolicy = () => {
@@ -278,6 +288,8 @@ function serviceOf(started: Started, stop: (by: string) => void, lostLines: () =
     lostLines,
     outputs: () => started.output.status,
     history: () => started.history?.status ?? null,
+    lostMessages: started.lostMessages,
+    nextScanMs,
     stop,
     onChange: (headline) => manager.status(headline),
     onFailure: (what) => started.notify(failureNotice(what, now())),

@@ -48,6 +48,12 @@ export class ScanScheduler {
     this.#policy = this.#currentPolicy();
   }
 
+  /** When the next scan is due, which may have been missed. Null: none is planned. */
+  get nextMs(): number | null {
+    const schedule = this.#scheduleNow();
+    return schedule === null ? null : schedule.next(this.#journalOf(this.#parts.now()).doneUntilMs).startMs;
+  }
+
   start(): void {
     this.#wakeIn(START_PAUSE_MS);
   }

@@ -65,6 +65,10 @@ export interface ServiceStatus {
     readonly lostLines: number;
     readonly outputs: readonly OutputStatus[];
   };
+  /** Of mail and webhook, those that could not be delivered. Null: nobody is notified. */
+  readonly notify: { readonly lostMessages: number } | null;
+  /** When the next one is due. Null: none is planned. */
+  readonly nextScan: string | null;
   /** Null: nothing is kept for `vpatch events`. */
   readonly history: HistoryStatus | null;
   readonly incidents: Incidents;

@@ -26,6 +26,7 @@ test.each([
   ['restarts', 'restarts of workers in the last 5 minutes: 2'],
   ['overflowed', 'packets that found a queue full in the last 5 minutes: 2'],
   ['lostLines', 'event lines lost in the last 5 minutes: 2'],
+  ['lostMessages', 'notifications that could not be delivered in the last 5 minutes: 2'],
   ['lostRules', 'removals of the firewall rules by somebody else in the last 5 minutes: 2'],
   ['failedPackets', 'packets that could not be inspected for a mistake of ours in the last 5 minutes: 2'],
 ])('new %s are a warning', (kind, text) => {

@@ -100,6 +100,8 @@ function setUp(addresses: HostAddresses | null = null) {
     lostLines: () => 5,
     outputs: () => [],
     history: () => null,
+    lostMessages: () => 4,
+    nextScanMs: () => 0,
     stop: (by) => stops.push(by),
     onChange: (headline) => headlines.push(headline),
     onFailure: (what) => failures.push(what),
@@ -121,6 +123,8 @@ test('status adds up the workers, and names what happened', () => {
     policy: { rules: { loaded: 7, alert: 4, drop: 3, refused: 0, warnings: 1 } },
     traffic: { packets: 10, dropsByReason: { rules: 2 }, checks: { tcp_syn_fin: 1 } },
     events: { file: null, lostLines: 5, outputs: [] },
+    notify: { lostMessages: 4 },
+    nextScan: '1970-01-01T00:00:00.000Z',
   });
 });
 

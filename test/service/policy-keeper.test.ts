@@ -144,6 +144,8 @@ test('the version is that of the content, not of the place', () => {
   const version = policyVersion(policyOf(GOOD));
   expect(policyVersion({ config: DEFAULTS, rules: textsOf(GOOD, '/elsewhere.rules') })).toBe(version);
   expect(policyVersion(policyOf(GOOD, { ...DEFAULTS, mode: 'prevent' }))).toBe(version);
+  const metrics = { listen: { address: '127.0.0.1', port: 9469 } };
+  expect(policyVersion(policyOf(GOOD, { ...DEFAULTS, metrics }))).toBe(version);
   expect(policyVersion(policyOf(`${GOOD} `))).not.toBe(version);
   expect(policyVersion(policyOf(GOOD, { ...DEFAULTS, failure: { engine: 'open', limits: 'open' } }))).not.toBe(version);
 });

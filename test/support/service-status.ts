@@ -55,7 +55,9 @@ export const STATUS: ServiceStatus = {
     lostLines: 0,
     outputs: [{ name: 'file', target: '/var/log/vpatch/eve.json', lostLines: 0 }],
   },
+  notify: { lostMessages: 0 },
+  nextScan: null,
   history: { file: '/var/lib/vpatch/history.db', lostEvents: 0, problem: null },
   incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
-  recent: { overflowed: 0, lostLines: 0, restarts: 0, lostRules: 0, failedPackets: 0 },
+  recent: { overflowed: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 },
 };

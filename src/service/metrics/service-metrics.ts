@@ -11,7 +11,7 @@ const MS_PER_SECOND = 1000;
  * traffic makes new series; all of them are there from the start, since an increase from nothing to one is none.
  */
 export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
-  const { policy, interception, traffic, queues, flows, memory, events, history, incidents } = status;
+  const { policy, interception, traffic, queues, flows, memory, events, notify, history, incidents } = status;
   const { rules } = policy;
   return [
     info('vpatch_build_info', 'Version of the program.', { version: status.version }),
@@ -87,6 +87,7 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
         value: events.outputs.find((output) => output.name === name)?.lostLines ?? 0,
       })),
     },
+    counter('vpatch_notifications_lost_total', 'Notifications not delivered.', notify?.lostMessages ?? 0),
     counter('vpatch_history_events_lost_total', 'Events lost to the history.', history?.lostEvents ?? 0),
     counter('vpatch_worker_restarts_total', 'Workers that died or hung and were started again.', incidents.restarts),
     counter('vpatch_firewall_restored_total', 'Times that somebody removed the firewall rules.', incidents.lostRules),

@@ -19,7 +19,9 @@ export interface ChannelSettings {
 export class Channel {
   readonly #settings: ChannelSettings;
   readonly #waiting: Message[] = [];
+  /** Those that were not told of yet, and all. */
   #lostMessages = 0;
+  #allLostMessages = 0;
   #running: Promise<void> | null = null;
   readonly #end = new AbortController();
   /** Ends the pause under way. */
@@ -34,12 +36,17 @@ export class Channel {
     return this.#running ?? Promise.resolve();
   }
 
+  /** Since the start. */
+  get lostMessages(): number {
+    return this.#allLostMessages;
+  }
+
   push(message: Message): void {
     this.#waiting.push(message);
     // The newest says more about the present than the oldest.
     if (this.#waiting.length > this.#settings.maxWaiting) {
       this.#waiting.shift();
-      this.#lostMessages++;
+      this.#lose();
     }
     this.#running ??= this.#run();
   }
@@ -71,7 +78,7 @@ export class Channel {
         if (signal.aborted) return;
         const reason = (error as Error).message;
         if (!(error instanceof DeliveryError && error.isTemporary) || attempt >= retries) {
-          this.#lostMessages++;
+          this.#lose();
           log.error(`notification by ${transport.name} failed, and is left out: ${reason}`);
           return;
         }
@@ -81,6 +88,11 @@ export class Channel {
         if (signal.aborted) return;
       }
     }
+  }
+
+  #lose(): void {
+    this.#lostMessages++;
+    this.#allLostMessages++;
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -49,6 +49,11 @@ export class Notifier {
     this.#states = new Digest({ gatherMs: AT_ONCE_MS, maxPerHour, now, send });
   }
 
+  /** Those that a channel could not deliver, of all channels. */
+  get lostMessages(): number {
+    return this.#channels.reduce((sum, { lostMessages }) => sum + lostMessages, 0);
+  }
+
   /** Whole EVE lines of a worker. */
   events(text: string): void {
     forEachEveLine(text, (line, type) => {

@@ -64,6 +64,7 @@ test('keeps the newest messages while a server is away', async () => {
   for (let i = 1; i <= 5; i++) channel.push(message(i));
   await vi.advanceTimersByTimeAsync(1_000_000);
   expect(attempts.map(({ subject }) => subject)).toEqual(['1', '1, 2 lost', '4', '5']);
+  expect(channel.lostMessages).toBe(2);
 });
 
 test('ends at once when it is abandoned in a pause', async () => {
