@@ -20,8 +20,10 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 # The always-on checks during `make conformance`. Reference engines have none that drop.
 CHECKS ?= report
+# How long `make soak` goes on.
+MINUTES ?= 60
 
-.PHONY: help setup build test demo bench fuzz check lint types sanitizers docs conformance install deb clean
+.PHONY: help setup build test demo bench soak fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,7 +62,12 @@ bench: ## Throughput against no IPS on this machine (needs root; minutes)
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/bench/main.js
 
-dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
+soak: ## A service under requests, attacks, floods and reloads for MINUTES (60), within 512 MiB (needs root)
+	@.ci/setup
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/soak/main.js --minutes '$(MINUTES)' $(ARGS)
+
+dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
 	tsc -p tsconfig.tools.json
 	@touch $@
 

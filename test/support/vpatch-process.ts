@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ask } from '../../src/service/control-client.ts';
 import type { ServiceStatus } from '../../src/service/status.ts';
+import type { MemoryGroup } from './memory-group.ts';
 import type { Side, Testbed } from './netns.ts';
 
 /** What `make build` makes, or an installed program. */
 export const PROGRAM = resolve(process.env.VPATCH_PROGRAM ?? 'dist/main.js');
 /** Starting compiles rules and asks several firewall tools. */
-const READY_LIMIT_MS = 20_000;
+const READY_LIMIT_MS = 60_000;
 /** What the answer to a request may take, beside whatever the machine has to do. */
 const ANSWER_LIMIT_MS = 60_000;
 
@@ -22,6 +23,8 @@ export interface VpatchOptions {
   /** Of the configuration. */
   readonly config?: string;
   readonly side?: Side;
+  /** For it and all that it starts. */
+  readonly memoryGroup?: MemoryGroup;
 }
 
 /** `vpatch run` in a namespace, with its events in a file of its own. */
@@ -38,7 +41,8 @@ export class VpatchProcess {
   /** Its events, once it has ended and its folder is gone. */
   #pastEvents: string | null = null;
 
-  constructor(testbed: Testbed, { rules = '', ruleFiles, args = [], config, side = 'server' }: VpatchOptions = {}) {
+  constructor(testbed: Testbed, options: VpatchOptions = {}) {
+    const { rules = '', ruleFiles, args = [], config, side = 'server', memoryGroup } = options;
     this.#eveFile = join(this.#folder, 'eve.json');
     const rulesFile = join(this.#folder, 'test.rules');
     const configFile = join(this.#folder, 'vpatch.yaml');
@@ -60,6 +64,7 @@ export class VpatchProcess {
       ...args,
     ];
     this.#process = testbed.start(side, process.execPath, all);
+    memoryGroup?.add(this.pid);
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.log += chunk.toString();
     });
