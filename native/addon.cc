@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include "connection_marks.h"
 #include "matcher.h"
 #include "notify.h"
 #include "peer.h"
@@ -73,6 +74,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineQueue(env, exports);
   DefinePeer(env, exports);
   DefineNotify(env, exports);
+  DefineConnectionMarks(env, exports);
   return exports;
 }
 

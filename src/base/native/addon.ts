@@ -89,6 +89,8 @@ interface Addon {
   regexErrors: Readonly<Record<RegexErrorCode, number>>;
   sendDatagram(path: string, text: string): void;
   peerCredentials(fd: number): PeerCredentials;
+  /** Throws with an `errno`. */
+  takeConnectionMarks(bit: number): number;
   liveObjects(): number;
 }
 
