@@ -24,6 +24,7 @@ import { Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
 import type { StreamEvent } from './stream/events.ts';
 import { TcpTracker } from './stream/tracker.ts';
+import { FlowBypass } from './verdict/bypass.ts';
 import { CheckPolicy } from './verdict/checks.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
 import { Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
@@ -46,6 +47,8 @@ export interface PipelineOptions {
   /** Several workers share the caps on concurrent flows. */
   readonly flowCounts?: FlowCounts;
   readonly worker?: number;
+  /** Whoever answers packets can have the kernel go on with a flow by itself: what `bypasses` says counts. */
+  readonly canBypass?: boolean;
   /** Left out: one that does not measure what rules cost. */
   readonly evaluator?: Evaluator;
 }
@@ -63,6 +66,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly counters: Counters;
   /** The last packet's judgement: valid until the next `process`. */
   readonly judgement = new Judgement();
+  /** The kernel is to go on by itself with the flow of the last packet, which was accepted. */
+  bypasses = false;
   readonly #counts: PacketCounters;
   readonly #decoder = new Decoder();
   readonly #layers: Layers;
@@ -73,6 +78,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #sink: EventSink;
   readonly #reporter: Reporter;
   readonly #anomalies: Anomalies;
+  /** Null: every packet comes. */
+  readonly #bypass: FlowBypass | null;
   #settings: VerdictSettings;
   readonly #midstreamPolicy: MidstreamPolicy;
 
@@ -123,6 +130,8 @@ export class Pipeline implements StreamConsumer, AppSink {
       ...(options.evaluator !== undefined && { evaluator: options.evaluator }),
     });
     this.#findings = new Findings(this.#detector.matches);
+    const view = { flows: this.#flows, streams: this.#streams, apps: this.#apps, detector: this.#detector };
+    this.#bypass = options.canBypass === true ? new FlowBypass(config, view) : null;
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps, config.outputs.eve);
     const checks = new CheckPolicy(config.checks);
@@ -140,6 +149,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#detector.replace(ruleset);
     this.#anomalies.checks = new CheckPolicy(config.checks);
     this.#settings = verdictSettings(config, this.#settings.mode);
+    this.#bypass?.replace(config);
   }
 
   /** Between packets only. */
@@ -162,6 +172,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#timeMs = frame.timeMs;
     this.#apps.nowMs = frame.timeMs;
     this.#layers.begin();
+    this.bypasses = false;
     if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
     let verdict = this.#inspect(frame);
     // Of packets in packets, the worst verdict holds. What is in one that drops never gets anywhere.
@@ -170,7 +181,10 @@ export class Pipeline implements StreamConsumer, AppSink {
       verdict = this.#inspect(inner);
       inner = this.#layers.takeInner();
     }
-    if (verdict === VERDICT.drop) this.#layers.drop();
+    if (verdict === VERDICT.drop) {
+      this.#layers.drop();
+      this.bypasses = false;
+    }
     this.#packet = NO_PACKET;
     this.#counts.frame(frame, verdict === VERDICT.drop);
     return verdict;
@@ -191,6 +205,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       const seen = this.#flows.lookup(packet);
       if (seen === LOOKUP.new) {
         this.#counts.newFlow();
+        this.#bypass?.begin(packet);
         if (this.#midstreamPolicy === 'pass' && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
       }
       if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
@@ -225,6 +240,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     counters.set('defrag.timeouts', defragmenter.timeouts);
     counters.set('defrag.memuse', defragmenter.usedBytes);
     counters.set('flow.active', this.#flows.size);
+    counters.set('flow.bypassed', this.#bypass?.activeFlows ?? 0);
+    counters.set('flow.bypassed_total', this.#bypass?.totalFlows ?? 0);
     counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
     counters.set('detect.tracks_evicted', this.#detector.evictedTracks);
@@ -329,6 +346,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       // One that passes nevertheless is inspected like any other, and told of.
       if (!isVital || (flags & FLOW_FLAG.broken) !== 0) return;
     }
+    if ((flags & FLOW_FLAG.bypassed) !== 0 && this.#bypass!.skips(packet)) return;
     if (packet.protocol === IP_PROTOCOL.tcp) {
       // Its receiver drops a segment with a bad checksum: the bytes of the stream are those of another one.
       // As in Suricata, the packet that completes the handshake is not yet part of an established connection.
@@ -386,6 +404,10 @@ export class Pipeline implements StreamConsumer, AppSink {
       if (marks !== 0) this.#mark(packet.flow, marks);
     }
     if (this.#hasEnded) this.#letGo(packet.flow);
+    // Of what is in a tunnel, the kernel knows nothing.
+    if (this.#bypass !== null && packet === this.#frame && packet.flow !== NO_FLOW) {
+      this.bypasses = judgement.verdict === VERDICT.accept && this.#bypass.takes(packet);
+    }
     return judgement.verdict;
   }
 
@@ -417,6 +439,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   #forget(flow: FlowSlot, reason: FlowEndReason): void {
     if (reason === 'recycled' && this.#flows.protocol(flow) === IP_PROTOCOL.tcp) this.#pickUpRecycled();
     this.#streams.end(flow);
+    this.#bypass?.release(flow);
     this.#reporter.records?.flowEnded(flow, reason, this.#timeMs);
     this.#apps.release(flow);
     this.#detector.release(flow);

@@ -163,6 +163,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly hasEventsOfBothSides?: boolean;
   /** It is not looked for: another protocol has to hand over to it. */
   readonly isByAgreement?: boolean;
+  /** Where its parser is done, what follows is encrypted. */
+  readonly endsEncrypted?: boolean;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

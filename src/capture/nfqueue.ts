@@ -122,12 +122,8 @@ export class NfqueueSource implements PacketSource {
     packet.checksum = checksumState(rows[at + INFO]!);
     packet.inInterface = rows[at + IN_INTERFACE]!;
     packet.outInterface = rows[at + OUT_INTERFACE]!;
+    packet.mark = rows[at + MARK]!;
     packet.isLoopback = packet.inInterface === LOOPBACK_INTERFACE || packet.outInterface === LOOPBACK_INTERFACE;
-  }
-
-  /** The mark with which the packet came. */
-  mark(row: number): number {
-    return this.#rows[row * QUEUE_COLUMNS + MARK]!;
   }
 
   decide(row: number, verdict: Verdict, mark: number): void {

@@ -61,7 +61,10 @@ export function statusText(status: ServiceStatus): string {
       `queue ${queue.queue}`,
       `${count(queue.waiting ?? 0)} waiting, ${count(queue.overflowed ?? 0)} overflowed${queue.isInspecting ? '' : ', NO WORKER'}`,
     ]),
-    ['flows', `${count(flows.active)} now, ${count(flows.total)} so far`],
+    [
+      'flows',
+      `${count(flows.active)} now, ${count(flows.bypassed)} of them bypassed; ${count(flows.total)} so far, ${count(flows.bypassedTotal)} bypassed`,
+    ],
     ['memory', `${bytes(memory.residentBytes)} resident, ${bytes(memory.reassemblyBytes)} of it TCP reassembly`],
     ['events', events.outputs.length === 0 ? 'are written nowhere' : `${count(events.lostLines)} lines lost`],
     ...events.outputs.map(({ name, target, lostLines }): [string, string] => [

@@ -59,6 +59,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/**
+ * When an encrypted connection is bypassed. `early`: behind its handshake, unless a rule asks for something else than
+ * content. `late`: when no rule would be held against it any more.
+ */
+export const ENCRYPTED_BYPASSES = ['early', 'late'] as const;
+export type EncryptedBypass = (typeof ENCRYPTED_BYPASSES)[number];
+
 /** How many patches a scan assigns. Each has what the one before it has. */
 export const SCAN_PRESETS = ['performance', 'balanced', 'security'] as const;
 export type ScanPreset = (typeof SCAN_PRESETS)[number];
@@ -184,6 +191,15 @@ export interface Config {
     readonly managementPorts: readonly number[];
     /** The bit of the packet mark that tells our firewall rules to reject a packet. Null: `reject` rules only drop. */
     readonly rejectMark: number | null;
+  };
+  /** Of `run`: connections that the kernel goes on with by itself, since no rule needs more of them. */
+  readonly bypass: {
+    readonly isEnabled: boolean;
+    readonly encrypted: EncryptedBypass;
+    /** Connections from and to these meet no rule. */
+    readonly trustedNetworks: readonly string[];
+    /** The bit of packet and connection marks that tells our firewall rules so. */
+    readonly mark: number;
   };
   /** Of `run` and `sniff`: events that come in numbers are counted instead of written one by one. */
   readonly events: FoldingSettings & { readonly isFolded: boolean };
@@ -314,6 +330,7 @@ export const DEFAULTS: Config = freeze({
     managementPorts: [],
     rejectMark: 0x20000000,
   },
+  bypass: { isEnabled: true, encrypted: 'early', trustedNetworks: [], mark: 0x10000000 },
   // 100 is Deep Security's "Maximum Events Per Second". The others are ours: what people read stays as it is.
   events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
   outputs: {

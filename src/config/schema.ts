@@ -10,6 +10,7 @@ import {
   CHECK_ACTIONS,
   CHECK_POLICIES,
   type Config,
+  ENCRYPTED_BYPASSES,
   FAILURES,
   HOOKS,
   type ListenAddress,
@@ -119,9 +120,11 @@ const unixSocket = expecting<string | null>('the path of a Unix socket, or none'
 const managementPort = whole(1, MAX_U16);
 
 /** A packet mark has 32 bits. */
-const markBit = expecting<number | null>('one bit such as 0x20000000, or none', (value) => {
+const isMarkBit = (value: unknown): value is number => typeof value === 'number' && MARK_BITS.includes(value);
+const markBit = expecting('one bit such as 0x20000000', (value) => (isMarkBit(value) ? value : undefined));
+const markBitOrNone = expecting<number | null>('one bit such as 0x20000000, or none', (value) => {
   if (value === 'none') return null;
-  return typeof value === 'number' && MARK_BITS.includes(value) ? value : undefined;
+  return isMarkBit(value) ? value : undefined;
 });
 
 const listenAddress = expecting<ListenAddress | null>(
@@ -270,7 +273,16 @@ export const configSchema: z.ZodType<Overrides> = section({
       hooks: key('hooks', distinct(list(alternatives(HOOKS), oneOf(HOOKS)))),
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
       'management-ports': key('managementPorts', list('TCP ports', managementPort)),
-      'reject-mark': key('rejectMark', markBit),
+      'reject-mark': key('rejectMark', markBitOrNone),
+    }),
+  ),
+  bypass: key(
+    'bypass',
+    section({
+      enabled: key('isEnabled', flag()),
+      encrypted: key('encrypted', oneOf(ENCRYPTED_BYPASSES)),
+      'trusted-networks': key('trustedNetworks', list('networks such as 10.0.0.0/8', network)),
+      mark: key('mark', markBit),
     }),
   ),
   events: key(

@@ -1,5 +1,5 @@
 import type { AppProtocol, Stage, Transaction } from '../app/protocol.ts';
-import type { Direction } from '../base/direction.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
@@ -116,6 +116,31 @@ export class Detector {
   /** No more bytes will come: a flow that is over need not hold windows and candidates until it is forgotten. */
   forgetStreams(flow: FlowSlot): void {
     this.#detection.flows.release(flow);
+  }
+
+  /**
+   * Could a rule match in what is still to come of this TCP connection, when no protocol is read any more? Not asked are
+   * rules on what decoding and TCP tracking find wrong. `isBeyondDepth`: by direction, the stream is so far that rules on
+   * it look no more.
+   */
+  needsMore(packet: Packet, isBeyondDepth: readonly [boolean, boolean]): boolean {
+    const detection = this.#detection;
+    for (const direction of [TO_SERVER, TO_CLIENT] as const) {
+      const { middle, streamReaders } = detection.ruleset.packetGroup(packet.protocol, direction);
+      if (detection.concerns(middle, direction)) return true;
+      if (!isBeyondDepth[direction] && detection.concerns(streamReaders, direction)) return true;
+    }
+    return false;
+  }
+
+  /** The same where all of it is encrypted: rules that look for content do not count. */
+  needsEncrypted(packet: Packet): boolean {
+    const detection = this.#detection;
+    const { ruleset } = detection;
+    return (
+      detection.concerns(ruleset.packetGroup(packet.protocol, TO_SERVER).encrypted, TO_SERVER) ||
+      detection.concerns(ruleset.packetGroup(packet.protocol, TO_CLIENT).encrypted, TO_CLIENT)
+    );
   }
 
   /** See StreamDetector. */

@@ -220,6 +220,10 @@ export class PacketGroup {
   readonly placedPorts: PortTable;
   /** Rules without a usable pattern that look at packets. */
   readonly packetUnpatterned: PortTable;
+  /** Rules for whatever is in the middle of a TCP connection, however far its stream has got. */
+  readonly middle: PortTable;
+  /** Those of them that ask for no content: they mean something where the connection is encrypted. */
+  readonly encrypted: PortTable;
   /** Rules that name only addresses: judged at a flow's first packet in each direction. */
   readonly addressOnly: Int32Array;
   /** Those of them that are for every IP protocol. */
@@ -255,6 +259,9 @@ export class PacketGroup {
     this.placed = patternsOf(placed, makeMatcher);
     this.placedPorts = new PortTable(placed.filter(hasPattern));
     this.packetUnpatterned = new PortTable(inPackets.filter((entry) => !hasPattern(entry)));
+    const middle = hasStreams ? alone.filter(({ rule }) => mayMatchLater(rule)) : [];
+    this.middle = new PortTable(middle);
+    this.encrypted = new PortTable(middle.filter(({ rule }) => rule.inspections.length === 0));
   }
 }
 
@@ -336,6 +343,10 @@ export const inspectsTransactions = (rule: Rule): boolean =>
 export const isOnPacketEvents = (rule: Rule): boolean => rule.packetEvents.length > 0 && !inspectsTransactions(rule);
 
 const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({ buffer }) => buffer === null);
+
+/** Does it concern packets of an established connection that neither begin nor end it? */
+const mayMatchLater = (rule: Rule): boolean =>
+  rule.fitsTcpMiddle && rule.flow.state !== 'not_established' && rule.packetEvents.length === 0;
 
 const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null;
 

@@ -32,6 +32,7 @@ export type Lookup = (typeof LOOKUP)[keyof typeof LOOKUP];
 export const FLOW_FLAG = {
   condemned: 0x01,
   passed: 0x02,
+  /** The kernel goes on with it. */
   bypassed: 0x04,
   alerted: 0x08,
   /** Condemned by a rule that rejects. */
@@ -40,6 +41,8 @@ export const FLOW_FLAG = {
   broken: 0x20,
   /** This host opened it, to ask a DNS server. */
   ownQuery: 0x40,
+  /** A rule or the configuration wants it to be bypassed. */
+  exempt: 0x80,
 } as const;
 
 /**

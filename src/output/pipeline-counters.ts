@@ -18,6 +18,8 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'defrag.memuse',
   'flow.total',
   'flow.active',
+  'flow.bypassed',
+  'flow.bypassed_total',
   'tcp.reassembly_memuse',
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',

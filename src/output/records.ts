@@ -163,13 +163,14 @@ function flowFields(flows: FlowTable, flow: FlowSlot, reason: FlowEndReason): Re
     state: stateOf(flows, flow),
     reason: END_REASONS[reason],
     alerted: (flags & FLOW_FLAG.alerted) !== 0,
+    ...((flags & FLOW_FLAG.bypassed) !== 0 && { bypass: 'capture' }),
     ...((flags & FLOW_FLAG.condemned) !== 0
       ? { action: 'drop' }
       : (flags & FLOW_FLAG.passed) !== 0 && { action: 'pass' }),
   };
 }
 
-function stateOf(flows: FlowTable, flow: FlowSlot): 'new' | 'established' | 'closed' {
+function stateOf(flows: FlowTable, flow: FlowSlot): 'new' | 'established' | 'closed' | 'bypassed' {
   switch (flows.timeoutClass(flow)) {
     case TIMEOUT_CLASS.tcpNew:
     case TIMEOUT_CLASS.udpNew:
@@ -180,7 +181,7 @@ function stateOf(flows: FlowTable, flow: FlowSlot): 'new' | 'established' | 'clo
     case TIMEOUT_CLASS.other:
       return flows.packets[flow * 2 + TO_CLIENT]! > 0 ? 'established' : 'new';
     default:
-      return 'established';
+      return (flows.flags[flow]! & FLOW_FLAG.bypassed) !== 0 ? 'bypassed' : 'established';
   }
 }
 

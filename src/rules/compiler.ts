@@ -2,6 +2,7 @@ import { type BufferDefinition, frameBuffer } from '../app/protocol.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { runAll, type Steps } from '../base/steps.ts';
+import { TCP_FLAG } from '../wire/tcp.ts';
 import { DEFAULT_PRIORITY, UNKNOWN_CATEGORY } from './classification.ts';
 import { ContentDraft } from './content-draft.ts';
 import { CompileContext } from './context.ts';
@@ -215,6 +216,11 @@ function sidOf(parsed: ParsedRule | null, text: string): number | null {
   return written !== undefined && /^\d{1,10}$/.test(written) ? Number(written) : null;
 }
 
+/** Every set of TCP flags with ACK and without SYN, FIN and RST. */
+const MIDDLE_FLAGS = Array.from({ length: 256 }, (_, flags) => flags).filter(
+  (flags) => (flags & (TCP_FLAG.syn | TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.ack)) === TCP_FLAG.ack,
+);
+
 function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line: LogicalLine): Rule {
   const { parsed } = draft;
   const { headerSets, environment } = draft.context;
@@ -259,6 +265,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     flow,
     shownProtocols: draft.shownProtocols,
     packetTests: [...draft.packetTests, ...headerTests(draft)],
+    fitsTcpMiddle: draft.takesTcp && MIDDLE_FLAGS.some((flags) => draft.tcpFlagTests.every((fits) => fits(flags))),
     packetEvents: draft.packetEvents,
     appEvents: draft.appEvents,
     conditions: draft.conditions,

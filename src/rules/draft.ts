@@ -82,7 +82,9 @@ export class RuleDraft {
   flow: FlowRequirement | null = null;
   readonly shownProtocols: { readonly names: readonly string[]; readonly isNegated: boolean }[] = [];
   readonly packetTests: PacketTest[] = [];
-  /** Those of them that ask for TCP flags alone. */
+  /** False: `ip_proto` leaves TCP out. */
+  takesTcp = true;
+  /** Those of `packetTests` that ask for TCP flags alone. */
   readonly tcpFlagTests: ((flags: number) => boolean)[] = [];
   readonly expressions: ExpressionDraft[] = [];
   readonly addressTests: AddressTest[] = [];

@@ -38,6 +38,7 @@ export class Engine implements Inspector {
   readonly #rejectMark: number;
   readonly #tellDatasets: (changes: DatasetChanges) => void;
   #datasets: ReadonlyMap<string, Dataset>;
+  readonly #bypassMark: number;
 
   /**
    * Compiles the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of
@@ -53,6 +54,7 @@ export class Engine implements Inspector {
     const config = withSides(policy.config);
     this.#rejectMark = settings.rejectMark;
     this.#tellDatasets = tellDatasets;
+    this.#bypassMark = settings.bypassMark;
     const interfaces = new InterfaceNames();
     this.#eve = new EveWriter(events, {
       mode,
@@ -74,6 +76,7 @@ export class Engine implements Inspector {
       counterMemory: settings.counters,
       flowCounts: new FlowCounts(settings.flowCells, worker),
       worker,
+      canBypass: settings.bypassMark !== 0,
     });
     this.setExceptions(settings.exceptions);
   }
@@ -82,8 +85,10 @@ export class Engine implements Inspector {
     return this.#pipeline.process(packet);
   }
 
-  get rejectMark(): number {
-    return this.#pipeline.judgement.rejects ? this.#rejectMark : 0;
+  get mark(): number {
+    const { judgement, bypasses } = this.#pipeline;
+    if (judgement.rejects) return this.#rejectMark;
+    return bypasses ? this.#bypassMark : 0;
   }
 
   noteLapse(nowMs: number): void {

@@ -2,18 +2,20 @@ import { readFileSync } from 'node:fs';
 import { firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import {
+  IPTABLES_BYPASS_PROBE_TEXT,
   IPTABLES_PROBE_TEXT,
   IPTABLES_REJECT_PROBE_TEXT,
   iptablesInstallText,
-  iptablesRejectText,
+  iptablesMarkText,
   iptablesRemoveText,
+  MARK_TABLES,
   ownLines,
   QUEUE_TABLE,
   queuesNamedIn,
-  REJECT_TABLES,
 } from './iptables.ts';
 import {
   chainsListed,
+  NFT_BYPASS_PROBE_TEXT,
   NFT_DISPOSE_TEXT,
   NFT_PROBE_TEXT,
   NFT_REJECT_PROBE_TEXT,
@@ -31,6 +33,8 @@ export interface Firewall {
   readonly families: readonly (4 | 6)[];
   /** Whether it can reject packets that come back from a queue with a mark, in all its families. */
   readonly canReject: boolean;
+  /** Whether it can keep packets of connections from a queue that come back from it with a mark: the same. */
+  readonly canBypass: boolean;
   /** Puts the rules in place, those that reject first, whatever is left of earlier ones. Throws FirewallError, RangeError for a bad argument. */
   install(interception: Interception): void;
   /** Afterwards nothing is handed to a queue any more; what waits in one can still be answered, or rejected. */
@@ -63,9 +67,11 @@ export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
   const remarks: string[] = [];
   const nft = run('nft', ['-c', '-f', '-'], NFT_PROBE_TEXT);
   if (nft.status === 0) {
-    const probe = run('nft', ['-c', '-f', '-'], NFT_REJECT_PROBE_TEXT);
-    if (probe.status !== 0) remarks.push(cannotReject('nftables', firstLine(probe.error)));
-    return { firewall: new NftFirewall(run, probe.status === 0), remarks };
+    const reject = run('nft', ['-c', '-f', '-'], NFT_REJECT_PROBE_TEXT);
+    if (reject.status !== 0) remarks.push(cannotReject('nftables', firstLine(reject.error)));
+    const bypass = run('nft', ['-c', '-f', '-'], NFT_BYPASS_PROBE_TEXT);
+    if (bypass.status !== 0) remarks.push(cannotBypass('nftables', firstLine(bypass.error)));
+    return { firewall: new NftFirewall(run, reject.status === 0, bypass.status === 0), remarks };
   }
   remarks.push(isMissing(nft) ? 'nft is not installed' : `nftables cannot queue here: ${firstLine(nft.error)}`);
 
@@ -79,19 +85,28 @@ export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
     const probe6 = probeIptables(toolOf(kind, 6), run);
     if (probe6 === null) families.push(6);
     else remarks.push(`IPv6 is not inspected: ${toolOf(kind, 6)} cannot queue here: ${probe6}`);
-    const obstacles = families.flatMap((family) => {
-      const tool = toolOf(kind, family);
-      const obstacle = probeIptables(tool, run, IPTABLES_REJECT_PROBE_TEXT);
-      return obstacle === null ? [] : [cannotReject(tool, obstacle)];
-    });
-    remarks.push(...obstacles);
-    return { firewall: new IptablesFirewall(kind, families, run, obstacles.length === 0), remarks };
+    const obstacles = (probe: string, tell: (tool: string, obstacle: string) => string): string[] =>
+      families.flatMap((family) => {
+        const tool = toolOf(kind, family);
+        const obstacle = probeIptables(tool, run, probe);
+        return obstacle === null ? [] : [tell(tool, obstacle)];
+      });
+    const toReject = obstacles(IPTABLES_REJECT_PROBE_TEXT, cannotReject);
+    const toBypass = obstacles(IPTABLES_BYPASS_PROBE_TEXT, cannotBypass);
+    remarks.push(...toReject, ...toBypass);
+    return {
+      firewall: new IptablesFirewall(kind, families, run, toReject.length === 0, toBypass.length === 0),
+      remarks,
+    };
   }
   return { firewall: null, remarks };
 }
 
 const cannotReject = (tool: string, obstacle: string): string =>
   `rules that reject only drop: ${tool} cannot reject here: ${obstacle}`;
+
+const cannotBypass = (tool: string, obstacle: string): string =>
+  `no connection is bypassed: ${tool} cannot mark connections here: ${obstacle}`;
 
 /** Rules of a vpatch that is gone, or of one that runs, in every firewall there is. */
 export function installedFirewalls(run: RunCommand = runCommand): Firewall[] {
@@ -126,12 +141,14 @@ class NftFirewall implements Firewall {
   readonly name = 'nftables';
   readonly families = [4, 6] as const;
   readonly canReject: boolean;
+  readonly canBypass: boolean;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(run: RunCommand, canReject = false) {
+  constructor(run: RunCommand, canReject = false, canBypass = false) {
     this.#run = run;
     this.canReject = canReject;
+    this.canBypass = canBypass;
   }
 
   install(interception: Interception): void {
@@ -175,13 +192,15 @@ class IptablesFirewall implements Firewall {
   readonly name: string;
   readonly families: readonly (4 | 6)[];
   readonly canReject: boolean;
+  readonly canBypass: boolean;
   readonly #kind: string;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand, canReject = false) {
+  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand, canReject = false, canBypass = false) {
     this.#kind = kind;
     this.canReject = canReject;
+    this.canBypass = canBypass;
     this.families = families;
     this.#run = run;
     const version = firstLine(run(kind, ['--version']).output);
@@ -192,8 +211,8 @@ class IptablesFirewall implements Firewall {
     checkInterception(interception);
     const wanted = withinMeans(interception, this);
     for (const family of this.families) {
-      for (const table of REJECT_TABLES) {
-        this.#restore(family, iptablesRejectText(table, wanted, this.#save(family, table)));
+      for (const table of MARK_TABLES) {
+        this.#restore(family, iptablesMarkText(table, wanted, this.#save(family, table)));
       }
       this.#restore(family, iptablesInstallText(family, wanted, this.#save(family, QUEUE_TABLE)));
     }
@@ -206,7 +225,7 @@ class IptablesFirewall implements Firewall {
   }
 
   dispose(): void {
-    for (const family of this.families) for (const table of REJECT_TABLES) this.#empty(family, table);
+    for (const family of this.families) for (const table of MARK_TABLES) this.#empty(family, table);
   }
 
   isInPlace(): boolean {
@@ -243,10 +262,13 @@ class IptablesFirewall implements Firewall {
   }
 }
 
-const TABLES = [QUEUE_TABLE, ...REJECT_TABLES];
+const TABLES = [QUEUE_TABLE, ...MARK_TABLES];
 
 const toolOf = (kind: string, family: 4 | 6): string => (family === 4 ? kind : kind.replace('ip', 'ip6'));
 
-/** A firewall that cannot reject gets no rules for it. */
-const withinMeans = (interception: Interception, { canReject }: Firewall): Interception =>
-  canReject ? interception : { ...interception, rejectMark: 0 };
+/** What a firewall cannot do it gets no rules for. */
+const withinMeans = (interception: Interception, { canReject, canBypass }: Firewall): Interception => ({
+  ...interception,
+  rejectMark: canReject ? interception.rejectMark : 0,
+  bypassMark: canBypass ? interception.bypassMark : 0,
+});

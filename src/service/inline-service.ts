@@ -244,7 +244,12 @@ export class InlineService {
       },
       latency: supervisor.latency,
       queues,
-      flows: { active: total('flow.active'), total: total('flow.total') },
+      flows: {
+        active: total('flow.active'),
+        total: total('flow.total'),
+        bypassed: total('flow.bypassed'),
+        bypassedTotal: total('flow.bypassed_total'),
+      },
       memory: {
         residentBytes: process.memoryUsage.rss(),
         reassemblyBytes: total('tcp.reassembly_memuse'),

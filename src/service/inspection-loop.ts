@@ -4,8 +4,11 @@ import { Packet } from '../wire/packet.ts';
 /** What the loop needs of a pipeline. */
 export interface Inspector {
   process(packet: Packet): Verdict;
-  /** Of the packet just processed: 0, or the bit by which the firewall is to reject it instead of a silent drop. */
-  readonly rejectMark: number;
+  /**
+   * Of the packet just processed: 0, or the bit by which the firewall knows what to do with it instead, and with which it
+   * is to be accepted in any case.
+   */
+  readonly mark: number;
   /** Up to now, packets may have passed uninspected. */
   noteLapse(nowMs: number): void;
   /** Forgets flows that have been silent for too long. */
@@ -20,8 +23,6 @@ export interface LiveSource extends PacketSource {
   elapsedMs(): number;
   /** Before or among the packets of the last `receive`, others may have passed unseen. */
   readonly hasOverflowed: boolean;
-  /** The mark with which a packet of the batch came. */
-  mark(row: number): number;
 }
 
 export interface LoopHooks {
@@ -83,9 +84,9 @@ function judgeBatch(source: LiveSource, count: number, inspector: Inspector, pac
       for (; row < count; row++) {
         source.read(row, packet);
         const verdict = inspector.process(packet);
-        const { rejectMark } = inspector;
-        if (rejectMark === 0) source.decide(row, verdict, 0);
-        else source.decide(row, VERDICT.accept, (source.mark(row) | rejectMark) >>> 0);
+        const { mark } = inspector;
+        if (mark === 0) source.decide(row, verdict, 0);
+        else source.decide(row, VERDICT.accept, (packet.mark | mark) >>> 0);
       }
     } catch (error) {
       row++;

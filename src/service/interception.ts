@@ -13,6 +13,11 @@ export interface Interception {
   readonly failure: Failure;
   /** One bit: packets that come back from a queue with it are rejected by the firewall. 0: it rejects none. */
   readonly rejectMark: number;
+  /**
+   * One bit: packets that come back from a queue with it mark their connection, whose later packets stay out, save those
+   * that begin or end it. 0: all packets are queued.
+   */
+  readonly bypassMark: number;
 }
 
 /** First and last. */
@@ -58,7 +63,7 @@ export const interfacesAt = (hook: Hook, { interfaces, hooks }: Interception): r
 
 /** Throws RangeError: what is wrong here would become part of a firewall command. */
 export function checkInterception(interception: Interception): void {
-  const { firstQueue, queueCount, hooks, interfaces, managementPorts, rejectMark } = interception;
+  const { firstQueue, queueCount, hooks, interfaces, managementPorts, rejectMark, bypassMark } = interception;
   if (hooks.length === 0) throw new RangeError('no hook to intercept at');
   if (!isWithin(queueCount, 1) || !isWithin(firstQueue, 0) || !isWithin(firstQueue + queueCount - 1, 0)) {
     throw new RangeError(`queues ${firstQueue} to ${firstQueue + queueCount - 1} are not within 0 to ${MAX_U16}`);
@@ -69,8 +74,13 @@ export function checkInterception(interception: Interception): void {
   for (const port of managementPorts) {
     if (!isWithin(port, 1)) throw new RangeError(`${port} is not a port`);
   }
-  if (rejectMark !== 0 && !(isWithin(Math.log2(rejectMark), 0) && rejectMark <= MAX_MARK)) {
-    throw new RangeError(`${rejectMark} is not one bit of a packet mark`);
+  for (const mark of [rejectMark, bypassMark]) {
+    if (mark !== 0 && !(isWithin(Math.log2(mark), 0) && mark <= MAX_MARK)) {
+      throw new RangeError(`${mark} is not one bit of a packet mark`);
+    }
+  }
+  if (rejectMark !== 0 && rejectMark === bypassMark) {
+    throw new RangeError('queue.reject-mark and bypass.mark are the same bit');
   }
 }
 

@@ -16,11 +16,12 @@ import {
 export const QUEUE_TABLE = 'mangle';
 
 /**
- * Tables of the rules about packets that come back from a queue with our mark: `filter` rejects them, since it is the
- * only one that can, and `security`, which comes later and which no firewall tool touches, drops what got past it.
+ * Tables of the rules about packets that come back from a queue with one of our marks: `filter` rejects them, since it is
+ * the only one that can, and `security`, which comes later and which no firewall tool touches, drops what got past it, and
+ * marks connections that are bypassed.
  */
-export const REJECT_TABLES = ['security', 'filter'] as const;
-export type RejectTable = (typeof REJECT_TABLES)[number];
+export const MARK_TABLES = ['security', 'filter'] as const;
+export type MarkTable = (typeof MARK_TABLES)[number];
 
 /** Every chain of ours starts like this, and nobody else's does. */
 const OWN_PREFIX = 'VPATCH-';
@@ -30,33 +31,45 @@ const CHAINS: Readonly<Record<Hook, { readonly own: string; readonly builtIn: st
   forward: { own: 'VPATCH-FWD', builtIn: 'FORWARD' },
 };
 
-const REJECT_CHAINS: Readonly<Record<RejectTable, string>> = { filter: 'VPATCH-REJECT', security: 'VPATCH-GUARD' };
+const REJECT_CHAINS: Readonly<Record<MarkTable, string>> = { filter: 'VPATCH-REJECT', security: 'VPATCH-GUARD' };
+/** What becomes of packets of marked connections, before the queue; and which connections are marked, behind it. */
+const BYPASS_CHAIN = 'VPATCH-BYPASS';
+const SAVE_CHAIN = 'VPATCH-SAVE';
+const SAVE_TABLE: MarkTable = 'security';
 
 /**
  * Input for `iptables-restore --noflush`: puts our rules in place in one transaction, whatever is left of earlier ones.
  * `saved` is what `iptables-save -t mangle` says now.
  */
 export function iptablesInstallText(family: 4 | 6, interception: Interception, saved: string): string {
-  const { hooks } = interception;
+  const { hooks, bypassMark } = interception;
+  const bypass = bypassMark === 0 ? [] : [BYPASS_CHAIN];
   return replacedText(QUEUE_TABLE, saved, {
-    chains: hooks.map((hook) => CHAINS[hook].own),
-    rules: hooks.flatMap((hook) => chainRules(family, hook, interception)),
+    chains: [...bypass, ...hooks.map((hook) => CHAINS[hook].own)],
+    rules: [
+      ...bypass.flatMap((chain) => bypassTargets(bypassMark).map((target) => `-A ${chain} ${target}`)),
+      ...hooks.flatMap((hook) => chainRules(family, hook, interception)),
+    ],
     // Behind what is there: a packet that comes back from the queue skips the rest of the built-in chain.
     jumps: hooks.map((hook) => `-A ${CHAINS[hook].builtIn} -j ${CHAINS[hook].own}`),
   });
 }
 
-/** The same for a table that deals with marked packets. Null: no mark is wanted, and nothing of ours is there. */
-export function iptablesRejectText(table: RejectTable, interception: Interception, saved: string): string | null {
-  const { hooks, rejectMark } = interception;
-  if (rejectMark === 0) return iptablesRemoveText(table, saved);
-  const chain = REJECT_CHAINS[table];
-  const bit = markText(rejectMark);
+/** The same for a table that deals with packets marked by us. Null: no mark is wanted, and nothing of ours is there. */
+export function iptablesMarkText(table: MarkTable, interception: Interception, saved: string): string | null {
+  const { hooks, rejectMark, bypassMark } = interception;
+  const uses = [
+    { mark: rejectMark, chain: REJECT_CHAINS[table], targets: rejectTargets(table) },
+    { mark: table === SAVE_TABLE ? bypassMark : 0, chain: SAVE_CHAIN, targets: saveTargets(bypassMark) },
+  ].filter(({ mark }) => mark !== 0);
+  if (uses.length === 0) return iptablesRemoveText(table, saved);
   return replacedText(table, saved, {
-    chains: [chain],
-    rules: rejectRules(table),
+    chains: uses.map(({ chain }) => chain),
+    rules: uses.flatMap(({ chain, targets }) => targets.map((target) => `-A ${chain} ${target}`)),
     // Before what is there: the user's rules would accept the packet, which our queue has accepted too.
-    jumps: hooks.map((hook) => `-I ${CHAINS[hook].builtIn} -m mark --mark ${bit}/${bit} -j ${chain}`),
+    jumps: uses.flatMap(({ mark, chain }) =>
+      hooks.map((hook) => `-I ${CHAINS[hook].builtIn} -m mark --mark ${maskedText(mark)} -j ${chain}`),
+    ),
   });
 }
 
@@ -70,9 +83,14 @@ export function iptablesRemoveText(table: string, saved: string): string | null 
 export const IPTABLES_PROBE_TEXT = probeText(QUEUE_TABLE, ['-j NFQUEUE --queue-num 0 --queue-bypass']);
 
 /** The same for what `reject` rules need; without it they only drop. */
-export const IPTABLES_REJECT_PROBE_TEXT = REJECT_TABLES.map((table) =>
+export const IPTABLES_REJECT_PROBE_TEXT = MARK_TABLES.map((table) =>
   probeText(table, ['-m mark --mark 0x1/0x1', ...rejectTargets(table)]),
 ).join('');
+
+/** The same for bypassing connections. */
+export const IPTABLES_BYPASS_PROBE_TEXT =
+  probeText(QUEUE_TABLE, ['-m connmark --mark 0x1/0x1', ...bypassTargets(1)]) +
+  probeText(SAVE_TABLE, ['-m mark --mark 0x1/0x1', ...saveTargets(1)]);
 
 /** Our part of a saved table, in its order: what two of them must have in common to be the same. */
 export const ownLines = (saved: string): string[] =>
@@ -104,12 +122,33 @@ function replacedText(
   ]);
 }
 
-const rejectRules = (table: RejectTable): string[] =>
-  rejectTargets(table).map((target) => `-A ${REJECT_CHAINS[table]} ${target}`);
-
 /** A plain REJECT answers that the port is unreachable, in each family's own ICMP. A function: the probes use it. */
-function rejectTargets(table: RejectTable): string[] {
+function rejectTargets(table: MarkTable): string[] {
   return table === 'filter' ? ['-p tcp -j REJECT --reject-with tcp-reset', '-j REJECT'] : ['-j DROP'];
+}
+
+/**
+ * For packets of connections that are marked. What stays out is accepted, as a packet that comes back from the queue is.
+ * A SYN may be that of another connection between the same ports. What else is queued has the mark, which tells that
+ * connection tracking has found it to be a packet of this connection.
+ */
+function bypassTargets(mark: number): string[] {
+  return [
+    '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK ACK -j ACCEPT',
+    `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/${markText(mark)}`,
+    `-p tcp -m tcp ! --tcp-flags SYN SYN -j MARK --set-xmark ${maskedText(mark)}`,
+    '-p udp -j ACCEPT',
+  ];
+}
+
+/** The packet's mark has served its purpose. */
+function saveTargets(mark: number): string[] {
+  return [`-j CONNMARK --set-xmark ${maskedText(mark)}`, `-j MARK --set-xmark 0x0/${markText(mark)}`];
+}
+
+/** A function: the probes use it. */
+function maskedText(bit: number): string {
+  return `${markText(bit)}/${markText(bit)}`;
 }
 
 function probeText(table: string, rules: readonly string[]): string {
@@ -123,11 +162,14 @@ function probeText(table: string, rules: readonly string[]): string {
 }
 
 function chainRules(family: 4 | 6, hook: Hook, interception: Interception): string[] {
-  const { interfaces } = interception;
+  const { interfaces, bypassMark } = interception;
   const chain = CHAINS[hook].own;
-  const rules = exemptionsAt(hook, interception)
+  const bypass =
+    bypassMark === 0 ? [] : [`-A ${chain} -m connmark --mark ${maskedText(bypassMark)} -j ${BYPASS_CHAIN}`];
+  const exempted = exemptionsAt(hook, interception)
     .filter((exemption) => exemption.family === 'any' || exemption.family === family)
     .map((exemption) => `-A ${chain} ${matchText(exemption)} -j RETURN`);
+  const rules = [...bypass, ...exempted];
   const target = `-j NFQUEUE ${queueText(interception)}`;
   if (interfaces.length === 0) {
     // Nothing is forwarded to or from loopback.

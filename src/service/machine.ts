@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities.ts';
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
-import { chooseFirewall, installedFirewalls } from './firewall.ts';
+import { chooseFirewall, type FirewallChoice, installedFirewalls } from './firewall.ts';
 import { carriesTls, listeningPorts } from './listening-ports.ts';
 
 /** `missing`: `vpatch run` cannot work. `warning`: it can, with what `detail` says. `unknown`: it cannot be seen. */
@@ -25,13 +25,15 @@ const LEAST_MEMORY_MIB = 150;
 
 /** What this machine can and cannot do. Looks, and tries things out only in a network namespace made for it. */
 export function inspectMachine(run: RunCommand = runCommand): Finding[] {
+  const scratch = scratchNamespace(run);
+  const choice = scratch === null ? null : chooseFirewall(scratch);
   return [
     nodeVersion(process.versions.node),
     ok('kernel', release()),
     privileges(effectiveCapabilities()),
     nfqueue(),
-    firewall(run),
-    conntrack(run),
+    firewall(choice),
+    conntrack(choice),
     memory(orEmpty('/proc/meminfo')),
     clock(run),
     tls(),
@@ -72,12 +74,12 @@ function nfqueue(): Finding {
   );
 }
 
-function firewall(run: RunCommand): Finding {
-  const inScratch = scratchNamespace(run);
-  if (inScratch === null) {
+/** `choice` null: it could not be tried out. */
+function firewall(choice: FirewallChoice | null): Finding {
+  if (choice === null) {
     return unknown('firewall', 'cannot be tried out: no permission to make a network namespace', 'run doctor as root');
   }
-  const { firewall: chosen, remarks } = chooseFirewall(inScratch);
+  const { firewall: chosen, remarks } = choice;
   if (chosen === null) {
     return missing('firewall', remarks.join('; '), 'install nftables or iptables, and load xt_NFQUEUE or nft_queue');
   }
@@ -86,19 +88,22 @@ function firewall(run: RunCommand): Finding {
   return warning('firewall', detail, 'install ip6tables, or IPv6 passes uninspected');
 }
 
-function conntrack(run: RunCommand): Finding {
+function conntrack(choice: FirewallChoice | null): Finding {
   if (!existsSync('/proc/sys/net/netfilter/nf_conntrack_max')) {
     return warning(
       'conntrack',
       'not in the running kernel',
-      'try "modprobe nf_conntrack": without it, IP fragments arrive in pieces',
+      'try "modprobe nf_conntrack": without it, IP fragments arrive in pieces, and every packet is inspected',
     );
   }
-  const inScratch = scratchNamespace(run);
-  if (inScratch === null) return ok('conntrack', 'the kernel has it');
-  const mark = ['-t', 'mangle', '-A', 'INPUT', '-m', 'connmark', '--mark', '0x1/0x1', '-j', 'RETURN'];
-  const hasMark = inScratch('iptables', mark).status === 0;
-  return ok('conntrack', hasMark ? 'the kernel has it, with connection marks' : 'the kernel has it');
+  const chosen = choice?.firewall ?? null;
+  if (chosen === null) return ok('conntrack', 'the kernel has it');
+  if (chosen.canBypass) return ok('conntrack', 'the kernel has it, with connection marks');
+  return warning(
+    'conntrack',
+    `the kernel has it; ${chosen.name} cannot mark connections`,
+    'load xt_connmark or nft_ct, or connections that need no inspection are inspected nevertheless',
+  );
 }
 
 function clock(run: RunCommand): Finding {

@@ -16,23 +16,40 @@ const PRIORITY = -150;
 /** NF_IP_PRI_FILTER. What comes back from the queue goes on behind the chain that sent it there. */
 const REJECT_PRIORITY = 0;
 
+/** NF_IP_PRI_SECURITY: behind the user's own filter rules. */
+const SAVE_PRIORITY = 50;
+
 /** Chains that reject what came back from the queue with our mark. */
 const REJECT_SUFFIX = '_reject';
+/** What becomes of packets of marked connections, before the queue; and chains that mark connections, behind it. */
+const BYPASS_CHAIN = 'bypass';
+const SAVE_SUFFIX = '_save';
 
 /**
  * Input for `nft -f -`: puts our rules in place in one transaction. Base chains that exist stay: when one goes, the
  * kernel drops all packets that wait in any queue of this network namespace.
  */
 export function nftInstallText(interception: Interception, existingChains: readonly string[]): string {
-  const { hooks, rejectMark } = interception;
+  const { hooks, rejectMark, bypassMark } = interception;
   const rejectHooks = rejectMark === 0 ? [] : hooks;
-  const chains = [...hooks, ...rejectHooks.map((hook) => hook + REJECT_SUFFIX)];
+  const saveHooks = bypassMark === 0 ? [] : hooks;
+  const bypass = bypassMark === 0 ? [] : [BYPASS_CHAIN];
+  const chains = [
+    ...hooks,
+    ...bypass,
+    ...rejectHooks.map((hook) => hook + REJECT_SUFFIX),
+    ...saveHooks.map((hook) => hook + SAVE_SUFFIX),
+  ];
   return [
     `add table inet ${NFT_TABLE}`,
     ...hooks.map((hook) => baseChain(hook, hook, PRIORITY)),
     ...rejectHooks.map((hook) => baseChain(hook + REJECT_SUFFIX, hook, REJECT_PRIORITY)),
+    ...saveHooks.map((hook) => baseChain(hook + SAVE_SUFFIX, hook, SAVE_PRIORITY)),
+    ...bypass.map((chain) => `add chain inet ${NFT_TABLE} ${chain}`),
     ...flushed([...chains, ...existingChains]),
     ...rejectHooks.flatMap((hook) => rejectRules(hook + REJECT_SUFFIX, rejectMark)),
+    ...saveHooks.flatMap((hook) => saveRules(hook + SAVE_SUFFIX, bypassMark)),
+    ...bypass.flatMap((chain) => bypassRules(chain, bypassMark)),
     ...hooks.flatMap((hook) => chainRules(hook, interception)),
     '',
   ].join('\n');
@@ -40,7 +57,7 @@ export function nftInstallText(interception: Interception, existingChains: reado
 
 /** Empties the chains that queue: traffic passes, and what waits in the queues can still be answered or rejected. */
 export const nftRemoveText = (existingChains: readonly string[]): string =>
-  [...flushed(existingChains.filter((chain) => !chain.endsWith(REJECT_SUFFIX))), ''].join('\n');
+  [...flushed(existingChains.filter((chain) => !isBehindQueue(chain))), ''].join('\n');
 
 /** Drops whatever waits in any queue of this network namespace. */
 export const NFT_DISPOSE_TEXT = `delete table inet ${NFT_TABLE}\n`;
@@ -58,6 +75,15 @@ export const NFT_REJECT_PROBE_TEXT = [
   'add table inet vpatch_probe',
   'add chain inet vpatch_probe probe',
   ...rejectRules('probe', 1, 'vpatch_probe'),
+  '',
+].join('\n');
+
+/** The same for bypassing connections. */
+export const NFT_BYPASS_PROBE_TEXT = [
+  'add table inet vpatch_probe',
+  'add chain inet vpatch_probe probe',
+  ...bypassRules('probe', 1, 'vpatch_probe'),
+  ...saveRules('probe', 1, 'vpatch_probe'),
   '',
 ].join('\n');
 
@@ -87,10 +113,33 @@ function rejectRules(chain: string, mark: number, table = NFT_TABLE): string[] {
   return [`${marked} meta l4proto tcp reject with tcp reset`, `${marked} reject with icmpx type port-unreachable`];
 }
 
+/** See `bypassTargets` in iptables.ts. */
+function bypassRules(chain: string, mark: number, table = NFT_TABLE): string[] {
+  return [
+    'tcp flags & (fin | syn | rst | ack) == ack accept',
+    `tcp flags & syn == syn ct mark set ct mark & ${markText(~mark >>> 0)}`,
+    `tcp flags & syn != syn meta mark set meta mark | ${markText(mark)}`,
+    'meta l4proto udp accept',
+  ].map((rule) => `add rule inet ${table} ${chain} ${rule}`);
+}
+
+/** The packet's mark has served its purpose. */
+function saveRules(chain: string, mark: number, table = NFT_TABLE): string[] {
+  const bit = markText(mark);
+  const marked = `add rule inet ${table} ${chain} meta mark & ${bit} == ${bit}`;
+  return [`${marked} ct mark set ct mark | ${bit} meta mark set meta mark & ${markText(~mark >>> 0)}`];
+}
+
+const isBehindQueue = (chain: string): boolean => chain.endsWith(REJECT_SUFFIX) || chain.endsWith(SAVE_SUFFIX);
+
 function chainRules(hook: Hook, interception: Interception): string[] {
-  const { interfaces } = interception;
+  const { interfaces, bypassMark } = interception;
   const rule = (text: string): string => `add rule inet ${NFT_TABLE} ${hook} ${text}`;
-  const exempted = exemptionsAt(hook, interception).map((exemption) => rule(`${matchText(exemption)} return`));
+  const bit = markText(bypassMark);
+  const exempted = [
+    ...(bypassMark === 0 ? [] : [rule(`ct mark & ${bit} == ${bit} jump ${BYPASS_CHAIN}`)]),
+    ...exemptionsAt(hook, interception).map((exemption) => rule(`${matchText(exemption)} return`)),
+  ];
   const queue = queueText(interception);
   if (interfaces.length === 0) {
     // Nothing is forwarded to or from loopback.

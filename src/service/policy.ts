@@ -49,6 +49,7 @@ export const reloadedConfig = (current: Config, next: Config): Config => ({
   variables: next.variables,
   checks: next.checks,
   failure: { ...current.failure, limits: next.failure.limits },
+  bypass: { ...next.bypass, isEnabled: current.bypass.isEnabled, mark: current.bypass.mark },
   queue: { ...current.queue, interfaces: next.queue.interfaces, managementPorts: next.queue.managementPorts },
   log: next.log,
 });

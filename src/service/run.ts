@@ -8,6 +8,7 @@ import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.ts';
+import { openRecall, type Recall } from './bypassed-connections.ts';
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
@@ -64,9 +65,9 @@ const SIGNS_PER_WATCHDOG = 3;
 export async function runInline(settings: RunSettings): Promise<void> {
   const { policy, log } = settings;
   const { config } = policy;
-  const interception = interceptionOf(config);
-  checkInterception(interception);
-  for (const remark of checkInterfaces(interception.interfaces)) log.warn(remark);
+  const wanted = interceptionOf(config);
+  checkInterception(wanted);
+  for (const remark of checkInterfaces(wanted.interfaces)) log.warn(remark);
   if (!hasNetAdmin()) {
     throw new MachineError('vpatch run needs the capability CAP_NET_ADMIN: run it as root, for instance with sudo');
   }
@@ -95,6 +96,8 @@ export async function runInline(settings: RunSettings): Promise<void> {
   try {
     const firewall = usableFirewall(log);
     const leftBehind = leftovers(log);
+    const recall = recallFor(wanted, firewall, log);
+    const interception = recall === null ? { ...wanted, bypassMark: 0 } : wanted;
     if (config.control.socket !== null) control = await ControlServer.claim(config.control.socket, log);
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
@@ -112,6 +115,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         for (const read of eventReaders) read(text);
       },
       onFailure: tellFailure,
+      ...(recall !== null && { recall }),
       onStuck: () => {
         supervisor.abandon();
         // Whoever started the service starts it again.
@@ -330,7 +334,7 @@ function openExceptions({ state }: Config): ExceptionStore {
   }
 }
 
-function interceptionOf({ queue, failure }: Config): Interception {
+function interceptionOf({ queue, bypass, failure }: Config): Interception {
   return {
     firstQueue: queue.start,
     queueCount: queue.count ?? Math.max(1, availableParallelism() - 1),
@@ -339,8 +343,13 @@ function interceptionOf({ queue, failure }: Config): Interception {
     managementPorts: queue.managementPorts,
     failure: failure.engine,
     rejectMark: queue.rejectMark ?? 0,
+    bypassMark: bypass.isEnabled ? bypass.mark : 0,
   };
 }
+
+/** Null: no connection is to be bypassed, or can be. */
+const recallFor = ({ bypassMark }: Interception, { canBypass }: Firewall, log: Logger): Recall | null =>
+  bypassMark !== 0 && canBypass ? openRecall(bypassMark, log) : null;
 
 function usableFirewall(log: Logger): Firewall {
   const { firewall, remarks } = chooseFirewall();
@@ -349,7 +358,8 @@ function usableFirewall(log: Logger): Firewall {
       `no firewall here can hand packets to NFQUEUE (${remarks.join('; ')}): install nftables or iptables, and load the kernel module nfnetlink_queue`,
     );
   }
-  for (const remark of remarks) log[firewall.families.length < 2 || !firewall.canReject ? 'warn' : 'debug'](remark);
+  const isComplete = firewall.families.length === 2 && firewall.canReject && firewall.canBypass;
+  for (const remark of remarks) log[isComplete ? 'debug' : 'warn'](remark);
   return firewall;
 }
 

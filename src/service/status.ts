@@ -57,7 +57,13 @@ export interface ServiceStatus {
   /** From the hand-over of a batch of packets to its verdicts. */
   readonly latency: LatencyFigures;
   readonly queues: readonly QueueStatus[];
-  readonly flows: { readonly active: number; readonly total: number };
+  /** `bypassed` of those that are active: the kernel goes on with them by itself. `bypassedTotal`: since the start. */
+  readonly flows: {
+    readonly active: number;
+    readonly total: number;
+    readonly bypassed: number;
+    readonly bypassedTotal: number;
+  };
   readonly memory: { readonly residentBytes: number; readonly reassemblyBytes: number; readonly fragmentBytes: number };
   readonly events: {
     readonly file: string | null;

@@ -4,6 +4,7 @@ import type { Exception } from '../detect/exceptions.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
+import type { Recall } from './bypassed-connections.ts';
 import type { DatasetHub } from './dataset-hub.ts';
 import type { Firewall } from './firewall.ts';
 import type { Interception } from './interception.ts';
@@ -26,6 +27,9 @@ const STABLE_TICKS = 240;
 /** Longer than draining can take. */
 const STOP_LIMIT_MS = 5_000;
 const KILL_LIMIT_MS = 1_000;
+/** How often we look whether all workers have taken a command over, and for how long at most. */
+const OBEDIENCE_CHECK_MS = 20;
+const OBEDIENCE_LIMIT_MS = 2_000;
 
 export interface SupervisorOptions {
   readonly policy: Policy;
@@ -39,6 +43,8 @@ export interface SupervisorOptions {
   onEvents(text: string): void;
   /** Inspection was interrupted, or is back. `what` is one line for people. */
   readonly onFailure?: (what: string) => void;
+  /** Has bypassed connections come back. Left out: there are none. */
+  readonly recall?: Recall;
   readonly startThread?: StartThread;
   /** What the kernel says of the queues. */
   readonly readQueues?: typeof readQueueStatistics;
@@ -172,6 +178,7 @@ export class Supervisor {
     // A worker that is started from now on begins with it.
     this.#policy = checked.policy;
     for (const thread of threads) thread.command({ type: 'adopt' });
+    this.#recallBypassed();
   }
 
   /** Changes in one transaction what is handed to the queues, which stay the same. */
@@ -184,11 +191,13 @@ export class Supervisor {
   setMode(mode: Mode): void {
     this.#mode = mode;
     for (const { thread } of this.#slots) thread?.command({ type: 'mode', mode });
+    this.#recallBypassed();
   }
 
   setExceptions(exceptions: readonly Exception[]): void {
     this.#exceptions = exceptions;
     for (const { thread } of this.#slots) thread?.command({ type: 'exceptions', exceptions });
+    this.#recallBypassed();
   }
 
   /** Takes the rules away, answers what waits, and closes the queues: no connection notices. */
@@ -197,6 +206,7 @@ export class Supervisor {
     for (const timer of this.#timers) clearInterval(timer);
     this.#uninstall();
     await Promise.all(this.#slots.map((slot) => this.#stopThread(slot)));
+    this.#options.recall?.();
     this.#dispose();
   }
 
@@ -210,7 +220,19 @@ export class Supervisor {
   abandon(): void {
     if (this.#interception.failure === 'closed' || !this.#hasRules) return;
     this.#uninstall();
+    this.#options.recall?.();
     this.#dispose();
+  }
+
+  /** What was let go under an earlier judgement comes back, once every worker judges by the new one. */
+  async #recallBypassed(): Promise<void> {
+    const { recall } = this.#options;
+    if (recall === undefined) return;
+    for (let waitedMs = 0; waitedMs < OBEDIENCE_LIMIT_MS; waitedMs += OBEDIENCE_CHECK_MS) {
+      if (this.#slots.every(({ thread }) => thread === null || thread.hasObeyed)) break;
+      await new Promise((resolve) => setTimeout(resolve, OBEDIENCE_CHECK_MS));
+    }
+    recall();
   }
 
   async #stopThread({ queue, thread }: Slot): Promise<void> {
@@ -232,6 +254,7 @@ export class Supervisor {
         exceptions: this.#exceptions,
         mode: this.#mode,
         rejectMark: firewall.canReject ? this.#interception.rejectMark : 0,
+        bypassMark: firewall.canBypass ? this.#interception.bypassMark : 0,
         counters: slot.counters,
         latency: slot.latency,
         flowCells: this.#flowCells,

@@ -16,6 +16,8 @@ export interface WorkerSettings {
   readonly mode: Mode;
   /** With this bit in its mark, the firewall rejects a packet that is accepted. 0: there is no such firewall rule. */
   readonly rejectMark: number;
+  /** With this bit in its mark, the kernel goes on with an accepted packet's flow by itself. 0: it cannot. */
+  readonly bypassMark: number;
   /** Memory of the pipeline's counters. The worker counts, the main thread reads. */
   readonly counters: SharedArrayBuffer;
   /** Memory of a LatencyHistogram: the same. */
@@ -45,6 +47,8 @@ export const CONTROL = {
   ANSWERED: 5,
   /** How often packets may have passed that were not handed to any queue. The main thread's. */
   LAPSES: 6,
+  /** Commands that the worker has worked through. */
+  OBEYED: 7,
 } as const;
 export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
 

@@ -52,6 +52,8 @@ export interface Thread {
   readonly failedPackets: number;
   /** Changes with every packet that the kernel was answered. */
   readonly answeredPackets: number;
+  /** It judges as the last command wants it. */
+  readonly hasObeyed: boolean;
   command(command: WorkerCommand): void;
   /** Packets may have passed uninspected: counts before the next batch is judged. */
   noteLapse(): void;
@@ -132,6 +134,10 @@ class WorkerThread implements Thread {
 
   get answeredPackets(): number {
     return Atomics.load(this.#control, CONTROL.ANSWERED);
+  }
+
+  get hasObeyed(): boolean {
+    return Atomics.load(this.#control, CONTROL.OBEYED) === Atomics.load(this.#control, CONTROL.COMMANDS);
   }
 
   command(command: WorkerCommand): void {

@@ -126,6 +126,7 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
       if (commands !== seenCommands) {
         seenCommands = commands;
         obey();
+        Atomics.store(control, CONTROL.OBEYED, commands);
       }
       prepare();
       return isRunning;

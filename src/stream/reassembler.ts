@@ -170,8 +170,7 @@ export class Reassembler {
   /** Nobody wants the bytes of this direction any more. Its end will still be told. */
   stop(half: TcpHalf): void {
     half.isStopped = true;
-    this.#forgetQueue(half);
-    this.#forgetDelivered(half);
+    this.forget(half);
   }
 
   /** Bytes are still delivered, but no more kept until they are acknowledged. */
@@ -180,10 +179,15 @@ export class Reassembler {
     this.#forgetDelivered(half);
   }
 
-  /** No more bytes will come: tells the consumer, unless it knows, and lets go of what was kept. */
-  end(flow: number, half: TcpHalf): void {
+  /** Bytes will pass that nobody sees: what was kept to be compared or put in order with them is of no use. */
+  forget(half: TcpHalf): void {
     this.#forgetQueue(half);
     this.#forgetDelivered(half);
+  }
+
+  /** No more bytes will come: tells the consumer, unless it knows, and lets go of what was kept. */
+  end(flow: number, half: TcpHalf): void {
+    this.forget(half);
     this.#tellEnd(flow, half);
   }
 

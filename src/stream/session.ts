@@ -196,6 +196,10 @@ export class TcpSession {
   /** The three-way handshake was completed, or a mid-stream pick-up stands for it. Stays so until the end. */
   isEstablished = false;
   isMidstream = false;
+  /** Nobody sees its segments, save those with SYN, FIN or RST, until one is given to us again. */
+  isBypassed = false;
+  /** That is why nobody knows where it is. */
+  wasBypassed = false;
   /** Both sides offered them, so that they are in every segment. */
   hasTimestamps = false;
   hasSack = false;
@@ -224,6 +228,8 @@ export class TcpSession {
     this.state = TCP_STATE.none;
     this.isEstablished = false;
     this.isMidstream = false;
+    this.isBypassed = false;
+    this.wasBypassed = false;
     this.hasTimestamps = false;
     this.hasSack = false;
     this.isSigned = false;

@@ -130,7 +130,7 @@ export class TcpTracker {
     if ((flags & (SYN | RST)) === 0) {
       if (session === null) return this.#stray(packet);
       if (session.resetDirection === packet.direction) return afterReset(session, packet);
-      if (session.lapses !== this.#sessions.lapses) this.#doubt(session, packet);
+      if (session.isBypassed || session.lapses !== this.#sessions.lapses) this.#doubt(session, packet);
       if (!session.toClient.hasSyn) return this.#beforeAnswer(session, packet);
       return this.#segment(session, packet);
     }
@@ -166,6 +166,33 @@ export class TcpTracker {
   stopComparing(slot: FlowSlot, direction: Direction): void {
     const session = this.#sessions.at(slot);
     if (session !== null) this.#reassembler.stopComparing(session.half(direction));
+  }
+
+  /**
+   * From now on nobody sees this connection but its SYN, FIN and RST: nothing is kept of it. With the next segment that is
+   * given to `packet` it is followed again, from where it is then.
+   */
+  bypass(slot: FlowSlot): void {
+    const session = this.#sessions.at(slot);
+    if (session === null) return;
+    session.isBypassed = true;
+    this.#reassembler.forget(session.toServer);
+    this.#reassembler.forget(session.toClient);
+  }
+
+  /** A FIN or RST of a bypassed connection, which the kernel has found to be one of its own. */
+  endBypassed(packet: Packet): void {
+    const session = this.#sessions.at(packet.flow);
+    if (session === null) {
+      this.#flows.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpClosed);
+      return;
+    }
+    this.#reassembler.end(packet.flow, session.half(packet.direction));
+    const isReset = (packet.tcpFlags & RST) !== 0;
+    const isLast = isReset || this.isOver(packet.flow);
+    if (isLast) session.state = isReset ? TCP_STATE.closed : TCP_STATE.timeWait;
+    else session.state = packet.direction === TO_SERVER ? TCP_STATE.closeWait : TCP_STATE.finWait1;
+    this.#flows.setTimeoutClass(packet.flow, isLast ? TIMEOUT_CLASS.tcpClosed : TIMEOUT_CLASS.tcpClosing);
   }
 
   /** The handshake was completed (by the client's last ACK), or picked up behind it. Remains so to the flow's end. */
@@ -277,7 +304,9 @@ export class TcpTracker {
   /** Packets may have passed unseen since the last one of this connection: nobody knows where its sides are now. */
   #doubt(session: TcpSession, packet: Packet): void {
     session.lapses = this.#sessions.lapses;
-    if (!this.#mayPickUp(packet)) return;
+    session.wasBypassed = session.isBypassed;
+    session.isBypassed = false;
+    if (!session.wasBypassed && !this.#mayPickUp(packet)) return;
     const { toServer, toClient } = session;
     if ((packet.tcpFlags & ACK) !== 0 && !toClient.hasSyn) this.#handshake.assumeAnswer(session, packet);
     if (toClient.hasSyn) this.#handshake.assumeComplete(session);
@@ -288,7 +317,7 @@ export class TcpTracker {
 
   /** The sender is not where it was: what lies between was not seen. */
   #resume(session: TcpSession, sent: TcpHalf, packet: Packet): void {
-    if (sent.offset > 0) {
+    if (sent.offset > 0 && !session.wasBypassed) {
       this.hasResumed = true;
       packet.events.push('tcp.picked_up_again' satisfies StreamEvent);
     }
@@ -336,7 +365,8 @@ export class TcpTracker {
       packet.events.push('stream.rst_but_no_session' satisfies StreamEvent);
       return this.#notTracked(packet);
     }
-    if (session.resetDirection !== null) return 'inspected';
+    // Of a bypassed connection nobody knows where it is: its receiver judges.
+    if (session.resetDirection !== null || session.isBypassed) return 'inspected';
     this.#options.read(packet);
     const effect = judgeReset(session, packet, this.#options, this.mayMissPackets || session.isMidstream);
     switch (effect) {

@@ -2,8 +2,8 @@ import { FLOW_FLAG } from '../flow/table.ts';
 import type { Findings, Judgement } from './judge.ts';
 
 /** What a judgement means for the later packets of the flow: bits of FLOW_FLAG. */
-export function flowMarks({ condemnsFlow, exemptsFlow, check, rejects }: Judgement): number {
-  let marks = exemptsFlow ? FLOW_FLAG.passed : 0;
+export function flowMarks({ condemnsFlow, exemptsFlow, bypassesFlow, check, rejects }: Judgement): number {
+  let marks = (exemptsFlow ? FLOW_FLAG.passed : 0) | (bypassesFlow ? FLOW_FLAG.exempt : 0);
   if (!condemnsFlow) return marks;
   marks |= FLOW_FLAG.condemned;
   if (check !== null) return marks | FLOW_FLAG.broken;

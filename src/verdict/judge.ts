@@ -54,6 +54,8 @@ export class Judgement {
   condemnsFlow = false;
   /** No later packet of the flow meets a rule. */
   exemptsFlow = false;
+  /** Nothing of the rest of the flow is wanted. */
+  bypassesFlow = false;
   /** How many of the sorted matches are to be reported. */
   reportedMatches = 0;
 }
@@ -105,6 +107,7 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   into.rejects = false;
   into.condemnsFlow = false;
   into.exemptsFlow = false;
+  into.bypassesFlow = false;
   into.reportedMatches = 0;
 
   if (findings.condemnedBy !== null && (findings.sparedAs === null || findings.condemnedBy === 'check')) {
@@ -148,7 +151,10 @@ function judgeMatches(
   let alerts = 0;
   for (let i = 0; i < matches.length; i++) {
     const { rule, action, isReported, actsOnFlow } = matches[i]!;
-    if (rule.bypassesFlow) into.exemptsFlow = true;
+    if (rule.bypassesFlow) {
+      into.exemptsFlow = true;
+      into.bypassesFlow = true;
+    }
     // What is not reported any more still blocks.
     if (isReported && alerts < maxAlertsPerPacket) {
       alerts++;

@@ -58,6 +58,8 @@ export class Packet {
   outInterface = 0;
   /** Travels inside the host: 127.0.0.1 and source = destination are ordinary there. */
   isLoopback = false;
+  /** With which mark it came to the queue; 0 elsewhere. */
+  mark = 0;
   /** How many tunnels it came through before it lay open like this. What its own headers claim is the sender's word. */
   tunnelDepth = 0;
   /** The outermost packet of that frame, while this one is in hand. Null: it came in no tunnel. */

@@ -23,11 +23,12 @@ firewall.install({
   managementPorts: [],
   failure: 'open',
   rejectMark: 0,
+  bypassMark: 0,
 });
 process.stderr.write('ready\n');
 inspect(
   source,
-  { process: () => VERDICT.accept, rejectMark: 0, noteLapse: () => {}, expire: () => {} },
+  { process: () => VERDICT.accept, mark: 0, noteLapse: () => {}, expire: () => {} },
   {
     onTurn: () => true,
     isBusy: () => false,

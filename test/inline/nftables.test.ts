@@ -14,9 +14,13 @@ const host: Interception = {
   managementPorts: [22, 8443],
   failure: 'open',
   rejectMark: 0x20000000,
+  bypassMark: 0x10000000,
 };
 
-const CHAINS = ['forward', 'forward_reject', 'input', 'input_reject', 'output', 'output_reject'];
+const CHAINS = [
+  'bypass',
+  ...['forward', 'input', 'output'].flatMap((hook) => [hook, `${hook}_reject`, `${hook}_save`]),
+];
 
 /** Kernels without the queue expression take everything else: there, `accept` stands for it. */
 describe.skipIf(reason !== null)('nft takes what we write', () => {
@@ -40,6 +44,8 @@ describe.skipIf(reason !== null)('nft takes what we write', () => {
     const first = listed();
     expect(chainsListed(first).sort()).toEqual(CHAINS);
     expect(first.match(/reject with tcp reset/g)).toHaveLength(3);
+    expect(first.match(/ct mark set/g)).toHaveLength(4);
+    expect(first.match(/jump bypass/g)).toHaveLength(3);
     expect(first.match(/tcp dport 8443 return/g)).toHaveLength(1);
 
     expect(install(host, chainsListed(first))).toBe('');

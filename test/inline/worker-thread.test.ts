@@ -25,6 +25,7 @@ const script = (body: string): string => `
     },
     exceptions: [],
     rejectMark: 0,
+    bypassMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     latency: new SharedArrayBuffer(LatencyHistogram.bytes),
     flowCells: FlowCounts.sharedCells(1),

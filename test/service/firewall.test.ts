@@ -11,6 +11,7 @@ const host: Interception = {
   managementPorts: [],
   failure: 'open',
   rejectMark: 0,
+  bypassMark: 0,
 };
 
 const OK: CommandResult = { status: 0, output: '', error: '' };

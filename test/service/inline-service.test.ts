@@ -34,6 +34,7 @@ const INTERCEPTION: Interception = {
   managementPorts: [],
   failure: 'open',
   rejectMark: 0,
+  bypassMark: 0,
 };
 
 let folder: string;

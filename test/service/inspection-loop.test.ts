@@ -30,9 +30,7 @@ class ScriptedSource implements LiveSource {
   }
   read(row: number, packet: Packet): void {
     packet.number = this.#batch[row]!;
-  }
-  mark(row: number): number {
-    return this.#batch[row]!;
+    packet.mark = this.#batch[row]!;
   }
   decide(row: number, verdict: Verdict, mark: number): void {
     if (mark !== 0) this.marks.set(this.#batch[row]!, mark);
@@ -47,7 +45,7 @@ class ScriptedSource implements LiveSource {
 /** Drops even packets, throws at multiples of 5. */
 const inspector = {
   expiries: 0,
-  rejectMark: 0,
+  mark: 0,
   process(packet: Packet): Verdict {
     if (packet.number % 5 === 0) throw new Error(`at ${packet.number}`);
     return packet.number % 2 === 0 ? VERDICT.drop : VERDICT.accept;
@@ -101,7 +99,7 @@ test('what is to be rejected is accepted with the mark, which is added to the on
       number = packet.number;
       return number <= 2 ? VERDICT.drop : VERDICT.accept;
     },
-    get rejectMark(): number {
+    get mark(): number {
       return number === 2 ? 2 ** 31 : 0;
     },
     noteLapse(): void {},
@@ -123,7 +121,7 @@ test('of packets that passed uninspected the inspector learns before it gets the
   const source = new ScriptedSource([[1], [], [2], [3]], VERDICT.accept);
   const story: string[] = [];
   const telling = {
-    rejectMark: 0,
+    mark: 0,
     process(packet: Packet): Verdict {
       story.push(`packet ${packet.number}`);
       source.hasOverflowed = packet.number === 2;
@@ -159,6 +157,6 @@ test('draining ends although a queue never falls silent', () => {
   };
   source.read = () => {};
   source.decide = () => {};
-  drain(source, { process: () => VERDICT.accept, rejectMark: 0, noteLapse() {}, expire() {} }, hooks(0));
+  drain(source, { process: () => VERDICT.accept, mark: 0, noteLapse() {}, expire() {} }, hooks(0));
   expect(source.flushes).toBe(7);
 });

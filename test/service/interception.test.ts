@@ -9,6 +9,7 @@ const valid: Interception = {
   managementPorts: [],
   failure: 'open',
   rejectMark: 0,
+  bypassMark: 0,
 };
 
 describe('what becomes part of a firewall command is checked', () => {
@@ -45,6 +46,12 @@ describe('what becomes part of a firewall command is checked', () => {
 
   test.each([0, 1, 0x20000000, 2 ** 31])('%d is a mark', (rejectMark) => {
     expect(() => checkInterception({ ...valid, rejectMark })).not.toThrow();
+  });
+
+  test('two marks are two bits', () => {
+    expect(() => checkInterception({ ...valid, rejectMark: 4, bypassMark: 8 })).not.toThrow();
+    expect(() => checkInterception({ ...valid, rejectMark: 4, bypassMark: 4 })).toThrow('the same bit');
+    expect(() => checkInterception({ ...valid, bypassMark: 3 })).toThrow(RangeError);
   });
 
   test.each([3, -1, 0.5, 2 ** 32, Number.NaN])('%d is not one bit of a mark', (rejectMark) => {

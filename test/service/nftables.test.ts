@@ -10,6 +10,7 @@ const host: Interception = {
   managementPorts: [22],
   failure: 'open',
   rejectMark: 0,
+  bypassMark: 0,
 };
 
 test('a host, fail open', () => {
@@ -69,8 +70,27 @@ test('what comes back with the mark is rejected, by chains that come after the q
   ]);
 });
 
+test('bypassed connections stay out of the queue, save SYN, FIN and RST, and are marked behind it', () => {
+  const text = nftInstallText({ ...host, hooks: ['input'], managementPorts: [], bypassMark: 0x10 }, []);
+  expect(text.split('\n').slice(1, 14)).toEqual([
+    'add chain inet vpatch input { type filter hook input priority -150; policy accept; }',
+    'add chain inet vpatch input_save { type filter hook input priority 50; policy accept; }',
+    'add chain inet vpatch bypass',
+    'flush chain inet vpatch input',
+    'flush chain inet vpatch bypass',
+    'flush chain inet vpatch input_save',
+    'add rule inet vpatch input_save meta mark & 0x10 == 0x10 ct mark set ct mark | 0x10 meta mark set meta mark & 0xffffffef',
+    'add rule inet vpatch bypass tcp flags & (fin | syn | rst | ack) == ack accept',
+    'add rule inet vpatch bypass tcp flags & syn == syn ct mark set ct mark & 0xffffffef',
+    'add rule inet vpatch bypass tcp flags & syn != syn meta mark set meta mark | 0x10',
+    'add rule inet vpatch bypass meta l4proto udp accept',
+    'add rule inet vpatch input iifname "lo" return',
+    'add rule inet vpatch input ct mark & 0x10 == 0x10 jump bypass',
+  ]);
+});
+
 test('what waits in a queue while the rules go can still be rejected', () => {
-  expect(nftRemoveText(['input', 'input_reject', 'forward'])).toBe(
+  expect(nftRemoveText(['input', 'input_reject', 'input_save', 'forward'])).toBe(
     'flush chain inet vpatch input\nflush chain inet vpatch forward\n',
   );
   expect(nftRemoveText([])).toBe('');

@@ -38,6 +38,7 @@ class FakeThread implements Thread {
   lostLines = 0;
   failedPackets = 0;
   hangs = false;
+  hasObeyed = true;
   answeredPackets = 0;
   onLapse: () => void = () => {};
   settlePreparation: (problem: string | null) => void = () => {};
@@ -85,6 +86,7 @@ function setUp(failure: Failure, queueCount = 2) {
     name: 'fake',
     families: [4, 6],
     canReject: true,
+    canBypass: true,
     inPlace: false,
     install() {
       story.push('install');
@@ -110,6 +112,7 @@ function setUp(failure: Failure, queueCount = 2) {
     managementPorts: [],
     failure,
     rejectMark: 4,
+    bypassMark: 0,
   };
   const queues: QueueStatistics[] = [];
   const failures: string[] = [];
@@ -127,6 +130,7 @@ function setUp(failure: Failure, queueCount = 2) {
     onFailure: (what) => void failures.push(what),
     onStuck: () => void story.push('stuck'),
     readQueues: () => queues,
+    recall: () => void story.push('recall'),
     startThread: (settings, hooks) => {
       threadHooks.push(hooks);
       story.push(`start ${settings.queue}`);
@@ -145,7 +149,7 @@ test('queues first, then the rules; the rules go first at the end', async () => 
   await supervisor.start();
   expect(story).toEqual(['start 0', 'start 1', 'install']);
   await supervisor.stop();
-  expect(story.slice(3)).toEqual(['remove', 'dispose']);
+  expect(story.slice(3)).toEqual(['remove', 'recall', 'dispose']);
   expect(threads.map(({ commands }) => commands)).toEqual([[{ type: 'stop' }], [{ type: 'stop' }]]);
 });
 
@@ -380,7 +384,7 @@ test('workers reject only by a firewall that can', async () => {
 });
 
 test.each([
-  ['open', ['remove', 'dispose']],
+  ['open', ['remove', 'recall', 'dispose']],
   ['closed', []],
 ] as const)('fail %s: a process that ends without stopping', async (failure, expected) => {
   const { supervisor, story } = setUp(failure, 1);

@@ -35,6 +35,8 @@ export interface PlayOptions {
   midstreamUntilMs?: number;
   /** Where packets go out that came in by no interface; 0: nobody knows. */
   outInterface?: number;
+  /** See PipelineOptions. */
+  canBypass?: boolean;
   /** Between two packets. */
   stepMs?: number;
   /** Packets have no checksums to judge: they were changed after they were built. */
@@ -72,12 +74,14 @@ export class Player {
       sink,
       seed: [1, 2],
       midstreamUntilMs: options.midstreamUntilMs ?? Number.NEGATIVE_INFINITY,
+      canBypass: options.canBypass ?? false,
     });
   }
 
   /** Did the packet arrive? `inInterface` is where it was received; 0: nobody knows, or this host sent it. */
-  send(bytes: Uint8Array, inInterface = 0): boolean {
+  send(bytes: Uint8Array, inInterface = 0, mark = 0): boolean {
     const packet = this.#packet;
+    packet.mark = mark;
     packet.inInterface = inInterface;
     packet.outInterface = inInterface === 0 ? this.#outInterface : 0;
     packet.bytes = bytes;

@@ -48,7 +48,7 @@ export const STATUS: ServiceStatus = {
     { queue: 0, isInspecting: true, waiting: 2, overflowed: 0 },
     { queue: 1, isInspecting: true, waiting: null, overflowed: null },
   ],
-  flows: { active: 5, total: 20 },
+  flows: { active: 5, total: 20, bypassed: 2, bypassedTotal: 7 },
   memory: { residentBytes: 100_000_000, reassemblyBytes: 1_000, fragmentBytes: 0 },
   events: {
     file: '/var/log/vpatch/eve.json',

@@ -77,7 +77,10 @@ const ipProto = defineKeyword({
     if (match[1] === '>') return { min: number + 1, max: 255, isNegated: false };
     return { min: number, max: number, isNegated: match[1] === '!' };
   },
-  compile: (range, draft) => draft.testPacket((packet) => isInRange(range, packet.protocol)),
+  compile: (range, draft) => {
+    draft.takesTcp &&= isInRange(range, IP_PROTOCOL.tcp);
+    draft.testPacket((packet) => isInRange(range, packet.protocol));
+  },
 });
 
 const fragbits = defineKeyword({

@@ -159,8 +159,7 @@ const alert = defineKeyword({
 
 const bypass = defineKeyword({
   name: 'bypass',
-  summary: 'Behind a match, no rule looks at the rest of the flow; checks do',
-  difference: 'The kernel goes on to hand over the packets, and the always-on checks look at them',
+  summary: 'Behind a match, no rule looks at the rest of the flow; inline, the kernel goes on with it by itself',
   example: 'bypass;',
   parse: nothing,
   compile: (_, draft) => {

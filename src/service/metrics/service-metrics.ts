@@ -76,6 +76,8 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
     },
     gauge('vpatch_flows', 'Connections known now.', flows.active),
     counter('vpatch_flows_total', 'Connections so far.', flows.total),
+    gauge('vpatch_flows_bypassed', 'Connections that the kernel goes on with by itself.', flows.bypassed),
+    counter('vpatch_flows_bypassed_total', 'The same, since the start.', flows.bypassedTotal),
     gauge('vpatch_resident_memory_bytes', 'Memory of the whole process.', memory.residentBytes),
     gauge('vpatch_reassembly_memory_bytes', 'Of it, TCP streams.', memory.reassemblyBytes),
     gauge('vpatch_fragment_memory_bytes', 'Of it, fragments.', memory.fragmentBytes),
