@@ -23,7 +23,7 @@ CHECKS ?= report
 # How long `make soak` goes on.
 MINUTES ?= 60
 
-.PHONY: help setup build test demo bench soak fuzz check lint types sanitizers docs conformance install deb clean
+.PHONY: help setup build test demo bench soak prove fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,7 +67,12 @@ soak: ## A service under requests, attacks, floods and reloads for MINUTES (60),
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/soak/main.js --minutes '$(MINUTES)' $(ARGS)
 
-dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
+prove: ## The scan on real installations of two Debian releases, made with debootstrap (needs root and a network; minutes)
+	@.ci/setup
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/prove/scan.js $(ARGS)
+
+dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/prove test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
 	tsc -p tsconfig.tools.json
 	@touch $@
 
