@@ -131,6 +131,11 @@ const VERSION_FILES: readonly VersionFile[] = [
     packages: [['Bitnami', 'couchdb']],
   },
   {
+    path: 'apisix/core/version.lua',
+    version: /\bVERSION\s*=\s*"(\d+\.\d+(?:\.\d+)?)"/,
+    packages: [['Bitnami', 'apisix']],
+  },
+  {
     path: 'bin/version.txt',
     version: /WSO2 API Manager v?(\d+\.\d+\.\d+)/,
     packages: [['Bitnami', 'wso2am']],

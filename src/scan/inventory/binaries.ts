@@ -3,7 +3,13 @@ import { type OpenFile, type RootFs, readFully } from '../root-fs.ts';
 import type { Find } from './find.ts';
 
 /** Servers that say their version in a text that they print. By file name. */
-const SERVERS: readonly { readonly file: RegExp; readonly text: RegExp; readonly name: string }[] = [
+const SERVERS: readonly {
+  readonly file: RegExp;
+  readonly text: RegExp;
+  readonly name: string;
+  /** Left out: the text has the version as it is. */
+  readonly versionOf?: (text: string) => string;
+}[] = [
   { file: /^(?:nginx|openresty)$/, text: /nginx\/(\d+\.\d+\.\d+)/, name: 'nginx' },
   { file: /^(?:httpd|apache2)(?:-\w+)?$/, text: /Apache\/(\d+\.\d+\.\d+)/, name: 'apache' },
   {
@@ -18,6 +24,13 @@ const SERVERS: readonly { readonly file: RegExp; readonly text: RegExp; readonly
   { file: /^lighttpd$/, text: /lighttpd\/(\d+\.\d+\.\d+)/, name: 'lighttpd' },
   { file: /^proftpd$/, text: /ProFTPD (\d+\.\d+\.\d+\w*)/, name: 'proftpd' },
   { file: /^smbd$/, text: /Samba (\d+\.\d+\.\d+)/, name: 'samba' },
+  { file: /^ntpd$/, text: /ntpd (\d+\.\d+\.\d+(?:p\d+)?)/, name: 'ntp' },
+  {
+    file: /^minio$/,
+    text: /RELEASE\.(\d{4}-\d{2}-\d{2})T\d{2}-\d{2}-\d{2}Z/,
+    name: 'minio',
+    versionOf: (date) => date.split('-').map(Number).join('.'),
+  },
   { file: /^sshd$/, text: /OpenSSH_(\d+\.\d+p?\d*)/, name: 'openssh' },
 ];
 
@@ -55,8 +68,9 @@ function findServer(file: OpenFile, path: string): Find[] {
   const chunk = Buffer.alloc(CHUNK_BYTES + OVERLAP_BYTES);
   for (let at = 0; at < Math.min(file.bytes, MAX_BINARY_BYTES); at += CHUNK_BYTES) {
     const text = chunk.subarray(0, readFully(file.fd, chunk, at)).toString('latin1');
-    const version = server.text.exec(text)?.[1];
-    if (version !== undefined) {
+    const found = server.text.exec(text)?.[1];
+    if (found !== undefined) {
+      const version = server.versionOf?.(found) ?? found;
       return [{ ecosystem: 'Bitnami', name: server.name, version, path, source: 'text in the binary' }];
     }
   }

@@ -7,6 +7,8 @@ export interface JarFacts {
   manifest: string | null;
   /** Each `pom.properties`: a shaded jar has those of all that it swallowed. */
   readonly poms: string[];
+  /** `version.properties` at the top of it, which Metabase has. */
+  versionProperties: string | null;
   /** Of the lookups of log4j-core. Removing the one is the documented way to mend it without an update. */
   hasJndiLookup: boolean;
   hasOtherLookups: boolean;
@@ -70,6 +72,7 @@ const SERVERS: ReadonlyMap<string, readonly (readonly [ecosystem: string, name: 
 /** Libraries that are a server of its own, as the makers of images call it. */
 const ALSO: ReadonlyMap<string, string> = new Map(
   Object.entries({
+    'com.atlassian.bitbucket.server:bitbucket-api': 'bitbucket',
     'com.atlassian.jira:jira-api': 'jira',
     'org.apache.activemq:activemq-broker': 'activemq',
     'org.apache.solr:solr-core': 'solr',
@@ -113,6 +116,8 @@ export function jarFinds(facts: JarFacts): Find[] {
   for (const [ecosystem, name] of SERVERS.get(artifact) ?? []) {
     if (implementation !== undefined) add(ecosystem, name, implementation, 'manifest');
   }
+  const metabase = /^v?(\d[\d.]*)/.exec(properties(facts.versionProperties ?? '').tag ?? '')?.[1];
+  if (metabase !== undefined && artifact === 'metabase') add('Bitnami', 'metabase', metabase, 'version.properties');
   const jenkins = manifest['Jenkins-Version'];
   if (jenkins !== undefined && artifact === 'jenkins') {
     add('Maven', 'org.jenkins-ci.main:jenkins-core', jenkins, 'manifest');

@@ -51,7 +51,14 @@ export async function findInArchive(fs: RootFs, path: string): Promise<JarResult
 }
 
 async function findInZip(zip: ZipFile, path: string, depth: number, budget: Budget): Promise<Find[]> {
-  const facts: JarFacts = { path, manifest: null, poms: [], hasJndiLookup: false, hasOtherLookups: false };
+  const facts: JarFacts = {
+    path,
+    manifest: null,
+    poms: [],
+    versionProperties: null,
+    hasJndiLookup: false,
+    hasOtherLookups: false,
+  };
   const finds: Find[] = [];
   let count = 0;
   try {
@@ -62,6 +69,7 @@ async function findInZip(zip: ZipFile, path: string, depth: number, budget: Budg
       }
       const name = entry.fileName.toString();
       if (name === 'META-INF/MANIFEST.MF') facts.manifest = await text(zip, entry, budget);
+      else if (name === 'version.properties') facts.versionProperties = await text(zip, entry, budget);
       else if (/(?:^|\/)META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(name))
         facts.poms.push(await text(zip, entry, budget));
       else if (/(?:^|\/)org\/apache\/logging\/log4j\/core\/lookup\/\w+\.class$/.test(name)) {

@@ -186,7 +186,14 @@ const PROGRAM_FOLDERS =
 function findUnpackedJar(fs: RootFs, path: string): readonly Find[] {
   if (!/\/META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(path)) return [];
   const poms = [fs.readText(path, MAX_POM_BYTES) ?? ''];
-  return jarFinds({ path, manifest: null, poms, hasJndiLookup: false, hasOtherLookups: false });
+  return jarFinds({
+    path,
+    manifest: null,
+    poms,
+    versionProperties: null,
+    hasJndiLookup: false,
+    hasOtherLookups: false,
+  });
 }
 
 /** Mount points, of the running system, that hold what is not this machine's own. */
