@@ -1,7 +1,7 @@
-import { formatAddress, parseAddress } from '../base/address.ts';
 import { withoutControls } from '../output/log.ts';
 import type { Grouping } from '../service/history/history-event.ts';
 import type { EventGroup, KeptEvent } from '../service/history/history-reader.ts';
+import { shortAddress } from './short-address.ts';
 import { table } from './table.ts';
 
 /** All times are in UTC. */
@@ -135,14 +135,11 @@ function labelText(grouping: Grouping, label: EventGroup['label']): string {
   return grouping === 'source' ? endpoint(label, null) : (label ?? '');
 }
 
-/** Events write IPv6 addresses in full. */
 function endpoint(address: string | null, port: number | null): string {
   if (address === null) return 'several';
-  const words = new Uint32Array(4);
-  const version = parseAddress(address, words);
-  const text = version === 0 ? address : formatAddress(version, words);
+  const text = shortAddress(address);
   if (port === null) return text;
-  return version === 6 ? `[${text}]:${port}` : `${text}:${port}`;
+  return text.includes(':') ? `[${text}]:${port}` : `${text}:${port}`;
 }
 
 /** RFC 4180. */

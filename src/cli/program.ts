@@ -44,6 +44,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
     return (await import('./run.ts')).registerRun;
   },
   status: async () => (await import('./status.ts')).registerStatus,
+  top: async () => (await import('./top.ts')).registerTop,
   health: async () => (await import('./health.ts')).registerHealth,
   mode: async () => (await import('./mode.ts')).registerMode,
   reload: async () => (await import('./reload.ts')).registerReload,

@@ -3,6 +3,7 @@ import { withoutControls } from '../output/log.ts';
 import { uninspected } from '../service/health.ts';
 import type { ServiceStatus } from '../service/status.ts';
 import { addControlOption, askService, type ControlOptions } from './control.ts';
+import { count, mebibytes } from './figures.ts';
 
 interface StatusOptions extends ControlOptions {
   readonly json?: boolean;
@@ -47,7 +48,7 @@ export function statusText(status: ServiceStatus): string {
       ? []
       : [['', `with what the scan has assigned: ${policy.assigned}`] as [string, string]]),
     ['rules', [`${count(rules.loaded)} loaded`, ...actions, ...held, `${count(rules.refused)} refused`].join(', ')],
-    ['packets', `${count(traffic.packets)} (${bytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
+    ['packets', `${count(traffic.packets)} (${mebibytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
     ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [
       '',
       `${count(n)} ${reason.replaceAll('_', ' ')}`,
@@ -65,7 +66,10 @@ export function statusText(status: ServiceStatus): string {
       'flows',
       `${count(flows.active)} now, ${count(flows.bypassed)} of them bypassed; ${count(flows.total)} so far, ${count(flows.bypassedTotal)} bypassed`,
     ],
-    ['memory', `${bytes(memory.residentBytes)} resident, ${bytes(memory.reassemblyBytes)} of it TCP reassembly`],
+    [
+      'memory',
+      `${mebibytes(memory.residentBytes)} resident, ${mebibytes(memory.reassemblyBytes)} of it TCP reassembly`,
+    ],
     ['events', events.outputs.length === 0 ? 'are written nowhere' : `${count(events.lostLines)} lines lost`],
     ...events.outputs.map(({ name, target, lostLines }): [string, string] => [
       '',
@@ -104,8 +108,3 @@ function inspecting(status: ServiceStatus): string {
 
 const entries = <T extends object>(counts: T): [string, number][] =>
   Object.entries(counts).sort(([, a], [, b]) => b - a);
-
-const count = (value: number): string => value.toLocaleString('en');
-
-const MIB = 2 ** 20;
-const bytes = (value: number): string => `${(value / MIB).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;

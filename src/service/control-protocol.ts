@@ -7,6 +7,7 @@ export const MAX_REQUEST_BYTES = 64 * 1024;
 
 const request = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
+  z.strictObject({ command: z.literal('top') }),
   z.strictObject({ command: z.literal('mode'), mode: z.enum(MODES) }),
   /** `force`: also when rules are refused that are not refused now. */
   z.strictObject({ command: z.literal('reload'), force: z.boolean() }),

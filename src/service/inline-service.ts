@@ -7,6 +7,7 @@ import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { versionOfRules } from '../patches/policy.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
 import type { OutputStatus } from './event-outputs.ts';
+import type { EventTally } from './event-tally.ts';
 import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { HostAddresses } from './host-variables.ts';
@@ -14,7 +15,7 @@ import { checkInterception, type Interception } from './interception.ts';
 import type { Policy } from './policy.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
 import { RecentTroubles, type Troubles } from './recent-troubles.ts';
-import type { QueueStatus, ServiceStatus } from './status.ts';
+import type { QueueStatus, ServiceStatus, TopAnswer } from './status.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface ServiceParts {
@@ -42,6 +43,8 @@ export interface ServiceParts {
   readonly version: string;
   /** Event lines that were lost so far. */
   readonly lostLines: () => number;
+  /** Of what the workers tell. */
+  readonly tally: EventTally;
   readonly outputs: () => readonly OutputStatus[];
   /** Null: nothing is kept. */
   readonly history: () => HistoryStatus | null;
@@ -62,6 +65,8 @@ export interface ServiceParts {
  * an IPv6 host new addresses as often as it likes.
  */
 const ADDRESS_PAUSE_MS = 30_000;
+/** Rules and sources in an answer to `top`: more than a terminal has lines. */
+const TOP_TALLIES = 100;
 
 /** The running service, as it can be asked and changed. */
 export class InlineService {
@@ -94,6 +99,8 @@ export class InlineService {
     switch (request.command) {
       case 'status':
         return { status: 'ok', result: this.status() };
+      case 'top':
+        return { status: 'ok', result: this.top() };
       case 'mode':
         return { status: 'ok', result: this.setMode(request.mode, by) };
       case 'reload': {
@@ -262,6 +269,11 @@ export class InlineService {
       incidents,
       recent: this.#recent.sums,
     };
+  }
+
+  top(): TopAnswer {
+    const { tally, now } = this.#parts;
+    return { status: this.status(), events: tally.top(now(), TOP_TALLIES) };
   }
 
   #followInterception(): void {

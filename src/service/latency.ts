@@ -43,28 +43,30 @@ export class LatencyHistogram {
       for (let i = 0; i < BUCKETS; i++) counts[i]! += histogram.#counts[i]!;
       sumMs += histogram.#counts[SUM]!;
     }
-    const packets = counts.reduce((sum, count) => sum + count, 0);
+    const buckets = Array.from(counts, (packets, i) => ({ upToMs: i < BUCKETS - 1 ? upToMs(i) : null, packets }));
     return {
-      packets,
-      p50Ms: quantileMs(counts, packets * 0.5),
-      p99Ms: quantileMs(counts, packets * 0.99),
-      maxMs: quantileMs(counts, packets),
+      packets: counts.reduce((sum, count) => sum + count, 0),
+      p50Ms: latencyQuantileMs(buckets, 0.5),
+      p99Ms: latencyQuantileMs(buckets, 0.99),
+      maxMs: latencyQuantileMs(buckets, 1),
       sumMs,
-      buckets: Array.from(counts, (count, i) => ({ upToMs: i < BUCKETS - 1 ? upToMs(i) : null, packets: count })),
+      buckets,
     };
   }
 }
 
-/** The upper end of the bucket in which the packet of this rank is. */
-function quantileMs(counts: Float64Array, rank: number): number {
+/** The upper end of the bucket in which this share of all packets is reached. */
+export function latencyQuantileMs(buckets: LatencyFigures['buckets'], share: number): number {
+  const rank = buckets.reduce((sum, { packets }) => sum + packets, 0) * share;
   if (rank === 0) return 0;
   let seen = 0;
-  let bucket = 0;
-  for (; bucket < BUCKETS - 1; bucket++) {
-    seen += counts[bucket]!;
+  let endMs = 0;
+  for (const { upToMs: end, packets } of buckets) {
+    endMs = end ?? endMs * 2;
+    seen += packets;
     if (seen >= rank) break;
   }
-  return upToMs(bucket);
+  return endMs;
 }
 
 const upToMs = (bucket: number): number => 2 ** bucket / US_PER_MS;

@@ -13,6 +13,7 @@ import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { EventOutputs } from './event-outputs.ts';
+import { EventTally } from './event-tally.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall } from './firewall.ts';
 import type { History } from './history/history.ts';
@@ -87,7 +88,9 @@ export async function runInline(settings: RunSettings): Promise<void> {
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
   if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
+  const tally = new EventTally(Date.now());
   const eventReaders: EventReader[] = [
+    (text) => tally.read(text, Date.now()),
     (text) => output.write(text),
     (text) => history?.write(text),
     (text) => notifier?.events(text),
@@ -143,6 +146,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         history,
+        tally,
         eventReaders,
         control,
         notify,
@@ -184,6 +188,7 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: EventOutputs;
   readonly history: History | null;
+  readonly tally: EventTally;
   readonly eventReaders: EventReader[];
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
@@ -290,6 +295,7 @@ function serviceOf(
     now,
     version,
     lostLines,
+    tally: started.tally,
     outputs: () => started.output.status,
     history: () => started.history?.status ?? null,
     lostMessages: started.lostMessages,

@@ -1,5 +1,6 @@
 import type { Failure, Hook, Mode } from '../config/config.ts';
 import type { OutputStatus } from './event-outputs.ts';
+import type { TallyReport } from './event-tally.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { LatencyFigures } from './latency.ts';
 import type { Troubles } from './recent-troubles.ts';
@@ -80,6 +81,12 @@ export interface ServiceStatus {
   readonly incidents: Incidents;
   /** Of the last `RecentTroubles.windowMinutes`. */
   readonly recent: Troubles;
+}
+
+/** What `vpatch top` asks for. */
+export interface TopAnswer {
+  readonly status: ServiceStatus;
+  readonly events: TallyReport;
 }
 
 export interface QueueStatus {

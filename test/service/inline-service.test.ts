@@ -8,6 +8,7 @@ import { type Config, DEFAULTS, type Mode } from '../../src/config/config.ts';
 import { policyRulesFile } from '../../src/config/state-paths.ts';
 import type { Exception } from '../../src/detect/exceptions.ts';
 import { PIPELINE_COUNTERS } from '../../src/output/pipeline-counters.ts';
+import { EventTally } from '../../src/service/event-tally.ts';
 import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-store.ts';
 import { HostAddresses } from '../../src/service/host-variables.ts';
 import { InlineService } from '../../src/service/inline-service.ts';
@@ -99,6 +100,7 @@ function setUp(addresses: HostAddresses | null = null) {
     now,
     version: '1.2.3',
     lostLines: () => 5,
+    tally: new EventTally(state.nowMs),
     outputs: () => [],
     history: () => null,
     lostMessages: () => 4,
