@@ -110,10 +110,7 @@ class Compiler {
       const protocol = readProtocol(parsed.protocol, this.#context.environment.knownAppProtocols);
       const header = { parsed, protocol, file };
       const draft = this.#draft(header, protocol.apps);
-      const rule = {
-        ...buildRule(draft, protocol, file, line),
-        alternatives: this.#alternatives(header, draft, file, line),
-      };
+      const rule = buildRule(draft, protocol, file, line, this.#alternatives(header, draft, file, line));
       for (const { name, message, at, keyword } of draft.warnings) report(name, message, at, keyword);
       this.#observe?.(rule, draft, line);
       this.#keep(rule, line, parsed);
@@ -146,7 +143,7 @@ class Compiler {
   #alternatives(header: RuleHeader, { otherApps }: RuleDraft, file: string, line: LogicalLine): Rule[] {
     return otherApps.flatMap((app) => {
       try {
-        return [buildRule(this.#draft(header, [app]), header.protocol, file, line)];
+        return [buildRule(this.#draft(header, [app]), header.protocol, file, line, [])];
       } catch (error) {
         // Something else of the rule is not for this protocol.
         if (!(error instanceof RuleFault)) throw error;
@@ -221,7 +218,13 @@ const MIDDLE_FLAGS = Array.from({ length: 256 }, (_, flags) => flags).filter(
   (flags) => (flags & (TCP_FLAG.syn | TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.ack)) === TCP_FLAG.ack,
 );
 
-function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line: LogicalLine): Rule {
+function buildRule(
+  draft: RuleDraft,
+  protocol: RuleProtocol,
+  file: string,
+  line: LogicalLine,
+  alternatives: readonly Rule[],
+): Rule {
   const { parsed } = draft;
   const { headerSets, environment } = draft.context;
   if (draft.sid === null) draft.fail('the rule has no sid', 0);
@@ -230,6 +233,7 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
   const frame = frameOf(draft);
   checkHostPatterns(draft);
 
+  const metadata = draft.context.metadata(draft.metadataText);
   const classification = draft.classtype === null ? undefined : environment.classifications.get(draft.classtype);
   const flow = flowOf(draft);
   if (protocol.scope === 'packet' && flow.stream === 'only_stream') {
@@ -244,9 +248,9 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     classtype: draft.classtype,
     category: classification?.description ?? (draft.classtype === null ? '' : UNKNOWN_CATEGORY),
     priority: draft.priority ?? classification?.priority ?? DEFAULT_PRIORITY,
-    references: draft.references,
-    metadata: draft.metadata,
-    hold: holdOf(draft.metadata),
+    references: settled(draft.references),
+    metadata,
+    hold: holdOf(metadata),
     isSilent: draft.isSilent || (parsed.action === 'pass' && !draft.isLoud),
     bypassesFlow: draft.bypassesFlow,
     ...(draft.target === null ? {} : { target: draft.target }),
@@ -261,28 +265,33 @@ function buildRule(draft: RuleDraft, protocol: RuleProtocol, file: string, line:
     sourcePorts: headerSets.ports(parsed.sourcePorts),
     destinationPorts: headerSets.ports(parsed.destinationPorts),
     isBidirectional: parsed.isBidirectional,
-    addressTests: draft.addressTests,
+    addressTests: settled(draft.addressTests),
     flow,
-    shownProtocols: draft.shownProtocols,
-    packetTests: [...draft.packetTests, ...headerTests(draft)],
+    shownProtocols: settled(draft.shownProtocols),
+    packetTests: settled([...draft.packetTests, ...headerTests(draft)]),
     fitsTcpMiddle: draft.takesTcp && MIDDLE_FLAGS.some((flags) => draft.tcpFlagTests.every((fits) => fits(flags))),
-    packetEvents: draft.packetEvents,
-    appEvents: draft.appEvents,
-    conditions: draft.conditions,
-    effects: draft.effects,
+    packetEvents: settled(draft.packetEvents),
+    appEvents: settled(draft.appEvents),
+    conditions: settled(draft.conditions),
+    effects: settled(draft.effects),
     stateUse: draft.stateUse,
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
     frame,
-    inspections: draft.inspections
-      .filter(({ choice, steps }) => steps.length > 0 && choice?.protocol !== '')
-      .map(buildInspection),
+    inspections: settled(
+      draft.inspections.filter(({ choice, steps }) => steps.length > 0 && choice?.protocol !== '').map(buildInspection),
+    ),
     fastPattern: chooseFastPattern(draft),
-    alternatives: [],
+    alternatives: settled(alternatives),
     file,
     line: line.line,
     text: line.text,
   };
 }
+
+const NOTHING: readonly never[] = [];
+
+/** A list as long as it is: one that was pushed to has room for 17, and a large set of rules has 200,000 lists. */
+const settled = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NOTHING : list.slice());
 
 /** The name of the frame that the rule looks into. As in Suricata, such a rule looks into nothing else. */
 function frameOf(draft: RuleDraft): string | null {
@@ -323,7 +332,7 @@ function buildInspection({ choice, steps }: RuleDraft['inspections'][number]): B
   }
   return {
     buffer: bufferOf(choice),
-    steps: built,
+    steps: settled(built),
     hasFixedPlace: steps.some((step) => step instanceof ContentDraft && step.isPlaced),
   };
 }

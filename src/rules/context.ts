@@ -6,6 +6,7 @@ import type { RuleEnvironment } from './environment.ts';
 import { HeaderSets } from './header-sets.ts';
 import { REGEX_LIMITS } from './regex-step.ts';
 import type { Transform } from './transforms.ts';
+import { commaSeparated } from './values.ts';
 
 /** What all rules of one compilation share. */
 export class CompileContext {
@@ -16,6 +17,7 @@ export class CompileContext {
   /** By name. Each compilation begins with what their files say. */
   readonly datasets = new Map<string, Dataset>();
   readonly #transformed = new Map<BufferChoice, Map<string, BufferChoice>>();
+  readonly #metadata = new Map<string, Readonly<Record<string, readonly string[]>>>();
   readonly #regexes = new Map<string, Regex | RegexError>();
 
   constructor(environment: RuleEnvironment) {
@@ -33,6 +35,13 @@ export class CompileContext {
     return choice;
   }
 
+  /** Rules that say the same share it: most of a large set. */
+  metadata(text: string): Readonly<Record<string, readonly string[]>> {
+    const known = this.#metadata.get(text) ?? readMetadata(text);
+    this.#metadata.set(text, known);
+    return known;
+  }
+
   /** The same pattern with the same flags is compiled once. */
   regex(pattern: Uint8Array, flags: number): Regex | RegexError {
     const key = `${flags}/${Buffer.from(pattern).toString('latin1')}`;
@@ -48,6 +57,21 @@ export class CompileContext {
     }
     return regex;
   }
+}
+
+function readMetadata(text: string): Readonly<Record<string, readonly string[]>> {
+  const metadata = Object.create(null) as Record<string, string[]>;
+  for (const entry of commaSeparated(text)) {
+    const blank = entry.search(/\s/);
+    // Suricata keeps no key without a value.
+    if (blank < 0) continue;
+    const key = entry.slice(0, blank);
+    const value = entry.slice(blank).trim();
+    const list = metadata[key];
+    if (list === undefined) metadata[key] = [value];
+    else list.push(value);
+  }
+  return metadata;
 }
 
 /** What grows is transformed when it is complete: a digest, for one, does not keep its beginning. */

@@ -72,7 +72,8 @@ export class RuleDraft {
   classtype: string | null = null;
   priority: number | null = null;
   readonly references: { readonly type: string; readonly id: string }[] = [];
-  readonly metadata: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  /** Of all `metadata`, with commas between them. */
+  metadataText = '';
   target: 'src_ip' | 'dest_ip' | null = null;
   isSilent = false;
   /** `bypass`. */
@@ -261,6 +262,7 @@ export class RuleDraft {
 
   /** See StateUse. */
   get stateUse(): StateUse {
+    if (this.#asked.size === 0 && this.#changed.size === 0) return NO_STATE;
     return STATE_KINDS.map((kind) => {
       if (this.#changed.has(kind)) return this.#asked.has(kind) ? 2 : 3;
       return this.#asked.has(kind) ? 1 : 0;
@@ -306,3 +308,5 @@ export class RuleDraft {
     return this.fail(`"${text}" is no whole number from ${min} to ${max}`, this.valueAt);
   }
 }
+
+const NO_STATE: StateUse = STATE_KINDS.map(() => 0);

@@ -1,3 +1,4 @@
+import { pooledBytes } from '../base/byte-pool.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 
 /** Below this many places to try, building a shift table costs more than it saves. */
@@ -22,7 +23,7 @@ export class Literal {
   #borders: Uint16Array | null = null;
 
   constructor(bytes: Uint8Array, isCaseless: boolean) {
-    this.bytes = isCaseless ? bytes.map((byte) => LOWER_CASE[byte]!) : bytes;
+    this.bytes = isCaseless ? lowerCase(bytes) : bytes;
     this.isCaseless = isCaseless;
     this.#fold = isCaseless ? LOWER_CASE : SAME;
   }
@@ -128,6 +129,13 @@ export class Literal {
     }
     return borders;
   }
+}
+
+function lowerCase(bytes: Uint8Array): Uint8Array {
+  if (bytes.every((byte) => LOWER_CASE[byte] === byte)) return bytes;
+  const folded = pooledBytes(bytes);
+  for (let i = 0; i < folded.length; i++) folded[i] = LOWER_CASE[folded[i]!]!;
+  return folded;
 }
 
 const SAME = Uint8Array.from({ length: 256 }, (_, byte) => byte);

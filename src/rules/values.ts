@@ -1,3 +1,4 @@
+import { pooledBytes } from '../base/byte-pool.ts';
 import { RuleFault } from './fault.ts';
 import type { ParsedOption, Span } from './parser.ts';
 
@@ -163,7 +164,7 @@ export function patternBytes(pattern: Quoted): Uint8Array {
       i += character.length - 1;
     }
   }
-  return Uint8Array.from(bytes);
+  return pooledBytes(bytes);
 }
 
 function appendHex(bytes: number[], digits: string, fail: (message: string, offset: number) => never): void {

@@ -109,17 +109,9 @@ const metadata = defineKeyword({
   name: 'metadata',
   summary: 'Keys and values that go into the alert',
   example: 'metadata:created_at 2024_05_01, attack_target Server;',
-  parse: (value) => commaSeparated(value.text),
-  compile: (entries, draft) => {
-    for (const entry of entries) {
-      const blank = entry.search(/\s/);
-      // Suricata keeps no key without a value.
-      if (blank < 0) continue;
-      const key = entry.slice(0, blank);
-      const list = draft.metadata[key];
-      if (list === undefined) draft.metadata[key] = [entry.slice(blank).trim()];
-      else list.push(entry.slice(blank).trim());
-    }
+  parse: (value) => value.text,
+  compile: (text, draft) => {
+    draft.metadataText = draft.metadataText === '' ? text : `${draft.metadataText},${text}`;
   },
 });
 
