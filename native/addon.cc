@@ -66,9 +66,13 @@ void ReturnFreedMemory() {
   mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 
+/** What was freed in the middle of the arenas goes back to the system too. */
+void TrimMemory(const Napi::CallbackInfo&) { malloc_trim(0); }
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ReturnFreedMemory();
   exports.Set("liveObjects", Napi::Function::New<LiveObjects>(env, "liveObjects"));
+  exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env, "trimMemory"));
   DefineMatcher(env, exports);
   DefineRegex(env, exports);
   DefineQueue(env, exports);

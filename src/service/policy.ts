@@ -24,17 +24,13 @@ const BESIDE_JUDGEMENT = ['mode', 'log', 'outputs', 'control', 'metrics', 'state
 export function policyVersion({ config, rules }: Policy): string {
   const settings = Object.entries(config).filter(([block]) => !BESIDE_JUDGEMENT.includes(block));
   const judged = { ...Object.fromEntries(settings), rules: { ...config.rules, files: [] } };
-  const texts = {
-    ...rules,
-    selection: null,
-    countries: rules.countries?.digest,
-    files: rules.files.map(({ text }) => text),
-    named: Object.values(rules.named ?? {}),
-  };
-  return createHash('sha256')
-    .update(JSON.stringify([judged, texts]))
-    .digest('hex')
-    .slice(0, VERSION_DIGITS);
+  // Text by text: together they can be large.
+  const texts = [...rules.files.map(({ text }) => text), ...Object.values(rules.named ?? {})];
+  const lists = { ...rules, selection: null, countries: rules.countries?.digest, files: [], named: {} };
+  const lengths = texts.map(({ length }) => length);
+  const hash = createHash('sha256').update(JSON.stringify([judged, lists, lengths]));
+  for (const text of texts) hash.update(text);
+  return hash.digest('hex').slice(0, VERSION_DIGITS);
 }
 
 /**

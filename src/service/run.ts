@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Counters, counterTree } from '../base/counters.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { exceptionsFile } from '../config/state-paths.ts';
@@ -133,6 +134,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
       if (rules.refused.length > 0)
         log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
+      releaseMemory();
       log.info(readyText(config, rules.loaded, interception, firewall));
       await serve({
         ...settings,

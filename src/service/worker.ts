@@ -2,6 +2,7 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { NativeError } from '../base/native/addon.ts';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
+import { releaseMemory } from '../base/release-memory.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
@@ -29,6 +30,7 @@ function run(): void {
     const engine = new Engine(settings, events, new WallClock().nowMs(), (changes) =>
       report({ type: 'dataset', changes }),
     );
+    releaseMemory();
     const source = openQueue();
     report({ type: 'ready', rules: engine.rules });
     const hooks = loopHooks(engine, events);

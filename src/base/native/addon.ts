@@ -92,6 +92,7 @@ interface Addon {
   /** Throws with an `errno`. */
   takeConnectionMarks(bit: number): number;
   liveObjects(): number;
+  trimMemory(): void;
 }
 
 const ADDON = join(packageRoot(), 'native/build/Release/vpatch.node');
@@ -100,6 +101,9 @@ export const addon = loadAddon();
 
 /** Natives that are alive in this process, for leak checks. */
 export const liveNativeObjects = (): number => addon.liveObjects();
+
+/** Returns to the system what native code has freed. */
+export const trimNativeMemory = (): void => addon.trimMemory();
 
 export function checkInteger(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most) {
