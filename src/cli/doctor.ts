@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { withoutControls } from '../output/log.ts';
-import { type Finding, type FindingStatus, inspectMachine } from '../service/machine.ts';
+import type { Finding, FindingStatus } from '../service/finding.ts';
+import { inspectMachine } from '../service/machine.ts';
+import { settingsFrom } from './common-options.ts';
 import { EXIT } from './failure.ts';
 
 export function registerDoctor(program: Command): void {
@@ -8,12 +10,19 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .summary('what this machine can and cannot do')
     .description('Looks whether "vpatch run" can work here, and changes nothing. Exits with 3 where it cannot.')
+    .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
     .option('--json', 'print the findings as JSON')
     .action(doctor);
 }
 
-function doctor({ json }: { json?: boolean }): void {
-  const findings = inspectMachine();
+interface DoctorOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+function doctor({ json, config: file }: DoctorOptions): void {
+  const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
+  const findings = inspectMachine(config);
   const isFit = findings.every(({ status }) => status !== 'missing');
   process.stdout.write(json === true ? `${JSON.stringify({ fit: isFit, findings }, null, 2)}\n` : table(findings));
   if (!isFit) process.exitCode = EXIT.machine;
@@ -30,10 +39,11 @@ function table(findings: readonly Finding[]): string {
   const widest = Math.max(...findings.map(({ check }) => check.length));
   const indent = ' '.repeat(LABELS.missing.length + widest + 4);
   return findings
-    .map(({ check, status, detail, advice }) => {
+    .map(({ check, status, detail, meaning, advice }) => {
       // Names of processes are chosen by whoever starts them.
       const line = `${LABELS[status].padEnd(LABELS.missing.length)}  ${check.padEnd(widest)}  ${withoutControls(detail)}`;
-      return advice === null ? `${line}\n` : `${line}\n${indent}${advice}\n`;
+      const below = [meaning, advice === null ? null : `-> ${advice}`].filter((text) => text !== null);
+      return [line, ...below.map((text) => `${indent}${text}`)].map((text) => `${text}\n`).join('');
     })
     .join('');
 }

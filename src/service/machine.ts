@@ -1,68 +1,71 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
+import { readQueueStatistics } from '../base/native/queue-statistics.ts';
+import type { Config } from '../config/config.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities.ts';
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
+import { type Finding, missing, ok, unknown, warning } from './finding.ts';
 import { chooseFirewall, type FirewallChoice, installedFirewalls } from './firewall.ts';
-import { carriesTls, listeningPorts } from './listening-ports.ts';
-
-/** `missing`: `vpatch run` cannot work. `warning`: it can, with what `detail` says. `unknown`: it cannot be seen. */
-export type FindingStatus = 'ok' | 'warning' | 'missing' | 'unknown';
-
-export interface Finding {
-  /** Stable, for scripts. */
-  readonly check: string;
-  readonly status: FindingStatus;
-  readonly detail: string;
-  /** What to do; null where nothing has to be done. */
-  readonly advice: string | null;
-}
+import { networkFindings } from './network-findings.ts';
+import { disks, memory } from './resource-findings.ts';
 
 const LEAST_NODE = [20, 19] as const;
-/** Two workers with a large rule set, and room for flows. */
-const COMFORTABLE_MEMORY_MIB = 400;
-const LEAST_MEMORY_MIB = 150;
 
 /** What this machine can and cannot do. Looks, and tries things out only in a network namespace made for it. */
-export function inspectMachine(run: RunCommand = runCommand): Finding[] {
+export function inspectMachine(config: Config, run: RunCommand = runCommand): Finding[] {
   const scratch = scratchNamespace(run);
   const choice = scratch === null ? null : chooseFirewall(scratch);
   return [
     nodeVersion(process.versions.node),
-    ok('kernel', release()),
+    kernel(release()),
     privileges(effectiveCapabilities()),
     nfqueue(),
     firewall(choice),
     conntrack(choice),
     memory(orEmpty('/proc/meminfo')),
+    ...disks(config),
     clock(run),
-    tls(),
     ...vpatchRules(run),
-    ...queues(),
+    ...networkFindings(run),
   ];
+}
+
+/** A queue tells of packets that it let pass (NFQA_CFG_F_FAIL_OPEN) since 3.6, of large ones (GSO) since 3.10. */
+const LEAST_KERNEL = [3, 10] as const;
+
+export function kernel(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
+  const isNewEnough = major > LEAST_KERNEL[0] || (major === LEAST_KERNEL[0] && minor >= LEAST_KERNEL[1]);
+  if (isNewEnough) return ok('kernel', version);
+  return missing(
+    'kernel',
+    version,
+    'its queues can neither fail open nor hand over large packets',
+    `upgrade to a distribution with Linux ${LEAST_KERNEL.join('.')} or newer`,
+  );
 }
 
 export function nodeVersion(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const isNewEnough = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
   if (isNewEnough) return ok('node', version);
-  return missing('node', version, `install Node.js ${LEAST_NODE.join('.')} or newer`);
+  return missing(
+    'node',
+    version,
+    'vpatch uses what older versions do not have',
+    `install Node.js ${LEAST_NODE.join('.')} or newer: https://nodejs.org/en/download`,
+  );
 }
 
 export function privileges(set: bigint | null): Finding {
   if (set === null) return unknown('privileges', 'the kernel does not tell');
   if (hasCapability(set, CAPABILITY.netAdmin)) return ok('privileges', 'CAP_NET_ADMIN');
-  return missing('privileges', 'no CAP_NET_ADMIN', 'run as root, for instance with sudo');
-}
-
-export function memory(meminfo: string): Finding {
-  const kib = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? Number.NaN);
-  if (Number.isNaN(kib)) return unknown('memory', 'the kernel does not tell');
-  const mib = Math.floor(kib / 1024);
-  const detail = `${mib} MiB available`;
-  if (mib < LEAST_MEMORY_MIB) return missing('memory', detail, `free at least ${LEAST_MEMORY_MIB} MiB`);
-  if (mib >= COMFORTABLE_MEMORY_MIB) return ok('memory', detail);
-  return warning('memory', detail, 'use few queues and small rule sets, or add memory');
+  return missing(
+    'privileges',
+    'no CAP_NET_ADMIN',
+    'neither queues nor firewall rules can be made',
+    'run as root: sudo vpatch doctor',
+  );
 }
 
 function nfqueue(): Finding {
@@ -70,7 +73,8 @@ function nfqueue(): Finding {
   return missing(
     'nfqueue',
     'not in the running kernel',
-    'try "modprobe nfnetlink_queue" (CONFIG_NETFILTER_NETLINK_QUEUE)',
+    'the kernel hands packets to nobody',
+    'modprobe nfnetlink_queue (CONFIG_NETFILTER_NETLINK_QUEUE)',
   );
 }
 
@@ -81,11 +85,16 @@ function firewall(choice: FirewallChoice | null): Finding {
   }
   const { firewall: chosen, remarks } = choice;
   if (chosen === null) {
-    return missing('firewall', remarks.join('; '), 'install nftables or iptables, and load xt_NFQUEUE or nft_queue');
+    return missing(
+      'firewall',
+      remarks.join('; '),
+      'no packet gets to a queue',
+      'apt install nftables, or iptables; then modprobe nft_queue, or xt_NFQUEUE',
+    );
   }
   const detail = [chosen.name, ...remarks].join('; ');
   if (chosen.families.length === 2) return ok('firewall', detail);
-  return warning('firewall', detail, 'install ip6tables, or IPv6 passes uninspected');
+  return warning('firewall', detail, 'IPv6 passes uninspected', 'install ip6tables, or nftables with nft_queue');
 }
 
 function conntrack(choice: FirewallChoice | null): Finding {
@@ -93,7 +102,8 @@ function conntrack(choice: FirewallChoice | null): Finding {
     return warning(
       'conntrack',
       'not in the running kernel',
-      'try "modprobe nf_conntrack": without it, IP fragments arrive in pieces, and every packet is inspected',
+      'IP fragments arrive in pieces, which vpatch puts together itself, and every packet is inspected',
+      'modprobe nf_conntrack',
     );
   }
   const chosen = choice?.firewall ?? null;
@@ -102,7 +112,8 @@ function conntrack(choice: FirewallChoice | null): Finding {
   return warning(
     'conntrack',
     `the kernel has it; ${chosen.name} cannot mark connections`,
-    'load xt_connmark or nft_ct, or connections that need no inspection are inspected nevertheless',
+    'connections that need no inspection are inspected nevertheless',
+    'modprobe xt_connmark, or nft_ct',
   );
 }
 
@@ -111,19 +122,11 @@ function clock(run: RunCommand): Finding {
   const answer = asked.output.trim();
   if (asked.status !== 0 || answer === '') return unknown('clock', 'nobody here tells whether it is synchronised');
   if (answer === 'yes') return ok('clock', 'synchronised');
-  return warning('clock', 'not synchronised', 'events carry the time of this clock: set up NTP');
-}
-
-function tls(): Finding {
-  const ports = listeningPorts().filter(({ port }) => carriesTls(port));
-  if (ports.length === 0) return ok('tls', 'no port that looks like TLS');
-  const listed = ports.map(({ port, processes }) =>
-    processes.length === 0 ? `${port}` : `${port} (${processes.join(', ')})`,
-  );
   return warning(
-    'tls',
-    `cannot be inspected, since it is encrypted: ${listed.join(', ')}`,
-    'end TLS in a reverse proxy on this host, and name loopback with --interface lo to inspect what follows',
+    'clock',
+    'not synchronised',
+    'events carry the time of this clock, and scans are due by it',
+    'timedatectl set-ntp true, or install chrony',
   );
 }
 
@@ -134,15 +137,12 @@ function vpatchRules(run: RunCommand): Finding[] {
     const named = found.installedQueues() ?? [];
     const detail = `rules of vpatch in ${found.name}, queues ${named.join(', ')}`;
     if (named.some((queue) => bound.has(queue))) return ok('rules', `${detail}: in use`);
-    return warning('rules', `${detail}: nobody listens`, 'left by a crash; the next "vpatch run" replaces them');
-  });
-}
-
-function queues(): Finding[] {
-  return readQueueStatistics().map(({ queue, portId, waiting, queueDropped, userDropped }) => {
-    const { pid, command } = findQueueOwner(portId);
-    const owner = pid === null ? `netlink port ${portId}` : `process ${pid} (${command})`;
-    return ok('queue', `${queue}: ${owner}, ${waiting} waiting, ${queueDropped + userDropped} lost`);
+    return warning(
+      'rules',
+      `${detail}: nobody listens`,
+      'left by a crash: packets pass uninspected, or drop with failure.engine closed',
+      'vpatch cleanup, or start vpatch: systemctl start vpatch',
+    );
   });
 }
 
@@ -160,26 +160,6 @@ function missingInside(result: CommandResult): CommandResult {
   const isAbsent = /^unshare: failed to execute .*: No such file/.test(firstLine(result.error));
   return isAbsent ? { status: null, output: '', error: 'ENOENT' } : result;
 }
-
-const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail, advice: null });
-const unknown = (check: string, detail: string, advice: string | null = null): Finding => ({
-  check,
-  status: 'unknown',
-  detail,
-  advice,
-});
-const warning = (check: string, detail: string, advice: string): Finding => ({
-  check,
-  status: 'warning',
-  detail,
-  advice,
-});
-const missing = (check: string, detail: string, advice: string): Finding => ({
-  check,
-  status: 'missing',
-  detail,
-  advice,
-});
 
 function orEmpty(path: string): string {
   try {

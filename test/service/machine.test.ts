@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { DEFAULTS } from '../../src/config/config.ts';
 import { CAPABILITY, hasCapability, parseCapabilities } from '../../src/service/capabilities.ts';
 import type { CommandResult, RunCommand } from '../../src/service/command.ts';
 import { carriesTls, parseListening } from '../../src/service/listening-ports.ts';
-import { inspectMachine, memory, nodeVersion, privileges } from '../../src/service/machine.ts';
+import { inspectMachine, kernel, nodeVersion, privileges } from '../../src/service/machine.ts';
+import { ipv6, offloadsOf, otherEngines } from '../../src/service/network-findings.ts';
+import { disks, memory } from '../../src/service/resource-findings.ts';
 
 test('Node 20.19 is the oldest', () => {
   expect(nodeVersion('20.18.3').status).toBe('missing');
@@ -27,6 +30,58 @@ test('memory', () => {
   expect(memory(withAvailable(300 * 1024)).status).toBe('warning');
   expect(memory(withAvailable(2000 * 1024))).toMatchObject({ status: 'ok', detail: '2000 MiB available' });
   expect(memory('').status).toBe('unknown');
+});
+
+test('kernels from 3.10 on', () => {
+  expect(kernel('2.6.32-754.el6').status).toBe('missing');
+  expect(kernel('3.9.0').status).toBe('missing');
+  expect(kernel('3.10.0-1160.el7.x86_64').status).toBe('ok');
+  expect(kernel('6.1.0-18-amd64').status).toBe('ok');
+});
+
+test('disks: a finding for each file system that is written to', () => {
+  const free = (mib: number) => (folder: string) => ({
+    system: folder.startsWith('/var/log') ? 'log' : 'root',
+    bytes: (folder.startsWith('/var/log') ? 5000 : mib) * 2 ** 20,
+  });
+  const config = {
+    ...DEFAULTS,
+    outputs: { ...DEFAULTS.outputs, eve: { ...DEFAULTS.outputs.eve, file: '/var/log/vpatch/eve.json' } },
+  };
+  expect(disks(config, free(2000)).map(({ status, detail }) => `${status}: ${detail}`)).toEqual([
+    'ok: 2000 MiB free for /var/lib/vpatch, /var/cache/vpatch',
+    'ok: 5000 MiB free for /var/log/vpatch',
+  ]);
+  expect(disks(DEFAULTS, free(500))).toMatchObject([{ status: 'warning', advice: expect.stringContaining('du ') }]);
+  expect(disks(DEFAULTS, () => null)).toEqual([]);
+  expect(disks(DEFAULTS)[0]!.detail).toMatch(/^\d+ MiB free for/);
+});
+
+test('other engines are known by the names of their processes', () => {
+  expect(otherEngines(['systemd', 'nginx', 'node']).status).toBe('ok');
+  expect(otherEngines(['Suricata-Main', 'snort3'])).toMatchObject({ status: 'warning', detail: 'Suricata, Snort' });
+});
+
+test('IPv6 is told apart by scope', () => {
+  const loopback = '00000000000000000000000000000001 01 80 10 80       lo\n';
+  const link = 'fe8000000000000000fc00fffe000001 04 40 20 80     eth0\n';
+  const global = 'fd000000000000000000000000000002 04 40 00 82     eth0\n';
+  expect(ipv6('').detail).toBe('not in use');
+  expect(ipv6(loopback + link).detail).toContain('only on the link');
+  expect(ipv6(loopback + link + global).detail).toContain('in use on eth0');
+});
+
+test('offloads that hide packets', () => {
+  const features = 'Features for eth0:\nlarge-receive-offload: on\n\thw-tc-offload: off [fixed]\nrx-checksumming: on\n';
+  expect(offloadsOf('eth0', features)).toMatchObject([
+    { status: 'warning', detail: 'large-receive-offload of eth0', advice: 'ethtool -K eth0 lro off' },
+  ]);
+  expect(offloadsOf('eth0', 'large-receive-offload: off [fixed]\n')).toEqual([]);
+});
+
+test('whoever is told of something is told what follows and what to do', () => {
+  const told = inspectMachine(DEFAULTS).filter(({ status }) => status === 'warning' || status === 'missing');
+  for (const { meaning, advice } of told) expect([meaning, advice]).not.toContain(null);
 });
 
 test('listening ports are the lines in state LISTEN', () => {
@@ -58,7 +113,7 @@ describe('the firewall is tried out in a network namespace of its own', () => {
     };
     return { run, outside };
   };
-  const firewallOf = (run: RunCommand) => inspectMachine(run).find(({ check }) => check === 'firewall');
+  const firewallOf = (run: RunCommand) => inspectMachine(DEFAULTS, run).find(({ check }) => check === 'firewall');
 
   test('what works there is what would be taken', () => {
     const { run, outside } = machine((program) => (program === 'nft' ? { ...OK, status: 1, error: 'no queue' } : OK));
@@ -68,7 +123,7 @@ describe('the firewall is tried out in a network namespace of its own', () => {
 
   test('without ip6tables: a warning', () => {
     const { run } = machine((program) => (/^(nft|ip6)/.test(program) ? { ...OK, status: 1, error: 'no' } : OK));
-    expect(firewallOf(run)).toMatchObject({ status: 'warning', advice: expect.stringContaining('IPv6') });
+    expect(firewallOf(run)).toMatchObject({ status: 'warning', meaning: expect.stringContaining('IPv6') });
   });
 
   test('nothing there: missing, with the reasons', () => {
