@@ -19,6 +19,8 @@ export interface AttackResult {
   readonly arrived: number;
 }
 
+const NO_ATTACKS: AttackResult = { sent: 0, arrived: 0 };
+
 /** An attack every few hundred milliseconds, until `stop`. */
 export class Attacker {
   readonly #child: ChildProcess;
@@ -34,7 +36,8 @@ export class Attacker {
       output += chunk.toString();
     });
     this.#ended = new Promise((resolve) => {
-      this.#child.once('close', () => resolve(JSON.parse(output) as AttackResult));
+      // One that was killed says nothing.
+      this.#child.once('close', () => resolve(output === '' ? NO_ATTACKS : (JSON.parse(output) as AttackResult)));
     });
   }
 

@@ -238,6 +238,10 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
         ...(incidentCount > 0 ? [`incidents: ${JSON.stringify(incidents)}`] : []),
       ],
     };
+  } catch (error) {
+    const { kills, peakBytes } = group;
+    const memory = `${mib(peakBytes)} MiB at most, ${kills} processes ended by the kernel for want of memory`;
+    return { lines: [], wrong: [`${(error as Error).message} (${memory})`] };
   } finally {
     await VpatchProcess.killAll();
     testbed.close();
