@@ -30,7 +30,7 @@ export class Body {
   #end = 0;
   /** Of what was borrowed; made when somebody asks. */
   #view: Uint8Array | null = null;
-  /** What came before the first decoded byte: if it can't be decoded, it is the content. */
+  /** As it was sent: if it can't be decoded, it is the content, or what is behind the decoded beginning. */
   #undecoded: ByteBuffer | null = null;
   readonly #layers: ContentDecoder[];
 
@@ -93,7 +93,7 @@ export class Body {
     }
     this.#undecoded?.append(bytes, start, end);
     const event = this.#decode(0, bytes, start, end);
-    if (this.#content.length > 0) this.#undecoded = null;
+    if (this.isFull) this.#undecoded = null;
     return event;
   }
 
@@ -104,10 +104,11 @@ export class Body {
 
   /** The message is complete: what was to be decoded and gave nothing is shown as it is. */
   finish(): HttpEvent | null {
-    if (this.#undecoded === null || this.#undecoded.length === 0) return null;
-    const event = failure(this.#layers[0]!);
+    const layer = this.#layers[0];
+    const hasContent = layer === undefined || this.#content.length > 0 || this.#undecoded === null;
+    if (hasContent || this.#undecoded!.length === 0) return null;
     this.#giveUpLayer(0);
-    return event;
+    return failure(layer);
   }
 
   /** Bytes that nobody saw: packed content can't be read on, and plain content goes on behind them. */
@@ -133,7 +134,7 @@ export class Body {
     }
     if (layer.isCorrupt) {
       if (this.#content.length === 0) this.#giveUpLayer(index);
-      else this.isFull = true;
+      else this.#showUndecoded(index);
       return failure(layer);
     }
     if (output.isFull) {
@@ -143,6 +144,19 @@ export class Body {
       }
     }
     return event;
+  }
+
+  /**
+   * Some bytes could be decoded, by chance or by design: what reads no codings, as most servers of requests, or guesses
+   * otherwise, takes it as it was sent. Rules have seen the decoded beginning, so it comes behind that.
+   */
+  #showUndecoded(index: number): void {
+    const sent = index > 0 ? this.#layers[index - 1]!.output : this.#undecoded!;
+    this.#content.append(sent.bytes, 0, sent.length);
+    this.#layers.length = 0;
+    this.#undecoded = null;
+    // Of the layers outside, nobody unpacks what follows.
+    this.isFull = index > 0 || this.#content.isFull;
   }
 
   /** A wrong label: browsers show such a body as it is. */
