@@ -169,8 +169,21 @@ describe('SMB2', () => {
       [2, 0, 3, 1],
     ]) {
       const writes = order.map((i, n) => asked(9, 4 + n, body.write(FILE_ID, offsets[i]!, text(parts[i]!)), on));
-      expect(filesOf([...connected, ...opened, ...writes, ...closed])).toEqual(['abcdefghijklmnop']);
+      const shown = filesOf([...connected, ...opened, ...writes, ...closed]);
+      expect(shown.filter((content) => !content.includes('\0'))).toEqual(['abcdefghijklmnop']);
     }
+  });
+
+  test('what is behind a hole is shown at once, with zeros before it', () => {
+    const writes = [
+      asked(9, 4, body.write(FILE_ID, 3, text('evil')), on),
+      asked(9, 5, body.write(FILE_ID, 9, text('!')), on),
+    ];
+    const shown = ['\0\0\0evil', '\0\0\0evil\0\0!'];
+    // And once more as it is at the end of the connection.
+    expect(filesOf([...connected, ...opened, ...writes])).toEqual([...shown, shown[1]]);
+    const far = asked(9, 4, body.write(FILE_ID, MAX_FILE_BYTES, text('evil')), on);
+    expect(filesOf([...connected, ...opened, far])).toHaveLength(1);
   });
 
   test('shows a hole as zeros when the file is closed, and takes no digest then', () => {
@@ -188,7 +201,7 @@ describe('SMB2', () => {
     expect(looks([0, 'good'], [0, 'evil...'])).toEqual(['good', 'evil...']);
     expect(looks([0, 'good file'], [2, 'OD'], [0, 'G'])).toEqual(['good file', 'goOD file', 'GoOD file']);
     // Behind a hole, too, and again and again.
-    expect(looks([4, 'good'], [4, 'evil'], [0, 'the '])).toEqual(['', 'the evil']);
+    expect(looks([4, 'good'], [4, 'evil'], [0, 'the '])).toEqual(['\0\0\0\0good', '', '\0\0\0\0evil', 'the evil']);
     // The same once more is nothing new.
     expect(looks([0, 'good'], [0, 'good'], [4, '!'])).toEqual(['good!']);
   });
@@ -456,6 +469,70 @@ describe('SMB1', () => {
     expect(eventsOf(trace(SMB, pieces))).toEqual([]);
   });
 
+  describe('a call in several messages', () => {
+    const whole = request(2, 7, 'a stub that says evil');
+    const primary = (totalBytes: number, part: Uint8Array): Uint8Array =>
+      block(
+        concat(u16(0, totalBytes), zeros(18), u16(part.length, 80), Uint8Array.of(2, 0), u16(0x26, 0x4001)),
+        concat(zeros(80 - 67), part),
+      );
+    const secondary = (at: number, end: number, totalBytes = whole.length): Uint8Array =>
+      block(concat(u16(0, totalBytes, 0, 0, 0, end - at, 52, at)), concat(zeros(1), whole.subarray(at, end)));
+    const first = asked1({ command: 0x25, multiplexId: 4, ...onTree }, primary(whole.length, whole.subarray(0, 10)));
+    const further = (...parts: readonly (readonly [number, number])[]): Piece[] =>
+      parts.map(([at, end]) => asked1({ command: 0x26, multiplexId: 4, ...onTree }, secondary(at, end)));
+    const pipe = [
+      ...negotiated,
+      asked1(
+        { command: 0x75, multiplexId: 2, isAscii: true },
+        block(concat(andx(), u16(0, 1)), text('\0\\\\HOST\\IPC$\0IPC\0')),
+      ),
+      answered1({ command: 0x75, multiplexId: 2, ...onTree }, block(concat(andx(), zeros(10)), text('IPC\0\0'))),
+      asked1({ command: 0x25, multiplexId: 3, ...onTree }, primary(0, bind(1, UUID))),
+    ];
+    const goOn = answered1({ command: 0x25, multiplexId: 4, ...onTree }, block(zeros(0)));
+    const answer = answered1(
+      { command: 0x25, multiplexId: 4, ...onTree },
+      block(concat(zeros(12), u16(response(2, 'back').length, 60, 0), zeros(2)), concat(zeros(5), response(2, 'back'))),
+    );
+
+    test.each([
+      ['in order', further([10, 20], [20, whole.length])],
+      ['in any order', further([20, whole.length], [10, 20])],
+    ])('is put together, %s', (_, parts) => {
+      const pieces = [...pipe, first, goOn, ...parts, answer];
+      expect(buffersOf(pieces)).toMatchObject({
+        '3 client dcerpc.stub_data': 'a stub that says evil',
+        '3 server dcerpc.stub_data': 'back',
+      });
+      expect(eventsOf(trace(SMB, pieces))).toEqual([]);
+      expect(trace(SMB, cut(pieces, 3))).toEqual(trace(SMB, pieces));
+    });
+
+    test('is told of when its last message comes, and not before', () => {
+      expect(buffersOf([...pipe, first, ...further([10, 20])])).not.toHaveProperty(['3 client dcerpc.stub_data']);
+    });
+
+    test('a part that does not fit', () => {
+      const pieces = [...pipe, first, ...further([10, whole.length], [0, 10])];
+      expect(eventsOf(trace(SMB, pieces))).toEqual([]);
+      const beyond = asked1(
+        { command: 0x26, multiplexId: 4, ...onTree },
+        block(u16(0, 99, 0, 0, 0, 10, 52, whole.length), zeros(11)),
+      );
+      expectEvents([...pipe, first, beyond], 'smb.malformed_data');
+    });
+
+    test('more of them than are followed', () => {
+      const begun = (count: number): Piece[] =>
+        Array.from({ length: count }, (_, i) =>
+          asked1({ command: 0x25, multiplexId: 4 + i, ...onTree }, primary(100, whole.subarray(0, 10))),
+        );
+      expect(eventsOf(trace(SMB, [...pipe, ...begun(16)]))).toEqual([]);
+      expectEvents([...pipe, ...begun(17)], 'smb.record_overflow');
+    });
+  });
+
   test('a client that goes on before the server has said what a share is has asked for a share', () => {
     const request = asked1(
       { command: 0x75, multiplexId: 2, isAscii: true },
@@ -501,7 +578,8 @@ describe('what is wrong', () => {
     expect(eventsOf(traced)).toEqual([]);
     const shown = traced.buffers.get('4 client file.data')!;
     expect([shown.length, shown.indexOf('\0'), shown.lastIndexOf('\0')]).toEqual([90_000, 69_884, 79_883]);
-    expect(traced.described.get(5)).toMatchObject({ command: 'SMB2_COMMAND_CLOSE' });
+    // What is behind the gap was shown by itself.
+    expect(traced.described.get(6)).toMatchObject({ command: 'SMB2_COMMAND_CLOSE' });
   });
 
   test('behind a gap in commands the next message is looked for', () => {

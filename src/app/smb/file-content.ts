@@ -19,6 +19,8 @@ export class FileContent {
   #wholeBytes = 0;
   /** Behind the first hole, sorted, neither touching nor overlapping. */
   #pieces: Range[] = [];
+  /** Something came behind a hole since `takeNews`. */
+  #hasNews = false;
 
   /** How much of it came without a hole. */
   get wholeBytes(): number {
@@ -31,6 +33,23 @@ export class FileContent {
 
   view(): Uint8Array {
     return this.#bytes.subarray(0, Math.min(this.#wholeBytes, MAX_FILE_BYTES));
+  }
+
+  /** Did bytes come behind a hole, that are kept, since it was asked last? */
+  takeNews(): boolean {
+    const hadNews = this.#hasNews && this.#pieces.length > 0;
+    this.#hasNews = false;
+    return hadNews;
+  }
+
+  /** As it is now, with zeros where the holes are. Shares its bytes with this one: for a look, not to write to. */
+  withHoles(): FileContent {
+    const look = new FileContent();
+    look.#bytes = this.#bytes;
+    look.#wholeBytes = this.#pieces.at(-1)?.end ?? this.#wholeBytes;
+    look.#reserve(Math.min(look.#wholeBytes, MAX_FILE_BYTES));
+    look.isCut = true;
+    return look;
   }
 
   /** Is something else known of this place, as far as it is kept? */
@@ -121,6 +140,7 @@ export class FileContent {
       this.#pieces = apart;
     } else {
       this.#pieces = [...apart, merged].sort((a, b) => a.start - b.start);
+      this.#hasNews ||= start < MAX_FILE_BYTES;
     }
   }
 }

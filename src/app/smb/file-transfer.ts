@@ -15,7 +15,7 @@ export class FileTransfer {
   readonly file: OpenFile;
   readonly direction: Direction;
   readonly content: FileContent;
-  /** Known bytes were written over: another transfer shows the file as it is then. */
+  /** Another transfer shows the file as it is later: known bytes were written over, or holes filled. */
   isSuperseded = false;
 
   constructor(file: OpenFile, direction: Direction, content = new FileContent()) {
@@ -84,10 +84,18 @@ export class ActiveTransfer {
 
   /** A piece is there as a whole: a server carries it out now. */
   endPiece(): void {
-    if (!this.#isChanged || this.#isComplete) return;
+    if (this.#isComplete) return;
     const { content, direction } = this.#transfer;
-    if (this.#host.mayLookAgain(content.view().length + LOOK_OVERHEAD_BYTES)) this.#showAgain();
-    else this.#host.raise(direction, 'smb.too_many_rewrites');
+    // A hole may stay, and the file be used while it is open.
+    const isBehindHole = content.takeNews() && direction === TO_SERVER;
+    if (!this.#isChanged && !isBehindHole) return;
+    const look = isBehindHole ? content.withHoles() : content;
+    if (!this.#host.mayLookAgain(look.view().length + LOOK_OVERHEAD_BYTES)) {
+      this.#host.raise(direction, 'smb.too_many_rewrites');
+      return;
+    }
+    if (this.#isChanged) this.#showAgain();
+    if (isBehindHole) this.#showNow(look);
   }
 
   /** The file is closed, or nobody will see more of it. */
@@ -111,15 +119,27 @@ export class ActiveTransfer {
     const { file, direction, content } = this.#transfer;
     this.#isChanged = false;
     this.#transfer = new FileTransfer(file, direction, content);
-    this.#transaction = this.#host.newTransaction(this.#transfer);
-    this.#host.sink.onProgress(this.#transaction, direction, STAGE.head);
-    this.#host.sink.onProgress(this.#transaction, direction, STAGE.body);
+    this.#transaction = this.#show(this.#transfer);
   }
 
-  #tellComplete(): void {
+  /** In a transaction of its own, so that this one can go on. */
+  #showNow(look: FileContent): void {
+    const transfer = new FileTransfer(this.#transfer.file, this.#transfer.direction, look);
+    transfer.isSuperseded = true;
+    this.#tellComplete(this.#show(transfer));
+  }
+
+  #show(transfer: FileTransfer): SmbTransaction {
+    const transaction = this.#host.newTransaction(transfer);
+    this.#host.sink.onProgress(transaction, transfer.direction, STAGE.head);
+    this.#host.sink.onProgress(transaction, transfer.direction, STAGE.body);
+    return transaction;
+  }
+
+  #tellComplete(transaction = this.#transaction): void {
     const { direction } = this.#transfer;
-    this.#host.sink.onProgress(this.#transaction, direction, STAGE.complete);
-    this.#host.sink.onProgress(this.#transaction, opposite(direction), STAGE.complete);
+    this.#host.sink.onProgress(transaction, direction, STAGE.complete);
+    this.#host.sink.onProgress(transaction, opposite(direction), STAGE.complete);
   }
 }
 

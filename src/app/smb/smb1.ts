@@ -7,6 +7,7 @@ import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
 import type { PendingRequest, SmbSession } from './session.ts';
 import { Smb1Block } from './smb1-block.ts';
+import { SplitCalls } from './split-call.ts';
 import { hasPipeName } from './tree.ts';
 
 /** [MS-CIFS] §2.2.2.1, as far as something is made of them. */
@@ -19,6 +20,7 @@ export const SMB1 = {
   createNew: 0x0f,
   lockingAndx: 0x24,
   trans: 0x25,
+  transSecondary: 0x26,
   writeAndClose: 0x2c,
   openAndx: 0x2d,
   readAndx: 0x2e,
@@ -46,7 +48,9 @@ export const MAX_CHAINED_COMMANDS = 16;
 /** As in Suricata, of these nothing is told by themselves: there are many, and what they carry is told of. */
 const UNTOLD: ReadonlySet<number> = new Set([SMB1.readAndx, SMB1.writeAndx, SMB1.trans, SMB1.trans2]);
 /** Servers do not answer these. */
-const UNANSWERED: ReadonlySet<number> = new Set([SMB1.ntCancel, SMB1.trans2Secondary, SMB1.ntTransSecondary]);
+const UNANSWERED: ReadonlySet<number> = new Set([
+  ...[SMB1.ntCancel, SMB1.transSecondary, SMB1.trans2Secondary, SMB1.ntTransSecondary],
+]);
 /** [MS-CIFS] §2.2.5.6: a call through a pipe, with its answer. */
 const TRANSACT_NAMED_PIPE = 0x26;
 const PIPE_SERVICE = 'IPC';
@@ -58,6 +62,7 @@ export class Smb1Commands {
   #offered: readonly string[] = [];
   /** Opened within the message in hand: commands that are chained to it mean this one. */
   #chainedFile: OpenFile | null = null;
+  readonly #splitCalls = new SplitCalls();
 
   constructor(session: SmbSession) {
     this.#session = session;
@@ -147,6 +152,9 @@ export class Smb1Commands {
       case SMB1.trans:
         this.#transact(header, block);
         return null;
+      case SMB1.transSecondary:
+        this.#transactFurther(header, block);
+        return null;
       default:
         if (UNTOLD.has(header.command) || UNANSWERED.has(header.command)) return null;
         this.#session.request(header, null);
@@ -157,7 +165,9 @@ export class Smb1Commands {
   #respond(header: SmbHeader, pending: PendingRequest, block: Smb1Block): DataSink | null {
     const { file } = pending;
     if (header.command === SMB1.negotiate) this.#onNegotiated(pending, block);
-    if (header.command === SMB1.trans && file !== null) this.#onTransacted(header, file, block);
+    // Before the last message of a call, the server says that it may go on.
+    if (this.#splitCalls.of(header) !== null) this.#session.await(header, pending);
+    else if (header.command === SMB1.trans && file !== null) this.#onTransacted(header, file, block);
     if (header.command === SMB1.close && file !== null) this.#session.close(file, TO_CLIENT);
     if (header.status !== STATUS.success && header.status !== STATUS.bufferOverflow) return null;
     switch (header.command) {
@@ -319,8 +329,30 @@ export class Smb1Commands {
     if (file === null) return;
     const start = block.start + block.u16(24);
     const end = start + block.u16(22);
+    const totalBytes = block.u16(2);
     if (end > block.end) this.#malformed(TO_SERVER);
-    else this.#session.pipeData(header, file, TO_SERVER, block.bytes, start, end);
+    else if (end - start >= totalBytes) this.#session.pipeData(header, file, TO_SERVER, block.bytes, start, end);
+    else {
+      const call = this.#splitCalls.begin(header, file, totalBytes);
+      if (call === null) this.#session.raise(TO_SERVER, 'smb.record_overflow');
+      else call.add(0, block.bytes, start, end, totalBytes);
+    }
+  }
+
+  /** Another message of the call that has the same numbers. */
+  #transactFurther(header: SmbHeader, block: Smb1Block): void {
+    const call = this.#splitCalls.of(header);
+    if (call === null) return;
+    const start = block.start + block.u16(12);
+    const end = start + block.u16(10);
+    if (end > block.end || !call.add(block.u16(14), block.bytes, start, end, block.u16(2))) {
+      this.#malformed(TO_SERVER);
+      return;
+    }
+    const { whole, file } = call;
+    if (whole === null) return;
+    this.#splitCalls.end(header);
+    this.#session.pipeData(header, file, TO_SERVER, whole, 0, whole.length);
   }
 
   #onTransacted(header: SmbHeader, file: OpenFile, block: Smb1Block): void {
