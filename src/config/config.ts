@@ -5,6 +5,7 @@ import type { FoldingSettings } from '../output/event-folder.ts';
 import type { EventTypes } from '../output/event-types.ts';
 import type { RecordSettings } from '../output/records.ts';
 import type { SyslogFacility, SyslogFormat } from '../output/syslog.ts';
+import type { DatasetDefinition } from '../rules/dataset.ts';
 import { DEFAULT_VARIABLES } from '../rules/environment.ts';
 import type { RuleVariables } from '../rules/header-sets.ts';
 import type { CheckAction, CheckSettings } from '../verdict/checks.ts';
@@ -94,6 +95,10 @@ export interface Config {
     readonly takesPins: boolean;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
+    /** Where files that rules name are looked for too, behind the folder of the rule's own file. */
+    readonly dataFolder: string | null;
+    /** Sets of values that rules need not describe, by name. */
+    readonly datasets: Readonly<Record<string, DatasetDefinition>>;
     /** In MaxMind's format. Null: no rule can ask where an address is. */
     readonly geoipDatabaseFile: string | null;
     /** Null: no rule can ask for the reputation of an address. */
@@ -282,6 +287,8 @@ export const DEFAULTS: Config = freeze({
     ignoredFiles: ['*deleted.rules'],
     classificationFile: null,
     referenceFile: null,
+    dataFolder: null,
+    datasets: {},
     geoipDatabaseFile: null,
     reputationCategoriesFile: null,
     reputationFiles: [],

@@ -129,7 +129,7 @@ function withAbsolutePaths(
   skipRules: boolean,
   problems: ConfigProblem[],
 ): Overrides {
-  const { files, reputationFiles, sources } = values.rules ?? {};
+  const { datasets, files, reputationFiles, sources } = values.rules ?? {};
   const absolute = (path: string): string => resolve(directory, path);
   const eveFile = values.outputs?.eve?.file;
   const expanded = (skipRules ? [] : files)?.flatMap((pattern, i) => {
@@ -149,6 +149,7 @@ function withAbsolutePaths(
       ...(sources !== undefined && {
         sources: sources.map((source) => ({ ...source, path: source.path === null ? null : absolute(source.path) })),
       }),
+      ...(datasets !== undefined && { datasets: absoluteDatasets(datasets, absolute) }),
       ...(reputationFiles !== undefined && { reputationFiles: reputationFiles.map(absolute) }),
     },
     ...(values.scan !== undefined && { scan: absoluteScan(values.scan, absolute) }),
@@ -157,6 +158,17 @@ function withAbsolutePaths(
     ...(eveFile != null && eveFile !== '-' && { outputs: { eve: { file: absolute(eveFile) } } }),
   });
 }
+
+const absoluteDatasets = (
+  datasets: Overrides<Config['rules']['datasets']>,
+  absolute: (path: string) => string,
+): Overrides<Config['rules']['datasets']> =>
+  Object.fromEntries(
+    Object.entries(datasets).map(([name, set]) => [
+      name,
+      { ...set, ...(set?.load != null && { load: absolute(set.load) }) },
+    ]),
+  );
 
 /** Candidates stay patterns: only a scan looks for them, and nothing else fails where they are not there. */
 const absoluteScan = (
@@ -188,6 +200,7 @@ const PATHS = [
   'cacheFolder',
   'classificationFile',
   'referenceFile',
+  'dataFolder',
   'geoipDatabaseFile',
   'reputationCategoriesFile',
   'thresholdFile',

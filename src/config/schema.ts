@@ -4,6 +4,7 @@ import { parseAddressRange } from '../base/address-set.ts';
 import { EVENT_TYPES } from '../output/event-types.ts';
 import { RECORD_TYPES } from '../output/record-types.ts';
 import { SYSLOG_FACILITIES, SYSLOG_FORMATS } from '../output/syslog.ts';
+import { DATASET_TYPES } from '../rules/dataset.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';
 import {
@@ -62,6 +63,8 @@ const MAX_DATAGRAMS = 1_000_000;
 const MAX_TUNNEL_DEPTH = 16;
 /** Two workers for each processor of a large server; more only cost memory. */
 const MAX_QUEUES = 256;
+/** Each worker has all sets. */
+const MAX_DATASET_BYTES = 1024 * MIB;
 /** What libpcre and Vectorscan take as one buffer, with room to spare. */
 const MAX_MESSAGE_BYTES = 256 * MIB;
 const MARK_BITS = Array.from({ length: 32 }, (_, bit) => 2 ** bit);
@@ -88,6 +91,22 @@ const checkException = section({
 }).transform(({ networks = [], checks = 'all' }) => ({ networks, checks }));
 
 const address = text('an address such as https://rules.example/rules.tar.gz', /^https?:\/\/[^\s/]/);
+
+const datasetName = z.string().regex(/^[^\s,;"]{1,64}$/, { error: 'expected the name of a set, without blanks' });
+
+const dataset = section({
+  type: key('type', oneOf(DATASET_TYPES)),
+  load: key('load', text('the path of a file')),
+  state: key('state', text('the name of a file below the state folder', /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))/)),
+  memory: key('memoryBytes', size(1, MAX_DATASET_BYTES)),
+})
+  .refine(({ type }) => type !== undefined, `expected a type: ${DATASET_TYPES.join(', ')}`)
+  .transform(({ type = 'string', load = null, state = null, memoryBytes = null }) => ({
+    type,
+    load,
+    state,
+    memoryBytes,
+  }));
 
 const ruleSource = section({
   name: key('name', text('a name of letters, digits, ".", "_" and "-"', /^[A-Za-z0-9][\w.-]{0,63}$/)),
@@ -156,6 +175,8 @@ export const configSchema: z.ZodType<Overrides> = section({
       policy: key('policy', oneOf(RULE_POLICIES)),
       'classification-file': key('classificationFile', text('the path of a classification.config')),
       'reference-file': key('referenceFile', text('the path of a reference.config')),
+      'data-folder': key('dataFolder', text('the path of a folder')),
+      datasets: key('datasets', named(datasetName, dataset)),
       'geoip-database-file': key('geoipDatabaseFile', text("the path of a database in MaxMind's format")),
       'reputation-categories-file': key(
         'reputationCategoriesFile',

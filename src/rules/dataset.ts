@@ -7,6 +7,17 @@ import { isInRange, type UintRange } from './values.ts';
 export const DATASET_TYPES = ['string', 'md5', 'sha256', 'ipv4', 'ip'] as const;
 export type DatasetType = (typeof DATASET_TYPES)[number];
 
+/** A set as a configuration describes it. */
+export interface DatasetDefinition {
+  readonly type: DatasetType;
+  /** A file that must be there. */
+  readonly load: string | null;
+  /** A file of the state folder in which it is kept. */
+  readonly state: string | null;
+  /** Null: as for every set. */
+  readonly memoryBytes: number | null;
+}
+
 /** What an entry takes beside its bytes, roughly. */
 const ENTRY_BYTES = 64;
 

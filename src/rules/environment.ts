@@ -1,5 +1,6 @@
 import { type Classification, DEFAULT_CLASSIFICATIONS } from './classification.ts';
 import type { Countries } from './countries.ts';
+import type { DatasetDefinition } from './dataset.ts';
 import type { BufferChoice } from './draft.ts';
 import type { RuleVariables } from './header-sets.ts';
 import { DEFAULT_REFERENCES } from './reference-config.ts';
@@ -23,6 +24,8 @@ export interface RuleEnvironment {
   readonly fileText: (ruleFile: string, name: string) => string | null;
   /** The same of a file in which a set is kept: that of the state folder, else what lies beside the rule's file. */
   readonly keptText: (ruleFile: string, name: string) => string | null;
+  /** Sets of values that rules need not describe, by name. */
+  readonly datasets: Readonly<Record<string, DatasetDefinition>>;
   readonly buffers: readonly BufferChoice[];
   /** Application protocols that are really inspected, as rule headers spell them. */
   readonly knownAppProtocols: readonly string[];
@@ -41,6 +44,7 @@ export interface RuleEnvironmentOptions {
   readonly thresholds?: ThresholdConfig;
   readonly fileText?: (ruleFile: string, name: string) => string | null;
   readonly keptText?: (ruleFile: string, name: string) => string | null;
+  readonly datasets?: Readonly<Record<string, DatasetDefinition>>;
   readonly buffers?: readonly BufferChoice[];
   /** Left out: the protocols of the buffers. */
   readonly knownAppProtocols?: readonly string[];
@@ -61,6 +65,7 @@ export function ruleEnvironment(options: RuleEnvironmentOptions = {}): RuleEnvir
     thresholds: options.thresholds ?? NO_THRESHOLDS,
     fileText: options.fileText ?? (() => null),
     keptText: options.keptText ?? options.fileText ?? (() => null),
+    datasets: options.datasets ?? {},
     buffers,
     knownAppProtocols: options.knownAppProtocols ?? [...new Set(buffers.map((choice) => choice.protocol))],
   };

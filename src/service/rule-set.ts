@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
@@ -67,9 +68,13 @@ export function* compileRulesetInSteps(
 }
 
 /** What the rules may refer to. */
-export function environmentOf(texts: RuleTexts, { variables, state }: Config): RuleEnvironment {
+export function environmentOf(texts: RuleTexts, { rules, variables, state }: Config): RuleEnvironment {
   const { classification, countries, reference, reputation, threshold } = texts;
-  const fileText = (ruleFile: string, name: string): string | null => texts.named?.[pathOf(ruleFile, name)] ?? null;
+  const fileText = (ruleFile: string, name: string): string | null => {
+    const beside = texts.named?.[pathOf(ruleFile, name)];
+    const inData = rules.dataFolder === null ? undefined : texts.named?.[resolve(rules.dataFolder, name)];
+    return beside ?? inData ?? null;
+  };
   return ruleEnvironment({
     variables,
     ...(classification !== null && { classifications: parseClassifications(classification).classifications }),
@@ -79,6 +84,7 @@ export function environmentOf(texts: RuleTexts, { variables, state }: Config): R
     ...(threshold !== null && { thresholds: parseThresholdConfig(threshold, variables).config }),
     fileText,
     keptText: (ruleFile, name) => texts.named?.[keptPathOf(state.folder, name)] ?? fileText(ruleFile, name),
+    datasets: rules.datasets,
     buffers: APP_BUFFERS,
   });
 }

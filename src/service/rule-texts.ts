@@ -72,7 +72,7 @@ export function readRuleTexts(
     ...(selections.length > 0 && {
       selection: { changes: selections.flatMap(({ changes }) => changes), problems: selected?.problems ?? [] },
     }),
-    named: readNamed(files, `${fetchedFolder}/`, state.folder),
+    named: readNamed(files, `${fetchedFolder}/`, rules, state.folder),
     classification:
       rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
     reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
@@ -139,7 +139,12 @@ const MAX_NAMED_BYTES = 64 * 2 ** 20;
  * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled,
  * and so is one from elsewhere that names a file of this host: only what was fetched with it.
  */
-function readNamed(files: RuleTexts['files'], fetchedFolder: string, stateFolder: string): Record<string, string> {
+function readNamed(
+  files: RuleTexts['files'],
+  fetchedFolder: string,
+  { dataFolder, datasets }: Config['rules'],
+  stateFolder: string,
+): Record<string, string> {
   const named: Record<string, string> = {};
   const read = (path: string): void => {
     if (path in named) return;
@@ -151,13 +156,23 @@ function readNamed(files: RuleTexts['files'], fetchedFolder: string, stateFolder
       if (!(error instanceof Error && 'code' in error)) throw error;
     }
   };
-  const keptFolder = `${datasetsFolder(stateFolder)}/`;
+  const keptFolder = datasetsFolder(stateFolder);
+  const readBelow = (folder: string, name: string): void => {
+    const path = resolve(folder, name);
+    if (path.startsWith(`${folder}/`)) read(path);
+  };
+  for (const { load, state } of Object.values(datasets)) {
+    if (load !== null) read(load);
+    if (state === null) continue;
+    readBelow(keptFolder, state);
+    if (dataFolder !== null) readBelow(dataFolder, state);
+  }
   for (const { file, text } of files) {
     for (const [, isKept, name = ''] of text.matchAll(NAMED_FILES)) {
       const path = pathOf(file, name);
       if (!file.startsWith(fetchedFolder) || path.startsWith(fetchedFolder)) read(path);
-      const keptPath = keptPathOf(stateFolder, name);
-      if (isKept !== undefined && keptPath.startsWith(keptFolder)) read(keptPath);
+      if (isKept !== undefined) readBelow(keptFolder, name);
+      if (dataFolder !== null) readBelow(dataFolder, name);
     }
   }
   return named;

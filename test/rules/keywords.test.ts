@@ -344,6 +344,7 @@ function environmentOf(buffers: typeof TEST_BUFFERS) {
     countries: null,
     fileText: () => null,
     keptText: () => null,
+    datasets: {},
     buffers,
     knownAppProtocols: ['http', 'dns'],
   };

@@ -83,3 +83,40 @@ test('rules begin with what was kept, else with what lies beside them', () => {
     ['three', ''],
   ]);
 });
+
+test('sets that the configuration describes need no type in rules, and begin with what Suricata has kept', () => {
+  const file = join(folder, 'a.rules');
+  const data = join(folder, 'data');
+  writeFileSync(
+    file,
+    [
+      'dataset:set,agents',
+      'dataset:isset,agents,type md5',
+      'dataset:isset,other,type string,load other.lst',
+      'dataset:set,nobody',
+    ]
+      .map((options, i) => `alert http any any -> any any (http.user_agent; ${options}; sid:${i + 1};)`)
+      .join('\n'),
+  );
+  mkdirSync(data);
+  writeFileSync(join(data, 'agents.lst'), 'YQ==\n');
+  writeFileSync(join(data, 'other.lst'), 'Yg==\n');
+  const config = mergeConfig(DEFAULTS, {
+    rules: {
+      files: [file],
+      cacheFolder: join(folder, 'cache'),
+      dataFolder: data,
+      datasets: { agents: { type: 'string', load: null, state: 'agents.lst', memoryBytes: null } },
+    },
+    state: { folder },
+  });
+  const { datasets, diagnostics } = compileRuleset(readRuleTexts(config), config);
+  expect([...datasets].map(([name, { text, file }]) => [name, text, file])).toEqual([
+    ['agents', 'YQ==\n', 'agents.lst'],
+    ['other', 'Yg==\n', null],
+  ]);
+  expect(diagnostics.map(({ sid, message }) => [sid, message])).toEqual([
+    [2, 'the set agents is of type string'],
+    [4, 'the first rule with the set nobody must say its type'],
+  ]);
+});

@@ -46,8 +46,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'app-layer.protocols.http.libhtp.server-config': 'one set of limits is for all servers',
   'asn1-max-frames': 'vpatch bounds this by itself',
 
-  datasets: 'name type and file in the rule; what state and save name is below state.folder, in datasets',
-  'default-data-dir': 'state.folder is what vpatch writes to',
+  datasets: 'a set has room for its memcap, or 16 MiB, and rules write below state.folder only',
   'magic-file': 'vpatch has no libmagic',
 
   security: PROCESS,

@@ -13,7 +13,7 @@ export class SettingsReader {
     this.#problems = problems;
   }
 
-  text(path: readonly string[], convert: (text: string) => string): string | undefined {
+  text(path: readonly string[], convert: (text: string) => string | undefined): string | undefined {
     return this.#value(path, 'text', (value) => (typeof value === 'string' ? convert(value) : undefined));
   }
 
@@ -39,6 +39,16 @@ export class SettingsReader {
 
   size(path: readonly string[]): number | undefined {
     return this.#value(path, 'a size such as 64mb', parseSuricataSize);
+  }
+
+  oneOf<T extends string>(path: readonly string[], words: readonly T[]): T | undefined {
+    return this.#value(path, `one of ${words.join(', ')}`, (value) => words.find((word) => word === value));
+  }
+
+  /** The names in a part, which is not taken for read by that. */
+  keys(path: readonly string[]): readonly string[] {
+    const value = this.#at(path);
+    return isMapping(value) ? Object.keys(value) : [];
   }
 
   /** One text or a list of them. */
@@ -82,9 +92,14 @@ export class SettingsReader {
     return found;
   }
 
-  #value<T>(path: readonly string[], expected: string, parse: (value: unknown) => T | undefined): T | undefined {
+  #at(path: readonly string[]): unknown {
     let value: unknown = this.yaml.value;
     for (const step of path) value = isMapping(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+    return value;
+  }
+
+  #value<T>(path: readonly string[], expected: string, parse: (value: unknown) => T | undefined): T | undefined {
+    const value = this.#at(path);
     // Suricata treats a key without a value as not there.
     if (value === undefined || value === null) return undefined;
     this.#read.add(path.join('.'));

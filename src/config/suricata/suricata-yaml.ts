@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { FlowTimeouts } from '../../flow/timeouts.ts';
+import { DATASET_TYPES, type DatasetDefinition } from '../../rules/dataset.ts';
 import type { Failure, MidstreamPolicy, OrderedAction, Overrides } from '../config.ts';
 import type { ConfigProblem } from '../problem.ts';
 import { expandRuleFiles } from '../rule-files.ts';
@@ -55,6 +56,8 @@ interface Found {
   ruleFiles?: { yaml: YamlFile; folder: string; pattern: string; at: number }[];
   classificationFile?: string;
   referenceFile?: string;
+  dataFolder?: string;
+  datasets?: Readonly<Record<string, DatasetDefinition>>;
   geoipDatabaseFile?: string;
   reputationCategoriesFile?: string;
   reputationFiles?: readonly string[];
@@ -111,6 +114,9 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   }
   set('classificationFile', reader.text(['classification-file'], absolute));
   set('referenceFile', reader.text(['reference-config-file'], absolute));
+  set('dataFolder', reader.text(['default-data-dir'], absolute));
+  const datasets = readDatasets(reader, found.dataFolder ?? folder);
+  if (datasets !== null) found.datasets = { ...found.datasets, ...datasets };
   set('geoipDatabaseFile', reader.text(['geoip-database'], absolute));
   set('reputationCategoriesFile', reader.text(['reputation-categories-file'], absolute));
   const reputationPath = reader.text(['default-reputation-path'], absolute) ?? folder;
@@ -147,6 +153,24 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   }
 }
 
+/** Keys of `datasets` that are no sets. */
+const DATASET_SETTINGS: readonly string[] = ['defaults', 'limits', 'rules'];
+
+/** What is loaded lies in Suricata's data folder; what is kept begins with what lies there. Null: none are described. */
+function readDatasets(reader: SettingsReader, folder: string): Record<string, DatasetDefinition> | null {
+  const names = reader.keys(['datasets']).filter((name) => !DATASET_SETTINGS.includes(name));
+  const described = names.flatMap((name): [string, DatasetDefinition][] => {
+    const load = reader.text(['datasets', name, 'load'], (path) => resolve(folder, path)) ?? null;
+    const state = reader.text(['datasets', name, 'state'], (path) => (isKeepable(path) ? path : undefined)) ?? null;
+    const memoryBytes = reader.size(['datasets', name, 'memcap']) ?? null;
+    const type = reader.oneOf(['datasets', name, 'type'], DATASET_TYPES);
+    return type === undefined ? [] : [[name, { type, load, state, memoryBytes }]];
+  });
+  return described.length === 0 ? null : Object.fromEntries(described);
+}
+
+const isKeepable = (path: string): boolean => !isAbsolute(path) && !path.split('/').includes('..');
+
 /** Suricata writes "no limit" as 0. */
 const unlimitedIfZero = (bytes: number | undefined): number | undefined =>
   bytes === 0 ? Number.MAX_SAFE_INTEGER : bytes;
@@ -162,6 +186,8 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(files.length > 0 && { files }),
       ...(found.classificationFile !== undefined && { classificationFile: found.classificationFile }),
       ...(found.referenceFile !== undefined && { referenceFile: found.referenceFile }),
+      ...(found.dataFolder !== undefined && { dataFolder: found.dataFolder }),
+      ...(found.datasets !== undefined && { datasets: found.datasets }),
       ...(found.geoipDatabaseFile !== undefined && { geoipDatabaseFile: found.geoipDatabaseFile }),
       ...(found.reputationCategoriesFile !== undefined && { reputationCategoriesFile: found.reputationCategoriesFile }),
       ...(found.reputationFiles !== undefined && { reputationFiles: found.reputationFiles }),

@@ -1,4 +1,11 @@
-import { DATASET_TYPES, Dataset, type DatasetCommand, DatasetStep, type DatasetType } from '../dataset.ts';
+import {
+  DATASET_TYPES,
+  Dataset,
+  type DatasetCommand,
+  type DatasetDefinition,
+  DatasetStep,
+  type DatasetType,
+} from '../dataset.ts';
 import type { RuleDraft } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
 import { commaSeparated, type OptionValue, parseUintRange, type UintRange } from '../values.ts';
@@ -89,7 +96,13 @@ function keptFile(value: OptionValue, name: string | undefined): string | null {
   return name;
 }
 
-/** The first rule that names a set says of what type it is, and which file it begins with. */
+const describedAs = (definition: DatasetDefinition): Settings => ({
+  ...definition,
+  save: null,
+  memoryBytes: definition.memoryBytes ?? DEFAULT_MEMORY_BYTES,
+});
+
+/** The configuration, or else the first rule that names a set, says of what type it is, and which file it begins with. */
 function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasReputation: boolean): Dataset {
   const { datasets } = draft.context;
   const known = datasets.get(name);
@@ -98,10 +111,13 @@ function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasRep
       ? known
       : draft.fail(`the set ${name} is of type ${known.type}`, draft.valueAt);
   }
-  const { type, load, state, save, memoryBytes } = settings;
+  const { environment } = draft.context;
+  const { load, state, save, memoryBytes, type } = Object.hasOwn(environment.datasets, name)
+    ? describedAs(environment.datasets[name]!)
+    : settings;
+  if (settings.type !== null && settings.type !== type) draft.fail(`the set ${name} is of type ${type}`, draft.valueAt);
   if (type === null) return draft.fail(`the first rule with the set ${name} must say its type`, draft.valueAt);
   const made = new Dataset({ type, memoryBytes, file: state ?? save });
-  const { environment } = draft.context;
   const text =
     load === null
       ? state === null

@@ -121,6 +121,29 @@ describe('an existing suricata.yaml', () => {
     expect(rules.reputationFiles).toEqual([join(directory, 'iprep/a.list'), '/b.list']);
   });
 
+  test('gives sets of values, with the files that they begin with', () => {
+    const text = [
+      'default-data-dir: data',
+      'geoip-database: geo.mmdb',
+      'datasets:',
+      '  defaults: { memcap: 1mb }',
+      '  agents: { type: string, state: agents.lst, memcap: 2mb }',
+      '  bad: { type: md5, load: bad.lst }',
+    ];
+    const { config, notes } = load(`${text.join('\n')}\n`);
+    expect(config.rules).toMatchObject({
+      dataFolder: join(directory, 'data'),
+      geoipDatabaseFile: join(directory, 'geo.mmdb'),
+      datasets: {
+        agents: { type: 'string', load: null, state: 'agents.lst', memoryBytes: 2 * 2 ** 20 },
+        bad: { type: 'md5', load: join(directory, 'data', 'bad.lst'), state: null, memoryBytes: null },
+      },
+    });
+    expect(notes.map((note) => note.split(': ')[1])).toEqual(['datasets.defaults']);
+    expect(() => load('datasets: { a: { type: number } }\n')).toThrow('expected one of string, md5');
+    expect(() => load('datasets: { a: { type: string, state: /tmp/a } }\n')).toThrow('datasets.a.state');
+  });
+
   test('is followed through its includes, the last one wins', () => {
     writeFileSync(
       join(directory, 'extra.yaml'),
