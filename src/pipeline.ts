@@ -106,7 +106,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const { config, mode, ruleset } = options;
     this.counters = new Counters(PIPELINE_COUNTERS, options.counterMemory);
     this.#counts = new PacketCounters(this.counters);
-    this.#layers = new Layers(config.defrag, config.tunnel.maxDepth);
+    this.#layers = new Layers(config.defrag, config.tunnel.maxDepth, config.tunnel.isIpv4InIpv4Open !== false);
     this.#flows = new FlowTable(options.seed, (flow, reason) => this.#forget(flow, reason), {
       ...config.flow,
       timeouts: config.timeouts,

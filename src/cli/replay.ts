@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CaptureFileError, readCapture } from '../capture/pcap-file.ts';
+import { captureConfig } from '../config/capture-config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { LosslessFile } from '../output/lossless-file.ts';
 import { CHECKSUM } from '../wire/packet.ts';
@@ -43,7 +44,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
   if (options.json === true && options.eve === '-') {
     throw new Failure(EXIT.usage, '--json and --eve - both write to standard output: give --eve a file');
   }
-  const { config } = settingsFrom(options);
+  const config = captureConfig(settingsFrom(options).config);
   const rules = loadRules(config);
   const eveFile = config.outputs.eve.file;
   const output = eveFile === null ? null : openOutput(eveFile);
@@ -54,7 +55,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
     hasPacketNumbers: true,
     mayFold: false,
     checksum: options.checksums === 'off' ? CHECKSUM.trusted : CHECKSUM.unverified,
-    midstreamUntilMs: config.stream.midstream === true ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
   });
 
   const startedMs = performance.now();

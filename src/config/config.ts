@@ -154,6 +154,8 @@ export interface Config {
   readonly tunnel: {
     /** Packets inside of packets are inspected so deep; one that goes deeper fails a check. */
     readonly maxDepth: number;
+    /** Look into IPv4 packets in IPv4 packets. `auto`: in live traffic, and not in captures. */
+    readonly isIpv4InIpv4Open: boolean | 'auto';
   };
   readonly stream: {
     /** Of all flows of one worker together. */
@@ -317,7 +319,7 @@ export const DEFAULTS: Config = freeze({
   flow: caps,
   timeouts,
   defrag: DEFAULT_DEFRAG_OPTIONS,
-  tunnel: { maxDepth: 2 },
+  tunnel: { maxDepth: 2, isIpv4InIpv4Open: 'auto' },
   stream: {
     memoryBytes: 64 * MIB,
     maxOutOfOrderBytes: 8 * MIB,

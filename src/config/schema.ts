@@ -263,7 +263,13 @@ export const configSchema: z.ZodType<Overrides> = section({
       'min-offset': key('minOffsetBytes', whole(0, MAX_U16)),
     }),
   ),
-  tunnel: key('tunnel', section({ 'max-depth': key('maxDepth', whole(0, MAX_TUNNEL_DEPTH)) })),
+  tunnel: key(
+    'tunnel',
+    section({
+      'max-depth': key('maxDepth', whole(0, MAX_TUNNEL_DEPTH)),
+      'ipv4-in-ipv4': key('isIpv4InIpv4Open', flagOr('auto')),
+    }),
+  ),
   stream: key(
     'stream',
     section({

@@ -1,5 +1,5 @@
 import type { WireEvent } from '../wire/events.ts';
-import { NO_TUNNEL, Packet } from '../wire/packet.ts';
+import { IP_PROTOCOL, NO_TUNNEL, Packet } from '../wire/packet.ts';
 import { Defragmenter, FRAGMENT } from './defragmenter.ts';
 import type { DefragOptions } from './options.ts';
 
@@ -10,15 +10,18 @@ import type { DefragOptions } from './options.ts';
 export class Layers {
   readonly defragmenter: Defragmenter;
   readonly #maxDepth: number;
+  readonly #isIpv4InIpv4Open: boolean;
   /** Those of the frame in hand; kept for the next one. */
   readonly #packets: Packet[] = [];
   #used = 0;
   #inner: Packet | null = null;
   readonly #fragments: Packet[] = [];
 
-  constructor(options: DefragOptions, maxDepth: number) {
+  /** Without `isIpv4InIpv4Open`, an IPv4 packet in another one is nothing but its payload. */
+  constructor(options: DefragOptions, maxDepth: number, isIpv4InIpv4Open: boolean) {
     this.defragmenter = new Defragmenter(options);
     this.#maxDepth = maxDepth;
+    this.#isIpv4InIpv4Open = isIpv4InIpv4Open;
   }
 
   /** Before the first packet of a frame. */
@@ -37,6 +40,7 @@ export class Layers {
       if (outcome === FRAGMENT.completes) this.#inner = whole;
       return outcome !== FRAGMENT.condemned;
     }
+    if (!this.#isIpv4InIpv4Open && packet.ipVersion === 4 && packet.protocol === IP_PROTOCOL.ipv4) return true;
     // A receiver drops what has a wrong checksum: nobody gets what is in it.
     if (packet.tunnelLink !== NO_TUNNEL && !packet.hasBadChecksum) this.#enter(packet, packet.tunnelLink);
     return true;

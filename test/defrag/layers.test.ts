@@ -58,6 +58,16 @@ describe('what is in a tunnel', () => {
     expect(played.dropReasons.slice(1).every((reason) => reason === 'flow drop')).toBe(true);
   });
 
+  test('is only its payload where IPv4 in IPv4 is not to be opened: captures are read so', () => {
+    const closed = { config: { tunnel: { isIpv4InIpv4Open: false } }, mode: 'prevent' } as const;
+    const frame = buildIp({ ...OUTER, protocol: 4, payload: attack });
+    expect(playPackets([frame], { ...closed, rules: rule('drop') })).toMatchObject({ alerts: [], dropped: [] });
+    const outer = rule('drop', 'ip', '198.51.100.1 any -> any any');
+    expect(playPackets([frame], { ...closed, rules: outer })).toMatchObject({ blockedAlerts: [1], dropped: [1] });
+    const inIpv6 = buildIp({ ...OUTER6, protocol: 4, payload: attack });
+    expect(playPackets([inIpv6], { ...closed, rules: rule('drop') }).blockedAlerts).toEqual([1]);
+  });
+
   test('a condemned connection does not condemn the tunnel', () => {
     const player = new Player(PREVENT);
     const other = buildUdp({ source: '192.0.2.9', destination: '192.0.2.2', payload: 'nothing' });

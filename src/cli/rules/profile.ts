@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { CaptureFileError, readCapture } from '../../capture/pcap-file.ts';
+import { captureConfig } from '../../config/capture-config.ts';
 import { type Config, mergeConfig } from '../../config/config.ts';
 import { type RuleCost, RuleProfile } from '../../detect/rule-profile.ts';
 import { withoutControls } from '../../output/log.ts';
@@ -32,7 +33,8 @@ export function registerProfile(rules: Command): void {
 }
 
 async function profile(captures: readonly string[], options: ProfileOptions): Promise<void> {
-  const config = mergeConfig(chosenConfig([], options), { mode: 'detect', checks: { policy: 'report' } });
+  const chosen = captureConfig(chosenConfig([], options));
+  const config = mergeConfig(chosen, { mode: 'detect', checks: { policy: 'report' } });
   const rules = loadRules(config);
   let best = new Map<string, RuleCost>();
   for (let round = 0; round < options.rounds; round++) {
@@ -65,7 +67,7 @@ async function costsOf(captures: readonly string[], config: Config, rules: Loade
     hasPacketNumbers: true,
     mayFold: false,
     checksum: CHECKSUM.trusted,
-    midstreamUntilMs: config.stream.midstream === true ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
     evaluator,
   });
   for (const file of captures) {

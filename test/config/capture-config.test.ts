@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { captureConfig } from '../../src/config/capture-config.ts';
+import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
+
+test('what is not set is as in Suricata, and what is set stays', () => {
+  const { stream, tunnel } = captureConfig(DEFAULTS);
+  expect([stream.midstream, tunnel.isIpv4InIpv4Open]).toEqual([false, false]);
+  const chosen = mergeConfig(DEFAULTS, { stream: { midstream: true }, tunnel: { isIpv4InIpv4Open: true } });
+  expect(captureConfig(chosen)).toEqual(chosen);
+});
