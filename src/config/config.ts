@@ -61,6 +61,13 @@ export interface ListenAddress {
 }
 
 /**
+ * `addresses`: all packets between two hosts meet in one queue. `ports`: those of each connection do, so that many from one
+ * client, or one proxy, share the queues.
+ */
+export const BALANCES = ['addresses', 'ports'] as const;
+export type Balance = (typeof BALANCES)[number];
+
+/**
  * When an encrypted connection is bypassed. `early`: behind its handshake, unless a rule asks for something else than
  * content. `late`: when no rule would be held against it any more.
  */
@@ -190,6 +197,8 @@ export interface Config {
     readonly start: number;
     /** Null: one for each processor but one, which is left to the services. */
     readonly count: number | null;
+    /** By what the kernel chooses one of several. */
+    readonly balance: Balance;
     readonly lengthPackets: number;
     readonly hooks: readonly Hook[];
     /** Empty: every interface but loopback. */
@@ -333,6 +342,7 @@ export const DEFAULTS: Config = freeze({
   queue: {
     start: 0,
     count: null,
+    balance: 'addresses',
     lengthPackets: 4096,
     hooks: ['input', 'output'],
     interfaces: [],

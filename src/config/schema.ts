@@ -8,6 +8,7 @@ import { DATASET_TYPES } from '../rules/dataset.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';
 import {
+  BALANCES,
   CHECK_ACTIONS,
   CHECK_POLICIES,
   type Config,
@@ -296,6 +297,7 @@ export const configSchema: z.ZodType<Overrides> = section({
     section({
       start: key('start', whole(0, MAX_U16)),
       count: key('count', wholeOr('auto', 1, MAX_QUEUES)),
+      balance: key('balance', oneOf(BALANCES)),
       length: key('lengthPackets', whole(16, MAX_U16)),
       hooks: key('hooks', distinct(list(alternatives(HOOKS), oneOf(HOOKS)))),
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),

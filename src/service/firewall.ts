@@ -3,6 +3,7 @@ import { firstLine, isMissing, type RunCommand, runCommand } from './command.ts'
 import { checkInterception, type Interception } from './interception.ts';
 import {
   IPTABLES_BYPASS_PROBE_TEXT,
+  IPTABLES_PORTS_PROBE_TEXT,
   IPTABLES_PROBE_TEXT,
   IPTABLES_REJECT_PROBE_TEXT,
   iptablesInstallText,
@@ -17,6 +18,7 @@ import {
   chainsListed,
   NFT_BYPASS_PROBE_TEXT,
   NFT_DISPOSE_TEXT,
+  NFT_PORTS_PROBE_TEXT,
   NFT_PROBE_TEXT,
   NFT_REJECT_PROBE_TEXT,
   NFT_TABLE,
@@ -25,16 +27,22 @@ import {
   queuesListed,
 } from './nftables.ts';
 
+/** What a firewall can do beside handing packets to a queue, in all its families. */
+export interface Abilities {
+  /** Reject packets that come back from a queue with a mark. */
+  readonly canReject: boolean;
+  /** Keep packets of connections from a queue that come back from it with a mark. */
+  readonly canBypass: boolean;
+  /** Choose one of several queues by ports, of IPv4 at least. */
+  readonly canSeePorts: boolean;
+}
+
 /** The firewall of this network namespace, of which only our own rules are ever touched. Every call waits. */
-export interface Firewall {
+export interface Firewall extends Abilities {
   /** For people: `nftables`, `iptables v1.8.9 (nf_tables)`. */
   readonly name: string;
   /** IP versions that it can intercept. */
   readonly families: readonly (4 | 6)[];
-  /** Whether it can reject packets that come back from a queue with a mark, in all its families. */
-  readonly canReject: boolean;
-  /** Whether it can keep packets of connections from a queue that come back from it with a mark: the same. */
-  readonly canBypass: boolean;
   /** Puts the rules in place, those that reject first, whatever is left of earlier ones. Throws FirewallError, RangeError for a bad argument. */
   install(interception: Interception): void;
   /** Afterwards nothing is handed to a queue any more; what waits in one can still be answered, or rejected. */
@@ -71,7 +79,12 @@ export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
     if (reject.status !== 0) remarks.push(cannotReject('nftables', firstLine(reject.error)));
     const bypass = run('nft', ['-c', '-f', '-'], NFT_BYPASS_PROBE_TEXT);
     if (bypass.status !== 0) remarks.push(cannotBypass('nftables', firstLine(bypass.error)));
-    return { firewall: new NftFirewall(run, reject.status === 0, bypass.status === 0), remarks };
+    const abilities = {
+      canReject: reject.status === 0,
+      canBypass: bypass.status === 0,
+      canSeePorts: run('nft', ['-c', '-f', '-'], NFT_PORTS_PROBE_TEXT).status === 0,
+    };
+    return { firewall: new NftFirewall(run, abilities), remarks };
   }
   remarks.push(isMissing(nft) ? 'nft is not installed' : `nftables cannot queue here: ${firstLine(nft.error)}`);
 
@@ -94,13 +107,17 @@ export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
     const toReject = obstacles(IPTABLES_REJECT_PROBE_TEXT, cannotReject);
     const toBypass = obstacles(IPTABLES_BYPASS_PROBE_TEXT, cannotBypass);
     remarks.push(...toReject, ...toBypass);
-    return {
-      firewall: new IptablesFirewall(kind, families, run, toReject.length === 0, toBypass.length === 0),
-      remarks,
+    const abilities = {
+      canReject: toReject.length === 0,
+      canBypass: toBypass.length === 0,
+      canSeePorts: probeIptables(kind, run, IPTABLES_PORTS_PROBE_TEXT) === null,
     };
+    return { firewall: new IptablesFirewall(kind, families, run, abilities), remarks };
   }
   return { firewall: null, remarks };
 }
+
+const NO_ABILITIES: Abilities = { canReject: false, canBypass: false, canSeePorts: false };
 
 const cannotReject = (tool: string, obstacle: string): string =>
   `rules that reject only drop: ${tool} cannot reject here: ${obstacle}`;
@@ -142,18 +159,21 @@ class NftFirewall implements Firewall {
   readonly families = [4, 6] as const;
   readonly canReject: boolean;
   readonly canBypass: boolean;
+  readonly canSeePorts: boolean;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(run: RunCommand, canReject = false, canBypass = false) {
+  constructor(run: RunCommand, { canReject, canBypass, canSeePorts } = NO_ABILITIES) {
     this.#run = run;
     this.canReject = canReject;
     this.canBypass = canBypass;
+    this.canSeePorts = canSeePorts;
   }
 
   install(interception: Interception): void {
-    checkInterception(interception);
-    this.#apply(nftInstallText(withinMeans(interception, this), chainsListed(this.#list() ?? '')));
+    const wanted = withinMeans(interception, this);
+    checkInterception(wanted);
+    this.#apply(nftInstallText(wanted, chainsListed(this.#list() ?? '')));
     this.#installed = this.#list();
   }
 
@@ -193,14 +213,16 @@ class IptablesFirewall implements Firewall {
   readonly families: readonly (4 | 6)[];
   readonly canReject: boolean;
   readonly canBypass: boolean;
+  readonly canSeePorts: boolean;
   readonly #kind: string;
   readonly #run: RunCommand;
   #installed: string | null = null;
 
-  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand, canReject = false, canBypass = false) {
+  constructor(kind: string, families: readonly (4 | 6)[], run: RunCommand, abilities = NO_ABILITIES) {
     this.#kind = kind;
-    this.canReject = canReject;
-    this.canBypass = canBypass;
+    this.canReject = abilities.canReject;
+    this.canBypass = abilities.canBypass;
+    this.canSeePorts = abilities.canSeePorts;
     this.families = families;
     this.#run = run;
     const version = firstLine(run(kind, ['--version']).output);
@@ -208,8 +230,8 @@ class IptablesFirewall implements Firewall {
   }
 
   install(interception: Interception): void {
-    checkInterception(interception);
     const wanted = withinMeans(interception, this);
+    checkInterception(wanted);
     for (const family of this.families) {
       for (const table of MARK_TABLES) {
         this.#restore(family, iptablesMarkText(table, wanted, this.#save(family, table)));
@@ -267,8 +289,15 @@ const TABLES = [QUEUE_TABLE, ...MARK_TABLES];
 const toolOf = (kind: string, family: 4 | 6): string => (family === 4 ? kind : kind.replace('ip', 'ip6'));
 
 /** What a firewall cannot do it gets no rules for. */
-const withinMeans = (interception: Interception, { canReject, canBypass }: Firewall): Interception => ({
-  ...interception,
-  rejectMark: canReject ? interception.rejectMark : 0,
-  bypassMark: canBypass ? interception.bypassMark : 0,
-});
+export function withinMeans(
+  interception: Interception,
+  { canReject, canBypass, canSeePorts }: Abilities,
+): Interception {
+  const bypassMark = canBypass ? interception.bypassMark : 0;
+  return {
+    ...interception,
+    rejectMark: canReject ? interception.rejectMark : 0,
+    bypassMark,
+    balance: canSeePorts && bypassMark !== 0 ? interception.balance : 'addresses',
+  };
+}

@@ -1,9 +1,11 @@
-import type { Failure, Hook } from '../config/config.ts';
+import type { Balance, Failure, Hook } from '../config/config.ts';
 
 /** Which packets the firewall hands to the engine, for whatever firewall there is. */
 export interface Interception {
   readonly firstQueue: number;
   readonly queueCount: number;
+  /** `ports` needs `bypassMark`: rules that ask for it have the kernel put fragments together, which have no ports. */
+  readonly balance: Balance;
   readonly hooks: readonly Hook[];
   /** Only traffic of these; empty: of all but loopback. */
   readonly interfaces: readonly string[];
@@ -88,6 +90,9 @@ export function checkInterception(interception: Interception): void {
 export const markText = (bit: number): string => `0x${bit.toString(16)}`;
 
 const isWithin = (value: number, min: number): boolean => Number.isInteger(value) && value >= min && value <= MAX_U16;
+
+/** With one queue there is nothing to choose. */
+export const isByPorts = ({ balance, queueCount }: Interception): boolean => balance === 'ports' && queueCount > 1;
 
 /** In the order in which they are to be tried. */
 export function exemptionsAt(hook: Hook, { managementPorts }: Interception): Exemption[] {

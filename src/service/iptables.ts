@@ -4,6 +4,7 @@ import {
   exemptionsAt,
   type Interception,
   interfacesAt,
+  isByPorts,
   LOOPBACK,
   markText,
   type PortRange,
@@ -92,6 +93,11 @@ export const IPTABLES_BYPASS_PROBE_TEXT =
   probeText(QUEUE_TABLE, ['-m connmark --mark 0x1/0x1', ...bypassTargets(1)]) +
   probeText(SAVE_TABLE, ['-m mark --mark 0x1/0x1', ...saveTargets(1)]);
 
+/** The same for a choice of queues by ports; of IPv4 only. */
+export const IPTABLES_PORTS_PROBE_TEXT = probeText(QUEUE_TABLE, [
+  '-m u32 --u32 "0x6&0xff=0x6,0x11&&0x0>>0x16&0x3c@0x0&0x20002=0x0" -j NFQUEUE --queue-num 0',
+]);
+
 /** Our part of a saved table, in its order: what two of them must have in common to be the same. */
 export const ownLines = (saved: string): string[] =>
   saved.split('\n').filter((line) => line.startsWith(`-A ${OWN_PREFIX}`) || jumpsToOwn(line));
@@ -170,14 +176,15 @@ function chainRules(family: 4 | 6, hook: Hook, interception: Interception): stri
     .filter((exemption) => exemption.family === 'any' || exemption.family === family)
     .map((exemption) => `-A ${chain} ${matchText(exemption)} -j RETURN`);
   const rules = [...bypass, ...exempted];
-  const target = `-j NFQUEUE ${queueText(interception)}`;
+  const targets = queueTargets(family, interception);
+  const queue = (match: string): string[] => targets.map((target) => `-A ${chain} ${match}${target}`);
   if (interfaces.length === 0) {
     // Nothing is forwarded to or from loopback.
     const loopback = hook === 'forward' ? [] : [`-A ${chain} ${interfaceOptions(hook)[0]} ${LOOPBACK} -j RETURN`];
-    return [...loopback, ...rules, `-A ${chain} ${target}`];
+    return [...loopback, ...rules, ...queue('')];
   }
   const queued = interfacesAt(hook, interception).flatMap((name) =>
-    interfaceOptions(hook).map((option) => `-A ${chain} ${option} ${name} ${target}`),
+    interfaceOptions(hook).flatMap((option) => queue(`${option} ${name} `)),
   );
   return [...rules, ...queued];
 }
@@ -200,11 +207,42 @@ function matchText({ match }: Exemption): string {
 
 const portText = ([first, last]: PortRange): string => (first === last ? `${first}` : `${first}:${last}`);
 
-function queueText({ firstQueue, queueCount, failure }: Interception): string {
-  const queues =
-    queueCount === 1 ? `--queue-num ${firstQueue}` : `--queue-balance ${firstQueue}:${firstQueue + queueCount - 1}`;
-  return failure === 'open' ? `${queues} --queue-bypass` : queues;
+/** What is said of a packet's queue: the last one is for all that the others leave. */
+function queueTargets(family: 4 | 6, interception: Interception): string[] {
+  const { firstQueue, queueCount, failure } = interception;
+  const target = (first: number, count: number): string => {
+    const queues = count === 1 ? `--queue-num ${first}` : `--queue-balance ${first}:${first + count - 1}`;
+    return `-j NFQUEUE ${failure === 'open' ? `${queues} --queue-bypass` : queues}`;
+  };
+  // An extension header of IPv6 would move the ports, and with them its packets into another queue.
+  const portTargets = family === 4 && isByPorts(interception) ? portClasses(queueCount) : [];
+  return [
+    ...portTargets.map(({ match, first, count }) => `${match} ${target(firstQueue + first, count)}`),
+    target(firstQueue, queueCount),
+  ];
 }
+
+/**
+ * IPv4 packets of TCP and UDP by their ports, the same both ways: three bits of one port, exclusive or those of the other.
+ * Not the lowest one, which is always 0 in ports that Linux takes for connections.
+ */
+function portClasses(queueCount: number): { readonly match: string; readonly first: number; readonly count: number }[] {
+  // As few as share the queues evenly; `u32` takes ten values.
+  const classes = queueCount === 2 || queueCount === 4 ? queueCount : MAX_PORT_CLASSES;
+  const hex = (value: number): string => `0x${value.toString(16)}`;
+  const bits = (classes - 1) << 1;
+  return Array.from({ length: classes }, (_, wanted) => {
+    const values = Array.from({ length: classes }, (_, port) => hex((port << 17) | ((port ^ wanted) << 1)));
+    // Protocol; not a fragment; ports behind a header of whatever length.
+    const ports = `${hex(6)}&0xff=0x6,0x11&&0x4&0x3fff=0x0&&0x0>>0x16&0x3c@0x0&${hex((bits << 16) | bits)}`;
+    const match = `-m u32 --u32 "${ports}=${values.join(',')}"`;
+    if (queueCount <= classes) return { match, first: wanted % queueCount, count: 1 };
+    const first = Math.floor((wanted * queueCount) / classes);
+    return { match, first, count: Math.floor(((wanted + 1) * queueCount) / classes) - first };
+  });
+}
+
+const MAX_PORT_CLASSES = 8;
 
 const ownChains = (saved: string): string[] =>
   [...saved.matchAll(/^:(\S+) /gm)].map((match) => match[1]!).filter((chain) => chain.startsWith(OWN_PREFIX));

@@ -4,6 +4,7 @@ import {
   exemptionsAt,
   type Interception,
   interfacesAt,
+  isByPorts,
   LOOPBACK,
   markText,
   type PortRange,
@@ -87,15 +88,26 @@ export const NFT_BYPASS_PROBE_TEXT = [
   '',
 ].join('\n');
 
+/** The same for a choice of queues by ports. */
+export const NFT_PORTS_PROBE_TEXT = [
+  'add table inet vpatch_probe',
+  'add chain inet vpatch_probe probe',
+  'add rule inet vpatch_probe probe queue to symhash mod 2 offset 0',
+  '',
+].join('\n');
+
 /** Chains in the text of `nft list table`. */
 export const chainsListed = (listed: string): string[] =>
   [...listed.matchAll(/^\s*chain (\w+) \{/gm)].map((match) => match[1]!);
 
-/** Queue numbers that the rules name: `queue num 4`, `queue flags bypass to 4-5`. */
+/** Queue numbers that the rules name: `queue num 4`, `queue flags bypass to 4-5`, `queue to symhash mod 2 offset 4`. */
 export function queuesListed(listed: string): number[] {
   const queues = new Set<number>();
   for (const match of listed.matchAll(/\bqueue\b[^\n]*?\b(?:num|to) (\d+)(?:-(\d+))?/g)) {
     for (let queue = Number(match[1]); queue <= Number(match[2] ?? match[1]); queue++) queues.add(queue);
+  }
+  for (const [, count, first] of listed.matchAll(/\bqueue\b[^\n]*?\bsymhash mod (\d+)(?: offset (\d+))?/g)) {
+    for (let n = 0; n < Number(count); n++) queues.add(Number(first ?? 0) + n);
   }
   return [...queues];
 }
@@ -171,7 +183,12 @@ function matchText({ family, match }: Exemption): string {
 
 const portText = ([first, last]: PortRange): string => (first === last ? `${first}` : `${first}-${last}`);
 
-function queueText({ firstQueue, queueCount, failure }: Interception): string {
+function queueText(interception: Interception): string {
+  const { firstQueue, queueCount, failure } = interception;
+  if (isByPorts(interception)) {
+    const bypass = failure === 'open' ? 'flags bypass ' : '';
+    return `queue ${bypass}to symhash mod ${queueCount} offset ${firstQueue}`;
+  }
   const queues = queueCount === 1 ? `${firstQueue}` : `${firstQueue}-${firstQueue + queueCount - 1}`;
   return failure === 'open' ? `queue num ${queues} bypass` : `queue num ${queues}`;
 }

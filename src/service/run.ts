@@ -16,12 +16,12 @@ import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { EventOutputs } from './event-outputs.ts';
 import { EventTally } from './event-tally.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
-import { chooseFirewall, type Firewall } from './firewall.ts';
+import { chooseFirewall, type Firewall, withinMeans } from './firewall.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem } from './inline-service.ts';
-import { checkInterception, type Interception } from './interception.ts';
+import { checkInterception, type Interception, isByPorts } from './interception.ts';
 import { checkInterfaces } from './interface-check.ts';
 import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
@@ -101,7 +101,9 @@ export async function runInline(settings: RunSettings): Promise<void> {
     const firewall = usableFirewall(log);
     const leftBehind = leftovers(log);
     const recall = recallFor(wanted, firewall, log);
-    const interception = recall === null ? { ...wanted, bypassMark: 0 } : wanted;
+    const interception = withinMeans(recall === null ? { ...wanted, bypassMark: 0 } : wanted, firewall);
+    if (isByPorts(wanted) && !isByPorts(interception))
+      log.warn(`queues are balanced by addresses: ${whyNotByPorts(firewall)}`);
     if (config.control.socket !== null) control = await ControlServer.claim(config.control.socket, log);
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
@@ -346,6 +348,7 @@ function interceptionOf({ queue, bypass, failure }: Config): Interception {
   return {
     firstQueue: queue.start,
     queueCount: queue.count ?? Math.max(1, availableParallelism() - 1),
+    balance: queue.balance,
     hooks: queue.hooks,
     interfaces: queue.interfaces,
     managementPorts: queue.managementPorts,
@@ -354,6 +357,9 @@ function interceptionOf({ queue, bypass, failure }: Config): Interception {
     bypassMark: bypass.isEnabled ? bypass.mark : 0,
   };
 }
+
+const whyNotByPorts = ({ name, canSeePorts }: Firewall): string =>
+  canSeePorts ? 'by ports needs "bypass", for fragments have none' : `${name} cannot look at ports here`;
 
 /** Null: no connection is to be bypassed, or can be. */
 const recallFor = ({ bypassMark }: Interception, { canBypass }: Firewall, log: Logger): Recall | null =>

@@ -65,8 +65,8 @@ export interface Incidents {
 }
 
 /**
- * Keeps one worker alive for each queue, and the firewall rules in step with them: rules are there only while every
- * queue has a worker (fail open), or always once they were there (fail closed).
+ * Keeps one worker alive for each queue, and the firewall rules in step with them: once they were there, they stay (fail
+ * closed), or as long as no worker hangs and one of them works (fail open).
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -297,12 +297,18 @@ export class Supervisor {
     this.#restarts++;
     const reason = end.isOrderly ? 'it ended unasked' : end.reason;
     this.#tell('error', slot.queue, `the worker of queue ${slot.queue} is gone: ${reason}`);
-    this.#uninstallIfOpen();
+    this.#goOnWithout();
 
     if (slot.liveTicks >= STABLE_TICKS) slot.failures = 0;
     const delayMs = RESTART_DELAYS_MS[Math.min(slot.failures, RESTART_DELAYS_MS.length - 1)]!;
     slot.failures++;
     setTimeout(() => this.#restart(slot), delayMs).unref();
+  }
+
+  /** Packets of a queue that nobody holds pass, or drop, without our doing: other workers go on with theirs. */
+  #goOnWithout(): void {
+    if (!this.#slots.some(({ isReady }) => isReady)) this.#uninstallIfOpen();
+    else if (!this.#hasRules) this.#putBack();
   }
 
   async #restart(slot: Slot): Promise<void> {
@@ -314,7 +320,8 @@ export class Supervisor {
       return;
     }
     this.#tell('info', slot.queue, `queue ${slot.queue} has a worker again`);
-    if (!this.#isStopping && this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#putBack();
+    if (this.#isStopping || this.#hasRules) return;
+    if (this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#putBack();
   }
 
   #watchWorkers(): void {

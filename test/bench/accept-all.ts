@@ -24,6 +24,7 @@ firewall.install({
   failure: 'open',
   rejectMark: 0,
   bypassMark: 0,
+  balance: 'addresses',
 });
 process.stderr.write('ready\n');
 inspect(

@@ -355,7 +355,7 @@ const supervisor = new Supervisor({
   policy: { config, rules }, exceptions: [],
   firewall: chooseFirewall().firewall,
   interception: { firstQueue: 0, queueCount: 1, hooks: ['input', 'output'], interfaces: [], managementPorts: [],
-    failure: ${JSON.stringify(way)}, rejectMark: 0, bypassMark: 0 },
+    failure: ${JSON.stringify(way)}, rejectMark: 0, bypassMark: 0, balance: 'addresses' },
   counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
   log, onEvents() {},
   startThread: (settings, hooks) => (starts++ === 0 ? new FailingThread() : startWorkerThread(settings, hooks)),

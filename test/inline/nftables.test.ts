@@ -15,6 +15,7 @@ const host: Interception = {
   failure: 'open',
   rejectMark: 0x20000000,
   bypassMark: 0x10000000,
+  balance: 'addresses',
 };
 
 const CHAINS = [

@@ -12,6 +12,7 @@ const host: Interception = {
   failure: 'open',
   rejectMark: 0,
   bypassMark: 0,
+  balance: 'addresses',
 };
 
 const OK: CommandResult = { status: 0, output: '', error: '' };

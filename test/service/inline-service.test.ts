@@ -36,6 +36,7 @@ const INTERCEPTION: Interception = {
   failure: 'open',
   rejectMark: 0,
   bypassMark: 0,
+  balance: 'addresses',
 };
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkInterception, type Interception, interfacesAt } from '../../src/service/interception.ts';
+import { checkInterception, type Interception, interfacesAt, isByPorts } from '../../src/service/interception.ts';
 
 const valid: Interception = {
   firstQueue: 0,
@@ -10,6 +10,7 @@ const valid: Interception = {
   failure: 'open',
   rejectMark: 0,
   bypassMark: 0,
+  balance: 'addresses',
 };
 
 describe('what becomes part of a firewall command is checked', () => {
@@ -46,6 +47,12 @@ describe('what becomes part of a firewall command is checked', () => {
 
   test.each([0, 1, 0x20000000, 2 ** 31])('%d is a mark', (rejectMark) => {
     expect(() => checkInterception({ ...valid, rejectMark })).not.toThrow();
+  });
+
+  test('several queues can be chosen by ports, one needs no choice', () => {
+    expect(isByPorts({ ...valid, balance: 'ports', queueCount: 2 })).toBe(true);
+    expect(isByPorts({ ...valid, balance: 'ports', queueCount: 1 })).toBe(false);
+    expect(isByPorts({ ...valid, balance: 'addresses', queueCount: 2 })).toBe(false);
   });
 
   test('two marks are two bits', () => {

@@ -11,6 +11,7 @@ const host: Interception = {
   failure: 'open',
   rejectMark: 0,
   bypassMark: 0,
+  balance: 'addresses',
 };
 
 test('a host, fail open', () => {
@@ -87,6 +88,15 @@ test('bypassed connections stay out of the queue, save SYN, FIN and RST, and are
     'add rule inet vpatch input iifname "lo" return',
     'add rule inet vpatch input ct mark & 0x10 == 0x10 jump bypass',
   ]);
+});
+
+test('queues by ports: a hash that is the same both ways', () => {
+  const text = nftInstallText({ ...host, firstQueue: 4, queueCount: 3, balance: 'ports' }, []);
+  expect(text).toContain(' queue flags bypass to symhash mod 3 offset 4\n');
+  const closed = nftInstallText({ ...host, firstQueue: 4, queueCount: 3, balance: 'ports', failure: 'closed' }, []);
+  expect(closed).toContain(' queue to symhash mod 3 offset 4\n');
+  expect(queuesListed('\t\tqueue flags bypass to symhash mod 3 offset 4\n')).toEqual([4, 5, 6]);
+  expect(queuesListed('\t\tqueue to symhash mod 2\n')).toEqual([0, 1]);
 });
 
 test('what waits in a queue while the rules go can still be rejected', () => {
