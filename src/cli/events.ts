@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AddressRange, parseAddressRange } from '../base/address-set.ts';
-import { MODES, type Mode } from '../config/config.ts';
-import { historyFile } from '../config/state-paths.ts';
+import { type Config, MODES, type Mode } from '../config/config.ts';
 import { parseDurationMs } from '../config/units.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import {
@@ -17,6 +16,7 @@ import type { EventFilter, EventGroup, HistoryReader, RuleNumber } from '../serv
 import { settingsFrom } from './common-options.ts';
 import { eventsCsv, eventTable, groupChart, groupsCsv, groupsJson, groupTable } from './event-views.ts';
 import { EXIT, Failure } from './failure.ts';
+import { withHistory } from './history.ts';
 import { loadCatalogue } from './patches/shipped.ts';
 
 interface EventsOptions {
@@ -89,7 +89,7 @@ export function registerEvents(program: Command): void {
 
 async function events(options: EventsOptions): Promise<void> {
   const filter = filterOf(options);
-  const text = await withHistory(options, (reader) =>
+  const text = await withHistory(configOf(options), (reader) =>
     options.summary === undefined
       ? eventsText(reader, filter, options)
       : summaryText(reader, filter, options.summary, options),
@@ -175,6 +175,11 @@ function filterOf(options: EventsOptions): EventFilter {
   };
 }
 
+function configOf({ config: file, state }: EventsOptions): Config {
+  const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
+  return state === undefined ? config : { ...config, state: { folder: resolve(state) } };
+}
+
 function rulesOfPatch(name: string): RuleNumber[] {
   const { patches } = loadCatalogue();
   const id = name.toLowerCase();
@@ -188,44 +193,6 @@ function rulesOfPatch(name: string): RuleNumber[] {
     EXIT.usage,
     `there is no patch ${name}${suggestion === null ? '' : `; did you mean ${suggestion}?`} "vpatch patches list" lists them`,
   );
-}
-
-async function withHistory<T>({ config: file, state }: EventsOptions, work: (reader: HistoryReader) => T): Promise<T> {
-  const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
-  const path = historyFile(state === undefined ? config.state.folder : resolve(state));
-  const { HistoryReader, NoHistoryError } = await loadReader();
-  let reader: HistoryReader | null = null;
-  try {
-    reader = HistoryReader.open(path);
-    return work(reader);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    if (error instanceof NoHistoryError) {
-      const why =
-        config.history.isEnabled === false
-          ? 'history.enabled is false in the configuration'
-          : '"vpatch run" keeps one where its state folder is there at the start';
-      throw new Failure(EXIT.machine, `${error.message}; ${why}`);
-    }
-    if (!('code' in error) && error.name !== 'HistoryVersionError') throw error;
-    const isForRoot = process.geteuid?.() !== 0;
-    throw new Failure(
-      EXIT.machine,
-      `${path}: cannot be read: ${error.message}${isForRoot ? '; only root can read it' : ''}`,
-    );
-  } finally {
-    reader?.close();
-  }
-}
-
-/** Its package is one that the rest of vpatch can do without. */
-async function loadReader(): Promise<typeof import('../service/history/history-reader.ts')> {
-  try {
-    return await import('../service/history/history-reader.ts');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
-    throw new Failure(EXIT.machine, 'the history needs the package better-sqlite3, which is not installed here');
-  }
 }
 
 const collected =

@@ -1,8 +1,9 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { reasonOf } from '../config/problem.ts';
+import { historyFile } from '../config/state-paths.ts';
 import { withoutControls } from '../output/log.ts';
 import { readCatalogue } from '../patches/catalogue.ts';
 import type { Rule } from '../rules/rule.ts';
@@ -10,6 +11,7 @@ import { checkNamed } from '../verdict/checks.ts';
 import type { HeldBy } from '../verdict/judge.ts';
 import { addRuleOptions, type RuleOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
+import { withHistory } from './history.ts';
 import { loadRules } from './loaded-rules.ts';
 import { shortPath } from './read-texts.ts';
 
@@ -25,7 +27,10 @@ export function registerExplain(program: Command): void {
       'Explains events: what was seen, which bytes matched what, which rule, patch and CVE that is, what would have ' +
         'happened in the other mode, and how to except it.',
     )
-    .argument('<event>', 'an EVE line, - for lines on standard input, or the flow_id of events in the event file')
+    .argument(
+      '<event>',
+      'an EVE line, - for lines on standard input, or the flow_id of events in the event file or the history',
+    )
     .option('--eve <file>', 'look for the flow_id there (default: outputs.eve.file of the configuration)');
   addRuleOptions(command)
     .addHelpText(
@@ -61,8 +66,24 @@ async function linesOf(event: string, options: ExplainOptions): Promise<string[]
 }
 
 async function eventsOfFlow(flowId: string, { eve, ...options }: ExplainOptions): Promise<string[]> {
-  const file = eve ?? settingsFrom({ ...options, onlyRules: [] }).config.outputs.eve.file;
-  if (file === null || file === '-') throw new Failure(EXIT.usage, 'no event file is configured: name it with --eve');
+  const { config } = settingsFrom({ ...options, onlyRules: [] });
+  const file = eve ?? config.outputs.eve.file;
+  const hasFile = file !== null && file !== '-';
+  const found = hasFile ? await eventsInFile(file, flowId) : [];
+  if (found.length > 0) return found;
+  // The file was rotated since, or there is none.
+  const hasHistory = eve === undefined && existsSync(historyFile(config.state.folder));
+  const filter = { flowId: Number(flowId) };
+  const kept = hasHistory ? await withHistory(config, (reader) => reader.lines(filter, MAX_EVENTS)) : [];
+  if (kept.length > 0) return kept;
+  const places = [...(hasFile ? [file] : []), ...(hasHistory ? ['the history'] : [])];
+  if (places.length > 0) {
+    throw new Failure(EXIT.problem, `no alert, drop or anomaly of flow ${flowId} is in ${places.join(' or ')}`);
+  }
+  throw new Failure(EXIT.usage, 'no event file is configured, and there is no history: name a file with --eve');
+}
+
+async function eventsInFile(file: string, flowId: string): Promise<string[]> {
   const found: string[] = [];
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -72,7 +93,6 @@ async function eventsOfFlow(flowId: string, { eve, ...options }: ExplainOptions)
   } catch (error) {
     throw new Failure(EXIT.usage, `${file}: cannot be read: ${reasonOf(error)}`);
   }
-  if (found.length === 0) throw new Failure(EXIT.problem, `${file} has no alert, drop or anomaly of flow ${flowId}`);
   return found;
 }
 

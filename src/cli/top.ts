@@ -8,7 +8,7 @@ import { withScreen } from './live-screen.ts';
 import { ratesBetween, type TopSample, topLines } from './top-view.ts';
 
 interface TopOptions extends ControlOptions {
-  readonly interval: number;
+  readonly interval?: number;
   readonly once?: boolean;
   readonly json?: boolean;
 }
@@ -29,13 +29,18 @@ export function registerTop(program: Command): void {
       'Shows traffic, verdicts, latency, and which rules and sources have most events, until q or Ctrl-C. Where the ' +
         'output is no terminal, it prints one view of the interval and ends.',
     )
-    .option('--interval <duration>', 'time between two views', interval, DEFAULT_INTERVAL_MS)
+    .option('--interval <duration>', `time between two views (default: ${DEFAULT_INTERVAL_MS / 1000}s)`, interval)
     .option('--once', 'print one view and end')
     .option('--json', 'print one view as JSON and end');
   addControlOption(command).addHelpText('after', '\nExit code 3 when no service runs.').action(top);
 }
 
-async function top({ interval: intervalMs, once = false, json = false, ...options }: TopOptions): Promise<void> {
+async function top({
+  interval: intervalMs = DEFAULT_INTERVAL_MS,
+  once = false,
+  json = false,
+  ...options
+}: TopOptions): Promise<void> {
   const first = sampleOf((await askService(options, { command: 'top' }, { limitMs: LIMIT_MS })) as TopAnswer);
   const isLive = process.stdout.isTTY && process.env.TERM !== 'dumb' && !once && !json;
   if (isLive) {

@@ -144,6 +144,17 @@ describe.skipIf(store === null)('vpatch events', () => {
     expect(stderr).toContain(expected);
   });
 
+  test('explains the events of a connection that no event file has any more', async () => {
+    const config = join(folder, 'explained.yaml');
+    writeFileSync(config, `state: { folder: ${state} }\n`);
+    const explained = await vpatch('explain', '-c', config, '-S', 'fixtures/readme/shellshock.rules', '1234');
+    expect(explained.stdout.match(/^what /gm)).toHaveLength(3);
+    expect(await vpatch('explain', '-c', config, '5678')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('of flow 5678 is in the history'),
+    });
+  });
+
   test('where there is no history, says why', async () => {
     const absent = await vpatch('events', '--state', join(folder, 'other'));
     expect(absent.exitCode).toBe(3);

@@ -16,6 +16,7 @@ export interface EventFilter {
   readonly cves?: readonly string[];
   /** Of the source or the destination. */
   readonly addresses?: readonly AddressRange[];
+  readonly flowId?: number;
   readonly type?: HistoryType;
   readonly action?: HistoryAction;
   readonly mode?: Mode;
@@ -135,7 +136,7 @@ export class HistoryReader {
   }
 
   #conditions(filter: EventFilter): { readonly where: string; readonly values: readonly (string | number)[] } {
-    const { sinceMs, untilMs, rules, checks, cves, addresses, type, action, mode } = filter;
+    const { sinceMs, untilMs, rules, checks, cves, addresses, flowId, type, action, mode } = filter;
     const values: (string | number)[] = [];
     const conditions: string[] = [];
     const add = (condition: string, ...its: readonly (string | number)[]): void => {
@@ -151,6 +152,7 @@ export class HistoryReader {
     if (cves !== undefined) {
       add(anyOf("instr(' ' || cves || ' ', ?) > 0", cves.length), ...cves.map((cve) => ` ${cve.toUpperCase()} `));
     }
+    if (flowId !== undefined) add('flow_id = ?', flowId);
     if (type !== undefined) add('type = ?', type);
     if (action !== undefined) add('action = ?', action);
     if (mode !== undefined) add('mode = ?', mode);

@@ -84,6 +84,7 @@ describe('a history', () => {
     ['of a network', { addresses: [parseAddressRange('203.0.113.0/24')!] }, [2]],
     ['of an address of IPv6', { addresses: [parseAddressRange('2001:db8::1')!] }, [4]],
     ['to an address', { addresses: [parseAddressRange('192.0.2.2')!] }, [0, 1, 2, 3, 4]],
+    ['of a connection', { flowId: 1234, type: 'alert' }, [0, 2, 4]],
     ['of a type', { type: 'drop' }, [1, 3]],
     ['with an outcome', { action: 'would-block' }, [2]],
     ['in a mode', { mode: 'prevent' }, [0, 1]],
