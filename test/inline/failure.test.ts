@@ -154,7 +154,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
   });
 
   test.each(WAYS)(
-    'the disk of the events is full, fail %s',
+    'the disk of the events and of the history is full, fail %s',
     async (way) => {
       const small = join(folder, `small-${way}`);
       mkdirSync(small);
@@ -165,15 +165,19 @@ describe.skipIf(reason !== null)('what fails which way', () => {
         const vpatch = await VpatchProcess.start(testbed, {
           rules: RULES + alert,
           args: ['-m', 'prevent', '--fail', way, '--eve', join(small, 'eve.json')],
-          config: `state: { folder: ${join(folder, 'state')} }\nevents: { fold: false }\noutputs: { eve: { buffer: 64KiB } }\n`,
+          config:
+            `state: { folder: ${join(small, 'state')} }\nhistory: { enabled: true }\n` +
+            'events: { fold: false }\noutputs: { eve: { buffer: 64KiB } }\n',
         });
         const load = await startLoad();
         await until('lines are lost', async () => (await vpatch.status()).events.lostLines > 0, 30_000);
+        await until('the history says why', async () => (await vpatch.status()).history?.problem !== null, 30_000);
         expect(await isInspected()).toBe(true);
         const result = await load.stop();
         tell('disk full', way, result);
         expectServed(result);
         expect(vpatch.log).toContain('events cannot be written');
+        expect(vpatch.log).toContain('cannot be written, and events are lost to it');
         expect(await vpatch.stop()).toBe(0);
         for (const line of readFileSync(join(small, 'eve.json'), 'utf8').split('\n').slice(0, -1)) JSON.parse(line);
       } finally {

@@ -40,6 +40,15 @@ test('what only building needs is not installed', () => {
   }
 });
 
+test('of what keeps the history, what runs is installed, and not what was compiled', () => {
+  const sqlite = 'usr/lib/vpatch/node_modules/better-sqlite3';
+  expect(existsSync(at(`${sqlite}/build/Release/better_sqlite3.node`))).toBe(true);
+  expect(existsSync(at(`${sqlite}/deps`))).toBe(false);
+  const program = at('usr/lib/vpatch/dist/main.js');
+  const { stderr } = spawnSync(process.execPath, [program, 'events', '--state', root], { encoding: 'utf8' });
+  expect(stderr).toContain('there is no history');
+});
+
 test('the installed configuration is valid, starts in detect mode and names the shipped rules', () => {
   const text = textOf('etc/vpatch/vpatch.yaml').replaceAll('/usr/lib/vpatch', at('usr/lib/vpatch'));
   const file = at('etc/vpatch/tried.yaml');
