@@ -67,10 +67,11 @@ soak: ## A service under requests, attacks, floods and reloads for MINUTES (60),
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/soak/main.js --minutes '$(MINUTES)' $(ARGS)
 
-prove: ## The scan on real installations of two Debian releases, made with debootstrap (needs root and a network; minutes)
+prove: ## The scan on real installations of Debian, and every transcript inline in all ways (root, a network, minutes)
 	@.ci/setup
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/prove/scan.js $(ARGS)
+	@PROVE=1 vitest run test/inline/patches.test.ts
 
 dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/prove test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
 	tsc -p tsconfig.tools.json

@@ -91,7 +91,7 @@ const reversedData = (part: Uint8Array[], index: number, { length }: readonly Ui
 const CHUNK_BYTES = 5; // Words that rules look for are longer.
 
 /** The same with the bodies of HTTP/1.1 messages in chunks (RFC 9112 §7.1); null where there is none of a known length. */
-function inChunks(turns: readonly Turn[]): Turn[] | null {
+export function inChunks(turns: readonly Turn[]): Turn[] | null {
   const chunked = turns.map(({ direction, bytes }) => ({ direction, bytes: chunkedMessage(bytes) ?? bytes }));
   return chunked.some(({ bytes }, at) => bytes !== turns[at]!.bytes) ? chunked : null;
 }
