@@ -1,3 +1,4 @@
+import { fileType } from '../app/file-type.ts';
 import { FILE_DIGESTS, type FileSource, knownDigest } from '../app/files.ts';
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import { latin1 } from '../base/bytes.ts';
@@ -16,17 +17,19 @@ export function fileFields(
   direction: Direction,
   nth: number,
 ): Record<string, unknown> {
+  const content = files.content(transaction, direction, nth);
   const fields: Record<string, unknown> = {
     filename: latin1(files.name(transaction, direction, nth)!).slice(0, MAX_NAME_CHARACTERS),
     gaps: files.hasGap?.(transaction, direction, nth) === true,
     state: files.isTruncated(transaction, direction, nth) ? 'TRUNCATED' : 'CLOSED',
+    magic: fileType(content),
   };
   for (const algorithm of FILE_DIGESTS) {
     const digest = knownDigest(algorithm, transaction, direction, nth);
     if (digest !== null) fields[algorithm] = Buffer.from(digest).toString('hex');
   }
   fields.stored = false;
-  fields.size = files.content(transaction, direction, nth).length;
+  fields.size = content.length;
   fields.tx_id = transaction.id;
   return fields;
 }

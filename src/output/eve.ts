@@ -58,6 +58,7 @@ export class EveWriter implements EventSink {
         category: rule.category,
         severity: rule.priority,
         ...(Object.keys(rule.metadata).length > 0 && { metadata: rule.metadata }),
+        ...(rule.target !== undefined && targetOf(packet, rule.target)),
       },
       ...contextOf(facts.protocol, transaction),
       ...(flow !== null && { flow: flowSoFar(packet, flow) }),
@@ -74,11 +75,17 @@ export class EveWriter implements EventSink {
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void {
     const { type, event, isCheck, isBlocked, transaction, streamOffset, rule } = facts;
     const what = `${event} ${isBlocked}${rule === null ? '' : ` ${rule.gid}:${rule.sid}`}`;
+    const appProtocol = type === 'applayer' ? (flow?.protocol?.name ?? null) : null;
     this.#tell('anomaly', what, packet, () => ({
       ...this.#head(packet, flow, 'anomaly'),
       ...(transaction !== null && { tx_id: transaction.id }),
       // Suricata's decoder events have this prefix in EVE, and none in rules.
-      anomaly: { type, event: type === 'decode' ? `decoder.${event}` : event },
+      anomaly: {
+        ...(appProtocol !== null && { app_proto: appProtocol }),
+        type,
+        event: type === 'decode' ? `decoder.${event}` : event,
+        ...(type === 'applayer' && { layer: event.startsWith('applayer_') ? 'proto_detect' : 'proto_parser' }),
+      },
       ...contextOf(flow?.protocol ?? null, transaction),
       vpatch: {
         mode: this.mode,
@@ -212,6 +219,14 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
 
 const contextOf = (protocol: AppProtocol | null, transaction: Transaction | null): Record<string, unknown> =>
   protocol === null || transaction === null ? {} : transactionContext(protocol, transaction);
+
+/** EVE's `source` and `target` of an attack, as the rule's `target` says. */
+function targetOf(packet: Packet, target: 'src_ip' | 'dest_ip'): Record<string, unknown> {
+  const { src_ip, src_port, dest_ip, dest_port } = endpoints(packet, packet.direction);
+  const sender = { ip: src_ip, port: src_port };
+  const receiver = { ip: dest_ip, port: dest_port };
+  return target === 'dest_ip' ? { source: sender, target: receiver } : { source: receiver, target: sender };
+}
 
 /** EVE's `flow` of an alert: how far it has got, seen from its client. */
 function flowSoFar(packet: Packet, { startMs, packets, bytes }: FlowFacts): Record<string, unknown> {

@@ -120,6 +120,22 @@ describe('an alert', () => {
     expect(lines[0]).toMatch(/^\{"timestamp":"[^\n]*\}\n$/);
   });
 
+  test.each(['src_ip', 'dest_ip'] as const)(
+    'of a rule whose target is the %s has both sides of the attack',
+    (target) => {
+      const { events } = written((eve) =>
+        eve.alert(packetOf(buildTcp()), flow, { ...alertFacts, rule: { ...rule, target } }),
+      );
+      const [sender, receiver] = [
+        { ip: '10.0.0.1', port: 40_000 },
+        { ip: '10.0.0.2', port: 80 },
+      ];
+      expect(events[0]).toMatchObject({
+        alert: target === 'src_ip' ? { source: receiver, target: sender } : { source: sender, target: receiver },
+      });
+    },
+  );
+
   test('of a packet in a tunnel has the addresses of both', () => {
     const carrier = packetOf(
       buildIp({ source: '192.0.2.1', destination: '192.0.2.2', protocol: 4, payload: buildUdp() }),
@@ -285,7 +301,7 @@ describe('an anomaly', () => {
       app_proto: 'http',
       tx_id: 2,
       http: { url: '/a' },
-      anomaly: { type: 'applayer', event: 'http.x' },
+      anomaly: { app_proto: 'http', type: 'applayer', event: 'http.x', layer: 'proto_parser' },
     });
     expect(events[0]!.vpatch).toEqual({ mode: 'prevent' });
   });

@@ -149,6 +149,7 @@ describe('a file', () => {
         filename: '/a.txt',
         gaps: false,
         state: 'CLOSED',
+        magic: 'ASCII text, with no line terminators',
         sha256: createHash('sha256').update('ok').digest('hex'),
         stored: false,
         size: 2,
@@ -160,7 +161,7 @@ describe('a file', () => {
 
   test('has no digest that nobody asked for', () => {
     const [event] = written(conversation([ask('/a'), ANSWER]), { records: ['fileinfo'] });
-    expect(Object.keys(event!.fileinfo)).toEqual(['filename', 'gaps', 'state', 'stored', 'size', 'tx_id']);
+    expect(Object.keys(event!.fileinfo)).toEqual(['filename', 'gaps', 'state', 'magic', 'stored', 'size', 'tx_id']);
   });
 
   test('has the digest that a rule asked for', () => {
