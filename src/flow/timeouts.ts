@@ -82,6 +82,7 @@ export class IdleLists {
   readonly #newer: Int32Array;
   readonly #oldest = new Int32Array(TIMEOUT_CLASSES);
   readonly #newest = new Int32Array(TIMEOUT_CLASSES);
+  readonly #sizes = new Int32Array(TIMEOUT_CLASSES);
   readonly #classes: Uint8Array;
 
   constructor(capacity: number) {
@@ -92,6 +93,10 @@ export class IdleLists {
 
   classOf(slot: number): TimeoutClass {
     return this.#classes[slot]! as TimeoutClass;
+  }
+
+  sizeOf(timeoutClass: TimeoutClass): number {
+    return this.#sizes[timeoutClass]!;
   }
 
   /** The slot that was not used for longest, -1 where there is none. */
@@ -107,6 +112,7 @@ export class IdleLists {
   add(slot: number, timeoutClass: TimeoutClass): void {
     const newest = this.#newest[timeoutClass]!;
     this.#classes[slot] = timeoutClass;
+    this.#sizes[timeoutClass] = this.#sizes[timeoutClass]! + 1;
     this.#older[slot] = newest;
     this.#newer[slot] = 0;
     if (newest === 0) this.#oldest[timeoutClass] = slot + 1;
@@ -118,6 +124,7 @@ export class IdleLists {
     const timeoutClass = this.#classes[slot]!;
     const older = this.#older[slot]!;
     const newer = this.#newer[slot]!;
+    this.#sizes[timeoutClass] = this.#sizes[timeoutClass]! - 1;
     if (older === 0) this.#oldest[timeoutClass] = newer;
     else this.#newer[older - 1] = newer;
     if (newer === 0) this.#newest[timeoutClass] = older;

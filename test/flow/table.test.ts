@@ -364,6 +364,22 @@ describe('timeouts', () => {
     expect(harness.table.size).toBe(0);
   });
 
+  test('of thousands of connections that are over, the oldest go early, but none at once and none that is condemned', () => {
+    const harness = new Harness({ maxTcpFlows: 10_000 });
+    const { table } = harness;
+    const slots = Array.from(
+      { length: 5_000 },
+      (_, i) => harness.at({ protocol: tcp, from: [1, 1 + i], timeMs: i / 10 })[0],
+    );
+    for (const slot of slots) table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpClosed);
+    table.flags[slots[0]!] = FLOW_FLAG.condemned;
+    expect(table.expire(500, 1_000)).toBe(0);
+    expect(table.expire(600, 1_000)).toBe(904);
+    expect(table.size).toBe(4_096);
+    expect(harness.ended.map(([slot]) => slot)).toEqual(slots.slice(1, 905));
+    expect(table.expire(9_000, 1_000)).toBe(0);
+  });
+
   test('UDP with an answer lives longer', () => {
     const harness = new Harness();
     const [slot] = harness.at({});
