@@ -70,7 +70,7 @@ export class Tally implements EventSink {
     this.#next?.drop(packet, flow, facts);
   }
 
-  record(packet: Packet, flowId: number, facts: RecordFacts): void {
+  record(packet: Packet, flowId: number | null, facts: RecordFacts): void {
     this.#next?.record?.(packet, flowId, facts);
   }
 

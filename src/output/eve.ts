@@ -109,8 +109,8 @@ export class EveWriter implements EventSink {
     }));
   }
 
-  /** Never folded: who switches records on wants them all. */
-  record(packet: Packet, flowId: number, { type, direction, transactionId, fields }: RecordFacts): void {
+  /** Never folded: who switches records on, or tags packets, wants them all. */
+  record(packet: Packet, flowId: number | null, { type, direction, transactionId, fields }: RecordFacts): void {
     this.#write({
       ...this.#origin(packet, flowId, type),
       ...endpoints(packet, direction),

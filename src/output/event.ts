@@ -83,7 +83,7 @@ export interface EventSink {
   alert(packet: Packet, flow: FlowFacts | null, facts: AlertFacts): void;
   anomaly(packet: Packet, flow: FlowFacts | null, facts: AnomalyFacts): void;
   drop(packet: Packet, flow: FlowFacts | null, facts: DropFacts): void;
-  record?(packet: Packet, flowId: number, facts: RecordFacts): void;
+  record?(packet: Packet, flowId: number | null, facts: RecordFacts): void;
   /** Totals since the start. */
   stats(timeMs: number, uptimeSeconds: number, counters: CounterTree): void;
   /** Time goes on, also when nothing happens: what waited for it is told. */

@@ -19,6 +19,7 @@ import {
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { EventSink, FlowFacts } from './event.ts';
 import { type RecordSettings, Records } from './records.ts';
+import { Tags } from './tags.ts';
 
 const counterOf = {
   reason: (reason: string): string => `ips.drop_reason.${reason.replace(' ', '_')}`,
@@ -38,6 +39,7 @@ export const REPORT_COUNTERS: readonly string[] = [
 export class Reporter {
   /** Null: nobody asked for any. */
   readonly records: Records | null;
+  readonly #tags: Tags;
   readonly #sink: EventSink;
   readonly #counters: Counters;
   readonly #flows: FlowTable;
@@ -46,6 +48,7 @@ export class Reporter {
 
   constructor(sink: EventSink, counters: Counters, flows: FlowTable, apps: AppLayer, settings: RecordSettings) {
     this.records = settings.records.length === 0 ? null : new Records(sink, flows, apps, settings);
+    this.#tags = new Tags(sink, flows);
     this.#sink = sink;
     this.#counters = counters;
     this.#flows = flows;
@@ -96,6 +99,7 @@ export class Reporter {
     mode: Mode,
     sparedAs: Findings['sparedAs'],
   ): void {
+    this.#tags.packet(packet);
     if (judgement.reportedMatches > 0) this.#alerts(packet, matches, judgement, mode, sparedAs);
     if (judgement.reason !== null) this.#drop(packet, judgement.reason, judgement);
   }
@@ -125,6 +129,7 @@ export class Reporter {
         transaction,
         protocol,
       });
+      if (rule.tags.length > 0) this.#tags.note(rule, packet);
     }
   }
 

@@ -275,6 +275,7 @@ function buildRule(
     conditions: settled(draft.conditions),
     effects: settled(draft.effects),
     stateUse: draft.stateUse,
+    tags: draft.tags,
     ...environment.thresholds.applyTo(draft.gid ?? 1, draft.sid, draft.thresholds),
     frame,
     inspections: settled(

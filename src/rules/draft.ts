@@ -6,7 +6,7 @@ import type { ContentDraft } from './content-draft.ts';
 import type { CompileContext } from './context.ts';
 import { RuleFault } from './fault.ts';
 import type { ParsedRule } from './parser.ts';
-import type { AddressTest, FlowRequirement, Step } from './rule.ts';
+import type { AddressTest, FlowRequirement, Step, Tag } from './rule.ts';
 import { STATE_KINDS, type StateCondition, type StateEffect, type StateKind, type StateUse } from './rule-state.ts';
 import type { Threshold } from './threshold.ts';
 import type { Transform } from './transforms.ts';
@@ -92,6 +92,7 @@ export class RuleDraft {
   readonly packetEvents: string[] = [];
   readonly appEvents: string[] = [];
   readonly thresholds: Threshold[] = [];
+  readonly tags: Tag[] = [];
   readonly conditions: StateCondition[] = [];
   readonly effects: StateEffect[] = [];
   readonly #asked = new Set<StateKind>();

@@ -86,6 +86,14 @@ export interface RuleProtocol {
 /** A condition on the addresses of a packet, or of bytes that travel the other way; words as in `Packet.source`. */
 export type AddressTest = (version: 4 | 6, source: Uint32Array, destination: Uint32Array) => boolean;
 
+/** `tag`: packets that follow an alert are recorded. */
+export interface Tag {
+  /** Those of the alert's flow (null), or from and to its source or destination. */
+  readonly host: 'src' | 'dst' | null;
+  readonly amount: number;
+  readonly metric: 'packets' | 'seconds' | 'bytes';
+}
+
 /** One compiled rule. Nobody changes it; all workers' rule sets are built from the same text. */
 export interface Rule {
   readonly action: RuleAction;
@@ -133,6 +141,7 @@ export interface Rule {
   readonly effects: readonly StateEffect[];
   readonly stateUse: StateUse;
   readonly thresholds: readonly Threshold[];
+  readonly tags: readonly Tag[];
   readonly suppressions: readonly Suppression[];
   /** All inspections look into stretches of this name in its protocol's streams and datagrams; null: no `frame`. */
   readonly frame: string | null;

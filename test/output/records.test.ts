@@ -267,3 +267,49 @@ test('an alert shows how far its flow has got, seen from the client', () => {
     flow: { pkts_toserver: 3, pkts_toclient: 3, src_ip: '192.0.2.1', dest_port: 80 },
   });
 });
+
+describe('packets behind an alert whose rule has tag', () => {
+  const packets = [
+    ...conversation([ask('/a'), ANSWER, ask('/b'), ANSWER]),
+    ...datagrams([turn(TO_SERVER, 'x')]),
+    ...conversation([ask('/c'), ANSWER], { clientPort: 41_000 }),
+  ];
+  const numbers = (tags: string): number[] => {
+    const rules = `alert http any any -> any any (http.uri; content:"/a"; ${tags} sid:1;)`;
+    const [alert, ...events] = written(packets, {}, rules);
+    expect(alert!.event_type).toBe('alert');
+    expect(typesOf(events)).toEqual(events.map(() => 'packet'));
+    return events.map(({ pcap_cnt }) => pcap_cnt as number);
+  };
+  const all = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  /** Of the first connection, which the alert is in. */
+  const last = conversation([ask('/a'), ANSWER, ask('/b'), ANSWER]).length;
+
+  test.each([
+    ['', []],
+    ['tag:session;', all(5, last)],
+    ['tag:session,3,packets;', all(5, 7)],
+    ['tag:session,1,bytes;', [5]],
+    ['tag:host,1000,packets,src;', all(5, packets.length)],
+    ['tag:host,1,packets,dst; tag:session,2,packets;', all(5, 6)],
+  ])('%s', (tags, expected) => {
+    expect(numbers(tags)).toEqual(expected);
+  });
+
+  test('by time', () => {
+    // One packet a millisecond: none comes after a second.
+    expect(numbers('tag:session,1,seconds;')).toEqual(all(5, last));
+  });
+
+  test('are shown as they came', () => {
+    const rules = 'alert http any any -> any any (http.uri; content:"/a"; tag:session,1,packets; sid:1;)';
+    const [, event] = written(packets, {}, rules);
+    expect(event).toMatchObject({
+      event_type: 'packet',
+      pcap_cnt: 5,
+      src_ip: '192.0.2.2',
+      packet: Buffer.from(packets[4]!).toString('base64'),
+      packet_info: { linktype: 12 },
+    });
+  });
+});

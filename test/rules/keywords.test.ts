@@ -122,7 +122,20 @@ const RULE_CASES: ReadonlyMap<string, readonly (readonly [string, object])[]> = 
   ['dataset', [['http.host; dataset:isset,hosts,type string;', { inspections: [{ steps: [{ needsEnd: true }] }] }]]],
   ['datarep', [['http.host; datarep:hosts,>,5,type string;', { inspections: [{ steps: [{ needsEnd: true }] }] }]]],
   ['requires', [['requires:version >= 7 < 8;', { isSilent: false }]]],
-  ['tag', [['tag:session; tag:host,10,seconds,src;', { isSilent: false }]]],
+  [
+    'tag',
+    [
+      [
+        'tag:session; tag:host,10,seconds,src;',
+        {
+          tags: [
+            { host: null, amount: 256, metric: 'packets' },
+            { host: 'src', amount: 10, metric: 'seconds' },
+          ],
+        },
+      ],
+    ],
+  ],
   ...[
     ...['dotprefix', 'strip_whitespace', 'compress_whitespace', 'to_lowercase', 'to_uppercase', 'to_md5', 'to_sha1'],
     ...['to_sha256', 'url_decode', 'header_lowercase', 'strip_pseudo_headers'],

@@ -1,6 +1,7 @@
 import { MAX_PRIORITY } from '../classification.ts';
 import { defineKeyword } from '../keyword.ts';
 import { areMet } from '../requirements.ts';
+import type { Tag } from '../rule.ts';
 import { commaSeparated, nothing, quoted, uint, word } from '../values.ts';
 
 const MAX_ID = 0xffff_ffff;
@@ -181,22 +182,30 @@ const requires = defineKeyword({
   compile: () => {},
 });
 
-const TAG_METRICS = ['packets', 'seconds', 'bytes'];
+const TAG_METRICS = ['packets', 'seconds', 'bytes'] as const;
+/** Where the rule gives no number, as in Suricata. */
+const MAX_TAGGED_PACKETS = 256;
 
 const tag = defineKeyword({
   name: 'tag',
-  summary: 'Accepted for compatibility: packets that follow an alert are not recorded',
-  difference: 'It has no effect: packets that follow an alert are not recorded',
+  summary:
+    'Packets behind the alert are recorded: of its session or (host, with src or dst at the end) of one of its hosts',
   example: 'tag:session,10,packets;',
-  parse: (value) => {
-    const [scope = '', count = '5', metric = 'packets', side, ...more] = commaSeparated(value.text);
-    const isHost = scope === 'host' && (side === 'src' || side === 'dst');
+  parse: (value): Tag => {
+    const [scope = '', count = String(MAX_TAGGED_PACKETS), metricName = 'packets', side, ...more] = commaSeparated(
+      value.text,
+    );
+    const host = scope === 'host' && (side === 'src' || side === 'dst') ? side : null;
     const isSession = scope === 'session' && side === undefined;
-    if ((!isHost && !isSession) || more.length > 0 || !/^\d{1,9}$/.test(count) || !TAG_METRICS.includes(metric)) {
-      value.fail('tag takes session or host, a number, packets, seconds or bytes, and for host src or dst');
+    const metric = TAG_METRICS.find((known) => known === metricName);
+    if ((host === null && !isSession) || more.length > 0 || !/^[1-9]\d{0,8}$/.test(count) || metric === undefined) {
+      return value.fail('tag takes session or host, a number, packets, seconds or bytes, and for host src or dst');
     }
+    return { host, amount: Number(count), metric };
   },
-  compile: () => {},
+  compile: (wanted, draft) => {
+    draft.tags.push(wanted);
+  },
 });
 
 export const metaKeywords = [
