@@ -2,23 +2,11 @@ import type { Packet } from '../wire/packet.ts';
 import type { StreamConsumer } from './consumer.ts';
 import { DeliveredMemory, isFromThisHost, StreamMemory } from './delivered-bytes.ts';
 import type { StreamEvent } from './events.ts';
+import type { ReassemblyLimits } from './options.ts';
 import type { StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
-
-export interface ReassemblyLimits {
-  /**
-   * Out-of-order data in one direction of one connection; as much again of what was delivered and is not acknowledged.
-   * Of that the newest is kept.
-   */
-  readonly maxOutOfOrderBytes: number;
-  readonly maxOutOfOrderSegments: number;
-  /** Kept bytes of all connections, with what keeping them costs. */
-  readonly maxTotalBytes: number;
-  /** Acknowledgements may be missing: what could not be kept for comparison is nothing to wonder about. */
-  readonly isOneSided: boolean;
-}
 
 /**
  * Puts the bytes of each direction in order and hands them to the consumer, each once. In-order data is handed on where

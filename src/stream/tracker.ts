@@ -23,41 +23,15 @@ import {
 import type { StreamConsumer } from './consumer.ts';
 import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
+import { DEFAULT_TCP_TRACKER_OPTIONS, type TcpTrackerOptions } from './options.ts';
 import type { StreamOutcome } from './outcome.ts';
-import { Reassembler, type ReassemblyLimits } from './reassembler.ts';
+import { Reassembler } from './reassembler.ts';
 import { afterReset, judgeReset } from './reset.ts';
 import { isAfter } from './sequence.ts';
 import { TCP_STATE, type TcpHalf, type TcpSession, type TcpState } from './session.ts';
 import { SessionTable } from './session-table.ts';
 import { ACK, FIN, RST, SegmentOptions, SYN, URG } from './tcp-header.ts';
 import { agreesOnUrgent } from './urgent.ts';
-
-export interface TcpTrackerOptions extends ReassemblyLimits {
-  /** Packets before this time may begin a session without a handshake. */
-  readonly midstreamUntilMs: number;
-  /**
-   * Whether packets can pass that we do not see: capture files, sniffers, a queue that lets pass what it cannot hold.
-   * Then an acknowledgement of unseen bytes is believed within the window. False is stricter: such a segment is
-   * `invalid`, as it is to its receiver, so that data in it cannot be smuggled into our stream alone.
-   */
-  readonly mayMissPackets: boolean;
-  /** Of some connections only one direction passes us: what the other side said is taken from its answers. */
-  readonly isOneSided: boolean;
-}
-
-/**
- * The bounds are ours. Behind one lost packet a sender may put a whole receive window, of which Linux allows 6 MiB
- * (tcp_rmem); all connections together are bounded by `maxTotalBytes`.
- */
-export const DEFAULT_TCP_TRACKER_OPTIONS: TcpTrackerOptions = {
-  maxOutOfOrderBytes: 8 * 2 ** 20,
-  // As much in the usual segments of 1,448 bytes is 5,793 of them.
-  maxOutOfOrderSegments: 8192,
-  maxTotalBytes: 64 * 2 ** 20,
-  midstreamUntilMs: Number.NEGATIVE_INFINITY,
-  mayMissPackets: true,
-  isOneSided: false,
-};
 
 /**
  * TCP state and reassembly of all flows. What does not fit a connection never changes its state: the receiver would

@@ -3,8 +3,9 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.t
 import type { FlowTableOptions } from '../../src/flow/options.ts';
 import { FlowTable } from '../../src/flow/table.ts';
 import type { StreamConsumer } from '../../src/stream/consumer.ts';
+import type { TcpTrackerOptions } from '../../src/stream/options.ts';
 import type { StreamOutcome } from '../../src/stream/outcome.ts';
-import { TcpTracker, type TcpTrackerOptions } from '../../src/stream/tracker.ts';
+import { TcpTracker } from '../../src/stream/tracker.ts';
 import { IP_PROTOCOL, Packet } from '../../src/wire/packet.ts';
 
 export interface Segment {

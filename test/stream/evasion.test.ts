@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { TcpTrackerOptions } from '../../src/stream/options.ts';
 import type { StreamOutcome } from '../../src/stream/outcome.ts';
 import { TCP_STATE } from '../../src/stream/session.ts';
-import type { TcpTrackerOptions } from '../../src/stream/tracker.ts';
 import { checkNamed } from '../../src/verdict/checks.ts';
 import { outcomeOf } from '../../src/verdict/outcome.ts';
 import { Conversation, type Segment, TO_CLIENT, TO_SERVER, timestamps, WINDOW_SCALE_7 } from './conversation.ts';

@@ -4,7 +4,8 @@ import { latin1 } from '../../src/base/bytes.ts';
 import { FlowTable } from '../../src/flow/table.ts';
 import type { StreamConsumer } from '../../src/stream/consumer.ts';
 import { STREAM_EVENTS } from '../../src/stream/events.ts';
-import { DEFAULT_TCP_TRACKER_OPTIONS, TcpTracker } from '../../src/stream/tracker.ts';
+import { DEFAULT_TCP_TRACKER_OPTIONS } from '../../src/stream/options.ts';
+import { TcpTracker } from '../../src/stream/tracker.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
 import { usedMemory } from '../support/heap.ts';
@@ -121,6 +122,8 @@ const hostileSegment = fc.record({
   data: fc.uint8Array({ maxLength: 40 }),
   options: fc.oneof(fc.constant([] as number[]), fc.array(fc.nat(255), { minLength: 4, maxLength: 40 })),
   timeMs: fc.integer({ min: 0, max: 500_000 }),
+  /** Before it, packets passed unseen. */
+  isBehindLapse: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
 describe('hostile packets', () => {
@@ -139,7 +142,8 @@ describe('hostile packets', () => {
             { isn: initial },
           );
           if (isOpen) talk.handshake();
-          for (const { isFromClient, flags, ...rest } of segments) {
+          for (const { isFromClient, flags, isBehindLapse, ...rest } of segments) {
+            if (isBehindLapse) talk.tracker.noteLapse();
             const [from, to] = isFromClient ? [talk.client, talk.server] : [talk.server, talk.client];
             setSegment(talk.packet, from, to, rest);
             talk.packet.tcpFlags = flags;
