@@ -210,7 +210,8 @@ export interface Config {
   };
   /** Of `run`: connections that the kernel goes on with by itself, since no rule needs more of them. */
   readonly bypass: {
-    readonly isEnabled: boolean;
+    /** `auto`: where the host tracks connections already. */
+    readonly isEnabled: boolean | 'auto';
     readonly encrypted: EncryptedBypass;
     /** Connections from and to these meet no rule. */
     readonly trustedNetworks: readonly string[];
@@ -349,7 +350,7 @@ export const DEFAULTS: Config = freeze({
     managementPorts: [],
     rejectMark: 0x20000000,
   },
-  bypass: { isEnabled: true, encrypted: 'early', trustedNetworks: [], mark: 0x10000000 },
+  bypass: { isEnabled: 'auto', encrypted: 'early', trustedNetworks: [], mark: 0x10000000 },
   // 100 is Deep Security's "Maximum Events Per Second". The others are ours: what people read stays as it is.
   events: { isFolded: true, singleEvents: 10, periodMs: 10 * SECOND_MS, maxPerSecond: 100 },
   outputs: {

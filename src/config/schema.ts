@@ -308,7 +308,7 @@ export const configSchema: z.ZodType<Overrides> = section({
   bypass: key(
     'bypass',
     section({
-      enabled: key('isEnabled', flag()),
+      enabled: key('isEnabled', flagOr('auto')),
       encrypted: key('encrypted', oneOf(ENCRYPTED_BYPASSES)),
       'trusted-networks': key('trustedNetworks', list('networks such as 10.0.0.0/8', network)),
       mark: key('mark', markBit),

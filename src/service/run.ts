@@ -11,6 +11,7 @@ import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.ts';
 import { openRecall, type Recall } from './bypassed-connections.ts';
 import { hasNetAdmin } from './capabilities.ts';
+import { tracksConnections } from './conntrack-use.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { EventOutputs } from './event-outputs.ts';
@@ -100,7 +101,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   try {
     const firewall = usableFirewall(log);
     const leftBehind = leftovers(log);
-    const recall = recallFor(wanted, firewall, log);
+    const recall = await recallFor(config, wanted, firewall, log);
     const interception = withinMeans(recall === null ? { ...wanted, bypassMark: 0 } : wanted, firewall);
     if (isByPorts(wanted) && !isByPorts(interception))
       log.warn(`queues are balanced by addresses: ${whyNotByPorts(firewall)}`);
@@ -354,7 +355,7 @@ function interceptionOf({ queue, bypass, failure }: Config): Interception {
     managementPorts: queue.managementPorts,
     failure: failure.engine,
     rejectMark: queue.rejectMark ?? 0,
-    bypassMark: bypass.isEnabled ? bypass.mark : 0,
+    bypassMark: bypass.isEnabled === false ? 0 : bypass.mark,
   };
 }
 
@@ -362,8 +363,20 @@ const whyNotByPorts = ({ name, canSeePorts }: Firewall): string =>
   canSeePorts ? 'by ports needs "bypass", for fragments have none' : `${name} cannot look at ports here`;
 
 /** Null: no connection is to be bypassed, or can be. */
-const recallFor = ({ bypassMark }: Interception, { canBypass }: Firewall, log: Logger): Recall | null =>
-  bypassMark !== 0 && canBypass ? openRecall(bypassMark, log) : null;
+async function recallFor(
+  { bypass }: Config,
+  wanted: Interception,
+  { canBypass }: Firewall,
+  log: Logger,
+): Promise<Recall | null> {
+  if (wanted.bypassMark === 0 || !canBypass) return null;
+  const isWanted = bypass.isEnabled === true || isByPorts(wanted) || (await tracksConnections());
+  if (isWanted) return openRecall(wanted.bypassMark, log);
+  log.info(
+    'no connection is bypassed, since this host does not track connections; "bypass.enabled: true" has it do so',
+  );
+  return null;
+}
 
 function usableFirewall(log: Logger): Firewall {
   const { firewall, remarks } = chooseFirewall();

@@ -63,7 +63,7 @@ describe.skipIf(reason !== null)('connections that the kernel goes on with by it
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
-  const start = (rules = '', bypass = '{}', ...args: string[]): Promise<VpatchProcess> =>
+  const start = (rules = '', bypass = '{ enabled: true }', ...args: string[]): Promise<VpatchProcess> =>
     VpatchProcess.start(testbed, {
       rules,
       args: ['-m', 'prevent', ...args],
@@ -89,6 +89,21 @@ describe.skipIf(reason !== null)('connections that the kernel goes on with by it
   const noise = (bytes: number): Buffer => Buffer.alloc(bytes, 0xf7);
   const ATTACK = Buffer.from('this is an attack');
   const DROP = 'drop tcp any any -> any any (msg:"attack"; content:"attack"; sid:2;)\n';
+
+  test('auto: not where the host would have to begin to track connections', async () => {
+    const saved = (): string => testbed.run('server', 'iptables-save', []).output;
+    const without = await start('', '{ enabled: auto }');
+    expect(without.log).toContain('does not track connections');
+    expect(saved()).not.toContain('connmark');
+    expect(await without.stop()).toBe(0);
+
+    const rule = ['INPUT', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'ACCEPT'];
+    expect(testbed.run('server', 'iptables', ['-A', ...rule]).status).toBe(0);
+    const beside = await start('', '{ enabled: auto }');
+    expect(saved()).toContain('connmark');
+    expect(await beside.stop()).toBe(0);
+    testbed.run('server', 'iptables', ['-D', ...rule]);
+  });
 
   test('a download by TLS: only its beginning and its end are seen', async () => {
     const vpatch = await start();
@@ -143,7 +158,7 @@ describe.skipIf(reason !== null)('connections that the kernel goes on with by it
     const vpatch = await VpatchProcess.start(testbed, {
       ruleFiles: [ruleFile],
       args: ['-m', 'detect'],
-      config: `state: { folder: ${folder}/state }\nrules: { cache-folder: ${folder}/cache }\n`,
+      config: `state: { folder: ${folder}/state }\nrules: { cache-folder: ${folder}/cache }\nbypass: { enabled: true }\n`,
     });
     const client = new EchoClient(testbed);
     await client.open();
@@ -181,7 +196,7 @@ describe.skipIf(reason !== null)('connections that the kernel goes on with by it
     expect(await byRule.stop()).toBe(0);
     expect(marked()).toBe('');
 
-    await start(DROP, `{ trusted-networks: ["${testbed.addresses.client[6]}"] }`);
+    await start(DROP, `{ enabled: true, trusted-networks: ["${testbed.addresses.client[6]}"] }`);
     expect(await client.echoes(ATTACK)).toBe(false);
     await client.open(0, testbed.addresses.server[6]);
     expect(await client.echoes(ATTACK)).toBe(true);

@@ -301,6 +301,7 @@ import { Worker } from 'node:worker_threads';
 const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
 const { Supervisor } = await import(dist + '/service/supervisor.js');
 const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
+const { DatasetHub } = await import(dist + '/service/dataset-hub.js');
 const { chooseFirewall } = await import(dist + '/service/firewall.js');
 const { Counters } = await import(dist + '/base/counters.js');
 const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
@@ -337,7 +338,9 @@ class FailingThread {
     this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve({ isOrderly: false, reason: this.#reason })));
   }
   get heartbeat() { return Atomics.load(new Int32Array(state), 0); }
+  get hasObeyed() { return true; }
   command() {}
+  noteLapse() {}
   async prepare() {}
   async kill() { await this.worker.terminate(); }
 }
@@ -361,6 +364,7 @@ const supervisor = new Supervisor({
   interception: { firstQueue: 0, queueCount: 1, hooks: ['input', 'output'], interfaces: [], managementPorts: [],
     failure: ${JSON.stringify(way)}, rejectMark: 0, bypassMark: 0, balance: 'addresses' },
   counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
+  datasets: new DatasetHub('/nonexistent', log),
   log, onEvents() {},
   startThread: (settings, hooks) => (starts++ === 0 ? new FailingThread() : startWorkerThread(settings, hooks)),
 });
