@@ -73,7 +73,7 @@ export const REFUSED_KEYWORDS: ReadonlyMap<string, string> = new Map(
     lua: LUA,
     luajit: LUA,
     replace: 'changes packets, and vpatch only lets them pass or drops them: use drop',
-    config: 'switches the logging of transactions, and vpatch logs none',
+    config: 'switches the records of single transactions off; outputs.eve.records says which there are',
     nfq_set_mark: 'sets a mark on packets, and the marks are those that vpatch itself uses',
     'rule-type': NO_TEST,
     template: NO_TEST,

@@ -1,4 +1,5 @@
 import { RuleFault } from './fault.ts';
+import { REFUSED_KEYWORDS } from './known-names.ts';
 import { RULE_ACTIONS, type RuleAction } from './rule.ts';
 
 /** Text of a rule and where it begins in it. */
@@ -30,6 +31,8 @@ export function parseRule(text: string): ParsedRule {
   const header = new HeaderReader(text);
   const action = header.next('an action');
   if (!isAction(action.text)) {
+    const refusal = REFUSED_ACTIONS.get(action.text);
+    if (refusal !== undefined) throw new RuleFault(refusal, action.at);
     throw new RuleFault(`"${action.text}" is no action: expected one of ${RULE_ACTIONS.join(', ')}`, action.at);
   }
   const protocol = header.next('a protocol');
@@ -52,6 +55,9 @@ export function parseRule(text: string): ParsedRule {
     options: parseOptions(text, header.optionsAt()),
   };
 }
+
+/** Of Suricata, and not for us. */
+const REFUSED_ACTIONS: ReadonlyMap<string, string> = new Map([['config', REFUSED_KEYWORDS.get('config')!]]);
 
 const isAction = (text: string): text is RuleAction => (RULE_ACTIONS as readonly string[]).includes(text);
 
