@@ -75,7 +75,7 @@ export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { 
       `${new Date(timeMs).toISOString().slice(11, 19)} UTC`,
     problem === null
       ? `inspecting ${interception.hooks.join(' and ')} by ${interception.firewall}, fail ${interception.failure}; ` +
-        `${count(policy.rules.loaded)} rules, policy ${policy.version}`
+        `${count(policy.rules.loaded)} ${policy.rules.loaded === 1 ? 'rule' : 'rules'}, policy ${policy.version}`
       : `NOT INSPECTING: ${problem}`,
     '',
     row(

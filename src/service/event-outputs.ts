@@ -7,6 +7,7 @@ import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
 import { StreamOutput } from '../output/stream-output.ts';
 import { syslogMessage } from '../output/syslog.ts';
+import type { Supervisor } from './supervisor.ts';
 
 export const OUTPUT_NAMES = ['file', 'syslog', 'socket'] as const;
 export type OutputName = (typeof OUTPUT_NAMES)[number];
@@ -92,3 +93,12 @@ export class EventOutputs implements LineOutput {
     await Promise.all(this.#opened.map(({ output }) => output.close()));
   }
 }
+
+/** Counts what the workers could not send as well. */
+export const withLosses = (output: LineOutput, supervisor: Pick<Supervisor, 'incidents'>): LineOutput => ({
+  write: (lines) => output.write(lines),
+  close: () => output.close(),
+  get lostLines(): number {
+    return output.lostLines + supervisor.incidents.lostLines;
+  },
+});

@@ -14,7 +14,7 @@ import { hasNetAdmin } from './capabilities.ts';
 import { tracksConnections } from './conntrack-use.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
-import { EventOutputs } from './event-outputs.ts';
+import { EventOutputs, withLosses } from './event-outputs.ts';
 import { EventTally } from './event-tally.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import { chooseFirewall, type Firewall, withinMeans } from './firewall.ts';
@@ -90,9 +90,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
   if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
-  const tally = new EventTally(Date.now());
   const eventReaders: EventReader[] = [
-    (text) => tally.read(text, Date.now()),
     (text) => output.write(text),
     (text) => history?.write(text),
     (text) => notifier?.events(text),
@@ -151,7 +149,6 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         history,
-        tally,
         eventReaders,
         control,
         notify,
@@ -193,7 +190,6 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: EventOutputs;
   readonly history: History | null;
-  readonly tally: EventTally;
   readonly eventReaders: EventReader[];
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
@@ -219,7 +215,9 @@ async function serve(started: Started): Promise<void> {
   const { manager } = started;
   let scheduler: ScanScheduler | null = null;
   const nextScanMs = (): number | null => scheduler?.nextMs ?? null;
-  const service = serviceOf(started, stop, () => output.lostLines, nextScanMs);
+  const tally = new EventTally(Date.now());
+  started.eventReaders.push((text) => tally.read(text, Date.now()));
+  const service = serviceOf({ ...started, tally }, stop, () => output.lostLines, nextScanMs);
   scheduler = schedulerOf({ ...started, service });
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
@@ -275,7 +273,7 @@ async function metricsOf({ policy, log }: Started, service: InlineService): Prom
 }
 
 function serviceOf(
-  started: Started,
+  started: Started & { readonly tally: EventTally },
   stop: (by: string) => void,
   lostLines: () => number,
   nextScanMs: () => number | null,
@@ -326,15 +324,6 @@ function summary(supervisor: Supervisor, output: LineOutput): Record<string, num
     lostLines: output.lostLines,
   };
 }
-
-/** Counts what the workers could not send as well. */
-const withLosses = (output: LineOutput, supervisor: Supervisor): LineOutput => ({
-  write: (lines) => output.write(lines),
-  close: () => output.close(),
-  get lostLines(): number {
-    return output.lostLines + supervisor.incidents.lostLines;
-  },
-});
 
 /** RangeError: without the exceptions, what they let through would be blocked. */
 function openExceptions({ state }: Config): ExceptionStore {
