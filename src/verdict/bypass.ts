@@ -69,12 +69,11 @@ export class FlowBypass {
   skips(packet: Packet): boolean {
     const { streams } = this.#view;
     if (packet.protocol === IP_PROTOCOL.tcp) {
-      const signals = packet.tcpFlags & SIGNALS;
       // It may begin a new connection, and the kernel has taken the mark back.
-      if ((signals & TCP_FLAG.syn) !== 0) return this.#takeBack(packet.flow);
-      if (signals !== 0) {
-        // Without the mark it is out of the window, or late: nobody here can tell, and its receiver judges.
-        if (this.#isOfMarked(packet)) streams.endBypassed(packet);
+      if ((packet.tcpFlags & TCP_FLAG.syn) !== 0) return this.#takeBack(packet.flow);
+      // Without the mark it is out of the window, or the mark was taken back: it ends nothing.
+      if (this.#isOfMarked(packet)) {
+        streams.endBypassed(packet);
         return true;
       }
     }

@@ -215,6 +215,14 @@ describe('taken back', () => {
     expect(connection.player.played.anomalies).toEqual([]);
   });
 
+  test('the first that comes has a FIN: its data is inspected', () => {
+    const connection = new Connection().open().talk();
+    connection.skip(TO_SERVER, 20_000);
+    connection.replace(DROP);
+    expect(connection.send(TO_SERVER, 'attack', 'FPA')).toBe(false);
+    expect(connection.player.played.alerts).toEqual([1]);
+  });
+
   test('what a rule or a network had exempted ends with that rule, and that network', () => {
     const config: Overrides = { bypass: { trustedNetworks: ['192.0.2.1'] } };
     const trusted = new Connection({ rules: DROP, config }).open();
