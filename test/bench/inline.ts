@@ -6,12 +6,15 @@ import { Testbed, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT, WebServer } from '../support/web-server.ts';
 
-/** What is measured, with the unit in the name. More is better. */
+/** What is measured, with the unit in the name. More is better, save for milliseconds. */
 export const MEASURES = [
   'bulkUpGbitPerSecond',
   'bulkDownGbitPerSecond',
   'keepAlivePerSecond',
   'connectionsPerSecond',
+  'largeObjectsPerSecond',
+  'singleRequestMs',
+  'loadedP99Ms',
 ] as const;
 export type Measure = (typeof MEASURES)[number];
 
@@ -22,6 +25,8 @@ export interface Sample {
   readonly values: Readonly<Record<Measure, number>>;
   /** After the load; null where nothing but the kernel was there. */
   readonly residentMib: number | null;
+  /** From the start of the process until it inspects; null as above. */
+  readonly startMs: number | null;
 }
 
 /** How traffic is inspected: not at all, taken from the queue and accepted unseen, or by `vpatch run` with these. */
@@ -41,6 +46,8 @@ const HTTP_CONNECTIONS = 32;
 /** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
 const PAGE_NAME = 'page.html';
 const PAGE_BYTES = 1024;
+const LARGE_NAME = 'large.bin';
+const LARGE_BYTES = 100 * 1024;
 const ACCEPT_ALL = fileURLToPath(new URL('./accept-all.js', import.meta.url));
 
 /**
@@ -61,8 +68,8 @@ export async function measure(
       for (const name of MEASURES) {
         for (const [i, bed] of beds.entries()) values[i]![name] = await bed.load(name);
       }
-      for (const [i, { engine, residentMib }] of beds.entries()) {
-        onSample({ round, engine: engine.name, values: values[i]!, residentMib });
+      for (const [i, { engine, residentMib, startMs }] of beds.entries()) {
+        onSample({ round, engine: engine.name, values: values[i]!, residentMib, startMs });
       }
     }
     for (const bed of beds) await bed.stop();
@@ -74,6 +81,7 @@ export async function measure(
 
 class Bed {
   readonly engine: Engine;
+  startMs: number | null = null;
   readonly #testbed = new Testbed();
   #server: WebServer | null = null;
   #vpatch: VpatchProcess | null = null;
@@ -101,9 +109,15 @@ class Bed {
       case 'bulkDownGbitPerSecond':
         return this.#bulk(['-R']);
       case 'keepAlivePerSecond':
-        return this.#requests([], SECONDS);
+        return (await this.#requests([], SECONDS)).perSecond;
       case 'connectionsPerSecond':
-        return this.#requests(['-H', 'Connection: close'], SECONDS);
+        return (await this.#requests(['-H', 'Connection: close'], SECONDS)).perSecond;
+      case 'largeObjectsPerSecond':
+        return (await this.#requests([], SECONDS, { file: LARGE_NAME })).perSecond;
+      case 'singleRequestMs':
+        return (await this.#requests([], SECONDS, { connections: 1 })).medianMs;
+      case 'loadedP99Ms':
+        return (await this.#requests([], SECONDS)).p99Ms;
       default:
         return name satisfies never;
     }
@@ -130,12 +144,17 @@ class Bed {
     testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
     this.#server = await WebServer.start(testbed);
     writeFileSync(join(this.#server.files, PAGE_NAME), 'x'.repeat(PAGE_BYTES));
+    writeFileSync(join(this.#server.files, LARGE_NAME), 'x'.repeat(LARGE_BYTES));
     this.#helpers.push(testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' }));
     await until('iperf3 listens', () => testbed.run('server', 'ss', ['-Hltn', 'sport = :5201']).output !== '');
 
     const { inspection } = this.engine;
     if (inspection === 'accept all') await this.#startAcceptAll();
-    else if (inspection !== 'none') this.#vpatch = await VpatchProcess.start(testbed, inspection);
+    else if (inspection !== 'none') {
+      const startedAtMs = performance.now();
+      this.#vpatch = await VpatchProcess.start(testbed, inspection);
+      this.startMs = performance.now() - startedAtMs;
+    }
     await this.#requests([], WARM_UP_SECONDS);
   }
 
@@ -161,12 +180,33 @@ class Bed {
     return bitsPerSecond / 1e9;
   }
 
-  async #requests(args: readonly string[], seconds: number): Promise<number> {
-    const url = `http://${this.#testbed.addresses.server[4]}:${HTTP_PORT}/files/${PAGE_NAME}`;
-    const all = ['-t', '1', '-c', String(HTTP_CONNECTIONS), '-d', `${seconds}s`, ...args, url];
+  async #requests(
+    args: readonly string[],
+    seconds: number,
+    { file = PAGE_NAME, connections = HTTP_CONNECTIONS } = {},
+  ): Promise<Requests> {
+    const url = `http://${this.#testbed.addresses.server[4]}:${HTTP_PORT}/files/${file}`;
+    const all = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency', ...args, url];
     const { output, error } = await this.#testbed.finish('client', 'wrk', all);
     const perSecond = /^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1];
-    if (perSecond === undefined) throw new Error(`wrk: ${output} ${error}`);
-    return Number(perSecond);
+    const medianMs = millisecondsOf(/^\s+50%\s+(\S+)$/m.exec(output)?.[1]);
+    const p99Ms = millisecondsOf(/^\s+99%\s+(\S+)$/m.exec(output)?.[1]);
+    if (perSecond === undefined || medianMs === null || p99Ms === null) throw new Error(`wrk: ${output} ${error}`);
+    return { perSecond: Number(perSecond), medianMs, p99Ms };
   }
+}
+
+/** What wrk says of them. */
+interface Requests {
+  readonly perSecond: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
+
+/** `250.00us`, as wrk writes times. */
+function millisecondsOf(text: string | undefined): number | null {
+  const [, amount, unit] = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '') ?? [];
+  return amount === undefined ? null : Number(amount) * UNIT_MS[unit!]!;
 }

@@ -1,12 +1,13 @@
 /**
  * `make bench`: what inspection costs on this machine, as ratios to the same traffic without it.
- * Arguments: --rounds N (default 8), --rules FILE (repeatable, patterns allowed), --json FILE.
+ * Arguments: --rounds N (default 8), --rules FILE (repeatable, patterns allowed), --json FILE, --svg FILE.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endOnSignals, whyNoTestbed } from '../support/netns.ts';
+import { barChart } from './bar-chart.ts';
 import { type Engine, MEASURES, type Measure, measure, type Sample } from './inline.ts';
 
 const BASELINE = 'no IPS';
@@ -17,6 +18,9 @@ const TITLES: Readonly<Record<Measure, string>> = {
   bulkDownGbitPerSecond: 'bulk down Gbit/s',
   keepAlivePerSecond: 'keep-alive req/s',
   connectionsPerSecond: 'new conn. req/s',
+  largeObjectsPerSecond: '100 KB obj/s',
+  singleRequestMs: 'one request ms',
+  loadedP99Ms: 'p99 of 32 ms',
 };
 
 async function main(): Promise<number> {
@@ -25,6 +29,7 @@ async function main(): Promise<number> {
       rounds: { type: 'string', default: '8' },
       rules: { type: 'string', multiple: true },
       json: { type: 'string', default: '.bench/inline.json' },
+      svg: { type: 'string', default: '.bench/inline.svg' },
     },
   });
   const reason = whyNoTestbed();
@@ -57,10 +62,27 @@ async function main(): Promise<number> {
     console.log(row(`${engine} / ${BASELINE}`, (name) => ratios[name], null));
   }
 
+  const startMs = median(samples.flatMap((sample) => sample.startMs ?? []));
+  console.log(`vpatch inspects ${startMs.toFixed(0)} ms after its start`);
+
+  const [, ...inspecting] = summary;
+  const bars = MEASURES.map((name) => ({
+    label: TITLES[name],
+    values: inspecting.map(({ ratios }) => ratios[name]),
+  }));
+  mkdirSync(dirname(options.svg), { recursive: true });
+  writeFileSync(
+    options.svg,
+    barChart(
+      `As a ratio to ${BASELINE} (times in ms: less is better)`,
+      inspecting.map(({ engine }) => engine),
+      bars,
+    ),
+  );
   mkdirSync(dirname(options.json), { recursive: true });
   const report = { date: new Date().toISOString(), machine, ruleFiles, samples, summary };
   writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`\nall samples: ${options.json}`);
+  console.log(`\nall samples: ${options.json}, plot: ${options.svg}`);
   return 0;
 }
 
