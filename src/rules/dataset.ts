@@ -112,13 +112,15 @@ export class Dataset {
     if (all === null) for (const key of removed) if (this.#drop(key)) this.#note(key, false);
   }
 
-  /** Goes on where the set of earlier rules ends: loaded anew, with what rules did to that one. */
+  /**
+   * Goes on where the set of earlier rules ends: loaded anew, with what rules did to that one. What the file says may be
+   * another than it was, so that the next changes are told with all that is in it.
+   */
   continue(earlier: Dataset): void {
     for (const [key, isThere] of earlier.#changed) {
       if (isThere ? this.#put(key, 0) : this.#drop(key)) this.#note(key, isThere);
     }
     this.#untold = earlier.#untold;
-    this.#isKnown = earlier.#isKnown;
   }
 
   /** In the form that `load` reads. */

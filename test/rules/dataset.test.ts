@@ -110,6 +110,10 @@ describe('what rules do to a set', () => {
     next.load('YQ==\nbmV3\n', false);
     next.continue(old);
     expect(next.text).toBe('bmV3\nYw==\n');
+    old.takeChanges('s');
+    next.add('d');
+    expect(next.takeChanges('s')).toMatchObject({ all: ['new', 'c', 'd'] });
+    next.delete('d');
     const third = filled();
     third.continue(next);
     expect(third.text).toBe('Yg==\nYw==\n');
