@@ -59,6 +59,14 @@ interface Scanned {
   readonly notes: readonly string[];
 }
 
+interface Measured {
+  readonly result: Scanned;
+  readonly seconds: number;
+  /** What it would take on a machine that does nothing else. */
+  readonly processorSeconds: number;
+  readonly memoryMib: number;
+}
+
 function main(): number {
   const { values } = parseArgs({
     options: { roots: { type: 'string', default: '/var/tmp/vpatch-roots' }, suite: { type: 'string', multiple: true } },
@@ -109,10 +117,11 @@ function prove({ suite, vulnerable }: Proof, installation: string, work: string)
     writeFileSync(join(root, path), content);
   }
 
-  const { result, seconds, memoryMib } = scanned(root, state);
+  const { result, seconds, processorSeconds, memoryMib } = scanned(root, state);
   const { packages, software, files } = result.inventory;
   console.log(`\n${suite}: ${packages} packages, ${software} other components in ${files} files`);
-  claim(seconds < MAX_SECONDS, `scanned in ${seconds.toFixed(1)} s`);
+  const times = `${processorSeconds.toFixed(1)} s of processor time, ${seconds.toFixed(1)} s`;
+  claim(processorSeconds < MAX_SECONDS, `scanned in ${times}`);
   claim(memoryMib < MAX_MEMORY_MIB, `with ${memoryMib.toFixed(0)} MiB of memory`);
   claim(result.notes.length === 0, `nothing was left out: ${JSON.stringify(result.notes)}`);
   const found = result.findings.map(
@@ -163,16 +172,21 @@ function proveUpgrade(root: string, state: string, packages: readonly string[]):
 
 /** As `time -v` would: the child itself says what it has used. */
 const MEASURE =
-  'data:text/javascript,process.on("exit",()=>process.stderr.write("MEMORY "+process.resourceUsage().maxRSS))';
+  'data:text/javascript,process.on("exit",()=>process.stderr.write("USED "+JSON.stringify(process.resourceUsage())))';
 
-function scanned(root: string, state: string): { result: Scanned; seconds: number; memoryMib: number } {
+function scanned(root: string, state: string): Measured {
   const args = ['--import', MEASURE, PROGRAM, 'scan', '--root', root, '--state', state, '--apply', '--json'];
   const startedMs = performance.now();
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
   const seconds = (performance.now() - startedMs) / 1000;
   if (status !== 0) throw new Error(`the scan failed: ${stderr}`);
-  const memoryMib = Number(/MEMORY (\d+)/.exec(stderr)?.[1]) / 1024;
-  return { result: JSON.parse(stdout) as Scanned, seconds, memoryMib };
+  const used = JSON.parse(/USED (.*)/.exec(stderr)![1]!) as NodeJS.ResourceUsage;
+  return {
+    result: JSON.parse(stdout) as Scanned,
+    seconds,
+    processorSeconds: (used.userCPUTime + used.systemCPUTime) / 1e6,
+    memoryMib: used.maxRSS / 1024,
+  };
 }
 
 const log4j = (version: string): Buffer => mavenJar('org.apache.logging.log4j', 'log4j-core', version);
