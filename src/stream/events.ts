@@ -48,6 +48,7 @@ export const STREAM_EVENTS = {
   'tcp.urgent_data': 'an urgent pointer; the byte that it points to is not in the stream that the application reads',
   'stream.reassembly_urgent_oob_limit_reached':
     'an urgent pointer too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
+  'tcp.picked_up': 'a connection whose beginning was not seen is followed from where it is',
   'tcp.picked_up_again': 'a connection of which packets passed uninspected is followed from where it is now',
   'tcp.unplaced_data':
     'data out of order before the receiver of a connection that was picked up has said where it is; it has to come again',
@@ -122,6 +123,7 @@ export const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>(
  * for it, but nobody is told of it unless the configuration says so.
  */
 export const ORDINARY_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
+  'tcp.picked_up',
   'stream.3whs_synack_tfo_data_ignored',
   'stream.reassembly_depth_reached',
   'stream.est_syn_resend',

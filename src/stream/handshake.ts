@@ -151,6 +151,7 @@ export class Handshake {
     if ((isFromServer && packet.direction === TO_SERVER) || (isFromClient && packet.direction === TO_CLIENT)) {
       this.#turnRound(packet);
     }
+    packet.events.push('tcp.picked_up' satisfies StreamEvent);
     const session = this.#sessions.open(packet.flow);
     session.isMidstream = true;
     session.isSigned = packet.isTcpSigned;

@@ -599,7 +599,7 @@ const EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
       handshake: false,
       tracker: { midstreamUntilMs: 5000 },
       steps: [
-        ['client', data(500, 'GET /'), 'pass'],
+        ['client', data(500, 'GET /'), 'pass', 'tcp.picked_up'],
         ['client', data(505, 'evil'), 'pass'],
         ['client', data(505, 'good'), 'drop', 'tcp.retransmit_differs'],
       ],
