@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { trimNativeMemory } from '../base/native/addon.ts';
 import type { PatternDatabases } from '../detect/pattern-databases.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
 import type { RuleReport } from './rule-set.ts';
@@ -19,6 +20,8 @@ export interface CheckerAnswer {
 
 /** The same bound as a worker has: what does not fit here does not fit there. */
 const OLD_GENERATION_MIB = 1024;
+/** Half of what V8 would take: while there are the old rules and the new ones, memory is what is scarce. */
+const YOUNG_GENERATION_MIB = 24;
 
 /** In a thread of its own, so that neither packets nor commands wait and nothing is left in this thread's memory. */
 export const checkPolicy: CheckPolicy = (policy) =>
@@ -27,7 +30,7 @@ export const checkPolicy: CheckPolicy = (policy) =>
       name: 'vpatch-check',
       workerData: policy,
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MIB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     // Whoever stops the service does not wait for it.
     thread.unref();
@@ -38,6 +41,8 @@ export const checkPolicy: CheckPolicy = (policy) =>
     thread.once('error', reject);
     // Its memory is free again only then.
     thread.once('exit', () => {
+      // What compiling patterns has left behind, before the workers load theirs.
+      trimNativeMemory();
       if (check === null) reject(new Error('the check of the new rules ended without a word'));
       else resolve(check);
     });

@@ -199,6 +199,7 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
     const vpatch = await VpatchProcess.start(testbed, {
       ruleFiles: [...ATTACKED_CVES.map((cve) => `signatures/*/${cve}.rules`), ...files, rulesFile],
       args: ['-m', 'prevent'],
+      config: `state: { folder: ${folder}/state }\nrules: { cache-folder: ${folder}/cache }\n`,
       memoryGroup: group,
     });
     const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}`;
