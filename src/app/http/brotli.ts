@@ -150,12 +150,20 @@ export class BrotliDecoder implements ContentDecoder {
     while (output.length < end) {
       if (commands.left === 0 && !(yield* this.#switchBlock(commands))) return false;
       commands.left--;
-      const command = yield* this.#readSymbol(commands.codes[commands.type]!);
+      // Here and below without a generator for each number: they would take longer than all else.
+      const commandCode = commands.codes[commands.type]!;
+      let command = symbolOf(commandCode, bits);
+      while (command === MORE) {
+        yield;
+        command = symbolOf(commandCode, bits);
+      }
       if (command < 0) return false;
       const insertCode = INSERT_CELLS[command >> 6]! + ((command >> 3) & 7);
       const copyCode = COPY_CELLS[command >> 6]! + (command & 7);
-      const inserted = INSERT_BASE[insertCode]! + (yield* this.#read(INSERT_EXTRA_BITS[insertCode]!));
-      const copied = COPY_BASE[copyCode]! + (yield* this.#read(COPY_EXTRA_BITS[copyCode]!));
+      while (!bits.has(INSERT_EXTRA_BITS[insertCode]!)) yield;
+      const inserted = INSERT_BASE[insertCode]! + bits.take(INSERT_EXTRA_BITS[insertCode]!);
+      while (!bits.has(COPY_EXTRA_BITS[copyCode]!)) yield;
+      const copied = COPY_BASE[copyCode]! + bits.take(COPY_EXTRA_BITS[copyCode]!);
 
       if (inserted > end - output.length) return false;
       for (let left = inserted; left > 0; left--) {
@@ -174,7 +182,8 @@ export class BrotliDecoder implements ContentDecoder {
           literal = symbolOf(code, bits);
         }
         if (literal < 0) return false;
-        output.push(literal);
+        if (length === output.bytes.length) output.reserve(1);
+        output.bytes[output.length++] = literal;
       }
       if (output.length === end) break;
       if (output.isFull) return true;
@@ -185,10 +194,16 @@ export class BrotliDecoder implements ContentDecoder {
         distances.left--;
         const context = Math.min(copied, 5) - 2;
         const code = distances.codes[distances.contextMap[distances.type * DISTANCE_CONTEXTS + context]!]!;
-        distanceSymbol = yield* this.#readSymbol(code);
+        distanceSymbol = symbolOf(code, bits);
+        while (distanceSymbol === MORE) {
+          yield;
+          distanceSymbol = symbolOf(code, bits);
+        }
         if (distanceSymbol < 0) return false;
       }
-      const distance = yield* this.#readDistance(distanceSymbol, postfixBits, directDistances);
+      const extraBits = distanceExtraBits(distanceSymbol, postfixBits, directDistances);
+      while (!bits.has(extraBits)) yield;
+      const distance = this.#distance(distanceSymbol, bits.take(extraBits), postfixBits, directDistances);
       if (distance <= 0) return false;
       const farthest = Math.min(this.#windowBytes, output.length);
       if (distance <= farthest) {
@@ -266,17 +281,15 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §4. Not above 0 where there is none. */
-  *#readDistance(symbol: number, postfixBits: number, directDistances: number): Steps<number> {
-    if (symbol < LAST_DISTANCE.length)
+  #distance(symbol: number, extra: number, postfixBits: number, directDistances: number): number {
+    if (symbol < LAST_DISTANCE.length) {
       return this.#lastDistances[LAST_DISTANCE[symbol]!]! + LAST_DISTANCE_CHANGE[symbol]!;
-    const direct = symbol - LAST_DISTANCE.length + 1;
-    if (direct <= directDistances) return direct;
-    const code = direct - directDistances - 1;
+    }
+    const code = symbol - LAST_DISTANCE.length - directDistances;
+    if (code < 0) return code + directDistances + 1;
     const high = code >> postfixBits;
     const low = code & ((1 << postfixBits) - 1);
-    const extraBits = 1 + (high >> 1);
-    const offset = ((2 + (high & 1)) << extraBits) - 4;
-    const extra = yield* this.#read(extraBits);
+    const offset = ((2 + (high & 1)) << (1 + (high >> 1))) - 4;
     return ((offset + extra) << postfixBits) + low + directDistances + 1;
   }
 
@@ -353,4 +366,10 @@ function moveToFront(map: Uint8Array): void {
     order[0] = tree;
     map[i] = tree;
   }
+}
+
+/** §4. The last distances and the direct ones have none. */
+function distanceExtraBits(symbol: number, postfixBits: number, directDistances: number): number {
+  const code = symbol - LAST_DISTANCE.length - directDistances;
+  return code < 0 ? 0 : 1 + (code >> (postfixBits + 1));
 }
