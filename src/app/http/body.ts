@@ -151,8 +151,8 @@ export class Body {
    * otherwise, takes it as it was sent. Rules have seen the decoded beginning, so it comes behind that.
    */
   #showUndecoded(index: number): void {
-    const sent = index > 0 ? this.#layers[index - 1]!.output : this.#undecoded!;
-    this.#content.append(sent.bytes, 0, sent.length);
+    const sent = index > 0 ? this.#layers[index - 1]!.output : this.#undecoded;
+    if (sent !== null) this.#content.append(sent.bytes, 0, sent.length);
     this.#layers.length = 0;
     this.#undecoded = null;
     // Of the layers outside, nobody unpacks what follows.
@@ -163,7 +163,7 @@ export class Body {
   #giveUpLayer(index: number): void {
     this.#layers.length = index;
     this.#content = index > 0 ? this.#layers[index - 1]!.output : (this.#undecoded ?? new ByteBuffer(this.#limitBytes));
-    this.#undecoded = null;
+    if (index === 0) this.#undecoded = null;
     this.isFull = this.#content.isFull;
   }
 }

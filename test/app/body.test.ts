@@ -1,0 +1,64 @@
+import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Body, type Coding } from '../../src/app/http/body.ts';
+import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
+import { fuzzRuns, SEED } from '../support/fuzz.ts';
+
+const LIMIT_BYTES = 2000;
+
+function taken(
+  codings: readonly Coding[],
+  packed: Uint8Array,
+  pieceBytes: number,
+): { content: string; events: unknown[] } {
+  const body = new Body(LIMIT_BYTES, codings);
+  const events: unknown[] = [];
+  for (let at = 0; at < packed.length; at += pieceBytes) {
+    events.push(body.append(packed, at, Math.min(packed.length, at + pieceBytes)));
+  }
+  events.push(body.finish());
+  return { content: latin1(body.view()), events: events.filter((event) => event !== null) };
+}
+
+test('an inner layer that is not packed, in an outer one that is corrupt behind it', () => {
+  // A stored block of the inner bytes, then a block of a type that does not exist.
+  const inner = 'not packed at all';
+  const stored = Buffer.from([0, inner.length, 0, 0xff - inner.length, 0xff]);
+  const packed = new Uint8Array(Buffer.concat([stored, Buffer.from(inner), Buffer.from([0x07, 0x7a])]));
+  for (const pieceBytes of [packed.length, 1]) {
+    const { content, events } = taken(['deflate', 'deflate'], packed, pieceBytes);
+    expect(content).toContain(inner);
+    expect(events).toContain('http.gzip_decompression_failed');
+  }
+});
+
+test('whatever is packed how often and damaged where: no more than the limit, and never a throw', () => {
+  const packers = {
+    deflate: [gzipSync, deflateRawSync],
+    brotli: [(bytes: Uint8Array) => brotliCompressSync(bytes)],
+  } as const;
+  const layer = fc.constantFrom<[Coding, number]>(['deflate', 0], ['deflate', 1], ['brotli', 0]);
+  fc.assert(
+    fc.property(
+      fc.array(layer, { maxLength: 3 }),
+      fc.array(layer, { maxLength: 3 }),
+      fc.string({ minLength: 1, maxLength: 60 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
+      fc.integer({ min: 1, max: 80 }),
+      (packed, named, text, damage, pieceBytes) => {
+        let bytes: Uint8Array = fromLatin1(text.repeat(3));
+        for (const [coding, which] of packed) bytes = new Uint8Array(packers[coding][which]!(bytes));
+        for (const [place, value] of damage) if (bytes.length > 0) bytes[place % bytes.length] = value;
+        const isHonest = damage.length === 0 && `${packed.map(([name]) => name)}` === `${named.map(([name]) => name)}`;
+        const codings = named.map(([coding]) => coding).reverse();
+        for (const size of [bytes.length + 1, pieceBytes]) {
+          const { content, events } = taken(codings, bytes, size);
+          expect(content.length).toBeLessThanOrEqual(LIMIT_BYTES);
+          if (isHonest) expect([content, events]).toEqual([latin1(fromLatin1(text.repeat(3))), []]);
+        }
+      },
+    ),
+    { ...SEED, numRuns: fuzzRuns(500) },
+  );
+});
