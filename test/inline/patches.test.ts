@@ -53,7 +53,7 @@ describe.skipIf(reason !== null)('inline, with the patches that a scan has chose
   const state = (name: string): string => join(folder, name);
   const scan = (name: string) =>
     vpatch('scan', '--root', root.path, '--state', state(name), '--preset', 'security', '--apply');
-  /** Checks report only: a transcript is not all that its client and server would say. */
+  /** Checks report only: a transcript is not all that its client and server would say. Each alert is to be seen. */
   const start = (name: string): Promise<VpatchProcess> =>
     VpatchProcess.start(testbed, {
       ruleFiles: [],
@@ -62,6 +62,7 @@ describe.skipIf(reason !== null)('inline, with the patches that a scan has chose
         `state: { folder: ${state(name)} }`,
         'rules: { policy: recommended }',
         'checks: { policy: report }',
+        'events: { fold: false }',
         '',
       ].join('\n'),
     });
