@@ -28,6 +28,7 @@ function offered(...words: string[]): string[] {
   const file = join(folder, 'vpatch');
   writeFileSync(file, bashCompletion(program));
   const script =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: bash fills it in
     'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpatch; printf "%s\\n" "${COMPREPLY[@]}"';
   const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', file, ...words], { encoding: 'utf8' });
   rmSync(folder, { recursive: true });

@@ -146,7 +146,7 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     const refused = async (...command: string[]): Promise<string[]> => {
       const { status, error } = await testbed.finish('server', command[0]!, command.slice(1));
       expect({ status, error }).toMatchObject({ status: 3 });
-      const lines = error.split('\n').filter((line) => line !== '' && !line.startsWith('{"level":"warn"'));
+      const lines = error.split('\n').filter((line) => line !== '' && !/^\{"level":"(?:info|warn)"/.test(line));
       expect(lines).toHaveLength(1);
       return lines;
     };
