@@ -82,6 +82,15 @@ export class Body {
     this.#view = null;
   }
 
+  /** The transaction is over: nobody may read any more what a view of it held. */
+  release(): void {
+    this.giveBack();
+    this.#content.release();
+    this.#undecoded?.release();
+    for (const { output } of this.#layers) output.release();
+    this.isFull = true;
+  }
+
   /** Takes bytes of content. Says what was wrong with its coding. */
   append(bytes: Uint8Array, start: number, end: number): HttpEvent | null {
     this.sentBytes += end - start;

@@ -55,6 +55,7 @@ export class HttpMessage {
   release(): void {
     if (this.head !== null) giveHead(this.head);
     this.head = null;
+    this.body?.release();
     this.body = null;
     this.uri = null;
     this.fields = null;
