@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Body, type Coding } from '../../src/app/http/body.ts';
+import { Body, type Coding, contentCoding } from '../../src/app/http/body.ts';
 import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
 import { fuzzRuns, SEED } from '../support/fuzz.ts';
 
@@ -61,4 +61,10 @@ test('whatever is packed how often and damaged where: no more than the limit, an
     ),
     { ...SEED, numRuns: fuzzRuns(500) },
   );
+});
+
+test('the codings named last are undone first, of however many', () => {
+  expect(contentCoding('gzip, br', 2)).toEqual({ codings: ['brotli', 'deflate'], event: null });
+  const { codings, event } = contentCoding(`${'br,'.repeat(20_000)}gzip`, 2);
+  expect([codings, event]).toEqual([['deflate', 'brotli'], 'http.too_many_encoding_layers']);
 });

@@ -217,13 +217,13 @@ export function contentCoding(value: string, maxLayers: number): ContentCoding {
     named++;
     if (part === 'identity') continue;
     if (!KNOWN_CODINGS.has(part)) event = 'http.abnormal_ce_header';
-    // In the order in which they were applied: the last one is to be undone first.
-    if (part === 'br') codings.unshift('brotli');
-    else if (part.includes('gzip') || part.includes('deflate')) codings.unshift('deflate');
+    if (part === 'br') codings.push('brotli');
+    else if (part.includes('gzip') || part.includes('deflate')) codings.push('deflate');
   }
   // libhtp counts those that do nothing too.
   if (named > maxLayers) event = 'http.too_many_encoding_layers';
-  return { codings: codings.slice(0, maxLayers), event };
+  // In the order in which they were applied: the last one is to be undone first.
+  return { codings: codings.reverse().slice(0, maxLayers), event };
 }
 
 const KNOWN_CODINGS: ReadonlySet<string> = new Set(['br', 'gzip', 'x-gzip', 'deflate', 'x-deflate']);

@@ -261,7 +261,12 @@ export class BrotliDecoder implements ContentDecoder {
     const code = yield* readPrefixCode(this.#bits, blocks.trees + runCodes);
     if (code === null) return false;
     for (let at = 0; at < map.length; ) {
-      const symbol = yield* this.#readSymbol(code);
+      // As with commands, without a generator for each: a map has up to 16,384 symbols, which may take no bits.
+      let symbol = symbolOf(code, this.#bits);
+      while (symbol === MORE) {
+        yield;
+        symbol = symbolOf(code, this.#bits);
+      }
       if (symbol < 0) return false;
       if (symbol > runCodes) map[at++] = symbol - runCodes;
       else at += (1 << symbol) + (yield* this.#read(symbol));
