@@ -531,6 +531,17 @@ describe('SMB1', () => {
       expect(eventsOf(trace(SMB, [...pipe, ...begun(16)]))).toEqual([]);
       expectEvents([...pipe, ...begun(17)], 'smb.record_overflow');
     });
+
+    test('announces no more than there is room for, until others are whole', () => {
+      const begun = (multiplexId: number, totalBytes: number): Piece =>
+        asked1({ command: 0x25, multiplexId, ...onTree }, primary(totalBytes, whole.subarray(0, 10)));
+      const two = [begun(5, 0xffff), begun(6, 0xffff)];
+      expect(eventsOf(trace(SMB, [...pipe, ...two, ...two]))).toEqual([]);
+      expectEvents([...pipe, ...two, begun(7, 0xffff)], 'smb.record_overflow');
+      const ended = Array.from({ length: 4 }, () => [first, ...further([10, whole.length])]).flat();
+      const large = begun(5, 0xffff);
+      expect(eventsOf(trace(SMB, [...pipe, ...ended, large, begun(6, 0xffff)]))).toEqual([]);
+    });
   });
 
   test('a client that goes on before the server has said what a share is has asked for a share', () => {

@@ -2,18 +2,23 @@ import { copyBytes } from '../../base/bytes.ts';
 import type { SmbHeader } from './header.ts';
 import type { OpenFile } from './open-file.ts';
 
-/** Calls of one connection that wait for their other messages, each of up to 64 KiB. Clients send one at a time; ours. */
+/** Calls of one connection that wait for their other messages. Clients send one at a time; ours. */
 const MAX_SPLIT_CALLS = 16;
+/** What all of them say that they will have, for which there is room at once: two of the largest. Ours. */
+const MAX_SPLIT_BYTES = 128 * 1024;
 
 /** Those of a connection, by the number that all messages of a call have. */
 export class SplitCalls {
   readonly #calls = new Map<number, SplitCall>();
+  #reservedBytes = 0;
 
-  /** Null: there are too many. */
+  /** Null: there are too many. One that is begun anew begins from nothing. */
   begin(header: SmbHeader, file: OpenFile, totalBytes: number): SplitCall | null {
-    if (this.#calls.size >= MAX_SPLIT_CALLS) return null;
+    this.end(header);
+    if (this.#calls.size >= MAX_SPLIT_CALLS || this.#reservedBytes + totalBytes > MAX_SPLIT_BYTES) return null;
     const call = new SplitCall(file, totalBytes);
     this.#calls.set(keyOf(header), call);
+    this.#reservedBytes += call.reservedBytes;
     return call;
   }
 
@@ -22,6 +27,7 @@ export class SplitCalls {
   }
 
   end(header: SmbHeader): void {
+    this.#reservedBytes -= this.of(header)?.reservedBytes ?? 0;
     this.#calls.delete(keyOf(header));
   }
 }
@@ -41,6 +47,11 @@ export class SplitCall {
     this.file = file;
     this.#totalBytes = totalBytes;
     this.#bytes = new Uint8Array(totalBytes);
+  }
+
+  /** The room that it takes, whatever came of it. */
+  get reservedBytes(): number {
+    return this.#bytes.length;
   }
 
   /** All of it, when it is there. */
