@@ -27,6 +27,8 @@ const BIT_STRING = 3;
 const REAL = 9;
 /** Longer lengths than this many bytes are none. */
 const MAX_LENGTH_BYTES = 8;
+/** Longer tags than this many bytes behind the first are none: real ones have up to four. Ours. */
+const MAX_TAG_BYTES = 8;
 
 /** `asn1`: objects encoded by BER begin here, one of which is suspicious. Those count that are there as a whole. */
 export class Asn1Step implements Step {
@@ -69,7 +71,9 @@ export class Asn1Step implements Step {
     const tag = first & TAG_BITS;
     // A tag in more bytes: each but the last has its top bit set.
     if (tag === TAG_BITS) {
-      while (at < end && (u8(bytes, at) & IS_LONG) !== 0) at++;
+      const tagEnd = Math.min(end, at + MAX_TAG_BYTES);
+      while (at < tagEnd && (u8(bytes, at) & IS_LONG) !== 0) at++;
+      if (at === tagEnd) return -1;
       at++;
     }
     if (at >= end) return -1;

@@ -457,8 +457,14 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
     [
       content(
         'asn1:oversize_length 3;',
-        ['\x04\x04abcd', '0\x08\x02\x01a\x04\x03bcd', '\x05\0\x04\x81\x04abcd', '0\x80\x04\x04abcd\0\0'],
-        ['\x04\x03abcd', '\x04\x05abcd', '0\x80\x04\x03abc', '', '\x1f\xff', '\x04\x84\xff\xff\xff\xff'],
+        [
+          ...['\x04\x04abcd', '0\x08\x02\x01a\x04\x03bcd', '\x05\0\x04\x81\x04abcd', '0\x80\x04\x04abcd\0\0'],
+          `\x1f${'\xff'.repeat(7)}\x01\x04abcd`,
+        ],
+        [
+          `\x1f${'\xff'.repeat(8)}\x01\x04abcd`,
+          ...['\x04\x03abcd', '\x04\x05abcd', '0\x80\x04\x03abc', '', '\x1f\xff', '\x04\x84\xff\xff\xff\xff'],
+        ],
       ),
       content('asn1:bitstring_overflow, absolute_offset 1;', ['-\x03\x01\xff'], ['-\x03\x01\x07', '\x03\x01\xff', '']),
       content(
