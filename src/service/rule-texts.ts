@@ -178,6 +178,9 @@ function readNamed(
   return named;
 }
 
-/** The file of `dataset`, `datarep`, `filemd5` and the like. */
+/**
+ * The file of `dataset`, `datarep`, `filemd5` and the like. Looked for within 1,000 characters of settings, so that a
+ * text without an end of options costs no more the longer it is.
+ */
 const NAMED_FILES =
-  /\b(?:data(?:set|rep)\s*:[^;]*?,\s*(?:load|(state))|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;
+  /\b(?:data(?:set|rep)\s*:[^;]{0,1000}?,\s*(?:load|(state))|file(?:md5|sha1|sha256)\s*:\s*"?(?:!\s*)?)\s*([^\s,;"]+)/g;

@@ -21,3 +21,12 @@ test('of the files that rules name, only regular ones are read', () => {
   const { named } = readRuleTexts(mergeConfig(DEFAULTS, { rules: { files: [file] } }));
   expect(named).toEqual({ [join(folder, 'list')]: 'a digest' });
 });
+
+test('options that end nowhere do not hold up reading, and hide no file of other rules', () => {
+  writeFileSync(join(folder, 'list'), 'YQ==');
+  const file = join(folder, 'a.rules');
+  const rule = 'alert http any any -> any any (http.host; dataset:isset,a,type string,load list; sid:1;)';
+  writeFileSync(file, `# ${'dataset:,'.repeat(80_000)};\n${rule}\n`);
+  const { named } = readRuleTexts(mergeConfig(DEFAULTS, { rules: { files: [file] } }));
+  expect(named).toEqual({ [join(folder, 'list')]: 'YQ==' });
+});
