@@ -109,6 +109,11 @@ export class AppLayer {
     return this.#sessions[flow]?.protocol ?? null;
   }
 
+  /** No more is read of it, since all that follows is encrypted. */
+  isEncrypted(flow: FlowSlot): boolean {
+    return this.#sessions[flow]?.isEncrypted ?? false;
+  }
+
   /** What each direction's own bytes show. Nothing is remembered of datagrams that nobody knows. */
   shown(flow: FlowSlot): ShownProtocols {
     return this.#sessions[flow]?.shown ?? NOTHING_SHOWN;
@@ -122,8 +127,8 @@ export class AppLayer {
 
   /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */
   #share(flow: FlowSlot, session: AppSession): void {
-    const { state, protocol, shown } = session;
-    const words = `${state} ${protocol?.name} ${shown[TO_SERVER]} ${shown[TO_CLIENT]}`;
+    const { state, protocol, shown, isEncrypted } = session;
+    const words = `${state} ${isEncrypted} ${protocol?.name} ${shown[TO_SERVER]} ${shown[TO_CLIENT]}`;
     const known = this.#over.get(words);
     if (known === undefined) this.#over.set(words, session);
     else this.#sessions[flow] = known;

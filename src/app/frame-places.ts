@@ -24,7 +24,7 @@ export class FramePlaces implements FrameSink {
     this.#start = start;
   }
 
-  /** The parser has taken so many bytes, or is told that they are missing. */
+  /** The parser has taken so many bytes, or is told that they are missing. Negative: the next one gets them again. */
   pass(direction: Direction, bytes: number): void {
     this.#passedBytes[direction] += bytes;
   }

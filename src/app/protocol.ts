@@ -138,6 +138,8 @@ export interface AppParser {
   end(direction: Direction): void;
   /** True when nothing that is still to come will be parsed, for instance behind an upgrade: feeding may stop. */
   readonly isDone?: boolean;
+  /** When it is done: both sides have agreed on keys, and all that follows is encrypted. */
+  readonly isEncrypted?: boolean;
   /** Set within `consume`: the parser gets no more bytes, and the protocol behind it is looked for. */
   readonly handover?: Handover | null;
   /** The flow is gone: gives back what it holds and tells nobody. */
@@ -163,8 +165,6 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly hasEventsOfBothSides?: boolean;
   /** It is not looked for: another protocol has to hand over to it. */
   readonly isByAgreement?: boolean;
-  /** Where its parser is done, what follows is encrypted. */
-  readonly endsEncrypted?: boolean;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

@@ -31,6 +31,8 @@ export class AppSession {
   state: AppState = 'undecided';
   protocol: AppProtocol | null = null;
   readonly shown: [string | null, string | null] = [null, null];
+  /** It is done because all that follows is encrypted. */
+  isEncrypted = false;
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
   readonly #channel: Channel;
@@ -71,8 +73,8 @@ export class AppSession {
       if (this.state === 'undecided') this.#detect(direction, bytes, start, end);
       return;
     }
-    if (this.#detection !== null) this.#confirm(this.#detection, direction, bytes, start, end);
-    this.#pass(direction, bytes, start, end);
+    const from = this.#detection === null ? start : this.#confirm(this.#detection, direction, bytes, start, end);
+    if (from < end) this.#pass(direction, bytes, from, end);
   }
 
   gap(direction: Direction, missingBytes: number): void {
@@ -132,6 +134,12 @@ export class AppSession {
       this.consume(direction, bytes, start, end);
       return;
     }
+    // The server decides what is spoken: until it has shown that, a parser that is done only waits.
+    const isConfirmed = this.#detection === null || this.#detection.isSettled[TO_CLIENT];
+    if (!isConfirmed && parser.isDone === true) {
+      this.#frames?.pass(direction, end - start);
+      return;
+    }
     if (this.#channel.transport === 'udp') this.#frames?.restart(direction);
     this.#frames?.enter(start);
     parser.consume(direction, bytes, start, end);
@@ -140,7 +148,7 @@ export class AppSession {
     if (handover !== null) {
       this.#change(handover, direction);
       this.consume(direction, bytes, handover.at, end);
-    } else if (parser.isDone === true) this.#close('done');
+    } else if (isConfirmed && parser.isDone === true) this.#close('done');
   }
 
   #detect(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -182,9 +190,9 @@ export class AppSession {
     if (this.#hasEnded[direction]) this.#finish(direction);
   }
 
-  /** The protocol is open: does the other side speak it as well? */
-  #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    if (detection.isSettled[direction]) return;
+  /** The protocol is open: does the other side speak it as well? Returns where the bytes begin that are to be passed. */
+  #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): number {
+    if (detection.isSettled[direction]) return start;
     const protocol = this.protocol!;
     const found = detection.probe(direction, bytes, start, end, [protocol, ...this.#protocols], this.#channel);
     this.#noteShown(detection, direction, found);
@@ -193,9 +201,20 @@ export class AppSession {
     } else if (found !== protocol) {
       this.#raise(direction, 'applayer_mismatch_protocol_both_directions');
       // The server decides what is spoken: a client could say anything first, to be taken for something else.
-      if (direction === TO_CLIENT) this.#start(found);
+      if (direction === TO_CLIENT) return this.#startAnew(found, detection, start);
     }
     this.#forgetIfSettled(detection);
+    return start;
+  }
+
+  /** Of the server's first bytes, those that the wrong parser got are passed once more. */
+  #startAnew(found: AppProtocol, detection: Detection, start: number): number {
+    const rest = start + detection.newlyKeptBytes;
+    this.#frames?.pass(TO_CLIENT, detection.newlyKeptBytes - detection.keptBytes[TO_CLIENT]);
+    this.#start(found);
+    this.#passKept(detection, TO_CLIENT);
+    if (this.#detection === detection) this.#forgetIfSettled(detection);
+    return rest;
   }
 
   /** Parsers are not closed here: what rules found in their transactions is told at the end of the packet. */
@@ -253,6 +272,7 @@ export class AppSession {
 
   #close(state: 'failed' | 'done'): void {
     this.state = state;
+    this.isEncrypted = this.#parser?.isEncrypted === true;
     this.#parser = null;
     this.#detection = null;
   }

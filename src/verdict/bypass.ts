@@ -130,7 +130,7 @@ export class FlowBypass {
   #needsMore(packet: Packet): boolean {
     const { streams, apps, detector } = this.#view;
     const { flow } = packet;
-    if (this.#isEarly && apps.protocol(flow)?.endsEncrypted === true) return detector.needsEncrypted(packet);
+    if (this.#isEarly && apps.isEncrypted(flow)) return detector.needsEncrypted(packet);
     const isBeyondDepth = this.#isBeyondDepth;
     for (const direction of [TO_SERVER, TO_CLIENT] as const) {
       isBeyondDepth[direction] = streams.deliveredBytes(flow, direction) >= this.#depthBytes;

@@ -277,7 +277,7 @@ describe('both directions', () => {
         '0 a reads a:1',
         '1 a reads b',
         '1 applayer_mismatch_protocol_both_directions',
-        '1 b reads :2',
+        '1 b reads b:2',
         '0 b reads 3',
       ],
     ]);

@@ -7,6 +7,9 @@ import { Player, type PlayOptions, rulesetOf } from '../support/play.ts';
 
 const MARK = DEFAULTS.bypass.mark;
 const DROP = 'drop tcp any any -> any any (msg:"attack"; content:"attack"; sid:1;)';
+const DROP_REQUESTS = 'drop tcp any any -> any any (flow:to_server; content:"attack"; sid:1;)';
+/** A record of TLS, and what is none. */
+const FAKE_TLS = Buffer.from([0x16, 3, 1, 0, 1, 1, 99, 3, 1, 13, 10, 13, 10]);
 /** What no protocol begins with. */
 const noise = (bytes: number): Buffer => Buffer.alloc(bytes, 0xf7);
 
@@ -127,9 +130,9 @@ describe('a connection that no parser reads and no rule needs', () => {
 });
 
 describe('TLS', () => {
-  const talkTls = async (rules: string, encrypted: 'early' | 'late'): Promise<Connection> => {
+  const talkTls = async (rules: string, encrypted: 'early' | 'late', client = {}): Promise<Connection> => {
     const connection = new Connection({ rules, config: { bypass: { encrypted } } }).open();
-    for (const { direction, bytes } of await recordHandshake({})) connection.send(direction, bytes);
+    for (const { direction, bytes } of await recordHandshake(client)) connection.send(direction, bytes);
     // A record of application data.
     connection.send(TO_CLIENT, Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4]));
     return connection;
@@ -137,6 +140,29 @@ describe('TLS', () => {
 
   test('is handed over behind its handshake, whatever rules would look for in it', async () => {
     expect((await talkTls(DROP, 'early')).isHandedOver).toBe(true);
+    expect((await talkTls(DROP, 'early', { maxVersion: 'TLSv1.2' })).isHandedOver).toBe(true);
+  });
+
+  test.each([
+    ['a record that breaks off', FAKE_TLS],
+    ['data without keys', Buffer.from([0x16, 3, 1, 0, 1, 1, 23, 3, 1, 0, 1, 10])],
+    ['a version of SSH', Buffer.from('SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff\n', 'latin1')],
+  ])('is not what a client alone makes look like it: %s', (_, first) => {
+    const connection = new Connection({ rules: DROP_REQUESTS }).open();
+    connection.send(TO_SERVER, first);
+    for (let n = 0; n < 40; n++) connection.send(TO_CLIENT, `what is this ${'x'.repeat(2000)}\r\n`);
+    expect(connection.isHandedOver).toBe(false);
+    expect(connection.send(TO_SERVER, 'attack')).toBe(false);
+  });
+
+  test('nor where a server of HTTP begins its answer with few bytes', () => {
+    const rules = 'drop http any any -> any any (http.uri; content:"attack"; sid:1;)';
+    const connection = new Connection({ rules }).open();
+    connection.send(TO_SERVER, FAKE_TLS);
+    connection.send(TO_CLIENT, 'HTTP/');
+    connection.send(TO_CLIENT, '1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+    expect(connection.isHandedOver).toBe(false);
+    expect(connection.send(TO_SERVER, 'GET /attack HTTP/1.1\r\nHost: a\r\n\r\n')).toBe(false);
   });
 
   test('late: not while rules look at raw streams', async () => {

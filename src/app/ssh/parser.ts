@@ -32,6 +32,10 @@ export class SshParser implements AppParser {
     return this.#readers[TO_SERVER].isDone && this.#readers[TO_CLIENT].isDone;
   }
 
+  get isEncrypted(): boolean {
+    return this.#readers[TO_SERVER].isEncrypted && this.#readers[TO_CLIENT].isEncrypted;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#readers[direction].consume(bytes, start, end);
   }

@@ -42,6 +42,8 @@ export interface SshListener {
 
 /** Reads one direction up to where it is encrypted, whatever the pieces. */
 export class SideReader {
+  /** It has said that its new keys count from here on. */
+  isEncrypted = false;
   readonly #side: SshSide;
   readonly #isClient: boolean;
   readonly #listener: SshListener;
@@ -199,7 +201,9 @@ export class SideReader {
       if (this.#side.keyExchange === null) this.#listener.onEvent('ssh.invalid_record');
       this.#complete();
     }
-    if (message === NEWKEYS) this.stop();
+    if (message !== NEWKEYS) return;
+    this.isEncrypted = true;
+    this.stop();
   }
 
   #fail(event: SshEvent): void {

@@ -9,7 +9,6 @@ export const createSsh = (): AppProtocol<SshTransaction> => ({
   name: 'ssh',
   buffers: SSH_BUFFERS,
   frames: { prefix: 'ssh', names: ['record_hdr', 'record_data', 'record_pdu'] },
-  endsEncrypted: true,
   probe: (_direction, bytes, start, end) => probeSsh(bytes, start, end),
   open: (sink, { frames }) => new SshParser(sink, frames),
   describe: ({ client, server }) => ({

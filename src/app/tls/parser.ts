@@ -52,6 +52,12 @@ export class TlsParser implements AppParser {
     return !followsRecords || (client.records.isStopped && server.records.isStopped);
   }
 
+  /** The server's hello is its consent: a client alone could say anything, to be taken for encrypted. */
+  get isEncrypted(): boolean {
+    const { client, server } = this.transaction;
+    return client.hello !== null && server.hello !== null && this.#sides[TO_SERVER].isEncrypted;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#sides[direction].records.consume(bytes, start, end);
     this.#finishIfStopped(direction);

@@ -10,7 +10,6 @@ export const createTls = (): AppProtocol<TlsTransaction> => ({
   name: 'tls',
   buffers: TLS_BUFFERS,
   frames: { prefix: 'tls', names: TLS_FRAMES },
-  endsEncrypted: true,
   probe: probeTls,
   open: (sink, { frames }) => new TlsParser(sink, frames),
   describe: describeTls,
