@@ -146,6 +146,18 @@ export class TcpHalf {
     this.hasWord = false;
   }
 
+  /** Where the sender is nobody knows, before its next segment. */
+  lose(): void {
+    this.isSynced = false;
+    this.pickedUpAt = this.next;
+    this.loosen();
+  }
+
+  /** Where we began to read is what the sender says; its receiver has not confirmed it. */
+  get isDoubtful(): boolean {
+    return this.isSynced && !this.isAnchored;
+  }
+
   /** The sender is at `next`. */
   synchronise(next: number): void {
     this.next = next;

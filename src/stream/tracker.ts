@@ -194,6 +194,12 @@ export class TcpTracker {
     return this.#sessions.at(slot)?.isMidstream ?? false;
   }
 
+  /** It was picked up where a sender says that it is, and the receiver has not confirmed that. */
+  isDoubtful(slot: FlowSlot): boolean {
+    const session = this.#sessions.at(slot);
+    return session !== null && (session.toServer.isDoubtful || session.toClient.isDoubtful);
+  }
+
   /** Index into TCP_STATE_NAMES too. */
   state(slot: FlowSlot): TcpState {
     return this.#sessions.at(slot)?.state ?? TCP_STATE.none;
@@ -263,7 +269,7 @@ export class TcpTracker {
         sent.hasUrgent = hasUrgent;
         sent.urgent = urgent;
         sent.urgentMs = urgentMs;
-        if (place === 'next') lose(sent);
+        if (place === 'next') sent.lose();
         return data;
       }
       if (outcome !== 'gap' || data === 'memory-cap') outcome = data;
@@ -285,8 +291,8 @@ export class TcpTracker {
     if ((packet.tcpFlags & ACK) !== 0 && !toClient.hasSyn) this.#handshake.assumeAnswer(session, packet);
     if (toClient.hasSyn) this.#handshake.assumeComplete(session);
     // Behind a FIN nothing comes any more.
-    if (!toServer.hasFin) lose(toServer);
-    if (!toClient.hasFin && toClient.hasSyn) lose(toClient);
+    if (!toServer.hasFin) toServer.lose();
+    if (!toClient.hasFin && toClient.hasSyn) toClient.lose();
   }
 
   /** The sender is not where it was: what lies between was not seen. */
@@ -386,13 +392,6 @@ export class TcpTracker {
 /** Whose keys are which, the server's answer to the SYN has told. Receivers discard what is otherwise (RFC 2385 §2). */
 const mustBeAlike = (session: TcpSession, packet: Packet): boolean =>
   (packet.tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
-
-/** Where this side is nobody knows, before its next segment. */
-function lose(half: TcpHalf): void {
-  half.isSynced = false;
-  half.pickedUpAt = half.next;
-  half.loosen();
-}
 
 function refuse(packet: Packet, event: StreamEvent): StreamOutcome {
   packet.events.push(event);

@@ -124,7 +124,7 @@ export class FlowBypass {
     if (protocol !== IP_PROTOCOL.tcp) return isExempt && protocol === IP_PROTOCOL.udp;
     if (!streams.isEstablished(flow) || streams.state(flow) !== TCP_STATE.established) return false;
     if (isExempt) return true;
-    return !apps.isReading(flow) && !this.#needsMore(packet);
+    return !apps.isReading(flow) && !streams.isDoubtful(flow) && !this.#needsMore(packet);
   }
 
   #needsMore(packet: Packet): boolean {

@@ -124,6 +124,18 @@ describe('a connection that no parser reads and no rule needs', () => {
     expect(connection.isHandedOver).toBe(true);
   });
 
+  test('not while only its client says where it is, behind packets that nobody saw', () => {
+    const connection = new Connection({ rules: DROP_REQUESTS }).open().talk();
+    connection.pipeline.noteLapse(Number.MAX_SAFE_INTEGER);
+    // Far beyond the depth of rules, where the server reads nothing.
+    connection.skip(TO_SERVER, 50_000_000).send(TO_SERVER, 'decoy');
+    expect(connection.isHandedOver).toBe(false);
+    connection.skip(TO_SERVER, -50_000_000 - 'decoy'.length);
+    connection.send(TO_CLIENT, noise(10));
+    expect(connection.isHandedOver).toBe(false);
+    expect(connection.send(TO_SERVER, 'attack')).toBe(false);
+  });
+
   test('without a kernel that could take it, it stays', () => {
     expect(new Connection({ canBypass: false }).open().talk().isHandedOver).toBe(false);
   });
