@@ -1,4 +1,4 @@
-import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Body, type Coding, contentCoding } from '../../src/app/http/body.ts';
@@ -67,4 +67,61 @@ test('the codings named last are undone first, of however many', () => {
   expect(contentCoding('gzip, br', 2)).toEqual({ codings: ['brotli', 'deflate'], event: null });
   const { codings, event } = contentCoding(`${'br,'.repeat(20_000)}gzip`, 2);
   expect([codings, event]).toEqual([['deflate', 'brotli'], 'http.too_many_encoding_layers']);
+});
+
+test('bodies that take memory of others hold their own content, packed and damaged ones too', () => {
+  const limitBytes = 100 * 1024;
+  const packers = [
+    gzipSync,
+    (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+  ];
+  const kinds: readonly Coding[] = ['deflate', 'brotli'];
+  const step = fc.record({
+    content: fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 120_000 })),
+    layers: fc.array(fc.nat(1), { maxLength: 2 }),
+    damageAt: fc.option(fc.nat(), { nil: null }),
+    pieceBytes: fc.integer({ min: 500, max: 70_000 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 2, maxLength: 6 }), (steps) => {
+      const open = steps.map(({ content: [value, bytes], layers, damageAt, pieceBytes }) => {
+        // Numbers that follow no rule in half of it.
+        let packed: Uint8Array = Uint8Array.from({ length: bytes }, (_, i) =>
+          i & 1024 ? value : Math.imul(i + value, 2654435761) >>> 24,
+        );
+        for (const layer of layers) packed = new Uint8Array(packers[layer]!(packed));
+        if (damageAt !== null) packed[damageAt % packed.length]! ^= 0x55;
+        const codings = layers.map((layer) => kinds[layer]!).reverse();
+        const alone = new Body(limitBytes, codings);
+        for (let at = 0; at < packed.length; at += pieceBytes) {
+          alone.append(packed, at, Math.min(packed.length, at + pieceBytes));
+        }
+        alone.finish();
+        return {
+          packed,
+          pieceBytes,
+          expected: alone.view().slice(),
+          alone,
+          body: new Body(limitBytes, codings),
+          at: 0,
+        };
+      });
+      for (const { alone } of open) alone.release();
+      // In turn, a piece each; who is done gives its memory to those who are not.
+      for (let left = open.length; left > 0; ) {
+        for (const one of open) {
+          if (one.at >= one.packed.length) continue;
+          const to = Math.min(one.packed.length, one.at + one.pieceBytes);
+          one.body.append(one.packed, one.at, to);
+          one.at = to;
+          if (to < one.packed.length) continue;
+          one.body.finish();
+          expect(Buffer.compare(one.body.view(), one.expected)).toBe(0);
+          one.body.release();
+          left--;
+        }
+      }
+    }),
+    { numRuns: fuzzRuns(15), ...SEED },
+  );
 });
