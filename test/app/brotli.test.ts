@@ -202,3 +202,34 @@ describe('hostile streams', () => {
     }
   });
 });
+
+/** A tree of a single literal, its number, for each of 256; a context map in which every value is `place`. */
+function ofOneContextValue(place: number, isMoved: boolean): Uint8Array {
+  const out = new BitWriter().put(0b1111, 4);
+  const onlySymbol = (symbol: number, bits: number): BitWriter => out.put(1, 2).put(0, 2).put(symbol, bits);
+  // 256 types of literals in blocks of five (§6), one type of commands, one of distances.
+  out.put(0, 1).put(0, 2).put(299, 16).put(0, 1).put(1, 1).put(7, 3).put(127, 7);
+  onlySymbol(1, 9);
+  onlySymbol(1, 5).put(0, 2).put(0, 1).put(0, 1).put(0, 6);
+  for (let type = 0; type < 256; type++) out.put(0, 2);
+  out.put(1, 1).put(7, 3).put(127, 7).put(0, 1);
+  onlySymbol(place, 8)
+    .put(isMoved ? 1 : 0, 1)
+    .put(0, 1);
+  for (let tree = 0; tree < 256; tree++) onlySymbol(tree, 8);
+  // §5: insert 300 literals, which take no bits; then at each change of blocks, the rest of its length.
+  onlySymbol(7 * 64 + 8, 10);
+  onlySymbol(0, 6).put(300 - 194, 7);
+  for (let change = 1; change < 60; change++) out.put(0, 2);
+  return out.put(0b11, 2).bytes();
+}
+
+test.each([0, 1, 5, 63, 254, 255])('a context map of which every value is %s', (place) => {
+  for (const isMoved of [true, false]) {
+    const packed = ofOneContextValue(place, isMoved);
+    const content = brotliDecompressSync(packed);
+    expect(content).toHaveLength(300);
+    expect(Buffer.compare(decode(packed).output.view(), content)).toBe(0);
+    expect(Buffer.compare(decode(packed, 1).output.view(), content)).toBe(0);
+  }
+});

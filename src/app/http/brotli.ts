@@ -272,7 +272,9 @@ export class BrotliDecoder implements ContentDecoder {
       else at += (1 << symbol) + (yield* this.#read(symbol));
       if (at > map.length) return false;
     }
-    if ((yield* this.#read(1)) === 1) moveToFront(map);
+    if ((yield* this.#read(1)) === 0) return true;
+    if (typeof code === 'number' && code > runCodes) moveOnePlaceToFront(map, code - runCodes);
+    else moveToFront(map);
     return true;
   }
 
@@ -371,6 +373,11 @@ function moveToFront(map: Uint8Array): void {
     order[0] = tree;
     map[i] = tree;
   }
+}
+
+/** The same where all values are `place`, which takes no input: the trees up to there come in turn, the last one first. */
+function moveOnePlaceToFront(map: Uint8Array, place: number): void {
+  for (let i = 0; i < map.length; i++) map[i] = place - (i % (place + 1));
 }
 
 /** §4. The last distances and the direct ones have none. */
