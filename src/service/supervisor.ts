@@ -232,6 +232,8 @@ export class Supervisor {
       if (this.#slots.every(({ thread }) => thread === null || thread.hasObeyed)) break;
       await new Promise((resolve) => setTimeout(resolve, OBEDIENCE_CHECK_MS));
     }
+    // Flows that were away for longer than silent ones are remembered: those connections are met in the middle.
+    this.#noteLapse();
     recall();
   }
 

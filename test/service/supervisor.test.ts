@@ -155,6 +155,16 @@ test('queues first, then the rules; the rules go first at the end', async () => 
   expect(threads.map(({ commands }) => commands)).toEqual([[{ type: 'stop' }], [{ type: 'stop' }]]);
 });
 
+test('bypassed connections that come back may have been forgotten meanwhile: they are followed, not dropped', async () => {
+  const { supervisor, story } = setUp('open');
+  await supervisor.start();
+  story.length = 0;
+  supervisor.setMode('prevent');
+  await vi.waitFor(() => expect(story).toContain('recall'), { timeout: 10_000 });
+  expect(story).toEqual([...LAPSE, 'recall']);
+  await supervisor.stop();
+});
+
 test('a queue that cannot be had: no rule is installed, and no thread is left', async () => {
   const { supervisor, threads, startErrors, story } = setUp('closed');
   startErrors.push(new Error('NFQUEUE 0 is taken'));
