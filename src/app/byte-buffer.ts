@@ -71,8 +71,8 @@ export class ByteBuffer {
 /** Smaller memory is cheap to make; larger bodies are not kept. Powers of two. */
 const MIN_SPARE_BYTES = 16 * 1024;
 const MAX_SPARE_BYTES = 128 * 1024;
-/** Of each size: what as many connections as are served at the same moment use in turn. 4 MiB in all. */
-const SPARES_PER_SIZE = 16;
+/** Of each size: what the connections of one batch of packets give back at once. 8 MiB in all. */
+const SPARES_PER_SIZE = 32;
 /** By size. */
 const spares = new Map<number, Uint8Array[]>();
 for (let size = MIN_SPARE_BYTES; size <= MAX_SPARE_BYTES; size *= 2) spares.set(size, []);

@@ -16,7 +16,7 @@ export class Leftovers {
 
   /** Takes them out one by one: emptied at once, the arrays would have to be made anew for the next ones. */
   release(): void {
-    for (let message = this.#spent.pop(); message !== undefined; message = this.#spent.pop()) message.body = null;
+    for (let message = this.#spent.pop(); message !== undefined; message = this.#spent.pop()) message.releaseBody();
     for (let tx = this.#finished.pop(); tx !== undefined; tx = this.#finished.pop()) tx.release();
   }
 }

@@ -52,11 +52,16 @@ export class HttpMessage {
     this.forgetFields();
   }
 
+  /** Rules have seen it: its memory is given back. */
+  releaseBody(): void {
+    this.body?.release();
+    this.body = null;
+  }
+
   release(): void {
     if (this.head !== null) giveHead(this.head);
     this.head = null;
-    this.body?.release();
-    this.body = null;
+    this.releaseBody();
     this.uri = null;
     this.fields = null;
     this.fieldNames = null;
