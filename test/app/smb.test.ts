@@ -742,6 +742,13 @@ describe('whatever comes', () => {
     }
   });
 
+  test('a write beyond all files is the same in any pieces', () => {
+    const beyond = body.write(FILE_ID, 2 ** 57, new Uint8Array(40).fill(0x61));
+    const pieces = [...connected, ...opened, asked(9, 4, beyond, on), ...closed];
+    const expected = trace(SMB, pieces);
+    for (const size of [1, 7, 50]) expect(trace(SMB, cut(pieces, size))).toEqual(expected);
+  });
+
   test('changed bytes never throw, and give the same in any pieces', () => {
     fc.assert(
       fc.property(

@@ -8,6 +8,8 @@ import type { SmbTransaction } from './transaction.ts';
 
 /** What looking at a file once more counts for beside its bytes. */
 const LOOK_OVERHEAD_BYTES = 4096;
+/** Beyond any file. Below it, the places of a piece's bytes are exact numbers. */
+const MAX_OFFSET = 2 ** 52;
 
 /** What is written to an open file, or read from it. */
 export class FileTransfer {
@@ -64,7 +66,7 @@ export class ActiveTransfer {
     if (offset < this.content.wholeBytes) {
       this.#host.sink.onEvent(this.#transaction, this.#transfer.direction, 'smb.file_overlap');
     }
-    return new FilePiece(this, offset, bytes);
+    return new FilePiece(this, Math.min(offset, MAX_OFFSET), bytes);
   }
 
   /** Of what is read once more, the part behind the known bytes is shown. What is written takes their place. */
