@@ -39,10 +39,12 @@ export function readProcesses(proc = '/proc'): ProcessList {
   let isComplete = true;
   for (const pid of folder(proc).filter((name) => /^\d+$/.test(name))) {
     const path = `${proc}/${pid}`;
-    const executable = link(`${path}/exe`);
-    // A thread of the kernel, or nothing that we may look into.
-    if (executable === null) {
-      isComplete &&= textOf(`${path}/cmdline`) === '';
+    let executable: string;
+    try {
+      executable = readlinkSync(`${path}/exe`);
+    } catch (error) {
+      // A thread of the kernel and a process that has just ended have no program; others are closed to us.
+      isComplete &&= !isDenied(error);
       continue;
     }
     const targets = folder(`${path}/fd`)
@@ -117,6 +119,11 @@ function distinct(listeners: readonly Listener[]): Listener[] {
   }
   return [...byPort.values()].sort((a, b) => a.port - b.port);
 }
+
+const isDenied = (error: unknown): boolean => {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'EACCES' || code === 'EPERM';
+};
 
 function link(path: string): string | null {
   try {

@@ -47,7 +47,7 @@ test('who listens, where, and with which files', () => {
   process(9, '/usr/bin/java', [14, 15], { args: 'java\0-cp\0/opt/a.jar:/opt/b.jar\0-Dx=/srv/app\0Main\0' });
   process(10, '/usr/sbin/named', [16], { ns: 'mnt:[2]' });
   process(11, '/bin/sleep', []);
-  proc.file('12/cmdline', '');
+  proc.file('12/cmdline', '').file('13/cmdline', 'has ended since\0');
   const { processes, inContainers, isComplete } = readProcesses(proc.path);
   expect({ inContainers, isComplete }).toEqual({ inContainers: 1, isComplete: true });
   expect(processes.map(({ pid, name, listeners }) => ({ pid, name, listeners }))).toEqual([
