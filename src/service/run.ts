@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Counters, counterTree } from '../base/counters.ts';
 import { releaseMemory } from '../base/release-memory.ts';
 import { WallClock } from '../capture/wall-clock.ts';
@@ -9,22 +8,20 @@ import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.ts';
-import { openRecall, type Recall } from './bypassed-connections.ts';
 import { hasNetAdmin } from './capabilities.ts';
-import { tracksConnections } from './conntrack-use.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { EventOutputs, withLosses } from './event-outputs.ts';
 import { EventTally } from './event-tally.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
-import { chooseFirewall, type Firewall, withinMeans } from './firewall.ts';
+import type { Firewall } from './firewall.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem } from './inline-service.ts';
-import { checkInterception, type Interception, isByPorts } from './interception.ts';
+import { checkInterception, type Interception } from './interception.ts';
+import { interceptionOf, planInterception, removeLeftover } from './interception-plan.ts';
 import { checkInterfaces } from './interface-check.ts';
-import { findLeftovers } from './leftovers.ts';
 import { MachineError } from './machine-error.ts';
 import type { MetricsServer } from './metrics/metrics-server.ts';
 import type { Notice } from './notify/notice.ts';
@@ -97,12 +94,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   ];
   let control: ControlServer | null = null;
   try {
-    const firewall = usableFirewall(log);
-    const leftBehind = leftovers(log);
-    const recall = await recallFor(config, wanted, firewall, log);
-    const interception = withinMeans(recall === null ? { ...wanted, bypassMark: 0 } : wanted, firewall);
-    if (isByPorts(wanted) && !isByPorts(interception))
-      log.warn(`queues are balanced by addresses: ${whyNotByPorts(firewall)}`);
+    const { firewall, interception, recall, leftBehind } = await planInterception(config, log);
     if (config.control.socket !== null) control = await ControlServer.claim(config.control.socket, log);
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
@@ -332,67 +324,6 @@ function openExceptions({ state }: Config): ExceptionStore {
   } catch (error) {
     throw error instanceof ExceptionError ? new RangeError(error.message) : error;
   }
-}
-
-function interceptionOf({ queue, bypass, failure }: Config): Interception {
-  return {
-    firstQueue: queue.start,
-    queueCount: queue.count ?? Math.max(1, availableParallelism() - 1),
-    balance: queue.balance,
-    hooks: queue.hooks,
-    interfaces: queue.interfaces,
-    managementPorts: queue.managementPorts,
-    failure: failure.engine,
-    rejectMark: queue.rejectMark ?? 0,
-    bypassMark: bypass.isEnabled === false ? 0 : bypass.mark,
-  };
-}
-
-const whyNotByPorts = ({ name, canSeePorts }: Firewall): string =>
-  canSeePorts ? 'by ports needs "bypass", for fragments have none' : `${name} cannot look at ports here`;
-
-/** Null: no connection is to be bypassed, or can be. */
-async function recallFor(
-  { bypass }: Config,
-  wanted: Interception,
-  { canBypass }: Firewall,
-  log: Logger,
-): Promise<Recall | null> {
-  if (wanted.bypassMark === 0 || !canBypass) return null;
-  const isWanted = bypass.isEnabled === true || isByPorts(wanted) || (await tracksConnections());
-  if (isWanted) return openRecall(wanted.bypassMark, log);
-  log.info(
-    'no connection is bypassed, since this host does not track connections; "bypass.enabled: true" has it do so',
-  );
-  return null;
-}
-
-function usableFirewall(log: Logger): Firewall {
-  const { firewall, remarks } = chooseFirewall();
-  if (firewall === null) {
-    throw new MachineError(
-      `no firewall here can hand packets to NFQUEUE (${remarks.join('; ')}): install nftables or iptables, and load the kernel module nfnetlink_queue`,
-    );
-  }
-  const isComplete = firewall.families.length === 2 && firewall.canReject && firewall.canBypass;
-  for (const remark of remarks) log[isComplete ? 'debug' : 'warn'](remark);
-  return firewall;
-}
-
-/** Rules of a vpatch that died. Those of one that runs are not ours to touch. */
-function leftovers(log: Logger): readonly Firewall[] {
-  const found = findLeftovers();
-  if (found.status === 'in use') {
-    throw new MachineError(`vpatch is already running: ${found.owner} holds queue ${found.queue}; stop it first`);
-  }
-  for (const old of found.firewalls) log.info(`a vpatch that ended without cleaning up left its rules in ${old.name}`);
-  return found.firewalls;
-}
-
-function removeLeftover(old: Firewall, current: Firewall): void {
-  old.remove();
-  // Base chains that are needed again stay: removing one drops what waits in the queues of others.
-  if (old.name !== current.name) old.dispose();
 }
 
 function readyText(config: Config, ruleCount: number, interception: Interception, firewall: Firewall): string {
