@@ -1,13 +1,12 @@
 import { constants } from 'node:os';
 import { sendDatagram } from '../base/native/notify.ts';
-import { forEachEveLine } from './eve-lines.ts';
-import type { LineOutput } from './line-output.ts';
+import type { EveLine } from './eve-lines.ts';
 
 export interface DatagramSettings {
   /** A path, or `@name`. */
   readonly socket: string;
   /** What is sent for a line; absent: the line itself, with its line feed. */
-  readonly messageOf?: (line: string, type: string) => string;
+  readonly messageOf?: (line: EveLine) => string;
   /** Called once when sending begins to fail, and again only after it worked in between. */
   readonly onError: (error: Error) => void;
   readonly send?: typeof sendDatagram;
@@ -23,8 +22,8 @@ const ABSENT_RETRY_MS = 1_000;
 
 const { EAGAIN, EMSGSIZE, ENOBUFS } = constants.errno;
 
-/** Each line as one datagram to a Unix socket. Never waits and never throws, whatever becomes of the receiver. */
-export class DatagramOutput implements LineOutput {
+/** Each event as one datagram to a Unix socket. Never waits and never throws, whatever becomes of the receiver. */
+export class DatagramOutput {
   #lostLines = 0;
   readonly #settings: DatagramSettings;
   #waiting: string[] = [];
@@ -37,21 +36,22 @@ export class DatagramOutput implements LineOutput {
     this.#settings = settings;
   }
 
+  /** Events that the receiver could not take in time. */
   get lostLines(): number {
     return this.#lostLines;
   }
 
-  write(lines: string): void {
-    const { messageOf = (line: string) => `${line}\n` } = this.#settings;
-    forEachEveLine(lines, (line, type) => {
-      if (this.#isClosed || this.#waitingCharacters + line.length > MAX_WAITING_CHARACTERS) {
+  write(lines: Iterable<EveLine>): void {
+    const { messageOf = ({ text }: EveLine) => `${text}\n` } = this.#settings;
+    for (const line of lines) {
+      if (this.#isClosed || this.#waitingCharacters + line.text.length > MAX_WAITING_CHARACTERS) {
         this.#lostLines++;
-        return;
+        continue;
       }
-      const message = messageOf(line, type);
+      const message = messageOf(line);
       this.#waiting.push(message);
       this.#waitingCharacters += message.length;
-    });
+    }
     if (this.#timer === null && this.#waiting.length > 0) this.#sendSoon(0);
   }
 

@@ -1,17 +1,14 @@
-import { forEachEveLine } from './eve-lines.ts';
+import type { EveLine, EveLines } from './eve-lines.ts';
 
 /** Of EVE's types, those that we always write, and all of ordinary traffic as one. */
 export const EVENT_TYPES = ['alert', 'drop', 'anomaly', 'stats', 'records'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 export type EventTypes = 'all' | readonly EventType[];
 
-/** Whole EVE lines, without those of other types. */
-export function linesOfTypes(text: string, types: EventTypes): string {
-  if (types === 'all') return text;
-  let kept = '';
-  forEachEveLine(text, (line, name) => {
-    const type = EVENT_TYPES.find((known) => known === name) ?? 'records';
-    if (types.includes(type)) kept += `${line}\n`;
+/** Those of the wanted types, in their order. */
+export function linesOfTypes(lines: EveLines, types: EventTypes): EveLine[] {
+  return Array.from(lines).filter(({ type }) => {
+    const known = EVENT_TYPES.find((name) => name === type) ?? 'records';
+    return types === 'all' || types.includes(known);
   });
-  return kept;
 }

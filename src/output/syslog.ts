@@ -1,3 +1,5 @@
+import type { EveLine } from './eve-lines.ts';
+
 /** `local`: as syslog(3) writes it to /dev/log. `rfc5424`: with year, time zone and host. */
 export const SYSLOG_FORMATS = ['local', 'rfc5424'] as const;
 export type SyslogFormat = (typeof SYSLOG_FORMATS)[number];
@@ -29,19 +31,20 @@ export interface SyslogSettings {
   readonly pid: number;
 }
 
-/** An EVE line of this `event_type` as a message for a syslog socket, with the time of the event. */
-export function syslogMessage(line: string, type: string, settings: SyslogSettings): string {
+/** An event as a message for a syslog socket, with the time of the event. */
+export function syslogMessage(line: EveLine, settings: SyslogSettings): string {
   const { format, facility, hostname, pid } = settings;
-  const priority = FACILITY_CODES[facility] * 8 + severityOf(line, type);
-  const time = /"timestamp":"([^"]+)"/.exec(line)?.[1] ?? '';
-  if (format === 'local') return `<${priority}>${localTime(time)} vpatch[${pid}]: ${line}`;
+  const { text, type } = line;
+  const priority = FACILITY_CODES[facility] * 8 + severityOf(line);
+  const time = /"timestamp":"([^"]+)"/.exec(text)?.[1] ?? '';
+  if (format === 'local') return `<${priority}>${localTime(time)} vpatch[${pid}]: ${text}`;
   const utc = time.replace(/\+0000$/, 'Z') || '-';
-  return `<${priority}>1 ${utc} ${hostname || '-'} vpatch ${pid} ${type || '-'} - ${line}`;
+  return `<${priority}>1 ${utc} ${hostname || '-'} vpatch ${pid} ${type || '-'} - ${text}`;
 }
 
 /** An alert of severity 1 is critical, others are warnings. */
-function severityOf(line: string, type: string): number {
-  if (type === 'alert') return /"severity":1[,}]/.test(line) ? SEVERITY.critical : SEVERITY.warning;
+function severityOf({ text, type }: EveLine): number {
+  if (type === 'alert') return /"severity":1[,}]/.test(text) ? SEVERITY.critical : SEVERITY.warning;
   return type === 'drop' || type === 'anomaly' ? SEVERITY.notice : SEVERITY.informational;
 }
 

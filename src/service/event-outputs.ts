@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
 import { DatagramOutput } from '../output/datagram-output.ts';
+import { type EveLine, EveLines, type EventReader } from '../output/eve-lines.ts';
 import { type EventTypes, linesOfTypes } from '../output/event-types.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
@@ -21,12 +22,12 @@ export interface OutputStatus {
 }
 
 interface Opened extends Pick<OutputStatus, 'name' | 'target'> {
-  readonly output: LineOutput;
+  readonly output: LineOutput | DatagramOutput;
   readonly types: EventTypes;
 }
 
 /** All outputs of the configuration as one, which never waits for any of them. */
-export class EventOutputs implements LineOutput {
+export class EventOutputs implements LineOutput, EventReader {
   readonly #opened: readonly Opened[];
   readonly #file: BufferedFile | null;
 
@@ -50,7 +51,7 @@ export class EventOutputs implements LineOutput {
     if (syslog.socket !== null) {
       const { socket: target, types } = syslog;
       const settings = { ...syslog, hostname: hostname(), pid: process.pid };
-      const messageOf = (line: string, type: string): string => syslogMessage(line, type, settings);
+      const messageOf = (line: EveLine): string => syslogMessage(line, settings);
       const output = new DatagramOutput({ socket: target, messageOf, onError: onError(target) });
       opened.push({ name: 'syslog', target, output, types });
     }
@@ -77,11 +78,17 @@ export class EventOutputs implements LineOutput {
     return this.#opened.map(({ name, target, output }) => ({ name, target, lostLines: output.lostLines }));
   }
 
-  write(text: string): void {
+  read(lines: EveLines): void {
     for (const { output, types } of this.#opened) {
-      const wanted = linesOfTypes(text, types);
-      if (wanted !== '') output.write(wanted);
+      if (output instanceof DatagramOutput) output.write(linesOfTypes(lines, types));
+      else if (types === 'all') output.write(lines.text);
+      else writeLines(output, linesOfTypes(lines, types));
     }
+  }
+
+  /** Events of this thread. */
+  write(text: string): void {
+    this.read(new EveLines(text));
   }
 
   /** The event file was renamed. */
@@ -92,6 +99,10 @@ export class EventOutputs implements LineOutput {
   async close(): Promise<void> {
     await Promise.all(this.#opened.map(({ output }) => output.close()));
   }
+}
+
+function writeLines(output: LineOutput, lines: readonly EveLine[]): void {
+  if (lines.length > 0) output.write(lines.map(({ text }) => `${text}\n`).join(''));
 }
 
 /** Counts what the workers could not send as well. */

@@ -1,4 +1,4 @@
-import { forEachEveLine } from '../output/eve-lines.ts';
+import type { EveLine, EveLines, EventReader } from '../output/eve-lines.ts';
 import { historyEvent } from './history/history-event.ts';
 
 /** What was counted for one rule, check or source. */
@@ -36,23 +36,28 @@ interface Period {
 }
 
 /** Which rules and sources have most events at present. Memory is bounded whatever comes. */
-export class EventTally {
+export class EventTally implements EventReader {
+  readonly #now: () => number;
   readonly #startedAtMs: number;
   #periods: Period[] = [];
   #second = { startMs: 0, lines: 0 };
 
-  constructor(nowMs: number) {
-    this.#startedAtMs = nowMs;
+  /** `now` is the wall clock. */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#startedAtMs = now();
   }
 
-  /** Whole EVE lines of a worker. */
-  read(text: string, nowMs: number): void {
-    forEachEveLine(text, (line, type) => {
-      if ((type === 'alert' || type === 'drop') && this.#mayRead(nowMs)) this.#count(line, nowMs);
-    });
+  read(lines: EveLines): void {
+    const nowMs = this.#now();
+    for (const line of lines) {
+      if ((line.type === 'alert' || line.type === 'drop') && this.#mayRead(nowMs)) this.#count(line, nowMs);
+    }
   }
 
-  top(nowMs: number, most: number): TallyReport {
+  /** Not more than `most` rules and `most` sources. */
+  top(most: number): TallyReport {
+    const nowMs = this.#now();
     this.#forget(nowMs);
     return {
       seconds: Math.min(Math.round((nowMs - this.#startedAtMs) / SECOND_MS), (PERIODS * PERIOD_MS) / SECOND_MS),
@@ -72,7 +77,7 @@ export class EventTally {
     return ++this.#second.lines <= MAX_LINES_PER_SECOND;
   }
 
-  #count(line: string, nowMs: number): void {
+  #count(line: EveLine, nowMs: number): void {
     const { kind, source, count, action } = historyEvent(line);
     const { rules, sources } = this.#current(nowMs);
     const blocked = action === 'blocked' ? count : 0;

@@ -272,8 +272,7 @@ export class InlineService {
   }
 
   top(): TopAnswer {
-    const { tally, now } = this.#parts;
-    return { status: this.status(), events: tally.top(now(), TOP_TALLIES) };
+    return { status: this.status(), events: this.#parts.tally.top(TOP_TALLIES) };
   }
 
   #followInterception(): void {

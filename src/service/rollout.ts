@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
+import type { EveEvent, EveLines, EventReader } from '../output/eve-lines.ts';
 import type { Logger } from '../output/log.ts';
 import { type Held, readHeld, writeHeld } from '../patches/held-store.ts';
 import { PolicyStore } from '../patches/policy-store.ts';
@@ -36,7 +37,7 @@ const MAX_SOURCES = 20;
 const OTHER_SOURCES = 'others';
 
 /** Watches rules that are held, and has those that soak block once they have not matched for long. */
-export class Rollout {
+export class Rollout implements EventReader {
   readonly #parts: RolloutParts;
   #held: Record<string, Held>;
   #totals: RolloutTotals;
@@ -56,10 +57,8 @@ export class Rollout {
     this.#followPins();
   }
 
-  /** Event lines as they are written. */
-  events(text: string): void {
-    if (!text.includes(MARK)) return;
-    for (const line of text.split('\n')) if (line.includes(MARK)) this.#count(JSON.parse(line) as HeldAlert);
+  read(lines: EveLines): void {
+    for (const line of lines) if (line.type === 'alert' && line.text.includes(MARK)) this.#count(line.event);
   }
 
   /** To be called each minute or so. */
@@ -114,9 +113,10 @@ export class Rollout {
     this.#write();
   }
 
-  #count({ src_ip: source = '', alert, vpatch }: HeldAlert): void {
-    const hits = vpatch?.folded?.events ?? 1;
-    for (const value of alert.metadata[HOLD_KEY]) {
+  #count({ src_ip: source = '', alert, vpatch }: EveEvent): void {
+    if (alert === undefined) return;
+    const hits = vpatch.folded?.events ?? 1;
+    for (const value of alert.metadata?.[HOLD_KEY] ?? []) {
       const id = value.split(' ', 2)[1] ?? '';
       if (!Object.hasOwn(this.#held, id)) continue;
       const held = this.#held[id]!;
@@ -178,18 +178,8 @@ export class Rollout {
   }
 }
 
-/** In the line of an alert, never in a text: there the quotes would be escaped. */
+/** In the line of an alert of a held rule, never in a text: there the quotes would be escaped. */
 const MARK = `"${HOLD_KEY}":[`;
-
-interface HeldAlert {
-  readonly src_ip?: string;
-  readonly alert: {
-    readonly gid: number;
-    readonly signature_id: number;
-    readonly metadata: Readonly<Record<typeof HOLD_KEY, readonly string[]>>;
-  };
-  readonly vpatch?: { readonly folded?: { readonly events: number } };
-}
 
 const NOTHING_YET = { hits: 0, lastHitMs: null, cleanMs: 0, cleanFlows: 0 };
 

@@ -11,6 +11,7 @@ import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.
 import { hasNetAdmin } from './capabilities.ts';
 import { ControlServer } from './control-server.ts';
 import { DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
+import { EventFeed } from './event-feed.ts';
 import { EventOutputs, withLosses } from './event-outputs.ts';
 import { EventTally } from './event-tally.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
@@ -87,11 +88,8 @@ export async function runInline(settings: RunSettings): Promise<void> {
   // The event file was renamed. Unheard, the signal would open Node's debugger.
   process.on('SIGUSR1', reopen);
   if (!process.stdin.isTTY) process.on('SIGHUP', reopen);
-  const eventReaders: EventReader[] = [
-    (text) => output.write(text),
-    (text) => history?.write(text),
-    (text) => notifier?.events(text),
-  ];
+  const tally = new EventTally(Date.now);
+  const events = new EventFeed([output, history, notifier, tally]);
   let control: ControlServer | null = null;
   try {
     const { firewall, interception, recall, leftBehind } = await planInterception(config, log);
@@ -108,9 +106,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
       datasets,
       log,
-      onEvents: (text) => {
-        for (const read of eventReaders) read(text);
-      },
+      onEvents: (text) => events.publish(text),
       onFailure: tellFailure,
       ...(recall !== null && { recall }),
       onStuck: () => {
@@ -141,7 +137,8 @@ export async function runInline(settings: RunSettings): Promise<void> {
         signals,
         output,
         history,
-        eventReaders,
+        tally,
+        events,
         control,
         notify,
         lostMessages: () => notifier?.lostMessages ?? null,
@@ -168,9 +165,6 @@ async function start(supervisor: Supervisor): Promise<RuleReport> {
   }
 }
 
-/** Takes event lines, whole ones, as they come from the workers. */
-type EventReader = (text: string) => void;
-
 interface Started extends RunSettings {
   readonly manager: ServiceManager;
   readonly exceptions: ExceptionStore;
@@ -182,7 +176,8 @@ interface Started extends RunSettings {
   readonly signals: StopSignals;
   readonly output: EventOutputs;
   readonly history: History | null;
-  readonly eventReaders: EventReader[];
+  readonly tally: EventTally;
+  readonly events: EventFeed;
   readonly control: ControlServer | null;
   readonly notify: (notice: Notice) => void;
   readonly lostMessages: () => number | null;
@@ -207,9 +202,7 @@ async function serve(started: Started): Promise<void> {
   const { manager } = started;
   let scheduler: ScanScheduler | null = null;
   const nextScanMs = (): number | null => scheduler?.nextMs ?? null;
-  const tally = new EventTally(Date.now());
-  started.eventReaders.push((text) => tally.read(text, Date.now()));
-  const service = serviceOf({ ...started, tally }, stop, () => output.lostLines, nextScanMs);
+  const service = serviceOf(started, stop, () => output.lostLines, nextScanMs);
   scheduler = schedulerOf({ ...started, service });
   started.control?.serve((request, { pid, uid }) => service.answer(request, `process ${pid} of user ${uid}`));
 
@@ -229,7 +222,7 @@ async function serve(started: Started): Promise<void> {
   manager.ready(service.headline);
   scheduler.start();
   const rollout = rolloutOf({ ...started, service });
-  started.eventReaders.push((text) => rollout.events(text));
+  started.events.add(rollout);
   timers.push(setInterval(() => rollout.look(), ROLLOUT_INTERVAL_MS));
   const reload = (): void => void service.reload(false, 'SIGHUP');
   if (!process.stdin.isTTY) process.on('SIGHUP', reload);
@@ -265,7 +258,7 @@ async function metricsOf({ policy, log }: Started, service: InlineService): Prom
 }
 
 function serviceOf(
-  started: Started & { readonly tally: EventTally },
+  started: Started,
   stop: (by: string) => void,
   lostLines: () => number,
   nextScanMs: () => number | null,

@@ -2,23 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { EveLine } from '../../src/output/eve-lines.ts';
 import { vpatch } from '../support/command-line.ts';
+import { alertLine } from '../support/eve-lines.ts';
 
 const store = await import('../../src/service/history/event-store.ts').catch(() => null);
 if (store === null) console.warn('SKIPPED, NO HISTORY IS SHOWN IN TESTS: better-sqlite3 is not installed');
 
 const NOW_MS = Date.parse('2026-11-22T12:30:00Z');
 const line = (fields: object): string =>
-  JSON.stringify({
-    timestamp: '2026-11-22T12:00:00.000001+0000',
-    flow_id: 1234,
-    event_type: 'alert',
-    src_ip: '2001:0db8:0000:0000:0000:0000:0000:0001',
-    src_port: 40_000,
+  alertLine({
+    source: '2001:0db8:0000:0000:0000:0000:0000:0001',
     dest_ip: '2001:0db8:0000:0000:0000:0000:0000:0002',
-    dest_port: 80,
-    proto: 'TCP',
-    app_proto: 'http',
     alert: {
       action: 'blocked',
       gid: 1,
@@ -28,14 +23,13 @@ const line = (fields: object): string =>
       category: 'x',
       severity: 1,
     },
-    vpatch: { mode: 'prevent', cve: ['CVE-2021-44228'] },
     ...fields,
   });
 const LINES = [
-  line({ timestamp: '2026-11-20T12:00:00.000000+0000', vpatch: { mode: 'prevent' } }),
+  line({ time: '2026-11-20T12:00:00.000000+0000', vpatch: { mode: 'prevent' } }),
   line({}),
   line({
-    timestamp: '2026-11-22T12:01:00.000000+0000',
+    time: '2026-11-22T12:01:00.000000+0000',
     event_type: 'drop',
     alert: undefined,
     drop: { reason: 'check' },
@@ -53,7 +47,7 @@ describe.skipIf(store === null)('vpatch events', () => {
     state = join(folder, 'state');
     const limits = { maxAgeMs: 1e12, maxBytes: 1e8 };
     const made = store!.EventStore.open(join(state, 'history.db'), limits);
-    made.add(LINES.map((text) => historyEvent(text)));
+    made.add(LINES.map((text) => historyEvent(new EveLine(text))));
     made.close();
   });
   beforeEach(() => {

@@ -6,6 +6,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DatagramOutput } from '../../src/output/datagram-output.ts';
+import { EveLines } from '../../src/output/eve-lines.ts';
 import { StreamOutput } from '../../src/output/stream-output.ts';
 
 let folder: string;
@@ -95,8 +96,8 @@ describe('datagrams', () => {
     receiver.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
     await vi.waitFor(() => expect(printed).toBe('ready\n'), 10_000);
     const output = new DatagramOutput({ socket: path, onError });
-    output.write(line(1) + line(2));
-    output.write(line(3));
+    output.write(new EveLines(line(1) + line(2)));
+    output.write(new EveLines(line(3)));
     await once(receiver, 'exit');
     expect(printed.split('\n').slice(1, 4)).toEqual([1, 2, 3].map((n) => `b'${line(n).trimEnd()}\\n'`));
     expect(output.lostLines).toBe(0);
@@ -112,7 +113,7 @@ describe('datagrams', () => {
       sent.push(text);
     };
     const output = new DatagramOutput({ socket: path, onError, send });
-    for (let n = 0; n < 20; n++) output.write(line(n, 100_000));
+    for (let n = 0; n < 20; n++) output.write(new EveLines(line(n, 100_000)));
     expect(output.lostLines).toBe(10);
     await vi.advanceTimersByTimeAsync(3_000);
     expect(errors).toEqual([expect.stringContaining('errno')]);
@@ -122,7 +123,7 @@ describe('datagrams', () => {
     await vi.advanceTimersByTimeAsync(3_000);
     expect(sent.map((text) => numbersIn(text)[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(errors).toHaveLength(1);
-    output.write(line(20));
+    output.write(new EveLines(line(20)));
     await output.close();
     expect(sent).toHaveLength(11);
     expect(output.lostLines).toBe(10);
@@ -136,7 +137,7 @@ describe('datagrams', () => {
       sent.push(text);
     };
     const output = new DatagramOutput({ socket: path, onError, send });
-    output.write(line(1) + line(2, 1000) + line(3));
+    output.write(new EveLines(line(1) + line(2, 1000) + line(3)));
     await vi.waitFor(() => expect(sent).toEqual([line(1), line(3)]));
     expect(output.lostLines).toBe(1);
     await output.close();
@@ -144,7 +145,7 @@ describe('datagrams', () => {
 
   test('the system says why it refuses one', async () => {
     const output = new DatagramOutput({ socket: join(folder, 'absent.sock'), onError });
-    output.write(line(1));
+    output.write(new EveLines(line(1)));
     await vi.waitFor(() => expect(errors).toEqual(['No such file or directory']));
     await output.close();
     expect(output.lostLines).toBe(1);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linesOfTypes } from '../../src/output/event-types.ts';
+import { EveLine } from '../../src/output/eve-lines.ts';
 import { type SyslogSettings, syslogMessage } from '../../src/output/syslog.ts';
 
 const SETTINGS: SyslogSettings = { format: 'rfc5424', facility: 'local5', hostname: 'web1', pid: 42 };
@@ -8,7 +8,7 @@ const ALERT =
 const STATS = '{"timestamp":"2026-11-22T10:00:00.000000+0000","event_type":"stats"}';
 
 test('RFC 5424: priority, time of the event, host, program, process and type', () => {
-  expect(syslogMessage(ALERT, 'alert', SETTINGS)).toBe(
+  expect(syslogMessage(new EveLine(ALERT), SETTINGS)).toBe(
     `<170>1 2026-11-02T10:00:00.000123Z web1 vpatch 42 alert - ${ALERT}`,
   );
 });
@@ -17,27 +17,18 @@ test('the form of syslog(3), in the time zone of this host', () => {
   const local = new Date('2026-11-02T10:00:00Z');
   const hours = String(local.getHours()).padStart(2, '0');
   const minutes = String(local.getMinutes()).padStart(2, '0');
-  expect(syslogMessage(ALERT, 'alert', { ...SETTINGS, format: 'local', facility: 'daemon' })).toBe(
+  expect(syslogMessage(new EveLine(ALERT), { ...SETTINGS, format: 'local', facility: 'daemon' })).toBe(
     `<26>Nov  ${local.getDate()} ${hours}:${minutes}:00 vpatch[42]: ${ALERT}`,
   );
 });
 
 test.each([
-  [170, 'alert', ALERT],
-  [172, 'alert', ALERT.replace('"severity":1', '"severity":2')],
-  [172, 'alert', ALERT.replace('"severity":1', '"severity":10')],
-  [173, 'drop', STATS],
-  [173, 'anomaly', STATS],
-  [174, 'stats', STATS],
-])('priority %i for %s', (priority, type, line) => {
-  expect(syslogMessage(line, type, SETTINGS)).toMatch(new RegExp(`^<${priority}>1 `));
-});
-
-test('an output gets the types that it asked for, all of ordinary traffic as one', () => {
-  const line = (type: string): string => `{"timestamp":"","event_type":"${type}"}\n`;
-  const text = ['alert', 'http', 'drop', 'stats', 'flow', 'anomaly'].map(line).join('');
-  expect(linesOfTypes(text, 'all')).toBe(text);
-  expect(linesOfTypes(text, ['alert', 'stats'])).toBe(line('alert') + line('stats'));
-  expect(linesOfTypes(text, ['records'])).toBe(line('http') + line('flow'));
-  expect(linesOfTypes(text, [])).toBe('');
+  [170, ALERT],
+  [172, ALERT.replace('"severity":1', '"severity":2')],
+  [172, ALERT.replace('"severity":1', '"severity":10')],
+  [173, STATS.replace('stats', 'drop')],
+  [173, STATS.replace('stats', 'anomaly')],
+  [174, STATS],
+])('priority %i for %s', (priority, text) => {
+  expect(syslogMessage(new EveLine(text), SETTINGS)).toMatch(new RegExp(`^<${priority}>1 `));
 });

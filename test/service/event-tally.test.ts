@@ -1,12 +1,22 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventTally } from '../../src/service/event-tally.ts';
-import { alertLine, dropLine } from './history/eve-events.ts';
+import { alertLine, dropLine, eveLines } from '../support/eve-lines.ts';
+
+/** A tally that begins at zero, fed and asked at the times that are named. */
+function startTally() {
+  let nowMs = 0;
+  const tally = new EventTally(() => nowMs);
+  return (timeMs: number): EventTally => {
+    nowMs = timeMs;
+    return tally;
+  };
+}
 
 const tallied = (...lines: readonly string[]) => {
-  const tally = new EventTally(0);
-  tally.read(lines.map((line) => `${line}\n`).join(''), 1_000);
-  return tally.top(2_000, 10);
+  const tally = startTally();
+  tally(1_000).read(eveLines(...lines));
+  return tally(2_000).top(10);
 };
 
 test('alerts by their rule, drops by their check, and both by source', () => {
@@ -30,22 +40,30 @@ test('alerts by their rule, drops by their check, and both by source', () => {
 });
 
 test('after five minutes, events are forgotten; a clock that was set back keeps none for ever', () => {
-  const tally = new EventTally(0);
-  tally.read(`${alertLine()}\n`, 1_000);
-  tally.read(`${alertLine({ sid: 2 })}\n`, 200_000);
-  expect(tally.top(299_000, 10).rules).toHaveLength(2);
-  expect(tally.top(302_000, 10).rules.map(({ label }) => label)).toEqual(['1:2 rule 2']);
-  expect(tally.top(400_000, 10).seconds).toBe(300);
-  tally.read(`${alertLine({ sid: 3 })}\n`, 10_000_000);
-  tally.read(`${alertLine({ sid: 4 })}\n`, 500_000);
-  expect(tally.top(500_000, 10).rules.map(({ label }) => label)).toEqual(['1:4 rule 4']);
+  const tally = startTally();
+  tally(1_000).read(eveLines(alertLine()));
+  tally(200_000).read(eveLines(alertLine({ sid: 2 })));
+  expect(tally(299_000).top(10).rules).toHaveLength(2);
+  expect(
+    tally(302_000)
+      .top(10)
+      .rules.map(({ label }) => label),
+  ).toEqual(['1:2 rule 2']);
+  expect(tally(400_000).top(10).seconds).toBe(300);
+  tally(10_000_000).read(eveLines(alertLine({ sid: 3 })));
+  tally(500_000).read(eveLines(alertLine({ sid: 4 })));
+  expect(
+    tally(500_000)
+      .top(10)
+      .rules.map(({ label }) => label),
+  ).toEqual(['1:4 rule 4']);
 });
 
 test('forged sources take bounded memory and bounded time', () => {
-  const tally = new EventTally(0);
-  const lines = Array.from({ length: 3_000 }, (_, i) => `${alertLine({ source: `10.0.${i >> 8}.${i & 255}` })}\n`);
-  tally.read(lines.join(''), 1_000);
-  const { rules, sources } = tally.top(1_000, 10_000);
+  const tally = startTally();
+  const lines = Array.from({ length: 3_000 }, (_, i) => alertLine({ source: `10.0.${i >> 8}.${i & 255}` }));
+  tally(1_000).read(eveLines(...lines));
+  const { rules, sources } = tally(1_000).top(10_000);
   expect(rules).toMatchObject([{ events: 1_000 }]);
   expect(sources).toHaveLength(500);
 });
@@ -53,11 +71,11 @@ test('forged sources take bounded memory and bounded time', () => {
 test('the sums are those of all lines, the largest first', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ sid: fc.integer({ min: 1, max: 5 }), second: fc.nat(250) })), (events) => {
-      const tally = new EventTally(0);
+      const tally = startTally();
       for (const { sid, second } of events.toSorted((a, b) => a.second - b.second)) {
-        tally.read(`${alertLine({ sid })}\n`, second * 1000);
+        tally(second * 1000).read(eveLines(alertLine({ sid })));
       }
-      const { rules } = tally.top(250_000, 10);
+      const { rules } = tally(250_000).top(10);
       for (const { label, events: counted } of rules) {
         expect(counted).toBe(events.filter(({ sid }) => label === `1:${sid} rule ${sid}`).length);
       }

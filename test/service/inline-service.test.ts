@@ -101,7 +101,7 @@ function setUp(addresses: HostAddresses | null = null) {
     now,
     version: '1.2.3',
     lostLines: () => 5,
-    tally: new EventTally(state.nowMs),
+    tally: new EventTally(now),
     outputs: () => [],
     history: () => null,
     lostMessages: () => 4,

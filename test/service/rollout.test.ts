@@ -8,6 +8,7 @@ import type { Pins } from '../../src/patches/policy.ts';
 import { PolicyStore } from '../../src/patches/policy-store.ts';
 import type { Notice } from '../../src/service/notify/notice.ts';
 import { Rollout } from '../../src/service/rollout.ts';
+import { alertLine, dropLine, eveLines } from '../support/eve-lines.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -51,11 +52,10 @@ function setUp() {
 }
 
 const alert = (id: string, more: object = {}): string =>
-  `${JSON.stringify({
-    src_ip: '192.0.2.1',
+  alertLine({
     alert: { gid: 1, signature_id: 7, metadata: { vpatch_hold: [`soak ${id}`] } },
-    vpatch: { would_block: true, ...more },
-  })}\n`;
+    vpatch: { mode: 'prevent', would_block: true, ...more },
+  });
 
 test('what has not matched for so long and so many connections blocks', async () => {
   pin({ 'cve-2021-1': 'soak', '1:7': 'detect', 'cve-2021-2': 'on' });
@@ -73,8 +73,8 @@ test('a match begins the soak anew, and is kept for the report', async () => {
   pin({ 'cve-2021-1': 'soak' });
   const { rollout, world, pass } = setUp();
   await pass(DAY_MS - 1, 1000);
-  rollout.events('{"event_type":"drop"}\n');
-  rollout.events(alert('cve-2021-1') + alert('cve-2021-1', { folded: { events: 40 } }) + alert('another'));
+  rollout.read(eveLines(dropLine()));
+  rollout.read(eveLines(alert('cve-2021-1'), alert('cve-2021-1', { folded: { events: 40 } }), alert('another')));
   await pass(HOUR_MS, 10);
   expect(world.promoted).toEqual([]);
   expect(readHeld(folder)).toEqual({
@@ -138,7 +138,7 @@ test('sources beyond the first are told together', async () => {
   pin({ 'cve-2021-1': 'detect' });
   const { rollout, pass } = setUp();
   for (let at = 0; at < 30; at++) {
-    rollout.events(alert('cve-2021-1').replace('192.0.2.1', `192.0.2.${at}`));
+    rollout.read(eveLines(alert('cve-2021-1').replace('192.0.2.1', `192.0.2.${at}`)));
   }
   await pass(1, 1);
   expect(Object.keys(readHeld(folder)['cve-2021-1']!.sources)).toHaveLength(21);
@@ -151,7 +151,7 @@ test('files that are damaged end nothing', async () => {
   writeFileSync(join(folder, 'policy', 'pins.json'), '{');
   const { rollout, world, pass } = setUp();
   await pass(DAY_MS, 1000);
-  rollout.events(alert('cve-2021-1'));
+  rollout.read(eveLines(alert('cve-2021-1')));
   await rollout.stop();
   expect(world.promoted).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import type { CounterTree } from '../../base/counters.ts';
+import { type EveAlert, type EveEvent, EveLines } from '../../output/eve-lines.ts';
 import type { LineOutput } from '../../output/line-output.ts';
 import type { Patch } from '../../patches/catalogue.ts';
 import { counted } from '../summary.ts';
@@ -30,17 +31,6 @@ interface Example {
   readonly what: string;
 }
 
-/** As far as it is read here; as docs/events.md has it. */
-interface AlertEvent {
-  readonly timestamp: string;
-  readonly flow_id?: number;
-  readonly src_ip: string;
-  readonly dest_ip: string;
-  readonly dest_port?: number;
-  readonly alert: { readonly signature_id: number; readonly signature: string };
-  readonly http?: { readonly hostname?: string; readonly url?: string; readonly http_method?: string };
-}
-
 const MAX_EXAMPLES = 5;
 /** Of connections and of sources that are told apart, for each patch; beyond, "at least" so many. */
 const MAX_COUNTED = 100_000;
@@ -52,8 +42,8 @@ class Hits {
   readonly sources = new Set<string>();
   readonly examples: Example[] = [];
 
-  add(event: AlertEvent): void {
-    const { src_ip: source, dest_ip: destination, dest_port: port, timestamp: time, alert } = event;
+  add(event: EveEvent, alert: EveAlert): void {
+    const { src_ip: source = '', dest_ip: destination = '', dest_port: port, timestamp: time } = event;
     const isNew = !this.connections.has(event.flow_id ?? `${time} ${source}`);
     if (this.connections.size < MAX_COUNTED) this.connections.add(event.flow_id ?? `${time} ${source}`);
     if (this.sources.size < MAX_COUNTED) this.sources.add(source);
@@ -63,7 +53,7 @@ class Hits {
   }
 }
 
-function whatOf({ http }: AlertEvent): string {
+function whatOf({ http }: EveEvent): string {
   if (http === undefined) return '';
   const { http_method: method = '', hostname = '', url = '' } = http;
   return `${method} ${hostname}${url.length > MAX_TEXT ? `${url.slice(0, MAX_TEXT)}...` : url}`;
@@ -82,13 +72,13 @@ export class TriedPatches implements LineOutput {
   }
 
   write(lines: string): void {
-    for (const line of lines.split('\n')) {
-      if (!line.includes('"event_type":"alert"')) continue;
-      const event = JSON.parse(line) as AlertEvent;
-      const id = this.#owners.get(event.alert.signature_id)!;
+    for (const line of new EveLines(lines)) {
+      const alert = line.type === 'alert' ? line.event.alert : undefined;
+      if (alert === undefined) continue;
+      const id = this.#owners.get(alert.signature_id)!;
       const hits = this.#hits.get(id) ?? new Hits();
       this.#hits.set(id, hits);
-      hits.add(event);
+      hits.add(line.event, alert);
     }
   }
 

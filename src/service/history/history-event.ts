@@ -1,4 +1,5 @@
 import type { Mode } from '../../config/config.ts';
+import type { EveAlert, EveEvent, EveLine } from '../../output/eve-lines.ts';
 
 /** `would-block`: in prevent mode it would have been blocked. */
 export const HISTORY_ACTIONS = ['blocked', 'would-block', 'allowed'] as const;
@@ -47,41 +48,9 @@ export interface HistoryEvent {
   readonly line: string;
 }
 
-/** What EVE lines of ours have, as far as it is kept in columns. */
-interface EveLine {
-  readonly timestamp: string;
-  readonly flow_id?: number;
-  readonly event_type: HistoryType;
-  readonly src_ip?: string;
-  readonly src_port?: number;
-  readonly dest_ip?: string;
-  readonly dest_port?: number;
-  readonly proto?: string;
-  readonly app_proto?: string;
-  readonly alert?: {
-    readonly action: 'allowed' | 'blocked';
-    readonly gid: number;
-    readonly signature_id: number;
-    readonly rev: number;
-    readonly signature: string;
-    readonly category: string;
-    readonly severity: number;
-  };
-  readonly drop?: { readonly reason: string };
-  readonly vpatch: {
-    readonly mode: Mode;
-    readonly would_block?: boolean;
-    readonly check?: string;
-    readonly gid?: number;
-    readonly signature_id?: number;
-    readonly cve?: readonly string[];
-    readonly folded?: { readonly events: number; readonly several_sources?: boolean };
-  };
-}
-
 /** Of an `alert` or `drop` line that our own EveWriter wrote. Throws where it is none. */
-export function historyEvent(line: string): HistoryEvent {
-  const event = JSON.parse(line) as EveLine;
+export function historyEvent(line: EveLine): HistoryEvent {
+  const { event, text } = line;
   const { alert, vpatch } = event;
   const isOfOne = vpatch.folded?.several_sources !== true;
   return {
@@ -97,11 +66,11 @@ export function historyEvent(line: string): HistoryEvent {
     protocol: event.proto ?? null,
     appProtocol: event.app_proto ?? null,
     flowId: event.flow_id ?? null,
-    line,
+    line: text,
   };
 }
 
-const alertKind = (alert: NonNullable<EveLine['alert']>, cves: readonly string[]): EventKind => ({
+const alertKind = (alert: EveAlert, cves: readonly string[]): EventKind => ({
   type: 'alert',
   gid: alert.gid,
   sid: alert.signature_id,
@@ -112,7 +81,7 @@ const alertKind = (alert: NonNullable<EveLine['alert']>, cves: readonly string[]
   cves,
 });
 
-const dropKind = ({ drop, vpatch }: EveLine): EventKind => ({
+const dropKind = ({ drop, vpatch }: EveEvent): EventKind => ({
   type: 'drop',
   gid: vpatch.gid ?? null,
   sid: vpatch.signature_id ?? null,
@@ -123,7 +92,7 @@ const dropKind = ({ drop, vpatch }: EveLine): EventKind => ({
   cves: [],
 });
 
-function actionOf({ event_type: type, alert, vpatch }: EveLine): HistoryAction {
-  if (type === 'drop' || alert?.action === 'blocked') return 'blocked';
+function actionOf({ alert, vpatch }: EveEvent): HistoryAction {
+  if (alert === undefined || alert.action === 'blocked') return 'blocked';
   return vpatch.would_block === true ? 'would-block' : 'allowed';
 }

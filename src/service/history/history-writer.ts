@@ -1,4 +1,5 @@
 import { renameSync, rmSync } from 'node:fs';
+import { EveLine } from '../../output/eve-lines.ts';
 import { EventStore, type HistoryLimits } from './event-store.ts';
 import { type HistoryEvent, historyEvent } from './history-event.ts';
 
@@ -103,7 +104,7 @@ export class HistoryWriter {
 /** None: what cannot be read is lost. */
 function eventsOf(line: string): HistoryEvent[] {
   try {
-    return [historyEvent(line)];
+    return [historyEvent(new EveLine(line))];
   } catch {
     return [];
   }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { forEachEveLine } from '../../output/eve-lines.ts';
+import type { EveLines, EventReader } from '../../output/eve-lines.ts';
 import type { Logger } from '../../output/log.ts';
 import type { HistoryLimits } from './event-store.ts';
 import { HISTORY_TYPES } from './history-event.ts';
@@ -40,7 +40,7 @@ const CLOSE_LIMIT_MS = 2_000;
  * Alerts and drops, kept in a database by a thread of its own. Called in the main thread: nothing here waits for a disk,
  * and whatever becomes of the database or the thread, the service goes on.
  */
-export class History {
+export class History implements EventReader {
   readonly #options: HistoryOptions;
   readonly #settings: HistoryThreadSettings;
   readonly #cells: Int32Array;
@@ -65,15 +65,15 @@ export class History {
     };
   }
 
-  /** Whole EVE lines. What is neither an alert nor a drop is left out. */
-  write(text: string): void {
+  /** What is neither an alert nor a drop is left out. */
+  read(events: EveLines): void {
     const lines: string[] = [];
     let characters = 0;
-    forEachEveLine(text, (line, type) => {
-      if (!TYPES.has(type)) return;
-      lines.push(line);
-      characters += line.length;
-    });
+    for (const { text, type } of events) {
+      if (!TYPES.has(type)) continue;
+      lines.push(text);
+      characters += text.length;
+    }
     if (lines.length === 0) return;
     const pending = Atomics.load(this.#cells, CELL.PENDING_CHARACTERS);
     if (this.#thread === null || this.#isClosed || pending + characters > MAX_PENDING_CHARACTERS) {

@@ -1,4 +1,5 @@
 import type { NoticeKind } from '../../config/notify-settings.ts';
+import type { EveAlert, EveEvent, EveLine } from '../../output/eve-lines.ts';
 import type { Notice } from './notice.ts';
 
 /** Of an event that a check and no rule decided. Rules without a classification have the same. */
@@ -11,49 +12,22 @@ export interface EveNotice extends Notice {
   readonly severity: number;
 }
 
-/** What EVE lines of ours have, as far as notices need it. */
-interface EveLine {
-  readonly timestamp: string;
-  readonly flow_id?: number;
-  readonly event_type: string;
-  readonly src_ip?: string;
-  readonly src_port?: number;
-  readonly dest_ip?: string;
-  readonly dest_port?: number;
-  readonly proto?: string;
-  readonly app_proto?: string;
-  readonly alert?: {
-    readonly action: 'allowed' | 'blocked';
-    readonly gid: number;
-    readonly signature_id: number;
-    readonly signature: string;
-    readonly severity: number;
-  };
-  readonly drop?: { readonly reason: string };
-  readonly vpatch?: {
-    readonly mode: string;
-    readonly check?: string;
-    readonly cve?: readonly string[];
-    readonly folded?: { readonly events: number; readonly several_sources?: boolean };
-  };
-}
-
 /**
- * What an event line of a worker, of this `event_type`, says to people: alerts, and packets that an always-on check dropped. Null for all others,
- * among them packets that a rule dropped: its alert tells of that.
+ * What an event says to people: alerts, and packets that an always-on check dropped. Null for all others, among them
+ * packets that a rule dropped: its alert tells of that.
  */
-export function eveNotice(line: string, type: string): EveNotice | null {
-  if (type !== 'alert' && type !== 'drop') return null;
-  const event = JSON.parse(line) as EveLine;
+export function eveNotice(line: EveLine): EveNotice | null {
+  if (line.type !== 'alert' && line.type !== 'drop') return null;
+  const { event } = line;
   if (event.alert !== undefined) return alertNotice(event, event.alert);
-  const check = event.vpatch?.check;
+  const { check } = event.vpatch;
   return check === undefined || event.drop === undefined ? null : checkNotice(event, check);
 }
 
-function alertNotice(event: EveLine, alert: NonNullable<EveLine['alert']>): EveNotice {
+function alertNotice(event: EveEvent, alert: EveAlert): EveNotice {
   const { action, gid, signature_id: sid, signature, severity } = alert;
   const isBlocked = action === 'blocked';
-  const cves = event.vpatch?.cve ?? [];
+  const cves = event.vpatch.cve ?? [];
   return {
     kind: isBlocked ? 'blocks' : 'detections',
     severity,
@@ -73,7 +47,7 @@ function alertNotice(event: EveLine, alert: NonNullable<EveLine['alert']>): EveN
 const EXCEPT_ADVICE = 'If it was harmless, "vpatch except add" lets it pass';
 const BLOCK_ADVICE = 'It was not blocked: "vpatch mode prevent" has rules block that say drop';
 
-const checkNotice = (event: EveLine, check: string): EveNotice => ({
+const checkNotice = (event: EveEvent, check: string): EveNotice => ({
   kind: 'blocks',
   severity: CHECK_SEVERITY,
   group: `check ${check} ${sourceOf(event)}`,
@@ -83,18 +57,18 @@ const checkNotice = (event: EveLine, check: string): EveNotice => ({
   ...countOf(event),
 });
 
-const explainAdvice = ({ flow_id: flowId }: EveLine): string =>
+const explainAdvice = ({ flow_id: flowId }: EveEvent): string =>
   flowId === undefined ? '"vpatch explain" says why' : `"vpatch explain ${flowId}" says why`;
 
-const sourceOf = (event: EveLine): string =>
-  event.vpatch?.folded?.several_sources === true ? 'several sources' : (event.src_ip ?? 'unknown');
+const sourceOf = (event: EveEvent): string =>
+  event.vpatch.folded?.several_sources === true ? 'several sources' : (event.src_ip ?? 'unknown');
 
-function detailsOf(event: EveLine): [string, string][] {
+function detailsOf(event: EveEvent): [string, string][] {
   const { src_ip: source, src_port: sourcePort, dest_ip: destination, dest_port: port, vpatch } = event;
-  const hasOneSource = vpatch?.folded?.several_sources !== true;
+  const hasOneSource = vpatch.folded?.several_sources !== true;
   const protocol = [event.proto, event.app_proto].filter((name) => name !== undefined).join(', ');
   return [
-    ['mode', vpatch?.mode ?? 'unknown'],
+    ['mode', vpatch.mode],
     ['source', hasOneSource ? endpoint(source, sourcePort) : 'several sources'],
     ['destination', endpoint(destination, port)],
     ['protocol', protocol],
@@ -106,8 +80,8 @@ function endpoint(address = 'unknown', port?: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-const countOf = ({ timestamp, vpatch }: EveLine): { count: number; timeMs: number } => ({
-  count: vpatch?.folded?.events ?? 1,
+const countOf = ({ timestamp, vpatch }: EveEvent): { count: number; timeMs: number } => ({
+  count: vpatch.folded?.events ?? 1,
   timeMs: Date.parse(timestamp),
 });
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { NotifySettings } from '../../config/notify-settings.ts';
-import { forEachEveLine } from '../../output/eve-lines.ts';
+import type { EveLines, EventReader } from '../../output/eve-lines.ts';
 import type { Logger } from '../../output/log.ts';
 import { Channel } from './channel.ts';
 import { Digest } from './digest.ts';
@@ -29,7 +29,7 @@ export interface NotifierOptions {
  * Tells people what happens, by all channels of the settings. Called in the main thread: nothing here waits for a server,
  * and memory is bounded however many events come.
  */
-export class Notifier {
+export class Notifier implements EventReader {
   readonly #options: NotifierOptions;
   readonly #channels: readonly Channel[];
   /** Apart from each other, so that an attacker cannot use up what failures need. */
@@ -54,12 +54,11 @@ export class Notifier {
     return this.#channels.reduce((sum, { lostMessages }) => sum + lostMessages, 0);
   }
 
-  /** Whole EVE lines of a worker. */
-  events(text: string): void {
-    forEachEveLine(text, (line, type) => {
-      const notice = eveNotice(line, type);
+  read(lines: EveLines): void {
+    for (const line of lines) {
+      const notice = eveNotice(line);
       if (notice !== null && this.#isWanted(notice)) this.#traffic.add(notice);
-    });
+    }
   }
 
   /** What is no traffic, for instance a failure: told at once. */

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
-import { historyEvent } from '../../../src/service/history/history-event.ts';
-import { alertLine, dropLine, NOW_MS } from './eve-events.ts';
+import { EveLine } from '../../../src/output/eve-lines.ts';
+import { type HistoryEvent, historyEvent } from '../../../src/service/history/history-event.ts';
+import { alertLine, dropLine, NOW_MS } from '../../support/eve-lines.ts';
+
+const eventOf = (line: string): HistoryEvent => historyEvent(new EveLine(line));
 
 test('an alert is kept with its rule, its connection and the line itself', () => {
   const line = alertLine();
-  expect(historyEvent(line)).toEqual({
+  expect(eventOf(line)).toEqual({
     kind: {
       type: 'alert',
       gid: 1,
@@ -35,26 +38,26 @@ test.each([
   ['would-block', { mode: 'detect', would_block: true }],
 ])('an alert that passed is %s where vpatch says %j', (action, vpatch) => {
   const alert = { action: 'allowed', gid: 1, signature_id: 5, rev: 1, signature: 'x', category: '', severity: 3 };
-  expect(historyEvent(alertLine({ alert, vpatch })).action).toBe(action);
+  expect(eventOf(alertLine({ alert, vpatch })).action).toBe(action);
 });
 
 test('a drop is named for its check, or for its reason and the rule behind it', () => {
-  expect(historyEvent(dropLine())).toMatchObject({
+  expect(eventOf(dropLine())).toMatchObject({
     kind: { type: 'drop', name: 'tcp.syn_fin', sid: null, cves: [] },
     action: 'blocked',
     mode: 'detect',
   });
   const byRule = dropLine({ drop: { reason: 'rules' }, vpatch: { mode: 'prevent', gid: 1, signature_id: 5 } });
-  expect(historyEvent(byRule).kind).toMatchObject({ name: 'rules', gid: 1, sid: 5 });
+  expect(eventOf(byRule).kind).toMatchObject({ name: 'rules', gid: 1, sid: 5 });
 });
 
 test('a folded line stands for its events, and names no source where there were several', () => {
   const folded = { events: 84_210, since: '2026-11-22T11:59:50.000000+0000' };
   const vpatch = { mode: 'detect', check: 'tcp.syn_fin' };
-  expect(historyEvent(dropLine({ vpatch: { ...vpatch, folded } }))).toMatchObject({
+  expect(eventOf(dropLine({ vpatch: { ...vpatch, folded } }))).toMatchObject({
     count: 84_210,
     source: '198.51.100.7',
   });
   const several = { ...folded, several_sources: true };
-  expect(historyEvent(dropLine({ vpatch: { ...vpatch, folded: several } })).source).toBeNull();
+  expect(eventOf(dropLine({ vpatch: { ...vpatch, folded: several } })).source).toBeNull();
 });

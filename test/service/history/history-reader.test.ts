@@ -5,10 +5,11 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAddressRange } from '../../../src/base/address-set.ts';
+import { EveLine } from '../../../src/output/eve-lines.ts';
 import { EventStore } from '../../../src/service/history/event-store.ts';
 import { historyEvent } from '../../../src/service/history/history-event.ts';
 import { type EventFilter, HistoryReader } from '../../../src/service/history/history-reader.ts';
-import { alertLine, dropLine, NOW_MS } from './eve-events.ts';
+import { alertLine, dropLine, NOW_MS } from '../../support/eve-lines.ts';
 
 const LIMITS = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxBytes: 64 * 1024 * 1024 };
 const HOUR_MS = 3_600_000;
@@ -21,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function historyOf(name: string, lines: readonly string[]): HistoryReader {
   const file = join(folder, `${name}.db`);
   const store = EventStore.open(file, LIMITS);
-  store.add(lines.map((line) => historyEvent(line)));
+  store.add(lines.map((line) => historyEvent(new EveLine(line))));
   store.close();
   return HistoryReader.open(file);
 }
@@ -131,7 +132,7 @@ describe('a history', () => {
   test('is read while it is written', () => {
     const store = EventStore.open(join(folder, 'some.db'), LIMITS);
     const before = numbers({}).length;
-    store.add([historyEvent(alertLine({ sid: 77 }))]);
+    store.add([historyEvent(new EveLine(alertLine({ sid: 77 })))]);
     expect(numbers({})).toHaveLength(before + 1);
     expect(reader.groups('rule', { rules: [{ gid: 1, sid: 77 }] }, 5)).toHaveLength(1);
     store.close();

@@ -16,7 +16,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventStore } from '../../../src/service/history/event-store.ts';
 import { HistoryWriter } from '../../../src/service/history/history-writer.ts';
-import { alertLine, dropLine, NOW_MS } from './eve-events.ts';
+import { alertLine, dropLine, NOW_MS } from '../../support/eve-lines.ts';
 
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;

@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { alertLine, dropLine, eveLines } from '../../support/eve-lines.ts';
 import { until } from '../../support/netns.ts';
 import { PROGRAM } from '../../support/vpatch-process.ts';
-import { alertLine, dropLine } from './eve-events.ts';
 
 /** Of the built program: a thread needs a file that Node can read. */
 const { History } = (await import(
@@ -52,9 +52,9 @@ test('keeps alerts and drops, and no records, while it runs and at its end', asy
   const history = opened();
   const first = alertLine({ time: now() });
   const last = dropLine({ time: now() });
-  history.write(`${first}\n{"timestamp":"","event_type":"flow"}\n`);
+  history.read(eveLines(first, '{"timestamp":"","event_type":"flow"}'));
   await until('the first is there', () => existsSync(file) && keptLines().length > 0);
-  history.write(`${last}\n`);
+  history.read(eveLines(last));
   await history.close();
   expect(keptLines()).toEqual([first, last]);
   expect(history.status).toEqual({ file, lostEvents: 0, problem: null });
@@ -63,11 +63,11 @@ test('keeps alerts and drops, and no records, while it runs and at its end', asy
 
 test('what does not fit is lost and counted, and so is what comes after the end', async () => {
   const history = opened();
-  const line = `${alertLine({ time: now(), payload_printable: 'x'.repeat(1_000_000) })}\n`;
-  for (let i = 0; i < 8; i++) history.write(line);
+  const large = eveLines(alertLine({ time: now(), payload_printable: 'x'.repeat(1_000_000) }));
+  for (let i = 0; i < 8; i++) history.read(large);
   expect(history.status.lostEvents).toBe(4);
   await history.close();
-  history.write(line);
+  history.read(large);
   expect(history.status.lostEvents).toBe(5);
   expect(keptLines()).toHaveLength(4);
 });
@@ -75,7 +75,7 @@ test('what does not fit is lost and counted, and so is what comes after the end'
 test('a file that cannot be made is told, and costs its events only', async () => {
   writeFileSync(join(folder, 'state'), 'in the way');
   const history = opened();
-  history.write(`${alertLine({ time: now() })}\n`);
+  history.read(eveLines(alertLine({ time: now() })));
   await until('it is told', () => failures.length > 0);
   expect(history.status.problem).toContain('cannot be written');
   await history.close();

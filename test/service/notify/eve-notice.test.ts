@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { eveNotice } from '../../../src/service/notify/eve-notice.ts';
+import { EveLine } from '../../../src/output/eve-lines.ts';
+import { type EveNotice, eveNotice } from '../../../src/service/notify/eve-notice.ts';
 
 const ALERT = {
   timestamp: '2026-11-22T10:00:00.000000+0000',
@@ -23,8 +24,7 @@ const DROP = {
   drop: { len: 40, reason: 'stream error' },
   vpatch: { mode: 'prevent', check: 'stream.rst_invalid_ack' },
 };
-const noticeOf = (event: Readonly<Record<string, unknown>> & { readonly event_type: string }) =>
-  eveNotice(JSON.stringify(event), event.event_type);
+const noticeOf = (event: object): EveNotice | null => eveNotice(new EveLine(JSON.stringify(event)));
 
 test('a blocked alert says who did what to whom, by which rule, and what to do', () => {
   expect(noticeOf(ALERT)).toEqual({
@@ -67,7 +67,7 @@ test('a packet that a check dropped is a block, one that a rule dropped is told 
 
 test('other events are none of ours', () => {
   expect(noticeOf({ ...ALERT, event_type: 'http' })).toBeNull();
-  expect(eveNotice('', '')).toBeNull();
+  expect(eveNotice(new EveLine(''))).toBeNull();
 });
 
 test('a long message is cut', () => {

@@ -5,6 +5,7 @@ import type { NotifySettings } from '../../../src/config/notify-settings.ts';
 import { Notifier } from '../../../src/service/notify/notifier.ts';
 import { failureNotice, openNotifier } from '../../../src/service/notify/open.ts';
 import type { Rendered } from '../../../src/service/notify/transport.ts';
+import { alertLine, eveLines } from '../../support/eve-lines.ts';
 
 const MINUTE_MS = 60_000;
 const SILENT = pino({ level: 'silent' });
@@ -32,21 +33,18 @@ function setUp(settings: Partial<NotifySettings> = {}, send = async (): Promise<
 }
 
 const alert = (action: 'allowed' | 'blocked', severity: number, source = '192.0.2.1'): string =>
-  `${JSON.stringify({
-    timestamp: new Date().toISOString(),
-    flow_id: 5,
-    event_type: 'alert',
-    src_ip: source,
+  alertLine({
+    time: new Date().toISOString(),
+    source,
     alert: { action, gid: 1, signature_id: severity, signature: `severity ${severity}`, severity },
-    vpatch: { mode: 'prevent' },
-  })}\n`;
+  });
 
 const titlesOf = ({ data }: Rendered): string[] => (data.notices as { title: string }[]).map(({ title }) => title);
 
 test('tells blocks of enough severity, by rule and source, when the digest is due', () => {
   const { notifier, sent } = setUp();
-  notifier.events(alert('blocked', 1) + alert('blocked', 1) + alert('blocked', 3) + alert('allowed', 1));
-  notifier.events(alert('blocked', 2) + alert('blocked', 1, '192.0.2.9'));
+  notifier.read(eveLines(alert('blocked', 1), alert('blocked', 1), alert('blocked', 3), alert('allowed', 1)));
+  notifier.read(eveLines(alert('blocked', 2), alert('blocked', 1, '192.0.2.9')));
   vi.advanceTimersByTime(5 * MINUTE_MS);
   expect(sent).toHaveLength(1);
   expect(titlesOf(sent[0]!)).toEqual(['Blocked: severity 1', 'Blocked: severity 2', 'Blocked: severity 1']);
@@ -55,16 +53,16 @@ test('tells blocks of enough severity, by rule and source, when the digest is du
 
 test('tells detections where that is wanted, and at once', () => {
   const { notifier, sent } = setUp({ kinds: ['detections'], digestMs: 0, leastSevere: 255 });
-  notifier.events(alert('allowed', 3) + alert('blocked', 1));
+  notifier.read(eveLines(alert('allowed', 3), alert('blocked', 1)));
   vi.advanceTimersByTime(2_000);
   expect(sent.map(titlesOf)).toEqual([['Detected: severity 3']]);
 });
 
 test('tells failures at once, also when attacks have used up their messages', async () => {
   const { notifier, sent } = setUp({ maxPerHour: 1, digestMs: 0 });
-  notifier.events(alert('blocked', 1));
+  notifier.read(eveLines(alert('blocked', 1)));
   await vi.advanceTimersByTimeAsync(MINUTE_MS);
-  notifier.events(alert('blocked', 1));
+  notifier.read(eveLines(alert('blocked', 1)));
   notifier.notify(failureNotice('queue 0 has no worker', Date.now()));
   await vi.advanceTimersByTimeAsync(MINUTE_MS);
   expect(sent.map(titlesOf)).toEqual([['Blocked: severity 1'], ['queue 0 has no worker']]);
@@ -79,14 +77,14 @@ test('does not tell what nobody wants to know', () => {
 
 test('sends what was gathered before it ends', async () => {
   const { notifier, sent } = setUp();
-  notifier.events(alert('blocked', 1));
+  notifier.read(eveLines(alert('blocked', 1)));
   await notifier.close();
   expect(sent.map(titlesOf)).toEqual([['Blocked: severity 1']]);
 });
 
 test('ends although a server does not answer', async () => {
   const { notifier } = setUp({}, () => new Promise(() => {}));
-  notifier.events(alert('blocked', 1));
+  notifier.read(eveLines(alert('blocked', 1)));
   const closed = vi.fn();
   notifier.close().then(closed);
   await vi.advanceTimersByTimeAsync(2_999);

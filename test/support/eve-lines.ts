@@ -1,10 +1,16 @@
-/** Lines as EveWriter writes them. */
+import { EveLines } from '../../src/output/eve-lines.ts';
+
+/** What lines as EveWriter writes them have else than usual. */
 interface LineFields {
   readonly time?: string;
   readonly source?: string;
   readonly sid?: number;
   readonly [key: string]: unknown;
 }
+
+/** Of lines without their line feeds. */
+export const eveLines = (...lines: readonly string[]): EveLines =>
+  new EveLines(lines.map((line) => `${line}\n`).join(''));
 
 export const NOW_MS = Date.parse('2026-11-22T12:00:00Z');
 
