@@ -21,11 +21,13 @@ function taken(
   return { content: latin1(body.view()), events: events.filter((event) => event !== null) };
 }
 
+/** A stored block of deflate, then a block of a type that does not exist. */
+const storedAndBroken = (bytes: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0, bytes.length, 0, 0xff - bytes.length, 0xff]), bytes, Buffer.from([0x07, 0x7a])]);
+
 test('an inner layer that is not packed, in an outer one that is corrupt behind it', () => {
-  // A stored block of the inner bytes, then a block of a type that does not exist.
   const inner = 'not packed at all';
-  const stored = Buffer.from([0, inner.length, 0, 0xff - inner.length, 0xff]);
-  const packed = new Uint8Array(Buffer.concat([stored, Buffer.from(inner), Buffer.from([0x07, 0x7a])]));
+  const packed = new Uint8Array(storedAndBroken(Buffer.from(inner)));
   for (const pieceBytes of [packed.length, 1]) {
     const { content, events } = taken(['deflate', 'deflate'], packed, pieceBytes);
     expect(content).toContain(inner);
@@ -61,6 +63,13 @@ test('whatever is packed how often and damaged where: no more than the limit, an
     ),
     { ...SEED, numRuns: fuzzRuns(500) },
   );
+});
+
+test('damage in two layers at once is told of once, and what could be read stays', () => {
+  const twice = new Uint8Array(gzipSync(storedAndBroken(storedAndBroken(Buffer.from('innermost')))));
+  const { content, events } = taken(['deflate', 'deflate', 'deflate'], twice, twice.length);
+  expect(content).toContain('innermost');
+  expect(events).toEqual(['http.gzip_decompression_failed']);
 });
 
 test('the codings named last are undone first, of however many', () => {
