@@ -29,9 +29,11 @@ import { CheckPolicy } from './verdict/checks.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
 import { Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
 import { beginsMidstream, belongsToStream, outcomeOf } from './verdict/outcome.ts';
+import { Reopening } from './verdict/reopening.ts';
 import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
 import { IP_PROTOCOL, NO_FLOW, NO_TUNNEL, Packet } from './wire/packet.ts';
+import { TCP_FLAG } from './wire/tcp.ts';
 
 export interface PipelineOptions {
   readonly config: Config;
@@ -80,6 +82,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   readonly #anomalies: Anomalies;
   /** Null: every packet comes. */
   readonly #bypass: FlowBypass | null;
+  readonly #reopening: Reopening;
   #settings: VerdictSettings;
   readonly #midstreamPolicy: MidstreamPolicy;
 
@@ -132,6 +135,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#findings = new Findings(this.#detector.matches);
     const view = { flows: this.#flows, streams: this.#streams, apps: this.#apps, detector: this.#detector };
     this.#bypass = options.canBypass === true ? new FlowBypass(config, view) : null;
+    this.#reopening = new Reopening(this.#flows, this.#streams);
     this.#sink = options.sink;
     this.#reporter = new Reporter(options.sink, this.counters, this.#flows, this.#apps, config.outputs.eve);
     const checks = new CheckPolicy(config.checks);
@@ -336,7 +340,9 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   #inspectFlow(packet: Packet): void {
-    const flags = this.#flows.flags[packet.flow]!;
+    let flags = this.#flows.flags[packet.flow]!;
+    const isReopening = (flags & FLOW_FLAG.condemned) !== 0 && this.#reopening.admits(packet);
+    if (isReopening) flags = FLOW_FLAG.reopening;
     const isVital = (flags & FLOW_FLAG.ownQuery) !== 0 && isAnswer(packet, this.#flows);
     this.#findings.isExempt = (flags & FLOW_FLAG.passed) !== 0;
     this.#findings.sparedAs = isVital ? 'dns-answer' : null;
@@ -352,6 +358,7 @@ export class Pipeline implements StreamConsumer, AppSink {
       // As in Suricata, the packet that completes the handshake is not yet part of an established connection.
       const isEstablished = this.#streams.isEstablished(packet.flow);
       if (packet.hasBadChecksum) this.#findings.outcome = outcomeOf('invalid', packet);
+      else if (isReopening) this.#trackReopening(packet);
       else this.#trackTcp(packet);
       this.#context.isEstablished = isEstablished;
     } else {
@@ -377,6 +384,13 @@ export class Pipeline implements StreamConsumer, AppSink {
       this.#findings.outcome = 'unknown-connection';
     }
     if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
+  }
+
+  /** An answer other than to the SYN is of the condemned connection as much as of the new one. */
+  #trackReopening(packet: Packet): void {
+    if ((packet.tcpFlags & TCP_FLAG.syn) === 0) return;
+    this.#trackTcp(packet);
+    this.#reopening.settle(packet);
   }
 
   /** Its receiver reads it whole or not at all. */
@@ -423,8 +437,10 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#reporter.judgement(packet, this.#detector.matches, judgement, mode, this.#findings.sparedAs);
   }
 
-  #mark(flow: FlowSlot, flag: number): void {
-    this.#flows.flags[flow] = this.#flows.flags[flow]! | flag;
+  #mark(flow: FlowSlot, flags: number): void {
+    // One that is condemned again needs another SYN to begin anew.
+    const kept = (flags & FLOW_FLAG.condemned) === 0 ? ALL_FLAGS : ~FLOW_FLAG.reopening;
+    this.#flows.flags[flow] = (this.#flows.flags[flow]! & kept) | flags;
   }
 
   /** A connection that is over is remembered for its last packets, but needs nothing of its content any more. */
@@ -437,6 +453,8 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 
   #forget(flow: FlowSlot, reason: FlowEndReason): void {
+    // The packet in hand begins the flow that takes its place, and is no packet of this one.
+    if (reason === 'reused') this.#packet.flow = NO_FLOW;
     if (reason === 'recycled' && this.#flows.protocol(flow) === IP_PROTOCOL.tcp) this.#pickUpRecycled();
     this.#streams.end(flow);
     this.#bypass?.release(flow);
@@ -469,6 +487,7 @@ export class Pipeline implements StreamConsumer, AppSink {
   }
 }
 
+const ALL_FLAGS = ~0;
 /** Between two packets. */
 const NO_PACKET = new Packet();
 

@@ -104,6 +104,14 @@ describe('a flow that ends without a packet', () => {
     expect(player.played).toMatchObject({ alerts: [1, 1], blockedAlerts: [1] });
   });
 
+  test('takes nothing from the handshake of the connection that takes its ports', () => {
+    const player = new Player({ rules: RULE, mode: 'prevent' });
+    for (const packet of started(40_000)) player.send(packet);
+    const next = conversation([request('/page'), RESPONSE], { initialSequences: [900_000_000, 700_000_000] });
+    expect(next.map((packet) => player.send(packet))).toEqual(next.map(() => true));
+    expect(player.played).toMatchObject({ alerts: [1], blockedAlerts: [] });
+  });
+
   test('is no match for a rule that its flow was exempted from', () => {
     const pass = `pass tcp any any -> any any (sid:2;)\n${RULE}`;
     const player = new Player({ rules: pass });

@@ -43,6 +43,8 @@ export const FLOW_FLAG = {
   ownQuery: 0x40,
   /** A rule or the configuration wants it to be bypassed. */
   exempt: 0x80,
+  /** Condemned, and a SYN that came since then has begun it anew: the server has yet to answer it. */
+  reopening: 0x100,
 } as const;
 
 /**
@@ -65,7 +67,7 @@ export class FlowTable {
   readonly packets: Float64Array;
   readonly bytes: Float64Array;
   /** Of FLOW_FLAG. */
-  readonly flags: Uint8Array;
+  readonly flags: Uint16Array;
 
   readonly #options: FlowTableOptions;
   readonly #counts: FlowCounts;
@@ -99,7 +101,7 @@ export class FlowTable {
     this.lastSeenMs = new Float64Array(capacity);
     this.packets = new Float64Array(capacity * 2);
     this.bytes = new Float64Array(capacity * 2);
-    this.flags = new Uint8Array(capacity);
+    this.flags = new Uint16Array(capacity);
     this.#index = new FlowIndex(capacity, seed);
     this.#idle = new IdleLists(capacity);
     const { maxFlowsPerSource, maxHalfOpenPerSource } = this.#options;

@@ -40,7 +40,6 @@ export class Handshake {
       return this.#open(packet);
     }
     if (isOver(session.state)) {
-      this.#forget(session);
       this.#flows.restart(packet.flow, packet, TO_SERVER);
       return this.#open(packet);
     }
@@ -300,7 +299,6 @@ export class Handshake {
   #answerOtherSyn(session: TcpSession, other: OtherSyn, packet: Packet): StreamOutcome {
     let renewed = session;
     if (session.state !== TCP_STATE.synSent || session.toServer.offset > 0) {
-      this.#forget(session);
       this.#flows.restart(packet.flow, packet, TO_CLIENT);
       renewed = this.#sessions.open(packet.flow);
       renewed.state = TCP_STATE.synSent;
@@ -360,12 +358,6 @@ export class Handshake {
   #turnRound(packet: Packet): void {
     this.#flows.reverse(packet.flow);
     packet.direction = opposite(packet.direction);
-  }
-
-  #forget(session: TcpSession): void {
-    this.#reassembler.end(session.flow, session.toServer);
-    this.#reassembler.end(session.flow, session.toClient);
-    this.#sessions.close(session);
   }
 }
 

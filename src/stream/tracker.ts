@@ -169,6 +169,12 @@ export class TcpTracker {
     this.#flows.setTimeoutClass(packet.flow, isLast ? TIMEOUT_CLASS.tcpClosed : TIMEOUT_CLASS.tcpClosing);
   }
 
+  /** It is the SYN with which its flow began, once more. */
+  isSynOf(packet: Packet): boolean {
+    const half = this.#sessions.at(packet.flow)?.half(packet.direction);
+    return half?.hasSyn === true && (packet.sequence | 0) === half.initial;
+  }
+
   /** The handshake was completed (by the client's last ACK), or picked up behind it. Remains so to the flow's end. */
   isEstablished(slot: FlowSlot): boolean {
     return this.#sessions.at(slot)?.isEstablished ?? false;
@@ -329,13 +335,14 @@ export class TcpTracker {
     const { toServer } = session;
     const ack = packet.acknowledgement | 0;
     const hasPayload = packet.payloadEnd > packet.payloadStart;
-    this.#options.read(packet);
-    if (!echoesSyn(session, this.#options)) return refuse(packet, 'stream.pkt_invalid_timestamp');
     if ((packet.tcpFlags & ACK) !== 0 && isAfter(ack, toServer.initial) && !isAfter(ack, toServer.highest)) {
+      this.#options.read(packet);
+      if (!echoesSyn(session, this.#options)) return refuse(packet, 'stream.pkt_invalid_timestamp');
       packet.events.push('tcp.split_handshake' satisfies StreamEvent);
       return hasPayload ? 'invalid' : 'inspected';
     }
-    // RFC 9293 §3.5.1: a server that still holds an old connection says so, and the client resets that one.
+    // RFC 9293 §3.5.1: a server that still holds an old connection says so, with that one's timestamp, and the client
+    // resets it.
     return hasPayload ? refuse(packet, 'stream.pkt_invalid_ack') : 'inspected';
   }
 

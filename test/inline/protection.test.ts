@@ -92,6 +92,18 @@ describe.skipIf(reason !== null)('what arrives and what does not', () => {
     ]);
   });
 
+  test.each([4, 6] as const)('IPv%d: the ports of an attack that was blocked can be used again', async (version) => {
+    const vpatch = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent'] });
+    const args = [testbed.addresses.server[version], `${HTTP_PORT}`, '/attack', '/', '/attack', '/'];
+    const { output } = await testbed.finish('client', process.execPath, ['-e', SAME_PORTS, ...args]);
+    expect(output).toBe(`nothing\n${PAGE}nothing\n${PAGE}`);
+    expect(await vpatch.stop()).toBe(0);
+    expect(vpatch.events('alert').map(({ alert, src_port }) => [alert?.action, src_port])).toEqual([
+      ['blocked', SAME_PORT],
+      ['blocked', SAME_PORT],
+    ]);
+  });
+
   describe('reject', () => {
     const rejectRules = RULES.replace('drop http', 'reject http');
     const UDP_RULE =
@@ -306,3 +318,24 @@ describe.skipIf(reason !== null)('what arrives and what does not', () => {
 const CURL_TIMEOUT = 28;
 /** Failure in receiving network data. */
 const CURL_RESET = 56;
+
+const SAME_PORT = 41_414;
+
+/**
+ * Asks for one path after the other, always from the same port, and breaks each connection off: of one that was blocked,
+ * the server does not hear that and holds it.
+ */
+const SAME_PORTS = `
+  const [host, port, ...paths] = process.argv.slice(1);
+  const ask = (path) => new Promise((resolve) => {
+    let answer = '';
+    const socket = require('net').connect({ host, port, localPort: ${SAME_PORT} }, () => {
+      socket.write('GET ' + path + ' HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
+      setTimeout(() => {
+        console.log(answer.split('\\r\\n\\r\\n')[1]?.trim() ?? 'nothing');
+        socket.once('close', resolve).resetAndDestroy();
+      }, 1000);
+    });
+    socket.on('data', (data) => { answer += data; });
+  });
+  (async () => { for (const path of paths) await ask(path); })();`;

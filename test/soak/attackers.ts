@@ -19,22 +19,12 @@ export interface AttackResult {
   readonly arrived: number;
 }
 
-/**
- * Of its own: what an attack leaves behind is a connection of which nothing passes any more, and a later one between the
- * same ports would be taken for it.
- */
-const ATTACKER_ADDRESS = '10.77.0.9';
-
-/** Once for a testbed. */
-export function addAttacker(testbed: Testbed): void {
-  const args = ['addr', 'add', `${ATTACKER_ADDRESS}/24`, 'dev', testbed.interfaces.client];
-  const { status, error } = testbed.run('client', 'ip', args);
-  if (status !== 0) throw new Error(`the attacker has no address: ${error}`);
-}
-
 const NO_ATTACKS: AttackResult = { sent: 0, arrived: 0 };
 
-/** An attack every few hundred milliseconds, until `stop`. */
+/**
+ * An attack every few hundred milliseconds, until `stop`; from the address of those whose requests are harmless, and whose
+ * connections later have the same ports.
+ */
 export class Attacker {
   readonly #child: ChildProcess;
   readonly #ended: Promise<AttackResult>;
@@ -43,7 +33,6 @@ export class Attacker {
     const settings = JSON.stringify({
       host: testbed.addresses.server[4],
       port: HTTP_PORT,
-      localAddress: ATTACKER_ADDRESS,
       attacks: ATTACKS,
     });
     this.#child = testbed.start('client', process.execPath, ['-e', ATTACKER, settings], {
@@ -67,11 +56,11 @@ export class Attacker {
 
 const ATTACKER = `
 const http = require('node:http');
-const { host, port, localAddress, attacks } = JSON.parse(process.argv[1]);
+const { host, port, attacks } = JSON.parse(process.argv[1]);
 let sent = 0, arrived = 0, isOver = false;
 process.stdin.on('end', () => { isOver = true; }).resume();
 const attack = ({ path, headers }) => new Promise((resolve) => {
-  const request = http.get({ host, port, localAddress, path, headers, agent: false, timeout: 400 }, (response) => {
+  const request = http.get({ host, port, path, headers, agent: false, timeout: 400 }, (response) => {
     arrived++;
     response.resume().on('end', resolve).on('error', resolve);
   });

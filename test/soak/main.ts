@@ -15,7 +15,7 @@ import { MemoryGroup } from '../support/memory-group.ts';
 import { endOnSignals, Testbed, whyNoTestbed } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
-import { ATTACKED_CVES, Attacker, type AttackResult, addAttacker, flood } from './attackers.ts';
+import { ATTACKED_CVES, Attacker, type AttackResult, flood } from './attackers.ts';
 import { generatedRules } from './generated-rules.ts';
 
 const MIB = 2 ** 20;
@@ -194,7 +194,6 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
   const testbed = new Testbed();
   try {
     const web = await WebServer.start(testbed);
-    addAttacker(testbed);
     const large = 'x'.repeat(LARGE_FILE_BYTES);
     writeFileSync(join(web.files, 'large'), large);
     const vpatch = await VpatchProcess.start(testbed, {

@@ -159,8 +159,9 @@ describe('handshake', () => {
 
   test('a challenge ACK for a stale connection, and the RST it provokes, pass', () => {
     const talk = new Conversation();
-    talk.fromClient({ flags: 'S' });
-    expect(talk.fromServer({ seq: 90_000, ack: 44_000 })).toBe('inspected');
+    talk.fromClient({ flags: 'S', options: timestamps(5_000) });
+    // It echoes a timestamp of that connection.
+    expect(talk.fromServer({ seq: 90_000, ack: 44_000, options: timestamps(7, 3_000) })).toBe('inspected');
     expect(talk.events).toEqual([]);
     expect(talk.fromClient({ flags: 'R', seq: 44_000 })).toBe('inspected');
     expect(talk.events).toEqual([]);
