@@ -183,5 +183,4 @@ export class AppLayer {
   }
 }
 
-const speaks = ({ transports }: AppProtocol, transport: Transport): boolean =>
-  (transports ?? ['tcp']).includes(transport);
+const speaks = ({ transports }: AppProtocol, transport: Transport): boolean => transports.includes(transport);

@@ -157,8 +157,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly buffers: readonly BufferDefinition<T>[];
   /** What `frame` calls the stretches that the parser tells of: `prefix.name`, and `name` in a rule for this protocol. */
   readonly frames?: { readonly prefix: string; readonly names: readonly string[] };
-  /** Left out: TCP alone. */
-  readonly transports?: readonly Transport[];
+  /** What it runs over. */
+  readonly transports: readonly Transport[];
   /** For rules on events, question and answer are transactions of their own, as Suricata has them. */
   readonly hasOneWayTransactions?: boolean;
   /** For rules on events that name no direction, each event is one of both sides of its transaction, as Suricata has it. */

@@ -72,6 +72,6 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
 };
 
 function transportOf(app: string): readonly number[] {
-  const transports = APP_PROTOCOLS.find(({ name }) => name === app)?.transports ?? ['tcp'];
+  const transports = APP_PROTOCOLS.find(({ name }) => name === app)?.transports ?? [];
   return transports.map((transport) => IP_PROTOCOL[transport]).sort((a, b) => a - b);
 }

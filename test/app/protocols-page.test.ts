@@ -24,7 +24,7 @@ What vpatch knows of protocols, and how to add one. What holds for every parser,
    \`app-layer-event\`.
 3. A keyword with a value of its own, such as \`dns.opcode\`, is a file in \`src/rules/keywords/\`, and one line in the
    \`index.ts\` there. It compares what a buffer holds that is marked \`isInternal\`.
-4. If it runs over UDP: \`transports\`. If it carries files: \`files\`, and \`fileBuffers\` of \`src/app/files.ts\`.
+4. What it runs over: \`transports\`. If it carries files: \`files\`, and \`fileBuffers\` of \`src/app/files.ts\`.
 5. Tests: the same bytes in any pieces give the same trace, changed bytes never throw, and each event is raised
    (\`test/app/trace.ts\` has the tools; \`test/app/dns.test.ts\` is a model). Then \`make docs\`.
 
@@ -57,7 +57,7 @@ test('docs/protocols.md says what there is', async () => {
   await expect(`${[HOW_TO, ...protocols, ...limits].join('\n\n')}\n`).toMatchFileSnapshot('../../docs/protocols.md');
 });
 
-function describeProtocol({ name, transports = ['tcp'], frames }: AppProtocol): string {
+function describeProtocol({ name, transports, frames }: AppProtocol): string {
   const buffers = APP_BUFFERS.filter(({ protocol, definition }) => protocol === name && definition.isInternal !== true);
   const events = [...APP_EVENTS.keys()].filter((event) => event.startsWith(`${name}.`)).length;
   const rows = buffers.map(({ definition: { name: buffer, aliases = [], direction, summary } }) => [

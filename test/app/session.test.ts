@@ -216,6 +216,7 @@ function worded(name: string, more: Partial<AppProtocol> = {}): AppProtocol {
   const word = `${name}:`;
   return {
     name,
+    transports: ['tcp'],
     buffers: [],
     probe: (_direction, bytes, start, end) => {
       const text = latin1(bytes, start, end).slice(0, word.length);

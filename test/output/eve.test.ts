@@ -21,6 +21,7 @@ function packetOf(bytes: Uint8Array, linkType = LINK.rawIp as Packet['linkType']
 
 const http: AppProtocol = {
   name: 'http',
+  transports: ['tcp'],
   buffers: [],
   probe: () => 'yes',
   open: () => ({ consume: () => {}, gap: () => {}, end: () => {} }),

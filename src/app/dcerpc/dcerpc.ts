@@ -9,6 +9,7 @@ import type { DcerpcTransaction } from './transaction.ts';
 /** DCERPC 5 over TCP (C706 §12, [MS-RPCE]). What goes through a named pipe is a matter of SMB. */
 export const createDcerpc = (): AppProtocol<DcerpcTransaction> => ({
   name: 'dcerpc',
+  transports: ['tcp'],
   buffers: dcerpcBuffers(({ call }) => call),
   probe: probeDcerpc,
   open: (sink) => new DcerpcParser(sink),

@@ -1,5 +1,6 @@
 import { TO_SERVER } from '../../base/direction.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { DnsTransaction } from './transaction.ts';
 
 /** The buffers of DNS that Suricata 7 has. */
@@ -12,15 +13,17 @@ export const DNS_BUFFERS: readonly BufferDefinition<DnsTransaction>[] = [
     stage: STAGE.head,
     read: (tx, direction, nth) => (direction === TO_SERVER ? (tx.request?.questions[nth]?.name ?? null) : null),
   },
-  {
-    name: 'dns.opcode',
-    isInternal: true,
-    summary: 'opcode of the header, one byte',
-    direction: null,
-    stage: STAGE.head,
-    read: (tx, direction, nth) => {
-      const message = tx.message(direction);
-      return nth > 0 || message === null ? null : Uint8Array.of(message.opcode);
+  singleBuffer(
+    {
+      name: 'dns.opcode',
+      isInternal: true,
+      summary: 'opcode of the header, one byte',
+      direction: null,
+      stage: STAGE.head,
     },
-  },
+    (tx, direction) => {
+      const message = tx.message(direction);
+      return message === null ? null : Uint8Array.of(message.opcode);
+    },
+  ),
 ];

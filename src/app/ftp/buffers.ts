@@ -1,31 +1,31 @@
-import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
+import { TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { FtpTransaction } from './transaction.ts';
 
 /** Every buffer of the control connection. */
 export const FTP_BUFFERS: readonly BufferDefinition<FtpTransaction>[] = [
-  buffer('ftp.command', 'command, as sent', TO_SERVER, (tx, nth) => (nth > 0 ? null : tx.commandBytes)),
-  buffer('ftp.command_data', 'what follows the command', TO_SERVER, (tx, nth) => (nth > 0 ? null : tx.argument)),
-  buffer('ftp.reply', 'one line of the reply', TO_CLIENT, (tx, nth) => tx.replies[nth] ?? null),
+  ofCommand('ftp.command', 'command, as sent', ({ commandBytes }) => commandBytes),
+  ofCommand('ftp.command_data', 'what follows the command', ({ argument }) => argument),
   {
-    ...buffer('ftp.port_address', 'IPv4 address of PORT or EPRT', TO_SERVER, (tx, nth) =>
-      nth > 0 || tx.isPassive ? null : (tx.endpoint?.ipv4 ?? null),
+    name: 'ftp.reply',
+    summary: 'one line of the reply',
+    direction: TO_CLIENT,
+    stage: STAGE.head,
+    read: ({ replies }, direction, nth) => (direction === TO_CLIENT ? (replies[nth] ?? null) : null),
+  },
+  {
+    ...ofCommand('ftp.port_address', 'IPv4 address of PORT or EPRT', ({ isPassive, endpoint }) =>
+      isPassive ? null : (endpoint?.ipv4 ?? null),
     ),
     isInternal: true,
   },
 ];
 
-function buffer(
+function ofCommand(
   name: string,
   summary: string,
-  direction: Direction,
-  read: (transaction: FtpTransaction, nth: number) => Uint8Array | null,
+  read: (transaction: FtpTransaction) => Uint8Array | null,
 ): BufferDefinition<FtpTransaction> {
-  return {
-    name,
-    summary,
-    direction,
-    stage: STAGE.head,
-    read: (transaction, asked, nth) => (asked === direction ? read(transaction, nth) : null),
-  };
+  return singleBuffer({ name, summary, direction: TO_SERVER, stage: STAGE.head }, read);
 }

@@ -6,6 +6,7 @@ import { FtpTransfer, TRANSFER } from './transfer.ts';
 /** Connections for the files of FTP. None is found by its content: a control connection announces them. */
 export const createFtpData = (): AppProtocol<FtpDataTransaction> => ({
   name: 'ftp-data',
+  transports: ['tcp'],
   contextKey: 'ftp_data',
   buffers: FTP_DATA_BUFFERS,
   probe: () => 'no',

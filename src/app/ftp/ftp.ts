@@ -9,6 +9,7 @@ import type { FtpTransaction } from './transaction.ts';
 /** The control connection: RFC 959, with RFC 2428 for IPv6 and RFC 4217 for TLS. */
 export const createFtp = (): AppProtocol<FtpTransaction> => ({
   name: 'ftp',
+  transports: ['tcp'],
   buffers: FTP_BUFFERS,
   firstDirection: TO_CLIENT,
   probe: probeFtp,

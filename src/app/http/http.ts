@@ -17,6 +17,7 @@ export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<Http
   const settings: HttpOptions = { ...HTTP_DEFAULTS, ...options };
   return {
     name: 'http',
+    transports: ['tcp'],
     buffers: HTTP_BUFFERS,
     frames: { prefix: 'http1', names: ['request', 'response'] },
     firstDirection: TO_SERVER,

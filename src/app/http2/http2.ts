@@ -17,6 +17,7 @@ export function createHttp2(options: Partial<HttpOptions> = {}): AppProtocol<Htt
   const settings: HttpOptions = { ...HTTP_DEFAULTS, ...options };
   return {
     name: 'http2',
+    transports: ['tcp'],
     contextKey: 'http',
     buffers: HTTP2_BUFFERS,
     probe: probeHttp2,

@@ -7,6 +7,7 @@ import type { RedisTransaction } from './transaction.ts';
 /** Commands to Redis and what speaks like it (Valkey, KeyDB): framed in either version of its protocol, or typed. */
 export const createRedis = (): AppProtocol<RedisTransaction> => ({
   name: 'redis',
+  transports: ['tcp'],
   buffers: REDIS_BUFFERS,
   firstDirection: TO_SERVER,
   probe: probeRedis,

@@ -2,6 +2,7 @@ import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import { dcerpcBuffers } from '../dcerpc/buffers.ts';
 import { type FileSource, fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE, type Stage } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { FileTransfer } from './file-transfer.ts';
 import type { SmbDetail, SmbTransaction } from './transaction.ts';
 
@@ -35,14 +36,16 @@ export const SMB_BUFFERS: readonly BufferDefinition<SmbTransaction>[] = [
   requestBuffer('smb.ntlmssp_domain', null, 'domain of the account that logs on', STAGE.head, (detail) =>
     detail.kind === 'session' ? (detail.account?.domain ?? null) : null,
   ),
-  {
-    name: 'smb.version',
-    summary: '1, or 2 for SMB2 and SMB3; one byte',
-    direction: null,
-    stage: STAGE.head,
-    isInternal: true,
-    read: (tx, _direction, nth) => (nth > 0 ? null : Uint8Array.of(tx.version)),
-  },
+  singleBuffer(
+    {
+      name: 'smb.version',
+      summary: '1, or 2 for SMB2 and SMB3; one byte',
+      direction: null,
+      stage: STAGE.head,
+      isInternal: true,
+    },
+    ({ version }) => Uint8Array.of(version),
+  ),
   {
     name: 'file.data',
     aliases: ['file_data'],
@@ -66,9 +69,9 @@ function requestBuffer(
   stage: Stage,
   read: (detail: SmbDetail) => Uint8Array | null,
 ): BufferDefinition<SmbTransaction> {
-  return {
-    ...{ name, aliases: alias === null ? [] : [alias], summary, direction: TO_SERVER, stage },
-    ...(stage === STAGE.body && { isWhole: true }),
-    read: ({ detail }, direction, nth) => (nth > 0 || direction !== TO_SERVER || detail === null ? null : read(detail)),
-  };
+  const aliases = alias === null ? [] : [alias];
+  return singleBuffer(
+    { name, aliases, summary, direction: TO_SERVER, stage, isWhole: stage === STAGE.body },
+    ({ detail }) => (detail === null ? null : read(detail)),
+  );
 }

@@ -9,6 +9,7 @@ import type { SmbTransaction } from './transaction.ts';
 /** SMB1 ([MS-CIFS], [MS-SMB]), SMB2 and SMB3 ([MS-SMB2]), in frames of NetBIOS sessions or alone, which look the same. */
 export const createSmb = (): AppProtocol<SmbTransaction> => ({
   name: 'smb',
+  transports: ['tcp'],
   buffers: SMB_BUFFERS,
   frames: { prefix: 'smb', names: SMB_FRAMES },
   hasEventsOfBothSides: true,

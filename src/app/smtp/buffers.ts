@@ -2,6 +2,7 @@ import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { TO_SERVER } from '../../base/direction.ts';
 import { type FileSource, fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { SmtpTransaction } from './transaction.ts';
 
 /** The attachments. */
@@ -16,17 +17,29 @@ export const SMTP_FILES: FileSource<SmtpTransaction> = {
 
 /** Every buffer of SMTP. The client sends them all. */
 export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
-  buffer('smtp.helo', [], 'name that the client gives in HELO or EHLO', (tx, nth) => (nth > 0 ? null : tx.helo)),
-  buffer('smtp.mail_from', [], 'sender, as in MAIL FROM', (tx, nth) => (nth > 0 ? null : tx.sender)),
-  buffer('smtp.rcpt_to', [], 'one recipient, as in RCPT TO', (tx, nth) => tx.recipients[nth] ?? null),
-  buffer('file.data', ['file_data'], 'content of one attachment, decoded', (tx, nth) => {
+  singleBuffer(
+    {
+      name: 'smtp.helo',
+      summary: 'name that the client gives in HELO or EHLO',
+      direction: TO_SERVER,
+      stage: STAGE.body,
+    },
+    ({ helo }) => helo,
+  ),
+  singleBuffer(
+    { name: 'smtp.mail_from', summary: 'sender, as in MAIL FROM', direction: TO_SERVER, stage: STAGE.body },
+    ({ sender }) => sender,
+  ),
+  listed('smtp.rcpt_to', [], 'one recipient, as in RCPT TO', (tx, nth) => tx.recipients[nth] ?? null),
+  listed('file.data', ['file_data'], 'content of one attachment, decoded', (tx, nth) => {
     const file = tx.files[nth];
     return file === undefined ? null : file.content.view();
   }),
   ...fileBuffers(TO_SERVER, SMTP_FILES),
 ];
 
-function buffer(
+/** A buffer of which there are as many as the message has. */
+function listed(
   name: string,
   aliases: readonly string[],
   summary: string,

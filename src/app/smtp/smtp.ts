@@ -9,6 +9,7 @@ import type { SmtpTransaction } from './transaction.ts';
 /** RFC 5321 with pipelining, chunks and STARTTLS; mails are taken apart by RFC 5322 and MIME. */
 export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
   name: 'smtp',
+  transports: ['tcp'],
   buffers: SMTP_BUFFERS,
   frames: { prefix: 'smtp', names: ['command_line', 'data', 'response_line'] },
   firstDirection: TO_CLIENT,

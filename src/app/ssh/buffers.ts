@@ -1,5 +1,6 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type BufferDefinition, STAGE, type Stage } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { SshSide, SshTransaction } from './transaction.ts';
 
 /** The buffers of SSH that Suricata 7 has. */
@@ -49,8 +50,5 @@ function buffer(
   stage: Stage,
   read: (side: SshSide) => Uint8Array | null,
 ): BufferDefinition<SshTransaction> {
-  return {
-    ...{ name, aliases, summary, direction, stage },
-    read: (tx, asked, nth) => (nth > 0 || (direction !== null && asked !== direction) ? null : read(tx.side(asked))),
-  };
+  return singleBuffer({ name, aliases, summary, direction, stage }, (tx, asked) => read(tx.side(asked)));
 }

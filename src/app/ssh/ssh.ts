@@ -7,6 +7,7 @@ import type { SshSide, SshTransaction } from './transaction.ts';
 /** The part of SSH that is in the clear: versions and the offer of algorithms (RFC 4253). */
 export const createSsh = (): AppProtocol<SshTransaction> => ({
   name: 'ssh',
+  transports: ['tcp'],
   buffers: SSH_BUFFERS,
   frames: { prefix: 'ssh', names: ['record_hdr', 'record_data', 'record_pdu'] },
   probe: (_direction, bytes, start, end) => probeSsh(bytes, start, end),

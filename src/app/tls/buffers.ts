@@ -1,5 +1,6 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type BufferDefinition, STAGE, type Stage } from '../protocol.ts';
+import { singleBuffer } from '../single-buffer.ts';
 import type { Certificate } from './certificate.ts';
 import type { TlsSide, TlsTransaction } from './transaction.ts';
 
@@ -88,14 +89,7 @@ function single(
   stage: Stage,
   read: Reader,
 ): Buffer {
-  return {
-    name,
-    aliases,
-    summary,
-    direction,
-    stage,
-    read: (tx, asked, nth) => (nth > 0 || (direction !== null && asked !== direction) ? null : read(tx.side(asked))),
-  };
+  return singleBuffer({ name, aliases, summary, direction, stage }, (tx, asked) => read(tx.side(asked)));
 }
 
 function ofHello(

@@ -8,6 +8,7 @@ import { VERSION, versionText } from './versions.ts';
 /** TLS 1.0 to 1.3 and SSL 3 (RFC 8446, RFC 5246, RFC 6101), and the hello of SSLv2. Nothing is decrypted. */
 export const createTls = (): AppProtocol<TlsTransaction> => ({
   name: 'tls',
+  transports: ['tcp'],
   buffers: TLS_BUFFERS,
   frames: { prefix: 'tls', names: TLS_FRAMES },
   probe: probeTls,

@@ -6,6 +6,7 @@ import { FLAG, OPCODE_NAMES, type WebsocketTransaction } from './transaction.ts'
 /** RFC 6455, and packed messages: RFC 7692. It has no sign of its own: HTTP/1 hands over to it. */
 export const createWebsocket = (): AppProtocol<WebsocketTransaction> => ({
   name: 'websocket',
+  transports: ['tcp'],
   buffers: WEBSOCKET_BUFFERS,
   isByAgreement: true,
   hasOneWayTransactions: true,

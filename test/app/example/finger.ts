@@ -13,6 +13,7 @@ export const FINGER_EVENTS = {
 /** Finger (RFC 1288): the client sends one line, the server answers with text. */
 export const createFinger = (): AppProtocol<Query> => ({
   name: 'finger',
+  transports: ['tcp'],
   buffers: [
     {
       name: 'finger.query',
