@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { CaptureFileError, readCapture } from '../../capture/pcap-file.ts';
 import { type Config, mergeConfig, type Overrides } from '../../config/config.ts';
 import { parseDurationMs } from '../../config/units.ts';
 import type { Patch } from '../../patches/catalogue.ts';
 import { HostAddresses } from '../../service/host-variables.ts';
 import { CHECKSUM } from '../../wire/packet.ts';
+import { inspectCaptures } from '../capture-files.ts';
 import { addConfigOptions, type RuleOptions, settingsFrom } from '../common-options.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { Inspection } from '../inspection.ts';
@@ -64,7 +64,7 @@ async function tryPatches(ids: readonly string[], options: TryOptions): Promise<
   const tried = new TriedPatches(chosen);
   const config = configFor(chosen, options);
   const inspection = inspectionOf(config, tried);
-  if (live === undefined) await readAll(pcap, inspection);
+  if (live === undefined) await inspectCaptures(pcap, inspection);
   else {
     const { interface: interfaceName } = options;
     const onBegin = (): void => {
@@ -102,16 +102,4 @@ function inspectionOf(config: Config, output: TriedPatches): Inspection {
     // Captures begin anywhere, and so does listening.
     midstreamUntilMs: Number.POSITIVE_INFINITY,
   });
-}
-
-async function readAll(files: readonly string[], inspection: Inspection): Promise<void> {
-  for (const file of files) {
-    try {
-      await readCapture(file, (captured) => inspection.process(captured));
-    } catch (error) {
-      if (!(error instanceof CaptureFileError)) throw error;
-      throw new Failure(error.packetNumber === 0 ? EXIT.usage : EXIT.problem, error.message);
-    }
-    inspection.finish();
-  }
 }

@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { CaptureFileError, readCapture } from '../../capture/pcap-file.ts';
 import { captureConfig } from '../../config/capture-config.ts';
 import { type Config, mergeConfig } from '../../config/config.ts';
 import { type RuleCost, RuleProfile } from '../../detect/rule-profile.ts';
 import { withoutControls } from '../../output/log.ts';
 import { CHECKSUM } from '../../wire/packet.ts';
+import { inspectCaptures } from '../capture-files.ts';
 import { addRuleOptions, type RuleOptions } from '../common-options.ts';
-import { EXIT, Failure } from '../failure.ts';
 import { Inspection } from '../inspection.ts';
 import { type LoadedRules, loadRules } from '../loaded-rules.ts';
 import { chosenConfig } from './chosen-rules.ts';
@@ -70,15 +69,7 @@ async function costsOf(captures: readonly string[], config: Config, rules: Loade
     midstreamUntilMs: config.stream.midstream ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
     evaluator,
   });
-  for (const file of captures) {
-    try {
-      await readCapture(file, (captured) => inspection.process(captured));
-    } catch (error) {
-      if (!(error instanceof CaptureFileError)) throw error;
-      throw new Failure(error.packetNumber === 0 ? EXIT.usage : EXIT.problem, error.message);
-    }
-    inspection.finish();
-  }
+  await inspectCaptures(captures, inspection);
   return evaluator.costs;
 }
 
