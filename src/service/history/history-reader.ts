@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { parseAddress } from '../../base/address.ts';
 import { type AddressRange, AddressSet } from '../../base/address-set.ts';
 import type { Mode } from '../../config/config.ts';
-import type { Grouping, HistoryAction, HistoryType } from './history-event.ts';
+import type { EventKind, Grouping, HistoryAction, HistoryEvent, HistoryType } from './history-event.ts';
 import { HISTORY_VERSION, HistoryVersionError } from './history-schema.ts';
 
 /** All that is given has to hold; of a list, one. */
@@ -27,25 +27,12 @@ export interface RuleNumber {
   readonly sid: number;
 }
 
-export interface KeptEvent {
-  readonly timeMs: number;
-  readonly type: HistoryType;
-  readonly action: HistoryAction;
-  readonly mode: Mode;
-  readonly count: number;
-  readonly gid: number | null;
-  readonly sid: number | null;
-  readonly name: string;
-  readonly severity: number | null;
+/** As it stands in the columns of the database. */
+export interface KeptEvent
+  extends Omit<HistoryEvent, 'kind' | 'line'>,
+    Pick<EventKind, 'type' | 'gid' | 'sid' | 'name' | 'severity'> {
   /** With blanks between them. */
   readonly cves: string;
-  readonly source: string | null;
-  readonly sourcePort: number | null;
-  readonly destination: string | null;
-  readonly destinationPort: number | null;
-  readonly protocol: string | null;
-  readonly appProtocol: string | null;
-  readonly flowId: number | null;
 }
 
 /** What events of one rule (or check), source, hour or day have in sum. */
