@@ -238,7 +238,7 @@ function ruleFiles(found: Found, problems: ConfigProblem[]): string[] {
     const directory = found.rulePath ?? folder;
     const expanded = expandRuleFiles(pattern, directory);
     if ('files' in expanded) return expanded.files;
-    const message = `no rule file ${join(directory, pattern)}; give other rules with -S, or remove it from the list`;
+    const message = `no rule file ${resolve(directory, pattern)}; give other rules with -S, or remove it from the list`;
     problems.push(yaml.keyProblem(['rule-files', at], message));
     return [];
   });
