@@ -20,6 +20,8 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 # The always-on checks during `make conformance`. Reference engines have none that drop.
 CHECKS ?= report
+# Rules of your own for the benchmarks: a file, a folder, or a pattern.
+RULES ?=
 # How long `make soak` goes on.
 MINUTES ?= 60
 
@@ -57,10 +59,10 @@ demo: ## An attack on a vulnerable service, without and with vpatch (needs root;
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/demo/main.js
 
-bench: ## Throughput against no IPS on this machine (needs root; minutes)
+bench: ## What inspection costs here, beside no IPS and Suricata: ARGS=--quick, RULES=PLACE for own rules (root; minutes)
 	@.ci/setup
 	@$(MAKE) build dist/tools/.built
-	@node dist/tools/test/bench/main.js
+	@node dist/tools/test/bench/main.js --rules '$(RULES)' $(ARGS)
 
 soak: ## A service under requests, attacks, floods and reloads for MINUTES (60), within 512 MiB (needs root)
 	@.ci/setup

@@ -1,55 +1,52 @@
+import { shown } from './report.ts';
+import { COLOURS, document, line, rectangle, text } from './svg.ts';
+
 export interface Bars {
   readonly label: string;
   /** One for each series. */
   readonly values: readonly number[];
 }
 
-const WIDTH = 760;
-const LABEL_WIDTH = 150;
-const PLOT_WIDTH = 540;
-const BAR_HEIGHT = 14;
-const GAP = 12;
-const TOP = 64;
-const COLOURS = ['#9aa5b1', '#2563eb', '#d97706', '#059669'];
+const WIDTH = 900;
+const LABEL_WIDTH = 320;
+/** What is left at the right is for the value of the longest bar. */
+const PLOT_WIDTH = 500;
+const BAR_HEIGHT = 13;
+const GAP = 10;
+const TITLE_HEIGHT = 30;
+const LEGEND_HEIGHT = 18;
 
-/** Horizontal bars in groups, as SVG, with a line at 1. */
-export function barChart(title: string, series: readonly string[], groups: readonly Bars[]): string {
-  const most = Math.max(1, ...groups.flatMap(({ values }) => values));
+/** Horizontal bars in groups, as SVG; `mark` is a value with a line through all of them. */
+export function barChart(title: string, series: readonly string[], groups: readonly Bars[], mark?: number): string {
+  const most = Math.max(mark ?? 0, Number.MIN_VALUE, ...groups.flatMap(({ values }) => values));
   const scale = PLOT_WIDTH / most;
   const groupHeight = series.length * BAR_HEIGHT + GAP;
-  const height = TOP + groups.length * groupHeight + GAP;
+  const top = TITLE_HEIGHT + series.length * LEGEND_HEIGHT + GAP;
+  const height = top + groups.length * groupHeight + GAP;
   const bars = groups.flatMap(({ label, values }, group) => {
-    const top = TOP + group * groupHeight;
-    const middle = top + (series.length * BAR_HEIGHT) / 2 + 4;
+    const groupTop = top + group * groupHeight;
     return [
-      text(LABEL_WIDTH - 8, middle, label, 'end'),
+      text(LABEL_WIDTH - 8, groupTop + (series.length * BAR_HEIGHT) / 2 + 4, label, 'end'),
       ...values.flatMap((value, i) => [
-        rectangle(LABEL_WIDTH, top + i * BAR_HEIGHT, value * scale, BAR_HEIGHT - 2, COLOURS[i % COLOURS.length]!),
-        text(LABEL_WIDTH + value * scale + 4, top + i * BAR_HEIGHT + 10, value.toFixed(2), 'start'),
+        rectangle(LABEL_WIDTH, groupTop + i * BAR_HEIGHT, value * scale, BAR_HEIGHT - 2, colourOf(i)),
+        text(LABEL_WIDTH + value * scale + 4, groupTop + i * BAR_HEIGHT + 10, shown(value)),
       ]),
     ];
   });
-  const legend = series.flatMap((name, i) => [
-    rectangle(LABEL_WIDTH + i * 140, 34, 12, 12, COLOURS[i % COLOURS.length]!),
-    text(LABEL_WIDTH + i * 140 + 18, 44, name, 'start'),
-  ]);
-  const one = LABEL_WIDTH + scale;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
-    rectangle(0, 0, WIDTH, height, '#ffffff'),
-    text(LABEL_WIDTH, 20, title, 'start'),
-    ...legend,
+  const markAt = LABEL_WIDTH + (mark ?? 0) * scale;
+  return document(WIDTH, height, [
+    text(LABEL_WIDTH, 20, title),
+    ...legend(series, LABEL_WIDTH, TITLE_HEIGHT),
     ...bars,
-    `<line x1="${one}" y1="${TOP - 8}" x2="${one}" y2="${height - GAP}" stroke="#444" stroke-dasharray="4 3"/>`,
-    '</svg>',
-    '',
-  ].join('\n');
+    ...(mark === undefined ? [] : [line(markAt, top - 6, markAt, height - GAP, '#444', '4 3')]),
+  ]);
 }
 
-const rectangle = (x: number, y: number, width: number, height: number, colour: string): string =>
-  `<rect x="${x}" y="${y}" width="${width.toFixed(1)}" height="${height}" fill="${colour}"/>`;
+/** One line below the other. */
+export const legend = (series: readonly string[], x: number, top: number): string[] =>
+  series.flatMap((name, i) => [
+    rectangle(x, top + i * LEGEND_HEIGHT, 12, 12, colourOf(i)),
+    text(x + 18, top + i * LEGEND_HEIGHT + 10, name),
+  ]);
 
-const text = (x: number, y: number, content: string, anchor: 'start' | 'end'): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="#222">${escaped(content)}</text>`;
-
-const escaped = (content: string): string => content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const colourOf = (series: number): string => COLOURS[series % COLOURS.length]!;

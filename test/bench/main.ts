@@ -1,137 +1,117 @@
-/**
- * `make bench`: what inspection costs on this machine, as ratios to the same traffic without it.
- * Arguments: --rounds N (default 8), --rules FILE (repeatable, patterns allowed), --json FILE, --svg FILE.
- */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
+/** `make bench`: what inspection costs on this machine, as ratios to the same traffic without it. See settings.ts. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { endOnSignals, whyNoTestbed } from '../support/netns.ts';
-import { barChart } from './bar-chart.ts';
-import { type Engine, MEASURES, type Measure, measure, type Sample } from './inline.ts';
-
-const BASELINE = 'no IPS';
-const SIGNATURES = 'signatures/*/*.rules';
-
-const TITLES: Readonly<Record<Measure, string>> = {
-  bulkUpGbitPerSecond: 'bulk up Gbit/s',
-  bulkDownGbitPerSecond: 'bulk down Gbit/s',
-  keepAlivePerSecond: 'keep-alive req/s',
-  connectionsPerSecond: 'new conn. req/s',
-  largeObjectsPerSecond: '100 KB obj/s',
-  singleRequestMs: 'one request ms',
-  loadedP99Ms: 'p99 of 32 ms',
-};
+import { VpatchProcess } from '../support/vpatch-process.ts';
+import { Bed } from './bed.ts';
+import { BASELINE, type Engine, enginesFor, NO_RULES, ownRules, SHIPPED_RULES } from './engine.ts';
+import { residentMib } from './inspector.ts';
+import { type BenchLoad, warmUp } from './loads.ts';
+import type { Sample, Values } from './measures.ts';
+import { plots } from './plots.ts';
+import { isInstalled, missingFor } from './programs.ts';
+import { brief, table } from './report.ts';
+import { type Settings, settingsOf, USAGE } from './settings.ts';
+import { summarise } from './statistics.ts';
 
 async function main(): Promise<number> {
-  const { values: options } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '8' },
-      rules: { type: 'string', multiple: true },
-      json: { type: 'string', default: '.bench/inline.json' },
-      svg: { type: 'string', default: '.bench/inline.svg' },
-    },
-  });
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const settings = understood(args);
+  if (settings === null) return 2;
   const reason = whyNoTestbed();
   if (reason !== null) {
     console.error(`bench: cannot make network namespaces with NFQUEUE here (${reason}): run it as root`);
     return 3;
   }
-  const rounds = Number(options.rounds);
-  const ruleFiles = options.rules ?? [SIGNATURES];
-  const engines: Engine[] = [
-    { name: BASELINE, inspection: 'none' },
-    { name: 'accept all', inspection: 'accept all' },
-    { name: 'vpatch', inspection: { ruleFiles, args: ['--mode', 'prevent'] } },
-  ];
-
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
-  console.log(`${machine}\nrules: ${ruleFiles.join(' ')}; ${rounds} rounds\n`);
-  const samples: Sample[] = [];
-  await measure(engines, rounds, (sample) => {
-    samples.push(sample);
-    console.log(row(`${sample.round} ${sample.engine}`, (name) => sample.values[name], sample.residentMib));
+  const loads = settings.loads.filter((load) => {
+    const missing = missingFor(load.needs);
+    if (missing !== null) console.log(`left out: ${load.name}, since ${missing}`);
+    return missing === null;
   });
-
-  const summary = engines.map(({ name }) => summarise(name, samples));
-  console.log(`\nmedians\n${header()}`);
-  for (const { engine, medians, residentMib } of summary) {
-    console.log(row(engine, (name) => medians[name], residentMib));
-  }
-  for (const { engine, ratios } of summary.slice(1)) {
-    console.log(row(`${engine} / ${BASELINE}`, (name) => ratios[name], null));
-  }
-
-  const startMs = median(samples.flatMap((sample) => sample.startMs ?? []));
-  console.log(`vpatch inspects ${startMs.toFixed(0)} ms after its start`);
-
-  const [, ...inspecting] = summary;
-  const bars = MEASURES.map((name) => ({
-    label: TITLES[name],
-    values: inspecting.map(({ ratios }) => ratios[name]),
-  }));
-  mkdirSync(dirname(options.svg), { recursive: true });
-  writeFileSync(
-    options.svg,
-    barChart(
-      `As a ratio to ${BASELINE} (times in ms: less is better)`,
-      inspecting.map(({ engine }) => engine),
-      bars,
+  const withSuricata = isInstalled('suricata');
+  if (!withSuricata) console.log('left out: Suricata, which is not installed here');
+  const engines = enginesFor({
+    ruleSets: settings.ruleSets.map((name) =>
+      name === 'none' ? NO_RULES : name === 'shipped' ? SHIPPED_RULES : ownRules(settings.ownRules!),
     ),
-  );
-  mkdirSync(dirname(options.json), { recursive: true });
-  const report = { date: new Date().toISOString(), machine, ruleFiles, samples, summary };
-  writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`\nall samples: ${options.json}, plot: ${options.svg}`);
+    withBypass: settings.withBypass,
+    withSuricata,
+  });
+  const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
+  const about = { date: new Date().toISOString(), machine, rounds: settings.rounds, seconds: settings.seconds };
+  console.log(`${machine}; ${settings.rounds} rounds, ${settings.seconds} s each load\n`);
+  const samples = await measure(engines, loads, settings);
+  const summary = summarise(samples, BASELINE);
+  console.log(`\n${table(summary, BASELINE)}`);
+
+  mkdirSync(settings.plots, { recursive: true });
+  for (const { name, svg } of plots(summary, BASELINE)) writeFileSync(join(settings.plots, name), svg);
+  mkdirSync(dirname(settings.json), { recursive: true });
+  writeFileSync(settings.json, `${JSON.stringify({ ...about, engines, summary, samples }, null, 2)}\n`);
+  console.log(`all samples: ${settings.json}; plots: ${settings.plots}`);
   return 0;
 }
 
-interface Summary {
-  readonly engine: string;
-  readonly medians: Readonly<Record<Measure, number>>;
-  /** Medians of the ratios within each round. */
-  readonly ratios: Readonly<Record<Measure, number>>;
-  readonly residentMib: number | null;
+/**
+ * All engines run all the time, and one load after the other is put on them in turn: the machine's speed changes from
+ * minute to minute, so that only values of the same round can be compared.
+ */
+async function measure(engines: readonly Engine[], loads: readonly BenchLoad[], settings: Settings): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const beds: { readonly bed: Bed; readonly atRest: Values }[] = [];
+  try {
+    for (const engine of engines) {
+      const bed = await Bed.make(engine);
+      beds.push({ bed, atRest: memory(bed, 'residentAtRest') });
+      await warmUp(bed);
+      console.log(`${engine.name} is up`);
+    }
+    for (let round = 1; round <= settings.rounds; round++) {
+      const values: Values[] = beds.map(({ atRest }) => atRest);
+      for (const load of loads) {
+        for (const [at, { bed }] of beds.entries()) {
+          const measured = await load.run(bed, settings);
+          values[at] = { ...values[at], ...measured };
+          if (Object.keys(measured).length > 0) console.log(`${round} ${bed.engine.name}: ${brief(measured)}`);
+        }
+      }
+      for (const [at, { bed }] of beds.entries()) {
+        samples.push({ round, engine: bed.engine.name, values: { ...values[at], ...memory(bed, 'residentAfter') } });
+      }
+    }
+    return samples;
+  } finally {
+    await VpatchProcess.killAll();
+    for (const { bed } of beds) bed.close();
+  }
 }
 
-function summarise(engine: string, samples: readonly Sample[]): Summary {
-  const own = samples.filter((sample) => sample.engine === engine);
-  const baselines = new Map(
-    samples.filter((sample) => sample.engine === BASELINE).map(({ round, values }) => [round, values]),
-  );
-  const forEach = (value: (sample: Sample, name: Measure) => number): Record<Measure, number> =>
-    Object.fromEntries(MEASURES.map((name) => [name, median(own.map((sample) => value(sample, name)))])) as Record<
-      Measure,
-      number
-    >;
-  const resident = own.flatMap(({ residentMib }) => (residentMib === null ? [] : [residentMib]));
-  return {
-    engine,
-    medians: forEach(({ values }, name) => values[name]),
-    ratios: forEach(({ round, values }, name) => values[name] / baselines.get(round)![name]),
-    residentMib: resident.length === 0 ? null : median(resident),
-  };
+function memory({ inspector }: Bed, name: 'residentAtRest' | 'residentAfter'): Values {
+  const mib = residentMib(inspector);
+  return mib === null ? {} : { [name]: mib };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+function understood(args: readonly string[]): Settings | null {
+  try {
+    return settingsOf(args);
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n\n${USAGE}`);
+    return null;
+  }
 }
 
-const NAME_WIDTH = 18;
-
-const header = (): string =>
-  ['engine'.padEnd(NAME_WIDTH), ...MEASURES.map((name) => TITLES[name].padStart(17)), 'RSS MiB'.padStart(9)].join('');
-
-function row(name: string, value: (measure: Measure) => number, residentMib: number | null): string {
-  const cells = MEASURES.map((measure) => rounded(value(measure)).padStart(17));
-  return [name.padEnd(NAME_WIDTH), ...cells, (residentMib === null ? '-' : residentMib.toFixed(0)).padStart(9)].join(
-    '',
-  );
+/** Everything that is written on the way is below one folder, which goes also when the program is interrupted. */
+function ownTemporaryFolder(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'vpatch-bench-'));
+  process.env.TMPDIR = folder;
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 }
-
-const rounded = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
 
 endOnSignals();
+ownTemporaryFolder();
 process.exitCode = await main();

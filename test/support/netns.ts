@@ -189,6 +189,7 @@ export function whyNoTestbed(): string | null {
 export function endOnSignals(): void {
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
+  process.once('SIGHUP', () => process.exit(129));
 }
 
 /** Asks again and again, since nothing says when a program in a namespace is ready. */

@@ -6,6 +6,7 @@ import { ask } from '../../src/service/control-client.ts';
 import type { ServiceStatus } from '../../src/service/status.ts';
 import type { MemoryGroup } from './memory-group.ts';
 import type { Side, Testbed } from './netns.ts';
+import { residentBytes } from './process-memory.ts';
 
 /** What `make build` makes, or an installed program. */
 export const PROGRAM = resolve(process.env.VPATCH_PROGRAM ?? 'dist/main.js');
@@ -100,8 +101,7 @@ export class VpatchProcess {
 
   /** Resident memory. `ip netns exec` becomes the program that it starts, so the process is the engine itself. */
   get residentBytes(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+    return residentBytes(this.pid);
   }
 
   /** Complete EVE lines written so far; once it has ended, all of them. */

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Finished, Testbed, until } from '../support/netns.ts';
+import { HTTP_PORT, HTTPS_PORT, WebServer } from '../support/web-server.ts';
+import type { Engine } from './engine.ts';
+import { type Inspector, startInspector, UNINSPECTED } from './inspector.ts';
+
+/** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
+export const PAGE_PATH = '/files/page.html';
+export const LARGE_PATH = '/files/large.bin';
+export const DNS_ZONE = 'bench.example';
+const PAGE_BYTES = 1024;
+const LARGE_BYTES = 100 * 1024;
+/** Held open, beside those of other loads. */
+const MAX_SERVER_CONNECTIONS = 16_000;
+
+/**
+ * An engine in namespaces of its own: a client, a server with nginx, iperf3 and a DNS server, a cable between them, and
+ * what inspects. `close` ends all of it; folders are in the temporary one, which the caller removes.
+ */
+export class Bed {
+  readonly engine: Engine;
+  readonly testbed = new Testbed();
+  readonly folder = mkdtempSync(join(tmpdir(), 'bed-'));
+  inspector: Inspector = UNINSPECTED;
+  #server: WebServer | null = null;
+
+  private constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  static async make(engine: Engine): Promise<Bed> {
+    const bed = new Bed(engine);
+    try {
+      await bed.#start();
+    } catch (error) {
+      bed.close();
+      throw error;
+    }
+    return bed;
+  }
+
+  get serverAddress(): string {
+    return this.testbed.addresses.server[4];
+  }
+
+  http(path: string): string {
+    return `http://${this.serverAddress}:${HTTP_PORT}${path}`;
+  }
+
+  https(path: string): string {
+    return `https://${this.serverAddress}:${HTTPS_PORT}${path}`;
+  }
+
+  /** Where `http` leads, for clients that connect by themselves. */
+  get httpPort(): number {
+    return HTTP_PORT;
+  }
+
+  /** The content of the small page. */
+  get page(): string {
+    return 'x'.repeat(PAGE_BYTES);
+  }
+
+  /** Runs a program of the client to its end, and returns what it has printed. */
+  async client(program: string, args: readonly string[]): Promise<string> {
+    const { status, output, error }: Finished = await this.testbed.finish('client', program, args);
+    if (status !== 0) throw new Error(`${program} ended with ${status}: ${error}${output.slice(-500)}`);
+    return output;
+  }
+
+  close(): void {
+    this.#server?.close();
+    this.testbed.close();
+  }
+
+  async #start(): Promise<void> {
+    const { testbed } = this;
+    // A new connection for each request needs more ports than the default range has.
+    testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
+    this.#server = await WebServer.start(testbed, {
+      maxConnections: MAX_SERVER_CONNECTIONS,
+      tls: makeCertificate(this.folder),
+    });
+    writeFileSync(join(this.#server.files, 'page.html'), this.page);
+    writeFileSync(join(this.#server.files, 'large.bin'), 'x'.repeat(LARGE_BYTES));
+    testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' });
+    testbed.start('server', 'dnsmasq', dnsServerArgs(this.serverAddress), { stdio: 'ignore' });
+    await until('iperf3 and the DNS server listen', () => {
+      const { output } = testbed.run('server', 'ss', ['-Hltun']);
+      return /:5201\s/.test(output) && /:53\s/.test(output);
+    });
+    this.inspector = await startInspector(this.engine.inspection, testbed, this.folder);
+  }
+}
+
+/** Answers every name of one zone by itself. */
+const dnsServerArgs = (address: string): string[] => [
+  ...['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--user=root', '--no-resolv', '--no-hosts'],
+  ...[`--listen-address=${address}`, '--bind-interfaces', `--address=/${DNS_ZONE}/${address}`],
+];
+
+/** As most sites have one now: ECDSA with P-256. */
+function makeCertificate(folder: string): { certificate: string; key: string } {
+  const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
+  const about = ['-subj', `/CN=${DNS_ZONE}`, '-days', '2', '-keyout', key, '-out', certificate];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  execFileSync('openssl', ['req', '-x509', '-nodes', ...curve, ...about], { stdio: 'pipe' });
+  return { certificate, key };
+}

@@ -1,0 +1,103 @@
+/**
+ * Opens many connections to a web server and keeps them, then asks on every tenth of them again and again. Started by
+ * `make bench` in the client's namespace with its settings as JSON; says `open` when all are, goes on when it is told
+ * to, prints what it has measured, and closes when its input ends.
+ */
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** What `make bench` reads. */
+export interface OpenConnectionsResult {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+}
+
+/** Fewer than the server's backlog. */
+const OPENED_AT_A_TIME = 128;
+const ASKED_SHARE = 10;
+/** Requests under way, on as many connections in turn. */
+const ASKED_AT_A_TIME = 32;
+
+const settings = JSON.parse(process.argv[2]!) as Settings;
+const request = `GET ${settings.path} HTTP/1.1\r\nHost: ${settings.host}\r\n\r\n`;
+let answerBytes = 0;
+
+await main();
+
+async function main(): Promise<void> {
+  const commands = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const sockets: Socket[] = [];
+  const opening = async (): Promise<void> => {
+    while (sockets.length < settings.connections) {
+      const socket = connect(settings.port, settings.host);
+      sockets.push(socket);
+      await ask(socket);
+    }
+  };
+  await opening();
+  await Promise.all(Array.from({ length: OPENED_AT_A_TIME }, opening));
+  console.log('open');
+  await commands.next();
+
+  const asked = sockets.filter((_, at) => at % ASKED_SHARE === 0);
+  const timesMs: number[] = [];
+  const endMs = performance.now() + settings.seconds * 1000;
+  let next = 0;
+  const asking = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const socket = asked[next++ % asked.length]!;
+      const startMs = performance.now();
+      await ask(socket);
+      timesMs.push(performance.now() - startMs);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(ASKED_AT_A_TIME, asked.length) }, asking));
+  timesMs.sort((a, b) => a - b);
+  const result: OpenConnectionsResult = {
+    perSecond: timesMs.length / settings.seconds,
+    p99Ms: timesMs[Math.floor(timesMs.length * 0.99)] ?? 0,
+  };
+  console.log(JSON.stringify(result));
+  await commands.next();
+  process.exit(0);
+}
+
+/** One request and its answer. All answers have as many bytes as the first one, which is looked at more closely. */
+function ask(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    let receivedBytes = 0;
+    const done = (error: Error | null): void => {
+      socket.removeAllListeners();
+      socket.on('error', () => {});
+      if (error === null) resolve();
+      else reject(error);
+    };
+    socket.on('data', (chunk: Buffer) => {
+      receivedBytes += chunk.length;
+      if (answerBytes === 0) {
+        received += chunk.toString('latin1');
+        answerBytes = wholeBytes(received);
+      }
+      if (receivedBytes === answerBytes) done(null);
+    });
+    socket.on('error', done);
+    socket.on('close', () => done(new Error('the server closed a connection')));
+    socket.write(request);
+  });
+}
+
+/** Of an answer whose head is there; else 0. */
+function wholeBytes(answer: string): number {
+  const headEnd = answer.indexOf('\r\n\r\n');
+  const length = /^content-length: (\d+)/im.exec(answer)?.[1];
+  return headEnd < 0 || length === undefined ? 0 : headEnd + 4 + Number(length);
+}
