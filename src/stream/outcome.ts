@@ -8,7 +8,6 @@
  *   reached. Whether they are the same nobody knows; nothing of it was taken.
  * - `unplaced`: data out of order right after a pick-up, when nobody knows yet what its receiver reads next. It has to
  *   come again.
- * - `bypassed`: nobody wants this direction's bytes any more.
  * - `gap`: with this packet, bytes that nobody saw were skipped.
  * - `memory-cap`: its data is not kept, since a bound is reached.
  * - `differs`: re-sent data that differs from what came first. Nothing of it was taken.
@@ -21,7 +20,6 @@ export type StreamOutcome =
   | 'kept'
   | 'not-compared'
   | 'unplaced'
-  | 'bypassed'
   | 'gap'
   | 'memory-cap'
   | 'differs'

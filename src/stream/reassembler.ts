@@ -11,7 +11,7 @@ import type { TcpHalf } from './session.ts';
 /**
  * Puts the bytes of each direction in order and hands them to the consumer, each once. In-order data is handed on where
  * it lies in the packet. What is out of order is copied, and so is what was delivered until it is acknowledged: the
- * first bytes count, and others in their place are refused. The consumer may call `stop` from within, nothing else.
+ * first bytes count, and others in their place are refused. The consumer may call `stopComparing` from within, nothing else.
  */
 export class Reassembler {
   readonly #consumer: StreamConsumer;
@@ -44,12 +44,6 @@ export class Reassembler {
     const end = (sequence + length) | 0;
     if (half.hasFin && isAfter(end, half.fin)) return this.#refuse(packet, 'tcp.data_after_fin', 'invalid');
     if (isAfter(end, half.highest)) half.highest = end;
-    if (half.isStopped) {
-      if (isAfter(end, half.next)) this.#skipTo(half, end);
-      this.#finish(flow, half);
-      return 'bypassed';
-    }
-
     if (!half.isAnchored && half.isSynced && sequence !== half.next) {
       const refusal = this.#judgePlace(flow, half, packet, sequence);
       if (refusal !== null) return refusal;
@@ -116,7 +110,7 @@ export class Reassembler {
     half.synchronise(sequence);
     if (offset === 0) return;
     half.offset = offset + missingBytes;
-    if (!half.isStopped) this.#consumer.onGap(flow, half.direction, missingBytes, offset);
+    this.#consumer.onGap(flow, half.direction, missingBytes, offset);
   }
 
   /** The sender's last byte is before `fin`. False where that cannot be: it has sent more, or ended elsewhere. */
@@ -138,10 +132,6 @@ export class Reassembler {
     if (half.hasFin) this.#finish(flow, half);
     let hasGap = false;
     while (isAfter(half.acked, half.next) && !half.isEnded) {
-      if (half.isStopped) {
-        this.#skipTo(half, half.acked);
-        break;
-      }
       // A hole is known to be one when something lies behind it; a receiver may claim what was never sent.
       const hasKept = half.queue !== null && half.queue.count > 0;
       if (!hasKept && !half.hasFin) break;
@@ -151,14 +141,7 @@ export class Reassembler {
       this.#drain(flow, half, packet);
       hasGap = true;
     }
-    if (half.isStopped) this.#finish(flow, half);
     return hasGap;
-  }
-
-  /** Nobody wants the bytes of this direction any more. Its end will still be told. */
-  stop(half: TcpHalf): void {
-    half.isStopped = true;
-    this.forget(half);
   }
 
   /** Bytes are still delivered, but no more kept until they are acknowledged. */
@@ -246,7 +229,7 @@ export class Reassembler {
       if (differing >= 0) return this.#refuseDiffering(half, packet, (sequence + differing) | 0);
     }
     packet.events.push('stream.pkt_retransmission' satisfies StreamEvent);
-    if (half.isStopped || !half.isCompared || isFromThisHost(packet)) return 'inspected';
+    if (!half.isCompared || isFromThisHost(packet)) return 'inspected';
     const from = isAfter(sequence, half.acked) ? sequence : half.acked;
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
@@ -275,7 +258,7 @@ export class Reassembler {
 
   /** The kernel leaves an urgent byte out of what the application reads, unless that has set SO_OOBINLINE. */
   #deliver(flow: number, half: TcpHalf, packet: Packet, bytes: Uint8Array, start: number, end: number): void {
-    if (!half.isStopped && half.isCompared && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
+    if (half.isCompared && !isFromThisHost(packet)) this.#remember(half, bytes, start, end);
     const urgentAt = half.hasUrgent ? start + distance(half.urgent, half.next) : end;
     if (urgentAt >= start && urgentAt < end) {
       if (urgentAt > start) this.#hand(flow, half, bytes, start, urgentAt);
@@ -291,7 +274,7 @@ export class Reassembler {
     const { offset } = half;
     half.next = (half.next + (end - start)) | 0;
     half.offset = offset + (end - start);
-    if (!half.isStopped) this.#consumer.onData(flow, half.direction, bytes, start, end, offset);
+    this.#consumer.onData(flow, half.direction, bytes, start, end, offset);
   }
 
   /** Delivers kept data that has become contiguous. */
@@ -306,7 +289,7 @@ export class Reassembler {
       done++;
       if (from < bytes.length) this.#deliver(flow, half, packet, bytes, from, bytes.length);
     }
-    // A consumer that stopped has emptied the queue, and its cost is off the account.
+    // The end of the stream has emptied the queue, and its cost is off the account.
     if (queue.count === 0) return;
     queue.drop(done);
     this.#memory.usedBytes += queue.costBytes - costBefore;
@@ -342,8 +325,7 @@ export class Reassembler {
   }
 
   #finish(flow: number, half: TcpHalf): void {
-    if (!half.hasFin || half.isEnded || !half.isAnchored) return;
-    if (half.isStopped ? distance(half.next, half.fin) < 0 : half.next !== half.fin) return;
+    if (!half.hasFin || half.isEnded || !half.isAnchored || half.next !== half.fin) return;
     half.next = (half.fin + 1) | 0;
     this.#forgetQueue(half);
     this.#tellEnd(flow, half);

@@ -19,21 +19,6 @@ export const TCP_STATE = {
 } as const;
 export type TcpState = (typeof TCP_STATE)[keyof typeof TCP_STATE];
 
-/** EVE's `tcp.state`, by number. */
-export const TCP_STATE_NAMES = [
-  'none',
-  'syn_sent',
-  'syn_recv',
-  'established',
-  'fin_wait1',
-  'fin_wait2',
-  'time_wait',
-  'last_ack',
-  'close_wait',
-  'closing',
-  'closed',
-] as const;
-
 /** What must be known of a SYN to begin with it later. */
 export interface OtherSyn {
   readonly initial: number;
@@ -91,8 +76,6 @@ export class TcpHalf {
   fin = 0;
   /** The consumer was told of the end. */
   isEnded = false;
-  /** Nobody wants the bytes. */
-  isStopped = false;
   /** Somebody reads the bytes, so that what is sent again must be the same. */
   isCompared = true;
   /** How many bytes came before `next`, counting gaps. */
@@ -186,7 +169,6 @@ export class TcpHalf {
     this.hasFin = false;
     this.fin = 0;
     this.isEnded = false;
-    this.isStopped = false;
     this.isCompared = true;
     this.offset = 0;
     this.hasUrgent = false;

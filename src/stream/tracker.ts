@@ -37,7 +37,7 @@ import { agreesOnUrgent } from './urgent.ts';
  * TCP state and reassembly of all flows. What does not fit a connection never changes its state: the receiver would
  * ignore it too, or what it does with it we must not guess.
  *
- * The consumer is called from within `packet` and `end`. From there it may call `stopReassembly` and the getters, but
+ * The consumer is called from within `packet` and `end`. From there it may call `stopComparing` and the getters, but
  * not end flows.
  */
 export class TcpTracker {
@@ -127,12 +127,6 @@ export class TcpTracker {
     this.#sessions.close(session);
   }
 
-  /** Nobody wants this direction's bytes any more. State is still tracked and the end still told. */
-  stopReassembly(slot: FlowSlot, direction: Direction): void {
-    const session = this.#sessions.at(slot);
-    if (session !== null) this.#reassembler.stop(session.half(direction));
-  }
-
   /**
    * Nobody reads this direction's bytes any more, though they are still delivered: what is sent again need not be the
    * same.
@@ -206,7 +200,6 @@ export class TcpTracker {
     return session !== null && (session.toServer.isDoubtful || session.toClient.isDoubtful);
   }
 
-  /** Index into TCP_STATE_NAMES too. */
   state(slot: FlowSlot): TcpState {
     return this.#sessions.at(slot)?.state ?? TCP_STATE.none;
   }

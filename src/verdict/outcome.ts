@@ -14,7 +14,6 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
   switch (outcome) {
     case 'inspected':
     case 'kept':
-    case 'bypassed':
     case 'gap':
       return 'inspected';
     case 'not-tracked':
@@ -42,7 +41,7 @@ const isLastWord = ({ tcpFlags, payloadBytes }: Packet): boolean =>
 
 /** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
 export const belongsToStream = (outcome: StreamOutcome): boolean =>
-  outcome === 'inspected' || outcome === 'kept' || outcome === 'gap' || outcome === 'bypassed';
+  outcome === 'inspected' || outcome === 'kept' || outcome === 'gap';
 
 /** The first packet that is seen of a flow says that there were others: it is a TCP connection, and no SYN. */
 export const beginsMidstream = ({ protocol, tcpFlags }: Packet): boolean =>

@@ -199,38 +199,6 @@ test('stopComparing: bytes come as before, and nothing is kept to compare with',
   expect(talk.received[TO_SERVER]).toBe('abcdef');
 });
 
-describe('stopReassembly', () => {
-  test('state is tracked, bytes are not delivered, the end is told', () => {
-    const talk = open();
-    talk.fromClient({ seq: 4, ack: 1, data: 'def' });
-    talk.tracker.stopReassembly(talk.slot, TO_SERVER);
-    expect(talk.tracker.keptBytes).toBe(0);
-    expect(talk.fromClient({ seq: 1, ack: 1, data: 'abc' })).toBe('bypassed');
-    expect(talk.fromClient({ seq: 10, ack: 1, data: 'jkl' })).toBe('bypassed');
-    expect(talk.fromServer({ seq: 1, ack: 13, data: 'answer' })).toBe('inspected');
-    expect(talk.fromClient({ flags: 'FA', seq: 13, ack: 7 })).toBe('inspected');
-    expect(talk.takeLog()).toBe('<answer >.');
-    talk.fromServer({ flags: 'FA', seq: 7, ack: 14 });
-    talk.fromClient({ seq: 14, ack: 8 });
-    expect(talk.tracker.state(talk.slot)).toBe(TCP_STATE.closed);
-  });
-
-  test('from within the consumer, while kept data is delivered', () => {
-    const talk = open();
-    const { onData } = talk;
-    talk.fromClient({ seq: 4, ack: 1, data: 'def' });
-    talk.fromClient({ seq: 7, ack: 1, data: 'ghi' });
-    talk.onData = (...all) => {
-      onData.apply(talk, all);
-      if (talk.received[TO_SERVER].length === 6) talk.tracker.stopReassembly(talk.slot, TO_SERVER);
-    };
-    talk.fromClient({ seq: 1, ack: 1, data: 'abc' });
-    expect(talk.takeLog()).toBe('>abc >def');
-    expect(talk.tracker.keptBytes).toBe(0);
-    expect(talk.fromClient({ seq: 10, ack: 1, data: 'jkl' })).toBe('bypassed');
-  });
-});
-
 test('sequence numbers wrap in the middle of everything', () => {
   const talk = new Conversation({}, { isn: 0xffff_fffd }).handshake();
   talk.fromClient({ seq: 4, ack: 1, data: 'def' });
