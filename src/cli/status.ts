@@ -26,7 +26,7 @@ async function status({ json = false, ...options }: StatusOptions): Promise<void
 }
 
 /** For people; `--json` has more. */
-export function statusText(status: ServiceStatus): string {
+function statusText(status: ServiceStatus): string {
   const { interception, policy, traffic, latency, flows, memory, events, history, incidents } = status;
   const { rules } = policy;
   const actions = (['drop', 'reject', 'alert', 'pass'] as const)

@@ -52,11 +52,6 @@ export class PortTable {
     return this.#lastAnswer;
   }
 
-  /** Does any rule's pair of ports fit? */
-  hasRules(sourcePort: number, destinationPort: number): boolean {
-    return this.rulesFor(sourcePort, destinationPort).length > 0;
-  }
-
   #find(key: number, sourcePort: number, destinationPort: number): Int32Array {
     const fitting = this.#sharers.filter(({ rule }) => portsFit(rule, sourcePort, destinationPort));
     const name = fitting.map(({ id }) => id).join();

@@ -7,7 +7,7 @@ import { descriptionSchema, type PatchDescription } from './description.ts';
 import { type RuleEntry, readRuleEntries } from './rule-entry.ts';
 
 /** The patches that come with vpatch. */
-export const SHIPPED_PATCHES = fileURLToPath(new URL('../../signatures', import.meta.url));
+const SHIPPED_PATCHES = fileURLToPath(new URL('../../signatures', import.meta.url));
 
 /** A virtual patch: its rules, and what they are for. */
 export interface Patch {

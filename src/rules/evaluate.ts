@@ -13,7 +13,7 @@ export const MAX_TRIED_STEPS = 3000;
 const MAX_REGEX_BYTES = 16 * 1024 * 1024;
 
 /** The same for all rules and buffers of a packet together. Both ours: it then has cost some ten milliseconds. */
-export const MAX_PACKET_STEPS = 200_000;
+const MAX_PACKET_STEPS = 200_000;
 const MAX_PACKET_REGEX_BYTES = 64 * 1024 * 1024;
 
 /** Why an evaluation did not get to its end: it was too dear by itself, or all before it on this packet were. */

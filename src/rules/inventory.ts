@@ -3,7 +3,7 @@ import type { ListText } from './selection/lists.ts';
 import type { RuleChange } from './selection/selector.ts';
 import { type SourceRule, sourceRules } from './selection/source-rule.ts';
 
-export const RULE_STATES = ['loaded', 'disabled', 'refused', 'left out'] as const;
+const RULE_STATES = ['loaded', 'disabled', 'refused', 'left out'] as const;
 /**
  * `disabled`: it stands behind a `#`, or a list put it out of force. `refused`: it cannot be loaded, or another rule has its
  * sid. `left out`: it says itself that it is for another version.

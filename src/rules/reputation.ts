@@ -13,7 +13,7 @@ export type Reputation = ReadonlyMap<string, AddressMap>;
 export type ReputationCategories = ReadonlyMap<number, string>;
 
 /** Reads Suricata's categories file: lines of `number,short name,description`. */
-export function parseReputationCategories(text: string): {
+function parseReputationCategories(text: string): {
   readonly categories: ReputationCategories;
   readonly problems: readonly ListProblem[];
 } {
@@ -42,7 +42,7 @@ export interface ReputationEntry {
 }
 
 /** Reads one of Suricata's reputation lists: lines of `address or network,category number,score`. */
-export function parseReputationList(
+function parseReputationList(
   text: string,
   categories: ReputationCategories,
 ): { readonly entries: readonly ReputationEntry[]; readonly problems: readonly ListProblem[] } {

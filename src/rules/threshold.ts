@@ -1,7 +1,7 @@
 import type { AddressSet } from '../base/address-set.ts';
 import type { HostTrack } from './rule-state.ts';
 
-export const THRESHOLD_TYPES = ['limit', 'threshold', 'both', 'detection_filter', 'rate_filter'] as const;
+const THRESHOLD_TYPES = ['limit', 'threshold', 'both', 'detection_filter', 'rate_filter'] as const;
 export type ThresholdType = (typeof THRESHOLD_TYPES)[number];
 
 export type NewAction = 'alert' | 'drop' | 'pass' | 'reject';

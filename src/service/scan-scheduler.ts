@@ -27,7 +27,7 @@ export const START_PAUSE_MS = 120_000;
 /** Timers stand still while a machine sleeps, and its clock may be set: the time is looked at again so often. */
 const LOOK_INTERVAL_MS = 60_000;
 /** A run that starts later was missed. More than the pause after the start. */
-export const LATE_MS = 300_000;
+const LATE_MS = 300_000;
 /** Clocks are set back by less for good reasons, and then what was done is not done again. */
 export const CLOCK_STEP_MS = 3_600_000;
 

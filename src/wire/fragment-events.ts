@@ -19,4 +19,3 @@ export const FRAGMENT_EVENTS = {
   'defrag.max_datagrams': 'the largest number of incomplete packets is reached',
   'defrag.memcap': 'the memory for fragments is used up',
 } as const;
-export type FragmentEvent = keyof typeof FRAGMENT_EVENTS;

@@ -22,7 +22,7 @@ export const LINK_EVENTS = {
 export type LinkEvent = keyof typeof LINK_EVENTS;
 
 /** Service provider, customer, and one to spare: Suricata stops there too. Beyond: `vlan.too_many_layers`. */
-export const MAX_VLAN_TAGS = 3;
+const MAX_VLAN_TAGS = 3;
 
 // IEEE 802.3 §3.1.1: two addresses, then the EtherType. 802.1Q §9.6: two bytes of tag, then the next EtherType.
 const ETHERNET_TYPE = 12;

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { APP_PROTOCOLS } from '../../src/app/index.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import type { PortTable } from '../../src/detect/port-table.ts';
 import { Ruleset } from '../../src/detect/ruleset.ts';
 import { IP_PROTOCOL } from '../../src/wire/packet.ts';
 import { rulesOf } from '../support/rules.ts';
 
 const { tcp, udp, icmp } = IP_PROTOCOL;
+/** From port 1000. */
+const hasRules = (ports: PortTable, destination = 80): boolean => ports.rulesFor(1000, destination).length > 0;
 const rulesetOf = (text: string): Ruleset => Ruleset.of(rulesOf(text), APP_PROTOCOLS);
 
 /** Where the one rule of the text is looked for, from port 1000 to port 80. */
@@ -14,11 +17,11 @@ function placesOf(text: string, protocol: number = tcp, direction: Direction = T
   const group = ruleset.packetGroup(protocol, direction);
   const app = ruleset.appGroup('http', direction);
   const places: [string, boolean][] = [
-    ['stream', group.stream !== null && group.streamPorts.hasRules(1000, 80)],
-    ['stream unpatterned', group.streamUnpatterned.hasRules(1000, 80)],
-    ['packet', group.packet !== null && group.packetPorts.hasRules(1000, 80)],
-    ['placed', group.placed !== null && group.placedPorts.hasRules(1000, 80)],
-    ['packet unpatterned', group.packetUnpatterned.hasRules(1000, 80)],
+    ['stream', group.stream !== null && hasRules(group.streamPorts)],
+    ['stream unpatterned', hasRules(group.streamUnpatterned)],
+    ['packet', group.packet !== null && hasRules(group.packetPorts)],
+    ['placed', group.placed !== null && hasRules(group.placedPorts)],
+    ['packet unpatterned', hasRules(group.packetUnpatterned)],
     ['address only', group.addressOnly.length > 0],
     ...(app?.searches ?? []).map(({ buffer }): [string, boolean] => [buffer.name, true]),
     ['the payload before transactions', (app?.raw ?? null) !== null],
@@ -100,7 +103,7 @@ test('a rule on transactions with a content of no buffer needs the stream', () =
   const group = rulesetOf(
     'alert http any any -> any 80 (http.uri; content:"abc"; pkt_data; content:"d"; sid:1;)',
   ).packetGroup(tcp, TO_SERVER);
-  expect([group.streamReaders.hasRules(1000, 80), group.streamReaders.hasRules(1000, 81)]).toEqual([true, false]);
+  expect([hasRules(group.streamReaders), hasRules(group.streamReaders, 81)]).toEqual([true, false]);
 });
 
 describe('order', () => {

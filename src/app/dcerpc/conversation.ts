@@ -19,7 +19,7 @@ export const MAX_OPEN_CALLS = 8;
 const MAX_INTERFACES = 255;
 
 /** Of the stubs of all open calls of a connection, what is kept; ordinary ones have one call of some kilobytes. Ours. */
-export const MAX_OPEN_STUB_BYTES = 512 * 1024;
+const MAX_OPEN_STUB_BYTES = 512 * 1024;
 
 /** What is kept of stubs, by all conversations of a connection. */
 export interface StubMemory {

@@ -151,7 +151,7 @@ export function responseStubStart(start: number, end: number): number | null {
 const VERSION = 5;
 
 /** In a little-endian message, so are the first three fields. */
-export function readUuid(bytes: Uint8Array, at: number, isLittleEndian: boolean): string {
+function readUuid(bytes: Uint8Array, at: number, isLittleEndian: boolean): string {
   const text = latin1(bytes, at, at + 16);
   if (!isLittleEndian) return text;
   return LITTLE_ENDIAN_ORDER.map((index) => text[index]).join('') + text.slice(LITTLE_ENDIAN_ORDER.length);

@@ -25,7 +25,7 @@ const RECORD_TAIL_BYTES = 10;
 /** Of more questions, rules see the first. A server answers one (RFC 9619); the number of bytes would allow 13,000. */
 export const MAX_QUESTIONS = 255;
 /** Of more records, the first are shown in events. */
-export const MAX_SHOWN_RECORDS = 64;
+const MAX_SHOWN_RECORDS = 64;
 
 export interface Question {
   readonly name: Uint8Array;

@@ -18,7 +18,7 @@ export const createFtp = (): AppProtocol<FtpTransaction> => ({
 });
 
 /** EVE's `ftp` object. */
-export function describeFtp(tx: FtpTransaction): Record<string, unknown> {
+function describeFtp(tx: FtpTransaction): Record<string, unknown> {
   const lines = tx.replies.slice(0, MAX_SHOWN).map(text);
   const codes = lines.map((line) => line.slice(0, 3)).filter((code) => /^\d{3}$/.test(code));
   const isTransfer = tx.endpoint !== null;

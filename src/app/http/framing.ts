@@ -77,7 +77,7 @@ export const hasFramingField = (head: Head, fromField: number): boolean =>
   head.find(HOST, fromField) >= 0;
 
 export const CONTENT_LENGTH = fieldName('content-length');
-export const TRANSFER_ENCODING = fieldName('transfer-encoding');
+const TRANSFER_ENCODING = fieldName('transfer-encoding');
 export const CONTENT_ENCODING = fieldName('content-encoding');
 export const HOST = fieldName('host');
 export const UPGRADE = fieldName('upgrade');

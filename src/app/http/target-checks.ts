@@ -5,7 +5,7 @@ import type { HttpTransaction } from './transaction.ts';
 import { decodePercent, escapeBytes, escapeValue, fitUtf8, splitTarget, type TargetParts } from './uri.ts';
 
 /** What is wrong with a request target; a set of bits. */
-export const TARGET_FAULT = {
+const TARGET_FAULT = {
   illegalCharacter: 1,
   tooDeep: 2,
   aboveRoot: 4,
@@ -43,7 +43,7 @@ export function checkTarget(
  * are the characters that browsers do not encode in a query although RFC 3986 does not list them ("<>^`{|}\).
  * Traversal is looked for in the path only: `..` in a query is often just text.
  */
-export function targetFaults(bytes: Uint8Array, start: number, parts: TargetParts, maxSlashes: number): number {
+function targetFaults(bytes: Uint8Array, start: number, parts: TargetParts, maxSlashes: number): number {
   let faults = 0;
   let hasEscape = false;
   let hasDots = false;

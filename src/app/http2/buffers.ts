@@ -7,7 +7,7 @@ import { type BufferDefinition, STAGE } from '../protocol.ts';
 import type { FrameValues, Http2Transaction } from './transaction.ts';
 
 /** Of `http2.settings`: u16 identifier, then u32 value, big-endian, as on the wire. */
-export const SETTING_BYTES = 6;
+const SETTING_BYTES = 6;
 
 /** Those of HTTP/1, which read any version, and what only HTTP/2 has. */
 export const HTTP2_BUFFERS: readonly BufferDefinition<Http2Transaction>[] = [

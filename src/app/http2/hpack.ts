@@ -12,9 +12,9 @@ import {
 } from './hpack-tables.ts';
 
 /** RFC 9113 §6.5.2: what an encoder may use before its peer has said something else. */
-export const DEFAULT_TABLE_BYTES = 4096;
+const DEFAULT_TABLE_BYTES = 4096;
 /** Suricata's limit for a dynamic table. Peers that allow more are rare, encoders that use it rarer. */
-export const MAX_TABLE_BYTES = 65_536;
+const MAX_TABLE_BYTES = 65_536;
 
 /** Of one block; RFC 7541 §4.2 knows of two at most. Further ones are followed, and not told. */
 const MAX_SIZE_UPDATES = 4;

@@ -3,7 +3,7 @@ import { copyBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 /** Bytes of a file that rules see; as of other files. Behind them, only the places of what comes are followed. */
 export const MAX_FILE_BYTES = 100 * 1024;
 /** Pieces of one file that lie behind a hole; as in Suricata. */
-export const MAX_PIECES = 64;
+const MAX_PIECES = 64;
 
 interface Range {
   readonly start: number;
@@ -25,10 +25,6 @@ export class FileContent {
   /** How much of it came without a hole. */
   get wholeBytes(): number {
     return this.#wholeBytes;
-  }
-
-  get hasHoles(): boolean {
-    return this.#pieces.length > 0;
   }
 
   view(): Uint8Array {

@@ -21,7 +21,7 @@ export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
 });
 
 /** EVE's `smtp` object. */
-export function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Record<string, unknown> {
+function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Record<string, unknown> {
   return {
     ...(helo !== null && { helo: text(helo) }),
     ...(sender !== null && { mail_from: text(sender) }),
@@ -30,7 +30,7 @@ export function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Rec
 }
 
 /** EVE's `email` object. */
-export function describeMail({ content, isComplete }: SmtpTransaction): Record<string, unknown> {
+function describeMail({ content, isComplete }: SmtpTransaction): Record<string, unknown> {
   if (content === null) return {};
   const field = (name: string): string | null => content.fields.get(name)?.slice(0, MAX_TEXT_CHARACTERS) ?? null;
   const list = (name: string): string[] | null => field(name)?.split(/,\s*/).slice(0, MAX_SHOWN) ?? null;

@@ -17,7 +17,7 @@ export const createTls = (): AppProtocol<TlsTransaction> => ({
 });
 
 /** EVE's `tls` object. */
-export function describeTls({ client, server }: TlsTransaction): Record<string, unknown> {
+function describeTls({ client, server }: TlsTransaction): Record<string, unknown> {
   const certificate = server.certificate;
   const version = server.version !== VERSION.unknown ? server.version : client.version;
   return {

@@ -43,7 +43,7 @@ export const NF_ACCEPT = 1;
 /** The kernel copies no more of a packet than this: the length of a netlink attribute has 16 bits. */
 export const MAX_COPY_BYTES = 0xffff - 4;
 /** Most packets that one `receive` can return (UIO_MAXIOV). */
-export const MAX_BATCH_PACKETS = 1024;
+const MAX_BATCH_PACKETS = 1024;
 /** What a slot must hold beside the packet: the headers and attributes of its netlink message. */
 export const SLOT_OVERHEAD_BYTES = 4096;
 
