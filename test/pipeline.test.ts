@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
-import type { Config, Mode, Overrides } from '../src/config/config.ts';
+import type { Config, Mode } from '../src/config/config.ts';
+import type { Overrides } from '../src/config/overrides.ts';
 import { LINK } from '../src/wire/packet.ts';
 import { usedMemory } from './support/heap.ts';
 import { buildTcp, buildUdp } from './support/packets.ts';

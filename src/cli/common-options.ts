@@ -1,16 +1,8 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import {
-  CHECK_POLICIES,
-  type Config,
-  LOG_LEVELS,
-  type LogLevel,
-  MODES,
-  type Mode,
-  mergeOverrides,
-  type Overrides,
-} from '../config/config.ts';
+import { CHECK_POLICIES, type Config, LOG_LEVELS, type LogLevel, MODES, type Mode } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { mergeOverrides, type Overrides } from '../config/overrides.ts';
 import { formatProblem } from '../config/problem.ts';
 import { createLog, type Logger } from '../output/log.ts';
 import { RECORD_TYPES } from '../output/record-types.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LiveCapture, LiveCaptureError, type LiveCaptureOptions } from '../capture/live.ts';
 import { WallClock } from '../capture/wall-clock.ts';
-import { type Config, mergeConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { mergeConfig } from '../config/overrides.ts';
 import { StopSignals } from '../service/stop-signals.ts';
 import { EXIT, Failure } from './failure.ts';
 import type { Inspection } from './inspection.ts';

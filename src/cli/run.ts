@@ -1,13 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import {
-  type Config,
-  FAILURES,
-  type Failure as FailureMode,
-  HOOKS,
-  type Hook,
-  type Overrides,
-} from '../config/config.ts';
+import { type Config, FAILURES, type Failure as FailureMode, HOOKS, type Hook } from '../config/config.ts';
+import type { Overrides } from '../config/overrides.ts';
 import { HostAddresses } from '../service/host-variables.ts';
 import { MachineError } from '../service/machine-error.ts';
 import type { ReadPolicy } from '../service/policy-keeper.ts';

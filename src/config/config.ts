@@ -1,3 +1,4 @@
+import { deepFreeze } from '../base/deep-freeze.ts';
 import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts';
 import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
@@ -269,11 +270,6 @@ export interface Config {
   readonly log: { readonly level: LogLevel };
 }
 
-/** A part of a configuration, as one source of it (a file, the command line) gives it. Lists replace lists. */
-export type Overrides<T = Config> = {
-  readonly [K in keyof T]?: T[K] extends readonly unknown[] | string | number | boolean | null ? T[K] : Overrides<T[K]>;
-};
-
 const SECOND_MS = 1000;
 const DAY_MS = 86_400 * SECOND_MS;
 const KIB = 1024;
@@ -282,7 +278,7 @@ const MIB = 1024 * KIB;
 const { timeouts, worker: _, ...caps } = DEFAULT_FLOW_TABLE_OPTIONS;
 
 /** Every default, once. `docs/vpatch.example.yaml` shows them, and a test compares the two. */
-export const DEFAULTS: Config = freeze({
+export const DEFAULTS: Config = deepFreeze({
   mode: 'detect',
   rules: {
     files: [],
@@ -374,31 +370,3 @@ export const DEFAULTS: Config = freeze({
   state: { folder: '/var/lib/vpatch' },
   log: { level: 'info' },
 } satisfies Config);
-
-/** Lays sources over each other and over the defaults. */
-export const mergeConfig = (...sources: readonly Overrides[]): Config =>
-  freeze(sources.reduce<Tree>(layOver, DEFAULTS as unknown as Tree) as unknown as Config);
-
-export const mergeOverrides = (below: Overrides, above: Overrides): Overrides => layOver(below as Tree, above as Tree);
-
-interface Tree {
-  readonly [key: string]: unknown;
-}
-
-/** What `above` names replaces what `below` says; of blocks, key by key. */
-function layOver(below: Tree, above: Tree): Tree {
-  const merged: Record<string, unknown> = { ...below };
-  for (const [key, value] of Object.entries(above)) {
-    const old = merged[key];
-    merged[key] = isTree(value) && isTree(old) ? layOver(old, value) : value;
-  }
-  return merged;
-}
-
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function freeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const child of Object.values(value)) freeze(child);
-  return Object.freeze(value);
-}

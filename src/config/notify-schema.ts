@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { Overrides } from './config.ts';
 import {
   MAIL_SECURITIES,
   type MailSecurity,
@@ -8,6 +7,7 @@ import {
   type NotifySettings,
   type WebhookSettings,
 } from './notify-settings.ts';
+import type { Overrides } from './overrides.ts';
 import { distinct, duration, key, keysOfSection, list, oneOf, section, text, whole } from './schema-parts.ts';
 
 const MAX_PORT = 0xffff;

@@ -20,12 +20,12 @@ import {
   MIDSTREAM_POLICIES,
   MODES,
   ORDERED_ACTIONS,
-  type Overrides,
   RULE_POLICIES,
   SCAN_PRESETS,
 } from './config.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { notifySchema } from './notify-schema.ts';
+import type { Overrides } from './overrides.ts';
 import { scheduleSchema } from './schedule-schema.ts';
 import {
   allOr,

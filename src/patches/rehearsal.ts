@@ -1,5 +1,6 @@
 import { fromLatin1, latin1 } from '../base/bytes.ts';
-import { type Config, mergeConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { mergeConfig } from '../config/overrides.ts';
 import type { Ruleset } from '../detect/ruleset.ts';
 import type { AlertFacts, DropFacts, EventSink } from '../output/event.ts';
 import { Pipeline } from '../pipeline.ts';

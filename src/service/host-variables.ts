@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import type { Overrides } from '../config/config.ts';
+import type { Overrides } from '../config/overrides.ts';
 import { type RunCommand, runCommand } from './command.ts';
 
 /** A host has them whatever else is configured, so that the list is never empty. */

@@ -1,6 +1,6 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Config, Mode } from '../config/config.ts';
-import { mergeConfig } from '../config/config.ts';
+import { mergeConfig } from '../config/overrides.ts';
 import { policyRulesFile } from '../config/state-paths.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';

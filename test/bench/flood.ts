@@ -4,7 +4,7 @@
  * Build, then: node dist/tools/test/bench/flood.js [CAP]
  */
 import { VERDICT } from '../../src/capture/source.ts';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERDICT } from '../../src/capture/source.ts';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import type { Ruleset } from '../../src/detect/ruleset.ts';
 import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { captureConfig } from '../../src/config/capture-config.ts';
-import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
+import { DEFAULTS } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 
 test('what is not set is as in Suricata, and what is set stays', () => {
   const { stream, tunnel } = captureConfig(DEFAULTS);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { readRuleTexts } from '../../src/service/rule-texts.ts';
 import { conversation, playPackets, type Turn } from '../support/play.ts';

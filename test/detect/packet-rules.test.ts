@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { buildIcmp, buildIp, buildTcp, buildUdp } from '../support/packets.ts';
 import { conversation, datagrams, Player, playPackets } from '../support/play.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { VERDICT } from '../../src/capture/source.ts';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import { EveWriter } from '../../src/output/eve.ts';
 import { parseTranscript, transcriptsIn } from '../../src/patches/transcript.ts';
 import { Pipeline } from '../../src/pipeline.ts';

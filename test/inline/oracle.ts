@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { type Direction, TO_SERVER } from '../../src/base/direction.ts';
 import { VERDICT, type Verdict } from '../../src/capture/source.ts';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import { Ruleset } from '../../src/detect/ruleset.ts';
 import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import type { Overrides } from '../../src/config/config.ts';
+import type { Overrides } from '../../src/config/overrides.ts';
 import { EveWriter } from '../../src/output/eve.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { LINK } from '../../src/wire/packet.ts';

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
-import { mergeConfig } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import type { RunCommand } from '../../src/service/command.ts';
 import { HostAddresses } from '../../src/service/host-variables.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';

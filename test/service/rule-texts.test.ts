@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { DEFAULTS, mergeConfig } from '../../src/config/config.ts';
+import { DEFAULTS } from '../../src/config/config.ts';
+import { mergeConfig } from '../../src/config/overrides.ts';
 import { readRuleTexts } from '../../src/service/rule-texts.ts';
 
 let folder: string;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { DEFAULTS, mergeConfig, type Overrides } from '../../src/config/config.ts';
+import { DEFAULTS } from '../../src/config/config.ts';
+import { mergeConfig, type Overrides } from '../../src/config/overrides.ts';
 import { recordHandshake } from '../app/tls-handshake.ts';
 import { buildTcp, buildUdp } from '../support/packets.ts';
 import { Player, type PlayOptions, rulesetOf } from '../support/play.ts';

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Config, mergeConfig, type Overrides } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
+import { mergeConfig, type Overrides } from '../../config/overrides.ts';
 import { parseDurationMs } from '../../config/units.ts';
 import type { Patch } from '../../patches/catalogue.ts';
 import { HostAddresses } from '../../service/host-variables.ts';

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { captureConfig } from '../../config/capture-config.ts';
-import { type Config, mergeConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
+import { mergeConfig } from '../../config/overrides.ts';
 import { type RuleCost, RuleProfile } from '../../detect/rule-profile.ts';
 import { withoutControls } from '../../output/log.ts';
 import { CHECKSUM } from '../../wire/packet.ts';

@@ -1,7 +1,8 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { FlowTimeouts } from '../../flow/timeouts.ts';
 import { DATASET_TYPES, type DatasetDefinition } from '../../rules/dataset.ts';
-import type { Failure, MidstreamPolicy, OrderedAction, Overrides } from '../config.ts';
+import type { Failure, MidstreamPolicy, OrderedAction } from '../config.ts';
+import type { Overrides } from '../overrides.ts';
 import type { ConfigProblem } from '../problem.ts';
 import { expandRuleFiles } from '../rule-files.ts';
 import { YamlFile } from '../yaml-file.ts';

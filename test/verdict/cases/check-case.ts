@@ -1,4 +1,4 @@
-import type { Overrides } from '../../../src/config/config.ts';
+import type { Overrides } from '../../../src/config/overrides.ts';
 import type { LinkType } from '../../../src/wire/packet.ts';
 
 /** What a check that drops must drop, and what comes closest to it and must arrive. */

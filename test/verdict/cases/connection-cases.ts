@@ -1,5 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../../src/base/direction.ts';
-import type { Overrides } from '../../../src/config/config.ts';
+import type { Overrides } from '../../../src/config/overrides.ts';
 import { buildIcmp, buildUdp } from '../../support/packets.ts';
 import { buildSegment, ENDPOINTS, NO_DATA, type Segment } from '../../support/segments.ts';
 import type { CheckCase, CheckCases } from './check-case.ts';

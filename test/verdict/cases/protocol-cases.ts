@@ -1,6 +1,6 @@
 import { fromLatin1 } from '../../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../../src/base/direction.ts';
-import type { Overrides } from '../../../src/config/config.ts';
+import type { Overrides } from '../../../src/config/overrides.ts';
 import { message, question } from '../../app/dns-messages.ts';
 import { conversation, datagrams, type Turn } from '../../support/play.ts';
 import { bytesOf, type CheckCase, type CheckCases } from './check-case.ts';
