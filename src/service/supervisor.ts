@@ -7,6 +7,7 @@ import type { DatasetChanges } from '../rules/dataset.ts';
 import type { Recall } from './bypassed-connections.ts';
 import type { DatasetHub } from './dataset-hub.ts';
 import type { Firewall } from './firewall.ts';
+import { InstalledRules } from './installed-rules.ts';
 import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
@@ -72,17 +73,14 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #flowCells: Int32Array<SharedArrayBuffer>;
+  readonly #rules: InstalledRules;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
   #policy: Policy;
   #exceptions: readonly Exception[];
   #interception: Interception;
-  #hasRules = false;
-  /** False: the firewall refused them. */
-  #isInstalled = false;
   #isStopping = false;
   #restarts = 0;
-  #lostRules = 0;
   /** Of threads that are gone. */
   #pastLostLines = 0;
   #pastFailedPackets = 0;
@@ -93,6 +91,8 @@ export class Supervisor {
     this.#policy = options.policy;
     this.#exceptions = options.exceptions;
     this.#interception = options.interception;
+    const { firewall, log, onFailure = () => {} } = options;
+    this.#rules = new InstalledRules({ firewall, log, onFailure });
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
     this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
@@ -118,7 +118,7 @@ export class Supervisor {
 
   /** Packets are inspected: our rules are there, as far as we know, and every queue has its worker. */
   get isIntercepting(): boolean {
-    return this.#hasRules && this.#isInstalled && this.#slots.every(({ isReady }) => isReady);
+    return this.#rules.areInPlace && this.#slots.every(({ isReady }) => isReady);
   }
 
   /** Every worker has turned lately, and answered packets if some waited. */
@@ -133,7 +133,7 @@ export class Supervisor {
       lostLines += thread?.lostLines ?? 0;
       failedPackets += thread?.failedPackets ?? 0;
     }
-    return { restarts: this.#restarts, lostRules: this.#lostRules, lostLines, failedPackets };
+    return { restarts: this.#restarts, lostRules: this.#rules.lostTimes, lostLines, failedPackets };
   }
 
   /** Binds all queues, checks them, then intercepts. Rejects with a message for the administrator. */
@@ -144,19 +144,17 @@ export class Supervisor {
       // All have compiled the same.
       rules = reports[0]!;
       if (this.#isStopping) return rules;
-      this.#hasRules = true;
-      this.#options.firewall.install(this.#interception);
-      this.#isInstalled = true;
+      this.#rules.installFirst(this.#interception);
     } catch (error) {
       // Half of them may be in place.
-      const hadRules = this.#hasRules;
-      if (hadRules) this.#uninstall();
+      const hadRules = this.#rules.areWanted;
+      if (hadRules) this.#rules.remove();
       await this.kill();
-      if (hadRules) this.#dispose();
+      if (hadRules) this.#rules.dispose();
       throw error;
     }
     this.#timers.push(setInterval(() => this.#watchWorkers(), WATCH_INTERVAL_MS));
-    this.#timers.push(setInterval(() => this.#watchFirewall(), FIREWALL_CHECK_INTERVAL_MS));
+    this.#timers.push(setInterval(() => this.#rules.noteLoss() && this.#putBack(), FIREWALL_CHECK_INTERVAL_MS));
     return rules;
   }
 
@@ -184,8 +182,8 @@ export class Supervisor {
   /** Changes in one transaction what is handed to the queues, which stay the same. */
   setInterception(interception: Interception): void {
     this.#interception = interception;
-    if (this.#hasRules && this.#isInstalled) this.#install();
-    else if (this.#hasRules) this.#putBack();
+    if (this.#rules.areInPlace) this.#rules.install(interception);
+    else if (this.#rules.areWanted) this.#putBack();
   }
 
   setMode(mode: Mode): void {
@@ -204,10 +202,10 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const timer of this.#timers) clearInterval(timer);
-    this.#uninstall();
+    this.#rules.remove();
     await Promise.all(this.#slots.map((slot) => this.#stopThread(slot)));
     this.#options.recall?.();
-    this.#dispose();
+    this.#rules.dispose();
   }
 
   /** Without waiting: what waits in the queues is dropped. */
@@ -218,10 +216,10 @@ export class Supervisor {
 
   /** The process ends without `stop`: fail open takes the rules away, fail closed leaves them. Waits for the tool. */
   abandon(): void {
-    if (this.#interception.failure === 'closed' || !this.#hasRules) return;
-    this.#uninstall();
+    if (this.#interception.failure === 'closed' || !this.#rules.areWanted) return;
+    this.#rules.remove();
     this.#options.recall?.();
-    this.#dispose();
+    this.#rules.dispose();
   }
 
   /** What was let go under an earlier judgement comes back, once every worker judges by the new one. */
@@ -309,8 +307,8 @@ export class Supervisor {
 
   /** Packets of a queue that nobody holds pass, or drop, without our doing: other workers go on with theirs. */
   #goOnWithout(): void {
-    if (!this.#slots.some(({ isReady }) => isReady)) this.#uninstallIfOpen();
-    else if (!this.#hasRules) this.#putBack();
+    if (!this.#slots.some(({ isReady }) => isReady)) this.#removeIfOpen();
+    else if (!this.#rules.areWanted) this.#putBack();
   }
 
   async #restart(slot: Slot): Promise<void> {
@@ -322,7 +320,7 @@ export class Supervisor {
       return;
     }
     this.#tell('info', slot.queue, `queue ${slot.queue} has a worker again`);
-    if (this.#isStopping || this.#hasRules) return;
+    if (this.#isStopping || this.#rules.areWanted) return;
     if (this.#slots.every(({ isReady, thread }) => isReady && thread !== null)) this.#putBack();
   }
 
@@ -339,7 +337,7 @@ export class Supervisor {
       slot.isReady = false;
       this.#tell('error', slot.queue, `the worker of queue ${slot.queue} hangs since ${stalledMs} ms`);
       // Its queue would fill up: the bypass of the rules only helps when nobody holds the queue.
-      this.#uninstallIfOpen();
+      this.#removeIfOpen();
       this.#killHanging(slot.queue, thread);
     }
   }
@@ -356,22 +354,13 @@ export class Supervisor {
     this.#options.onFailure?.(what);
   }
 
-  #watchFirewall(): void {
-    if (!this.#hasRules || this.#options.firewall.isInPlace()) return;
-    this.#lostRules++;
-    const what = "somebody else removed or changed vpatch's firewall rules; putting them back";
-    this.#options.log.warn(what);
-    this.#options.onFailure?.(what);
-    this.#putBack();
-  }
-
   /**
    * Behind a time in which packets may have passed uninspected. Told before packets come again; and once more, since of
    * several rules one may have been there all the time, and shown packets of one direction meanwhile.
    */
   #putBack(): void {
     this.#noteLapse();
-    this.#install();
+    this.#rules.install(this.#interception);
     this.#noteLapse();
   }
 
@@ -379,39 +368,8 @@ export class Supervisor {
     for (const { thread } of this.#slots) thread?.noteLapse();
   }
 
-  /** While the service runs, a firewall that refuses is asked again by the next check. */
-  #install(): void {
-    this.#hasRules = true;
-    try {
-      this.#options.firewall.install(this.#interception);
-      this.#isInstalled = true;
-    } catch (error) {
-      this.#isInstalled = false;
-      const what = `traffic is not inspected: ${(error as Error).message}`;
-      this.#options.log.error(what);
-      this.#options.onFailure?.(what);
-    }
-  }
-
-  #uninstallIfOpen(): void {
-    if (this.#interception.failure === 'open' && this.#hasRules) this.#uninstall();
-  }
-
-  #dispose(): void {
-    try {
-      this.#options.firewall.dispose();
-    } catch (error) {
-      this.#options.log.error((error as Error).message);
-    }
-  }
-
-  #uninstall(): void {
-    this.#hasRules = false;
-    try {
-      this.#options.firewall.remove();
-    } catch (error) {
-      this.#options.log.error((error as Error).message);
-    }
+  #removeIfOpen(): void {
+    if (this.#interception.failure === 'open' && this.#rules.areWanted) this.#rules.remove();
   }
 }
 
