@@ -14,8 +14,8 @@ export interface FlowEndpoints {
 }
 
 /**
- * The application protocol of every flow, by slot. Bytes of a stream come in order, each once; datagrams as they arrive,
- * with their boundaries, for the protocols that say that they speak UDP.
+ * The application protocol of every flow, by slot. Bytes of a stream come in order, each once; datagrams as they
+ * arrive, with their boundaries, for the protocols that say that they speak UDP.
  */
 export class AppLayer {
   /** Whose bytes are being parsed: valid within the sink's methods. */

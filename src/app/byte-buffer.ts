@@ -1,8 +1,8 @@
 import { EMPTY_BYTES } from '../base/bytes.ts';
 
 /**
- * Bytes that only grow, up to a limit. What was read from it stays at its place. Who lets go of a large one should say so
- * (`release`): V8 frees memory outside its heap late, and fills new memory with zeros.
+ * Bytes that only grow, up to a limit. What was read from it stays at its place. Who lets go of a large one should say
+ * so (`release`): V8 frees memory outside its heap late, and fills new memory with zeros.
  */
 export class ByteBuffer {
   bytes: Uint8Array = EMPTY_BYTES;

@@ -1,7 +1,10 @@
 import type { Direction } from '../base/direction.ts';
 import type { Expectation } from './protocol.ts';
 
-/** Announced connections that did not come yet; our choice. Reaching it forgets the oldest, which is then found by its content. */
+/**
+ * Announced connections that did not come yet; our choice. Reaching it forgets the oldest, which is then found by its
+ * content.
+ */
 const MAX_EXPECTATIONS = 4096;
 
 /** Connections that others have announced, by who will accept them, where, and from whom. */

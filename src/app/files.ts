@@ -6,7 +6,9 @@ import { type BufferDefinition, STAGE, type Transaction } from './protocol.ts';
 
 /** The files that transactions carry. All three know the same number of them; each is asked of one that is there. */
 export interface FileSource<T extends Transaction> {
-  /** Of the n-th file in this direction, as soon as its first bytes are there; empty without one. Null: no such file. */
+  /**
+   * Of the n-th file in this direction, as soon as its first bytes are there; empty without one. Null: no such file.
+   */
   name(transaction: T, direction: Direction, nth: number): Uint8Array | null;
   /** As far as it is kept. */
   content(transaction: T, direction: Direction, nth: number): Uint8Array;

@@ -18,7 +18,9 @@ export interface AppOptions {
   readonly http?: Partial<HttpOptions>;
 }
 
-/** Every application protocol, in the order in which a flow's first bytes are tried. Their buffers are always the same. */
+/**
+ * Every application protocol, in the order in which a flow's first bytes are tried. Their buffers are always the same.
+ */
 export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] => [
   createHttp(options.http) as AppProtocol,
   createHttp2(options.http) as AppProtocol,

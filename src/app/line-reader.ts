@@ -5,8 +5,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * Lines of a text protocol, whatever pieces they come in. A line ends at LF, with or without a CR before it. One over the
- * limit is cut there, and its rest is dropped.
+ * Lines of a text protocol, whatever pieces they come in. A line ends at LF, with or without a CR before it. One over
+ * the limit is cut there, and its rest is dropped.
  */
 export class LineReader {
   /** After `read` found a line: where it is, without its end. Borrowed until the next call. */

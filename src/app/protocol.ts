@@ -68,8 +68,8 @@ export const STREAM_FRAME = 'stream';
 /** Who is told of what a parser found. Called from within `consume`, `gap` and `end`. */
 export interface AppSink {
   /**
-   * The stage was reached, or (`body`) its buffers have grown. `complete` comes once for each direction, and may tell of
-   * the last growth too.
+   * The stage was reached, or (`body`) its buffers have grown. `complete` comes once for each direction, and may tell
+   * of the last growth too.
    */
   onProgress(transaction: Transaction, direction: Direction, stage: Stage): void;
   /** A deviation, by Suricata's name where one exists. */
@@ -155,13 +155,17 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   /** EVE's key for what `describe` says, where it is not the name. */
   readonly contextKey?: string;
   readonly buffers: readonly BufferDefinition<T>[];
-  /** What `frame` calls the stretches that the parser tells of: `prefix.name`, and `name` in a rule for this protocol. */
+  /**
+   * What `frame` calls the stretches that the parser tells of: `prefix.name`, and `name` in a rule for this protocol.
+   */
   readonly frames?: { readonly prefix: string; readonly names: readonly string[] };
   /** What it runs over. */
   readonly transports: readonly Transport[];
   /** For rules on events, question and answer are transactions of their own, as Suricata has them. */
   readonly hasOneWayTransactions?: boolean;
-  /** For rules on events that name no direction, each event is one of both sides of its transaction, as Suricata has it. */
+  /**
+   * For rules on events that name no direction, each event is one of both sides of its transaction, as Suricata has it.
+   */
   readonly hasEventsOfBothSides?: boolean;
   /** It is not looked for: another protocol has to hand over to it. */
   readonly isByAgreement?: boolean;
@@ -178,8 +182,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   /** Further keys beside that one: the `email` of an SMTP transaction. */
   describeContent?(transaction: T): Record<string, unknown>;
   /**
-   * Where EVE has records of each direction by itself (question, answer): one value of EVE's key for each. Left out: one
-   * record of the whole transaction, as `describe` says.
+   * Where EVE has records of each direction by itself (question, answer): one value of EVE's key for each. Left out:
+   * one record of the whole transaction, as `describe` says.
    */
   describeMessages?(transaction: T, direction: Direction): readonly Record<string, unknown>[];
   /** The files that transactions carry, for records of them. */

@@ -190,7 +190,9 @@ export class AppSession {
     if (this.#hasEnded[direction]) this.#finish(direction);
   }
 
-  /** The protocol is open: does the other side speak it as well? Returns where the bytes begin that are to be passed. */
+  /**
+   * The protocol is open: does the other side speak it as well? Returns where the bytes begin that are to be passed.
+   */
   #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): number {
     if (detection.isSettled[direction]) return start;
     const protocol = this.protocol!;

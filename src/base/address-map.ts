@@ -7,7 +7,9 @@ export class AddressMap {
   readonly #valuesV4: Uint32Array;
   readonly #valuesV6: Uint32Array;
 
-  /** Networks lie within each other or apart, as prefixes do; of two equal ones the later counts. Values fit 32 bits. */
+  /**
+   * Networks lie within each other or apart, as prefixes do; of two equal ones the later counts. Values fit 32 bits.
+   */
   constructor(entries: readonly (readonly [network: AddressRange, value: number])[]) {
     const v4 = flattened(entries.filter(([{ version }]) => version === 4));
     const v6 = flattened(entries.filter(([{ version }]) => version === 6));

@@ -1,4 +1,6 @@
-/** Addresses as text and as the words of `Packet.source`: four of them, an IPv4 address is the last, the others are 0. */
+/**
+ * Addresses as text and as the words of `Packet.source`: four of them, an IPv4 address is the last, the others are 0.
+ */
 
 /** The IP version of the address, whose words are written to `words`; 0 (and nothing written) if it is none. */
 export function parseAddress(text: string, words: Uint32Array): 0 | 4 | 6 {

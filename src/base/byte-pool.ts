@@ -6,8 +6,9 @@ let block = new Uint8Array(0);
 let used = 0;
 
 /**
- * A copy for as long as rules live. Short ones lie side by side in shared blocks: a typed array with a buffer of its own
- * costs some 200 bytes more, and a large set of rules has 50,000 of them. So the copy's `buffer` holds other bytes too.
+ * A copy for as long as rules live. Short ones lie side by side in shared blocks: a typed array with a buffer of its
+ * own costs some 200 bytes more, and a large set of rules has 50,000 of them. So the copy's `buffer` holds other bytes
+ * too.
  */
 export function pooledBytes(bytes: ArrayLike<number>): Uint8Array {
   if (bytes.length > MAX_POOLED_BYTES) return Uint8Array.from(bytes);

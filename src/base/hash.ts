@@ -8,7 +8,8 @@ export function halfSipHash(words: Uint32Array | Int32Array, count: number, key0
   let v1 = key1 | 0;
   let v2 = (key0 ^ 0x6c79_6765) | 0;
   let v3 = (key1 ^ 0x7465_6462) | 0;
-  // The last block holds the length in its top byte; then three rounds finish. One loop, so that the round is here once.
+  // The last block holds the length in its top byte; then three rounds finish. One loop, so that the round is here
+  // once.
   const lastRound = count + FINISHING_ROUNDS;
   for (let round = 0; round <= lastRound; round++) {
     const block = round < count ? words[round]! | 0 : round === count ? count << 26 : 0;

@@ -4,7 +4,9 @@ import { historyFile } from '../config/state-paths.ts';
 import type { HistoryReader } from '../service/history/history-reader.ts';
 import { EXIT, Failure } from './failure.ts';
 
-/** Reads the history of this configuration's state folder. Throws Failure where there is none, or nothing to be read. */
+/**
+ * Reads the history of this configuration's state folder. Throws Failure where there is none, or nothing to be read.
+ */
 export async function withHistory<T>(config: Config, work: (reader: HistoryReader) => T): Promise<T> {
   const reader = await openReader(config);
   try {

@@ -15,8 +15,8 @@ const CTRL_C = '\x03';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Runs `show` with a terminal of its own until somebody presses q or Ctrl-C, or a signal comes, which `ended` then tells.
- * The terminal is as it was before, whatever happens.
+ * Runs `show` with a terminal of its own until somebody presses q or Ctrl-C, or a signal comes, which `ended` then
+ * tells. The terminal is as it was before, whatever happens.
  */
 export async function withScreen(
   { input, output }: Terminal,

@@ -17,7 +17,9 @@ export interface LoadedRules extends CompiledRuleset {
   readonly warnings: number;
 }
 
-/** Reads and compiles all rules of a configuration. A file that cannot be read ends the command, a wrong rule does not. */
+/**
+ * Reads and compiles all rules of a configuration. A file that cannot be read ends the command, a wrong rule does not.
+ */
 export function loadRules(config: Config, observe: RuleObserver | null = null): LoadedRules {
   const texts = readTexts(config);
   const compiled = compileRuleset(texts, config, observe);

@@ -62,8 +62,8 @@ export interface ListenAddress {
 }
 
 /**
- * `addresses`: all packets between two hosts meet in one queue. `ports`: those of each connection do, so that many from one
- * client, or one proxy, share the queues.
+ * `addresses`: all packets between two hosts meet in one queue. `ports`: those of each connection do, so that many from
+ * one client, or one proxy, share the queues.
  */
 export const BALANCES = ['addresses', 'ports'] as const;
 export type Balance = (typeof BALANCES)[number];
@@ -99,7 +99,10 @@ export interface Config {
     /** Files of the sources that are left out, by their names; `*`, `?` and `[...]` stand for characters. */
     readonly ignoredFiles: readonly string[];
     readonly policy: RulePolicy;
-    /** What was fixed by `vpatch policy pin` holds. Not of rules that the command line names: they are taken as they are. */
+    /**
+     * What was fixed by `vpatch policy pin` holds. Not of rules that the command line names: they are taken as they
+     * are.
+     */
     readonly takesPins: boolean;
     readonly classificationFile: string | null;
     readonly referenceFile: string | null;
@@ -174,7 +177,9 @@ export interface Config {
     readonly depthBytes: number;
     /** Follow connections whose beginning was not seen. `auto`: in live traffic, and not in captures. */
     readonly midstream: Midstream;
-    /** What becomes of such connections. `auto`: those that are not followed are a limit, as `failure.limits` has it. */
+    /**
+     * What becomes of such connections. `auto`: those that are not followed are a limit, as `failure.limits` has it.
+     */
     readonly midstreamPolicy: MidstreamPolicy;
     /** Of some connections only one direction is seen. */
     readonly isOneSided: boolean;

@@ -1,6 +1,8 @@
 /** Data in one chunk: most packets that are fragmented at all fit into one or two. */
 export const CHUNK_DATA_BYTES = 4096;
-/** RFC 791 §3.1, RFC 8200 §4.5: fragments count in blocks of eight bytes. Behind its data, a chunk has a mark for each. */
+/**
+ * RFC 791 §3.1, RFC 8200 §4.5: fragments count in blocks of eight bytes. Behind its data, a chunk has a mark for each.
+ */
 export const BLOCK_BYTES = 8;
 export const CHUNK_BLOCKS = CHUNK_DATA_BYTES / BLOCK_BYTES;
 const CHUNK_BYTES = CHUNK_DATA_BYTES + CHUNK_BLOCKS;

@@ -17,7 +17,9 @@ export const FRAGMENT = {
 } as const;
 export type FragmentOutcome = (typeof FRAGMENT)[keyof typeof FRAGMENT];
 
-/** RFC 791 §3.1: the total length has 16 bits. RFC 8200 §3: so has the payload length, without the 40 bytes in front. */
+/**
+ * RFC 791 §3.1: the total length has 16 bits. RFC 8200 §3: so has the payload length, without the 40 bytes in front.
+ */
 const MAX_LENGTH_BYTES = 65_535;
 /** Ethernet with three VLAN tags has 26, Linux cooked capture with them 32. */
 const MAX_LINK_BYTES = 64;
@@ -222,8 +224,8 @@ const IPV4_CHECKSUM = 10;
 const IPV6_LENGTH = 4;
 
 /**
- * RFC 791 §2.3 names the protocol too, RFC 8200 §4.5 does not. A string, since fragments are rare, and since Map hashes it
- * in a way that nobody can foresee from outside.
+ * RFC 791 §2.3 names the protocol too, RFC 8200 §4.5 does not. A string, since fragments are rare, and since Map hashes
+ * it in a way that nobody can foresee from outside.
  */
 function keyOf({ ipVersion, source, destination, protocol, vlanId, fragmentId }: Packet): string {
   if (ipVersion === 4) return `${source[3]} ${destination[3]} ${fragmentId} ${protocol} ${vlanId}`;

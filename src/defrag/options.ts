@@ -13,8 +13,8 @@ export interface DefragOptions {
 }
 
 /**
- * Number, time and sizes are the defaults of Deep Security's network engine; RFC 8200 §4.5 has the same 60 s. The memory
- * is Suricata's.
+ * Number, time and sizes are the defaults of Deep Security's network engine; RFC 8200 §4.5 has the same 60 s. The
+ * memory is Suricata's.
  */
 export const DEFAULT_DEFRAG_OPTIONS: DefragOptions = {
   memoryBytes: 32 * 1024 * 1024,

@@ -6,8 +6,8 @@ const MAX_FOUND = 7;
 const ROWS = 32;
 
 /**
- * What a pattern search found in short bytes, for those that come again and again: methods, versions, host names, status
- * lines. Bytes that fall into the same row replace each other, so that its size is fixed.
+ * What a pattern search found in short bytes, for those that come again and again: methods, versions, host names,
+ * status lines. Bytes that fall into the same row replace each other, so that its size is fixed.
  */
 export class AnswerCache {
   /** Patterns found in the bytes of each row: how many, and which. */

@@ -15,8 +15,8 @@ const RETRY_STORE_BYTES = 64 * 2 ** 20;
 const RETRY_BYTES_PER_BYTE = 4096;
 
 /**
- * Unfinished transactions with waiting rules that one direction of a flow may hold; HTTP/2 has that many where nobody asks
- * for fewer. Reaching it forgets the oldest, which is a limit of the rules that wait for it. Ours.
+ * Unfinished transactions with waiting rules that one direction of a flow may hold; HTTP/2 has that many where nobody
+ * asks for fewer. Reaching it forgets the oldest, which is a limit of the rules that wait for it. Ours.
  */
 const MAX_PENDING_TRANSACTIONS = 1024;
 /** Of forgotten ones so many are kept for reuse. */

@@ -3,7 +3,9 @@ import type { Inspected } from '../rules/rule.ts';
 import type { Candidates } from './candidates.ts';
 import type { FrameGroup } from './ruleset.ts';
 
-/** Frames of one direction that wait for more bytes. Ours; reaching it drops the oldest that is not the whole stream. */
+/**
+ * Frames of one direction that wait for more bytes. Ours; reaching it drops the oldest that is not the whole stream.
+ */
 const MAX_OPEN_FRAMES = 64;
 
 /** A stretch of a stream that its protocol has told of. Places are offsets in the stream. */

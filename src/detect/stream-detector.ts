@@ -156,8 +156,8 @@ export class StreamDetector implements RawBytes {
   }
 
   /**
-   * In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. A place is
-   * one in the stream, or, as in Suricata, in what came since the last transaction was complete.
+   * In rules on transactions, steps on no buffer look into the stream as far as it is kept, or into the packet. A place
+   * is one in the stream, or, as in Suricata, in what came since the last transaction was complete.
    */
   rawMatches({ steps, hasFixedPlace }: BufferInspection, direction: Direction): boolean {
     const { evaluator, flows, packet } = this.#detection;

@@ -17,7 +17,9 @@ const MAX_SPARE_BYTES = 2 ** 20;
 export class WindowMemory {
   usedBytes = 0;
   readonly limitBytes: number;
-  /** Where what is kept of a stream and a chunk too long to be kept lie one behind the other. Of all windows, in turn. */
+  /**
+   * Where what is kept of a stream and a chunk too long to be kept lie one behind the other. Of all windows, in turn.
+   */
   scratch: Uint8Array = EMPTY_BYTES;
   /** By size, the smallest first: what a connection holds is a few hundred bytes, and comes and goes with it. */
   readonly #spare: Uint8Array[][] = Array.from({ length: SIZE_CLASSES }, () => []);
@@ -28,8 +30,8 @@ export class WindowMemory {
   }
 
   /**
-   * Room for so many bytes, or for a few more; null: the limit does not leave it. Its content is undefined. `freedBytes`
-   * are given back next.
+   * Room for so many bytes, or for a few more; null: the limit does not leave it. Its content is undefined.
+   * `freedBytes` are given back next.
    */
   take(neededBytes: number, freedBytes: number): Uint8Array | null {
     const sizeClass = neededBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((neededBytes - 1) >> SMALLEST_BITS);

@@ -65,7 +65,9 @@ export class BufferedFile implements LineOutput {
     if (!this.#isWriting) this.#writeNext();
   }
 
-  /** Waits a moment for what can be written. What a full disk or a stuck reader still holds back is lost and counted. */
+  /**
+   * Waits a moment for what can be written. What a full disk or a stuck reader still holds back is lost and counted.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

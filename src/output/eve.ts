@@ -177,7 +177,9 @@ export class EveWriter implements EventSink {
 const tunnelOf = ({ carrier, tunnelDepth }: Packet): Record<string, unknown> =>
   carrier === null ? {} : { tunnel: { ...endpoints(carrier, carrier.direction), depth: tunnelDepth } };
 
-/** Of what travels in this direction; for events on a packet, its own: an alert on an answer has the server as source. */
+/**
+ * Of what travels in this direction; for events on a packet, its own: an alert on an answer has the server as source.
+ */
 function endpoints(packet: Packet, direction: Direction): Record<string, unknown> {
   if (packet.ipVersion === 0) return {};
   const { protocol } = packet;

@@ -19,8 +19,9 @@ export interface RecordSettings {
 }
 
 /**
- * Tells of ordinary traffic what was asked for: each exchange when it is complete, or when its flow ends; each file when
- * it is; each flow at its end. Allocates only for what is told. Of open exchanges there are no more than parsers have.
+ * Tells of ordinary traffic what was asked for: each exchange when it is complete, or when its flow ends; each file
+ * when it is; each flow at its end. Allocates only for what is told. Of open exchanges there are no more than parsers
+ * have.
  */
 export class Records {
   readonly #sink: EventSink;

@@ -16,9 +16,9 @@ const RECONNECT_MS = 1_000;
 const CLOSE_WAIT_MS = 1_000;
 
 /**
- * Lines to whoever listens at a Unix socket. Never waits and never throws, whatever becomes of the reader: one that goes
- * is waited for, and gets whole lines when it is back. Of those that were under way, nobody knows what it has read: they
- * count as lost.
+ * Lines to whoever listens at a Unix socket. Never waits and never throws, whatever becomes of the reader: one that
+ * goes is waited for, and gets whole lines when it is back. Of those that were under way, nobody knows what it has
+ * read: they count as lost.
  */
 export class StreamOutput implements LineOutput {
   #lostLines = 0;

@@ -34,7 +34,8 @@ export const rehearse = (transcript: Transcript, ruleset: Ruleset, config: Confi
 
 /**
  * The configuration to compile and play with. Checks report only: what is tried are the rules, and an attack may fail a
- * check before it meets one. A connection has a pipeline of its own, whose tables would take longer to make than it lasts.
+ * check before it meets one. A connection has a pipeline of its own, whose tables would take longer to make than it
+ * lasts.
  */
 export const rehearsalConfig = (): Config =>
   mergeConfig({
@@ -91,7 +92,9 @@ const reversedData = (part: Uint8Array[], index: number, { length }: readonly Ui
 
 const CHUNK_BYTES = 5; // Words that rules look for are longer.
 
-/** The same with the bodies of HTTP/1.1 messages in chunks (RFC 9112 §7.1); null where there is none of a known length. */
+/**
+ * The same with the bodies of HTTP/1.1 messages in chunks (RFC 9112 §7.1); null where there is none of a known length.
+ */
 export function inChunks(turns: readonly Turn[]): Turn[] | null {
   const chunked = turns.map(({ direction, bytes }) => ({ direction, bytes: chunkedMessage(bytes) ?? bytes }));
   return chunked.some(({ bytes }, at) => bytes !== turns[at]!.bytes) ? chunked : null;

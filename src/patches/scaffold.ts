@@ -21,8 +21,8 @@ export function freeSid(patches: readonly Patch[]): number {
 }
 
 /**
- * The files of a new patch, by their paths below the folder that has `signatures/` and `fixtures/`. They are in the right
- * form and play; what only their author knows is marked.
+ * The files of a new patch, by their paths below the folder that has `signatures/` and `fixtures/`. They are in the
+ * right form and play; what only their author knows is marked.
  */
 export function scaffold(patch: NewPatch): ReadonlyMap<string, string> {
   const id = patch.cve.toLowerCase();

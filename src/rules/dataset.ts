@@ -113,8 +113,8 @@ export class Dataset {
   }
 
   /**
-   * Goes on where the set of earlier rules ends: loaded anew, with what rules did to that one. What the file says may be
-   * another than it was, so that the next changes are told with all that is in it.
+   * Goes on where the set of earlier rules ends: loaded anew, with what rules did to that one. What the file says may
+   * be another than it was, so that the next changes are told with all that is in it.
    */
   continue(earlier: Dataset): void {
     for (const [key, isThere] of earlier.#changed) {

@@ -98,8 +98,8 @@ export class RuleDraft {
   readonly #asked = new Set<StateKind>();
   readonly #changed = new Set<StateKind>();
   /**
-   * The protocols that the rule is for; from its header, else from the first buffer. All of them have the buffers that it
-   * looks into. Null: that is not known.
+   * The protocols that the rule is for; from its header, else from the first buffer. All of them have the buffers that
+   * it looks into. Null: that is not known.
    */
   apps: readonly string[] | null;
   /** Where the rule does not say which protocol it means: those that have buffers of the same names, and other ones. */

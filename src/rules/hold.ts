@@ -1,4 +1,6 @@
-/** How a rule is held that would block: it only reports, in prevent mode too. `soak`: until it has not matched for long. */
+/**
+ * How a rule is held that would block: it only reports, in prevent mode too. `soak`: until it has not matched for long.
+ */
 export type Hold = 'detect' | 'soak';
 
 /** In a rule's metadata: `vpatch_hold detect cve-2021-44228`, the word and whatever it is that is held. */

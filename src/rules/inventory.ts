@@ -5,8 +5,8 @@ import { type SourceRule, sourceRules } from './selection/source-rule.ts';
 
 const RULE_STATES = ['loaded', 'disabled', 'refused', 'left out'] as const;
 /**
- * `disabled`: it stands behind a `#`, or a list put it out of force. `refused`: it cannot be loaded, or another rule has its
- * sid. `left out`: it says itself that it is for another version.
+ * `disabled`: it stands behind a `#`, or a list put it out of force. `refused`: it cannot be loaded, or another rule
+ * has its sid. `left out`: it says itself that it is for another version.
  */
 export type RuleState = (typeof RULE_STATES)[number];
 

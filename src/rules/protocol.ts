@@ -62,7 +62,9 @@ const BASIC: Readonly<Record<string, Pick<HeaderProtocol, 'ipProtocols'> & Parti
   icmp6: { ipProtocols: [IP_PROTOCOL.icmpv6] },
 };
 
-/** As in Suricata, `http` is HTTP of any version, and a protocol is also found in what carries it: named pipes of SMB. */
+/**
+ * As in Suricata, `http` is HTTP of any version, and a protocol is also found in what carries it: named pipes of SMB.
+ */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   http: ['http', 'http2'],
   http1: ['http'],

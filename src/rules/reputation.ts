@@ -69,7 +69,9 @@ export interface ReputationText {
   readonly text: string;
 }
 
-/** The categories file with all lists, the later over the earlier. Every category is there, also one without addresses. */
+/**
+ * The categories file with all lists, the later over the earlier. Every category is there, also one without addresses.
+ */
 export function readReputation(
   categoriesText: ReputationText,
   lists: readonly ReputationText[],

@@ -5,8 +5,8 @@ export const RULE_LANGUAGE_VERSION: readonly [number, number, number] = [7, 0, 1
 const OWN_FEATURE = 'vpatch';
 
 /**
- * `requires: version >= 7.0.3 < 8 | >= 9, keyword foo, feature bar`: is all of it there? Null: it cannot be read. A rule
- * whose requirements are not met is meant for somebody else, and is left out without a word.
+ * `requires: version >= 7.0.3 < 8 | >= 9, keyword foo, feature bar`: is all of it there? Null: it cannot be read. A
+ * rule whose requirements are not met is meant for somebody else, and is left out without a word.
  */
 export function areMet(text: string, hasKeyword: (name: string) => boolean): boolean | null {
   let result = true;

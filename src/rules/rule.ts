@@ -130,7 +130,9 @@ export interface Rule {
   readonly shownProtocols: readonly { readonly names: readonly string[]; readonly isNegated: boolean }[];
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];
-  /** What it asks of IP protocol and TCP flags may hold in the middle of a TCP connection: with ACK, no SYN, FIN or RST. */
+  /**
+   * What it asks of IP protocol and TCP flags may hold in the middle of a TCP connection: with ACK, no SYN, FIN or RST.
+   */
   readonly fitsTcpMiddle: boolean;
   /** What decoding and TCP tracking must have found in the packet; `packetTests` ask for it too. */
   readonly packetEvents: readonly string[];

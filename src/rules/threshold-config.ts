@@ -49,9 +49,9 @@ export class ThresholdConfig {
 export const NO_THRESHOLDS = new ThresholdConfig([]);
 
 /**
- * Reads Suricata's threshold.config: `event_filter` (also called `threshold`), `rate_filter` and `suppress`; a line that
- * ends in `\` goes on in the next one. Addresses are written as in a rule's header, the brackets around a list may be
- * missing.
+ * Reads Suricata's threshold.config: `event_filter` (also called `threshold`), `rate_filter` and `suppress`; a line
+ * that ends in `\` goes on in the next one. Addresses are written as in a rule's header, the brackets around a list may
+ * be missing.
  */
 export function parseThresholdConfig(
   text: string,

@@ -163,8 +163,8 @@ export class RootFs {
 }
 
 /**
- * Null: the path leads into another mount namespace, as `/proc/PID/root` of a container does. Read as a link it says `/`,
- * which is our root and not the container's. Throws what the system says of the path.
+ * Null: the path leads into another mount namespace, as `/proc/PID/root` of a container does. Read as a link it says
+ * `/`, which is our root and not the container's. Throws what the system says of the path.
  */
 function realPath(path: string): string | null {
   const wanted = statSync(path);

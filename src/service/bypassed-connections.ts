@@ -2,7 +2,9 @@ import { NativeError } from '../base/native/addon.ts';
 import { takeConnectionMarks } from '../base/native/connection-marks.ts';
 import type { Logger } from '../output/log.ts';
 
-/** Takes the mark of bypassed connections away from all of them, wherever it comes from: their packets are queued again. */
+/**
+ * Takes the mark of bypassed connections away from all of them, wherever it comes from: their packets are queued again.
+ */
 export type Recall = () => void;
 
 /**

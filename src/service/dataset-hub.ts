@@ -6,7 +6,9 @@ import { Dataset, type DatasetChanges } from '../rules/dataset.ts';
 /** How often what changed is written. A crash costs the values of so much time. */
 export const SAVE_INTERVAL_MS = 60_000;
 
-/** The sets of values that the rules of all workers fill, together: what one says, the others and the disk have to know. */
+/**
+ * The sets of values that the rules of all workers fill, together: what one says, the others and the disk have to know.
+ */
 export class DatasetHub {
   readonly #sets = new Map<string, Dataset>();
   readonly #unsaved = new Set<Dataset>();

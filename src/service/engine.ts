@@ -41,8 +41,8 @@ export class Engine implements Inspector {
   readonly #bypassMark: number;
 
   /**
-   * Compiles the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of
-   * values.
+   * Compiles the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets
+   * of values.
    */
   constructor(
     settings: WorkerSettings,

@@ -21,7 +21,10 @@ export interface TallyReport {
 const PERIOD_MS = 30_000;
 /** Five minutes. */
 const PERIODS = 10;
-/** Of rules and of sources in one period. Sources can be forged: who comes when all are taken may be counted in the next. */
+/**
+ * Of rules and of sources in one period. Sources can be forged: who comes when all are taken may be counted in the
+ * next.
+ */
 const MAX_LABELS = 500;
 /** Lines that are taken apart in one second: some 10 ms of it. Floods are folded before, and do not come near it. */
 const MAX_LINES_PER_SECOND = 1_000;

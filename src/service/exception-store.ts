@@ -51,7 +51,9 @@ export class ExceptionError extends Error {
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** The exceptions of this host, in a file of their own: rule files are replaced by whoever updates them, this is not. */
+/**
+ * The exceptions of this host, in a file of their own: rule files are replaced by whoever updates them, this is not.
+ */
 export class ExceptionStore {
   readonly #file: string;
   #exceptions: readonly Exception[];

@@ -43,7 +43,10 @@ export interface Firewall extends Abilities {
   readonly name: string;
   /** IP versions that it can intercept. */
   readonly families: readonly (4 | 6)[];
-  /** Puts the rules in place, those that reject first, whatever is left of earlier ones. Throws FirewallError, RangeError for a bad argument. */
+  /**
+   * Puts the rules in place, those that reject first, whatever is left of earlier ones. Throws FirewallError,
+   * RangeError for a bad argument.
+   */
   install(interception: Interception): void;
   /** Afterwards nothing is handed to a queue any more; what waits in one can still be answered, or rejected. */
   remove(): void;

@@ -5,8 +5,8 @@ import { Packet } from '../wire/packet.ts';
 export interface Inspector {
   process(packet: Packet): Verdict;
   /**
-   * Of the packet just processed: 0, or the bit by which the firewall knows what to do with it instead, and with which it
-   * is to be accepted in any case.
+   * Of the packet just processed: 0, or the bit by which the firewall knows what to do with it instead, and with which
+   * it is to be accepted in any case.
    */
   readonly mark: number;
   /** Up to now, packets may have passed uninspected. */

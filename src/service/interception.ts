@@ -16,8 +16,8 @@ export interface Interception {
   /** One bit: packets that come back from a queue with it are rejected by the firewall. 0: it rejects none. */
   readonly rejectMark: number;
   /**
-   * One bit: packets that come back from a queue with it mark their connection, whose later packets stay out, save those
-   * that begin or end it. 0: all packets are queued.
+   * One bit: packets that come back from a queue with it mark their connection, whose later packets stay out, save
+   * those that begin or end it. 0: all packets are queued.
    */
   readonly bypassMark: number;
 }

@@ -17,9 +17,9 @@ import {
 export const QUEUE_TABLE = 'mangle';
 
 /**
- * Tables of the rules about packets that come back from a queue with one of our marks: `filter` rejects them, since it is
- * the only one that can, and `security`, which comes later and which no firewall tool touches, drops what got past it, and
- * marks connections that are bypassed.
+ * Tables of the rules about packets that come back from a queue with one of our marks: `filter` rejects them, since it
+ * is the only one that can, and `security`, which comes later and which no firewall tool touches, drops what got past
+ * it, and marks connections that are bypassed.
  */
 export const MARK_TABLES = ['security', 'filter'] as const;
 export type MarkTable = (typeof MARK_TABLES)[number];
@@ -134,9 +134,9 @@ function rejectTargets(table: MarkTable): string[] {
 }
 
 /**
- * For packets of connections that are marked. What stays out is accepted, as a packet that comes back from the queue is.
- * A SYN may be that of another connection between the same ports. What else is queued has the mark, which tells that
- * connection tracking has found it to be a packet of this connection.
+ * For packets of connections that are marked. What stays out is accepted, as a packet that comes back from the queue
+ * is. A SYN may be that of another connection between the same ports. What else is queued has the mark, which tells
+ * that connection tracking has found it to be a packet of this connection.
  */
 function bypassTargets(mark: number): string[] {
   return [
@@ -223,8 +223,8 @@ function queueTargets(family: 4 | 6, interception: Interception): string[] {
 }
 
 /**
- * IPv4 packets of TCP and UDP by their ports, the same both ways: three bits of one port, exclusive or those of the other.
- * Not the lowest one, which is always 0 in ports that Linux takes for connections.
+ * IPv4 packets of TCP and UDP by their ports, the same both ways: three bits of one port, exclusive or those of the
+ * other. Not the lowest one, which is always 0 in ports that Linux takes for connections.
  */
 function portClasses(queueCount: number): { readonly match: string; readonly first: number; readonly count: number }[] {
   // As few as share the queues evenly; `u32` takes ten values.

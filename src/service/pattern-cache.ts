@@ -31,9 +31,10 @@ const MIN_PATTERNS = 500;
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Compiled pattern databases on disk, so that the next start with the same rules need not compile them. libhs trusts what
- * it loads: the file counts only if it and its folder belong to this user, nobody else may write to them, and its digest
- * is right. Else everything is compiled as if it were not there. What is in it is found by a digest of the patterns.
+ * Compiled pattern databases on disk, so that the next start with the same rules need not compile them. libhs trusts
+ * what it loads: the file counts only if it and its folder belong to this user, nobody else may write to them, and its
+ * digest is right. Else everything is compiled as if it were not there. What is in it is found by a digest of the
+ * patterns.
  */
 export class PatternCache {
   readonly #folder: string;
@@ -62,7 +63,9 @@ export class PatternCache {
     return compiled;
   };
 
-  /** Keeps what was used, if much of it had to be compiled. Where it cannot be written, the next start compiles again. */
+  /**
+   * Keeps what was used, if much of it had to be compiled. Where it cannot be written, the next start compiles again.
+   */
   save(): void {
     if (this.#compiledPatterns < MIN_PATTERNS) return;
     const content = contentOf(this.#used);

@@ -34,8 +34,9 @@ export function policyVersion({ config, rules }: Policy): string {
 }
 
 /**
- * What a reload makes of the configuration in use: what judges packets, whom the firewall leaves alone, when scans run and
- * how much is logged are taken from the new one. Everything else sizes tables or opens things, and waits for the next start.
+ * What a reload makes of the configuration in use: what judges packets, whom the firewall leaves alone, when scans run
+ * and how much is logged are taken from the new one. Everything else sizes tables or opens things, and waits for the
+ * next start.
  */
 export const reloadedConfig = (current: Config, next: Config): Config => ({
   ...current,

@@ -41,8 +41,8 @@ export class NoFetchedRulesError extends Error {
 }
 
 /**
- * Throws what the system says of a file that cannot be read, or NoFetchedRulesError. `fetchedFolder` has what the sources
- * of the configuration have, a folder for each.
+ * Throws what the system says of a file that cannot be read, or NoFetchedRulesError. `fetchedFolder` has what the
+ * sources of the configuration have, a folder for each.
  */
 export function readRuleTexts(
   { rules, state }: Config,
@@ -136,8 +136,8 @@ export const keptPathOf = (stateFolder: string, name: string): string => resolve
 const MAX_NAMED_BYTES = 64 * 2 ** 20;
 
 /**
- * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is compiled,
- * and so is one from elsewhere that names a file of this host: only what was fetched with it.
+ * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is
+ * compiled, and so is one from elsewhere that names a file of this host: only what was fetched with it.
  */
 function readNamed(
   files: RuleTexts['files'],

@@ -8,8 +8,8 @@ import { Pipeline } from '../pipeline.ts';
 import { CHECKSUM, LINK, Packet } from '../wire/packet.ts';
 
 /**
- * Has a pipeline of its own judge a short conversation by these rules. Throws what inspection throws, which would be our
- * own mistake: better before the rules are in use than behind it.
+ * Has a pipeline of its own judge a short conversation by these rules. Throws what inspection throws, which would be
+ * our own mistake: better before the rules are in use than behind it.
  */
 export function selfTest(ruleset: Ruleset, config: Config): void {
   const pipeline = new Pipeline({

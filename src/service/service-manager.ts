@@ -5,7 +5,9 @@ const US_PER_MS = 1000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whoever has started the service and wants to know how it is: systemd (sd_notify(3)). Without one, nothing is said. */
+/**
+ * Whoever has started the service and wants to know how it is: systemd (sd_notify(3)). Without one, nothing is said.
+ */
 export class ServiceManager {
   /** A sign of life is due at least this often; null: nobody waits for one. */
   readonly watchdogMs: number | null;

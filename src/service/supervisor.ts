@@ -66,8 +66,8 @@ export interface Incidents {
 }
 
 /**
- * Keeps one worker alive for each queue, and the firewall rules in step with them: once they were there, they stay (fail
- * closed), or as long as no worker hangs and one of them works (fail open).
+ * Keeps one worker alive for each queue, and the firewall rules in step with them: once they were there, they stay
+ * (fail closed), or as long as no worker hangs and one of them works (fail open).
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -159,8 +159,8 @@ export class Supervisor {
   }
 
   /**
-   * Has every worker load a policy beside the one in use, then all take it over between two batches. Rejects, and leaves
-   * everything as it was, when one of them cannot. One such call at a time.
+   * Has every worker load a policy beside the one in use, then all take it over between two batches. Rejects, and
+   * leaves everything as it was, when one of them cannot. One such call at a time.
    */
   async replacePolicy(checked: CheckedPolicy): Promise<void> {
     const threads = this.#slots.flatMap(({ thread, isReady }) => (thread !== null && isReady ? [thread] : []));

@@ -13,8 +13,9 @@ import {
 
 /**
  * Heap limits of a worker. Transactions and connections are what it allocates, a kilobyte or two each. Of this young
- * generation a third is filled before it is collected: every 500 to 1,000 requests. A larger one is collected less often
- * and costs its size in each worker. The old generation holds rules and the state of flows, and ends a worker that leaks.
+ * generation a third is filled before it is collected: every 500 to 1,000 requests. A larger one is collected less
+ * often and costs its size in each worker. The old generation holds rules and the state of flows, and ends a worker
+ * that leaks.
  */
 const YOUNG_GENERATION_MIB = 3;
 const OLD_GENERATION_MIB = 1024;
@@ -41,7 +42,9 @@ interface Settle<T> {
 
 /** One queue's thread, from its start to its end; a restart makes a new one. */
 export interface Thread {
-  /** Resolves when the queue is bound and tested, with what became of the rules; rejects when the thread ends before. */
+  /**
+   * Resolves when the queue is bound and tested, with what became of the rules; rejects when the thread ends before.
+   */
   readonly ready: Promise<RuleReport>;
   readonly ended: Promise<ThreadEnd>;
   /** Changes at least ten times a second, unless the thread hangs. */

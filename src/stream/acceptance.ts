@@ -73,9 +73,9 @@ function anchor(half: TcpHalf, ack: number, windowEnd: number): void {
 
 /**
  * RFC 7323 §5.3, protection against wrapped sequences: false where the receiver will discard the segment because its
- * timestamp is older than the last one. Otherwise remembers the timestamp as the receiver does (§4.3). A segment without
- * one is taken, as Linux does. What the RFC says of connections idle for 24 days is moot here: their flow is forgotten
- * long before.
+ * timestamp is older than the last one. Otherwise remembers the timestamp as the receiver does (§4.3). A segment
+ * without one is taken, as Linux does. What the RFC says of connections idle for 24 days is moot here: their flow is
+ * forgotten long before.
  */
 export function isTimestampFresh(
   half: TcpHalf,

@@ -1,4 +1,6 @@
-/** What TCP tracking finds wrong or remarkable: event name to summary. `stream.*` are Suricata's names, `tcp.*` ours. */
+/**
+ * What TCP tracking finds wrong or remarkable: event name to summary. `stream.*` are Suricata's names, `tcp.*` ours.
+ */
 export const STREAM_EVENTS = {
   // --- handshake ---
   'stream.3whs_ack_in_wrong_dir': 'an ACK from the server before the client has completed the handshake',
@@ -103,7 +105,10 @@ export const UNRAISED_STREAM_EVENTS: Readonly<Record<string, string>> = {
   'stream.wrong_thread': 'the kernel gives both directions of a connection to one queue',
 };
 
-/** What no ordinary host sends, whatever was lost or began before us: it is dropped unless the configuration says otherwise. */
+/**
+ * What no ordinary host sends, whatever was lost or began before us: it is dropped unless the configuration says
+ * otherwise.
+ */
 export const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>([
   'tcp.retransmit_differs',
   'tcp.split_handshake',

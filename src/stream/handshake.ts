@@ -378,8 +378,8 @@ function answered(half: TcpHalf, ack: number): OtherSyn | null {
 /** RFC 6335 §6: the last one that a service needs a privilege for. A client can have one as well. */
 const MAX_SYSTEM_PORT = 1023;
 /**
- * Suricata's stream.max-syn-queued and max-synack-queued. Beyond them the oldest is forgotten: a server answers at once,
- * so that the SYN of a true client is among the last, however many forged ones come before it.
+ * Suricata's stream.max-syn-queued and max-synack-queued. Beyond them the oldest is forgotten: a server answers at
+ * once, so that the SYN of a true client is among the last, however many forged ones come before it.
  */
 const MAX_OTHER_SYNS = 10;
 const MAX_OTHER_SYN_ACKS = 5;

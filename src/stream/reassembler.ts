@@ -11,7 +11,8 @@ import type { TcpHalf } from './session.ts';
 /**
  * Puts the bytes of each direction in order and hands them to the consumer, each once. In-order data is handed on where
  * it lies in the packet. What is out of order is copied, and so is what was delivered until it is acknowledged: the
- * first bytes count, and others in their place are refused. The consumer may call `stopComparing` from within, nothing else.
+ * first bytes count, and others in their place are refused. The consumer may call `stopComparing` from within, nothing
+ * else.
  */
 export class Reassembler {
   readonly #consumer: StreamConsumer;
@@ -77,8 +78,8 @@ export class Reassembler {
   }
 
   /**
-   * Takes the data of a SYN. The server may read it at once, or ignore it and get it again, so that it is not taken where
-   * there is no room to remember it.
+   * Takes the data of a SYN. The server may read it at once, or ignore it and get it again, so that it is not taken
+   * where there is no room to remember it.
    */
   acceptSynData(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
     if (half.next !== sequence || isFromThisHost(packet)) {
@@ -163,8 +164,8 @@ export class Reassembler {
   }
 
   /**
-   * Data that does not follow what was delivered, of a sender of which nobody knows yet whether its receiver is where we
-   * began to read. Null where `accept` goes on with it.
+   * Data that does not follow what was delivered, of a sender of which nobody knows yet whether its receiver is where
+   * we began to read. Null where `accept` goes on with it.
    *
    * Whoever sends it could have made us begin too early or too late. So what is ahead does not pass, though it is kept:
    * the receiver may read it at once. And what lies before the beginning, and which the receiver does not say to have,

@@ -20,9 +20,9 @@ import { ACK, type SegmentOptions, SYN } from './tcp-header.ts';
 export type ResetEffect = 'closes' | 'refuses' | 'doubtful' | 'none';
 
 /**
- * RFC 5961 §3.2, and Linux: only a RST with exactly the next expected number closes. Every other one has no effect here:
- * that some receivers heed it all the same must not decide whether we go on inspecting. An event says what is wrong with
- * one that no host should have sent.
+ * RFC 5961 §3.2, and Linux: only a RST with exactly the next expected number closes. Every other one has no effect
+ * here: that some receivers heed it all the same must not decide whether we go on inspecting. An event says what is
+ * wrong with one that no host should have sent.
  */
 export function judgeReset(
   session: TcpSession,

@@ -67,8 +67,8 @@ export class SegmentQueue {
   }
 
   /**
-   * How many bytes of `length` from `sequence` on are not kept yet; `insert` then takes them. Kept bytes stay where they
-   * overlap, save those of segments that the new one covers whole, so that many small segments become one.
+   * How many bytes of `length` from `sequence` on are not kept yet; `insert` then takes them. Kept bytes stay where
+   * they overlap, save those of segments that the new one covers whole, so that many small segments become one.
    */
   plan(sequence: number, length: number): number {
     const segments = this.#segments;

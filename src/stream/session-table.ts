@@ -1,7 +1,9 @@
 import type { FlowSlot } from '../flow/slot.ts';
 import { TcpSession } from './session.ts';
 
-/** The TCP session of each flow. Sessions that ended serve again, so that connections coming and going make no garbage. */
+/**
+ * The TCP session of each flow. Sessions that ended serve again, so that connections coming and going make no garbage.
+ */
 export class SessionTable {
   readonly #bySlot: (TcpSession | null)[] = [];
   readonly #pool: TcpSession[] = [];

@@ -137,8 +137,8 @@ export class TcpTracker {
   }
 
   /**
-   * From now on nobody sees this connection but its SYN, FIN and RST: nothing is kept of it. With the next segment that is
-   * given to `packet` it is followed again, from where it is then.
+   * From now on nobody sees this connection but its SYN, FIN and RST: nothing is kept of it. With the next segment that
+   * is given to `packet` it is followed again, from where it is then.
    */
   bypass(slot: FlowSlot): void {
     const session = this.#sessions.at(slot);

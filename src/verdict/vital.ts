@@ -6,8 +6,9 @@ import { TCP_FLAG } from '../wire/tcp.ts';
 const DNS_PORT = 53;
 
 /**
- * A DNS query of this host itself: it goes out by an interface and came in by none. Of a capture nobody knows. Who begins a UDP flow is known; of TCP only a SYN shows
- * it, or anybody could send from port 53 and be taken for a DNS server.
+ * A DNS query of this host itself: it goes out by an interface and came in by none. Of a capture nobody knows. Who
+ * begins a UDP flow is known; of TCP only a SYN shows it, or anybody could send from port 53 and be taken for a DNS
+ * server.
  */
 export function opensQuery(packet: Packet): boolean {
   if (packet.destinationPort !== DNS_PORT || packet.direction !== TO_SERVER) return false;

@@ -108,7 +108,9 @@ export class Packet {
   hasBadChecksum = false;
   /** Bytes at the end of the payload that were on the wire, but that the source cut off. */
   missingBytes = 0;
-  /** Valid only where `isFragment`: offset of the payload in the whole packet's, more fragments follow, identification. */
+  /**
+   * Valid only where `isFragment`: offset of the payload in the whole packet's, more fragments follow, identification.
+   */
   fragmentOffsetBytes = 0;
   hasMoreFragments = false;
   fragmentId = 0;

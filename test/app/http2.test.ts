@@ -45,7 +45,9 @@ const expectRequest = (pairs: readonly (readonly [string, string])[], ...events:
 const changed = (name: string, value: string): (readonly [string, string])[] =>
   REQUEST.map((pair) => (pair[0] === name ? [name, value] : pair));
 
-/** Node's client and server: two requests with bodies, cookies, compression, trailers and a stream that is taken back. */
+/**
+ * Node's client and server: two requests with bodies, cookies, compression, trailers and a stream that is taken back.
+ */
 const whole = await recorded(
   {},
   (incoming, answer) => {

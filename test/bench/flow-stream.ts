@@ -1,4 +1,5 @@
-// Packets per second and CPU core of flow lookup and TCP tracking. Build, then: node dist/tools/test/bench/flow-stream.js
+// Packets per second and CPU core of flow lookup and TCP tracking. Build, then: node
+// dist/tools/test/bench/flow-stream.js
 
 import { FlowTable } from '../../src/flow/table.ts';
 import type { StreamConsumer } from '../../src/stream/consumer.ts';

@@ -23,7 +23,9 @@ export function residentMib({ vpatch, suricata }: Inspector): number | null {
   return program === null ? null : program.residentBytes / 2 ** 20;
 }
 
-/** Loaded beside the engine's rules from the folder that an inspector is started with: empty, unless a load fills it. */
+/**
+ * Loaded beside the engine's rules from the folder that an inspector is started with: empty, unless a load fills it.
+ */
 export const EXTRA_RULES = 'bench.rules';
 
 /** Resolves when it inspects. State and caches are in `folder`. */

@@ -1,6 +1,7 @@
 /**
- * Packets through the whole pipeline on one core, without rules, with the signatures we ship, and with `RULES=FILE-OR-FOLDER`.
- * CPU time, so that a busy machine does not matter. Build, then: node dist/tools/test/bench/pipeline.js [NAME-OF-CASE]
+ * Packets through the whole pipeline on one core, without rules, with the signatures we ship, and with
+ * `RULES=FILE-OR-FOLDER`. CPU time, so that a busy machine does not matter. Build, then: node
+ * dist/tools/test/bench/pipeline.js [NAME-OF-CASE]
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -160,8 +160,8 @@ describeWith(['nginx', 'curl'], 'what ordinary TCP does', () => {
   });
 
   test('nothing was dropped, and nothing is odd but what is', () =>
-    // A server that has turned TCP Fast Open off ignores what its client still sends that way. One letter again and again
-    // could be the method of a request, and is not followed up to its end.
+    // A server that has turned TCP Fast Open off ignores what its client still sends that way. One letter again and
+    // again could be the method of a request, and is not followed up to its end.
     bed.expectClean(['stream.3whs_synack_tfo_data_ignored', 'applayer_proto_detection_skipped']));
 });
 

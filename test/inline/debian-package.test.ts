@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 const LONG_MS = 180_000;
 
 /**
- * This machine's own root under a layer that takes what is written, in network and process namespaces of their own: what is
- * installed there is installed nowhere else. What was written stays until `close`.
+ * This machine's own root under a layer that takes what is written, in network and process namespaces of their own:
+ * what is installed there is installed nowhere else. What was written stays until `close`.
  */
 class LayeredRoot {
   readonly #folder = mkdtempSync(join(tmpdir(), 'vpatch-layer-'));

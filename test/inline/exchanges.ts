@@ -19,7 +19,10 @@ export interface Exchanged {
   readonly isWhole: boolean;
 }
 
-/** When nobody has heard anything for so long, what is not whole will not be: longer than the kernel waits to send again. */
+/**
+ * When nobody has heard anything for so long, what is not whole will not be: longer than the kernel waits to send
+ * again.
+ */
 const QUIET_MS = 2_500;
 const FIRST_CLIENT_PORT = 20_000;
 

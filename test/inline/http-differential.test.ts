@@ -16,7 +16,9 @@ import { type Answered, HttpServers, SERVERS, type Seen, type ServerName, SHOWN_
 /** Behind every case: a server that has taken them for something else tells by that. */
 const SENTINELS = [1, 2].map((n) => `GET /sentinel-${n} HTTP/1.1\r\nHost: sentinel.example\r\n\r\n`).join('');
 
-/** As long as an answer may take. Those that seem to disagree are asked again, fewer at a time: the machine may be busy. */
+/**
+ * As long as an answer may take. Those that seem to disagree are asked again, fewer at a time: the machine may be busy.
+ */
 const ATTEMPTS = [
   { silenceMs: 250, connections: 64 },
   { silenceMs: 2000, connections: 16 },

@@ -17,7 +17,10 @@ import { type Exchange, Exchanges } from './exchanges.ts';
 const reason = whyNoTestbed();
 if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
 
-/** All pages in all ways takes minutes: `make prove`. Otherwise each page is sent in one way, and each way with many pages. */
+/**
+ * All pages in all ways takes minutes: `make prove`. Otherwise each page is sent in one way, and each way with many
+ * pages.
+ */
 const isWhole = process.env.PROVE !== undefined;
 const LONG_MS = 600_000;
 const AT_ONCE = 250;

@@ -322,8 +322,8 @@ const CURL_RESET = 56;
 const SAME_PORT = 41_414;
 
 /**
- * Asks for one path after the other, always from the same port, and breaks each connection off: of one that was blocked,
- * the server does not hear that and holds it.
+ * Asks for one path after the other, always from the same port, and breaks each connection off: of one that was
+ * blocked, the server does not hear that and holds it.
  */
 const SAME_PORTS = `
   const [host, port, ...paths] = process.argv.slice(1);

@@ -21,8 +21,8 @@ const ANSWER = turn(TO_CLIENT, 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nC
 const NO_CONTENT = turn(TO_CLIENT, 'HTTP/1.1 204 No Content\r\n\r\n');
 
 /**
- * What is written of these packets, one a millisecond, but for anomalies and drops. `expireAfterMs`: time goes on before
- * the end.
+ * What is written of these packets, one a millisecond, but for anomalies and drops. `expireAfterMs`: time goes on
+ * before the end.
  */
 function written(
   packets: readonly Uint8Array[],

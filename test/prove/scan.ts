@@ -1,7 +1,7 @@
 /**
- * `make prove`: the scan on real installations of Debian, an old release and a current one. What debootstrap has fetched is
- * kept in --roots (default: /var/tmp/vpatch-roots); each run works on a copy. --suite NAME proves one release only. Needs
- * root, and Debian's mirror.
+ * `make prove`: the scan on real installations of Debian, an old release and a current one. What debootstrap has
+ * fetched is kept in --roots (default: /var/tmp/vpatch-roots); each run works on a copy. --suite NAME proves one
+ * release only. Needs root, and Debian's mirror.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -37,7 +37,9 @@ export function affectedVersion({ ranges, versions }: Affected): string {
   return first === '0' ? '0.0.1' : first;
 }
 
-/** Puts an installation of a package of OSV's onto a root. False: it is one of UNSEEN. Throws where nobody knows how. */
+/**
+ * Puts an installation of a package of OSV's onto a root. False: it is one of UNSEEN. Throws where nobody knows how.
+ */
 export function install(root: FakeRoot, { ecosystem, name }: Affected['package'], version: string): boolean {
   if (UNSEEN.has(`${ecosystem} ${name}`)) return false;
   switch (familyOf(ecosystem)) {

@@ -22,8 +22,8 @@ export interface AttackResult {
 const NO_ATTACKS: AttackResult = { sent: 0, arrived: 0 };
 
 /**
- * An attack every few hundred milliseconds, until `stop`; from the address of those whose requests are harmless, and whose
- * connections later have the same ports.
+ * An attack every few hundred milliseconds, until `stop`; from the address of those whose requests are harmless, and
+ * whose connections later have the same ports.
  */
 export class Attacker {
   readonly #child: ChildProcess;

@@ -8,8 +8,8 @@ import { Conversation, type Segment, TO_CLIENT, TO_SERVER, timestamps, WINDOW_SC
 
 /**
  * Ways to make an inspecting host and a receiving host see different bytes, by kinds. Each is played against a server
- * that could take it either way: what is inspected is `toServer` (and `toClient`), and a packet that could mean something
- * else does not arrive, in prevent mode with limits closed.
+ * that could take it either way: what is inspected is `toServer` (and `toClient`), and a packet that could mean
+ * something else does not arrive, in prevent mode with limits closed.
  */
 interface Evasion {
   readonly name: string;

@@ -2,8 +2,8 @@ import type { Random } from './random.ts';
 import { isData, NO_DATA, type Segment } from './segments.ts';
 
 /**
- * One way to send the same bytes so that whoever looks on may read others than the receiver does. The names are those of
- * fragroute, SniffJoke and zapret where they have one.
+ * One way to send the same bytes so that whoever looks on may read others than the receiver does. The names are those
+ * of fragroute, SniffJoke and zapret where they have one.
  */
 export interface Evasion {
   readonly name: string;

@@ -1,4 +1,6 @@
-/** Blocks of pcapng files, draft-ietf-opsawg-pcapng §4, in one byte order. A file is some of them, one after the other. */
+/**
+ * Blocks of pcapng files, draft-ietf-opsawg-pcapng §4, in one byte order. A file is some of them, one after the other.
+ */
 export class PcapngBlocks {
   readonly isBigEndian: boolean;
   constructor(isBigEndian = false) {

@@ -1,4 +1,6 @@
-/** Numbers that look random and are the same in every run with the same seed (mulberry32, a public-domain generator). */
+/**
+ * Numbers that look random and are the same in every run with the same seed (mulberry32, a public-domain generator).
+ */
 export class Random {
   #state: number;
 

@@ -13,12 +13,16 @@ import {
 } from './pdu.ts';
 import { PduReader } from './pdu-reader.ts';
 
-/** Calls of one conversation that wait for more; beyond it the oldest one is given up. Clients rarely have two; ours. */
+/**
+ * Calls of one conversation that wait for more; beyond it the oldest one is given up. Clients rarely have two; ours.
+ */
 export const MAX_OPEN_CALLS = 8;
 /** Interfaces of one conversation, as many as one bind can offer; beyond it the oldest is forgotten. */
 const MAX_INTERFACES = 255;
 
-/** Of the stubs of all open calls of a connection, what is kept; ordinary ones have one call of some kilobytes. Ours. */
+/**
+ * Of the stubs of all open calls of a connection, what is kept; ordinary ones have one call of some kilobytes. Ours.
+ */
 const MAX_OPEN_STUB_BYTES = 512 * 1024;
 
 /** What is kept of stubs, by all conversations of a connection. */
@@ -46,7 +50,9 @@ interface OpenCall {
   readonly isComplete: [boolean, boolean];
 }
 
-/** What two sides say to each other in DCERPC 5: pairs responses with requests, and keeps which interfaces are bound. */
+/**
+ * What two sides say to each other in DCERPC 5: pairs responses with requests, and keeps which interfaces are bound.
+ */
 export class DcerpcConversation {
   readonly #host: ConversationHost;
   readonly #readers: readonly [PduReader, PduReader];

@@ -1,8 +1,8 @@
 import { type AppEventInfo, drop, report } from '../events.ts';
 
 /**
- * What the DNS parser reports. Names are Suricata's where it has one. Nothing about answers drops: without them the host
- * finds nobody, and a stranger could forge a broken one.
+ * What the DNS parser reports. Names are Suricata's where it has one. Nothing about answers drops: without them the
+ * host finds nobody, and a stranger could forge a broken one.
  */
 export const DNS_EVENTS = {
   'dns.request_name_invalid': drop('a name in a query loops, or is longer than 255 bytes (RFC 1035 §2.3.4, §4.1.4)'),

@@ -8,7 +8,9 @@ const DNS_PORT = 53;
 const LOOKALIKE_PORTS: readonly number[] = [137, 5353, 5355];
 /** RFC 1035 §4.2.2: a TCP message has its length in front. */
 export const LENGTH_BYTES = 2;
-/** Between other ports, only a message of this length at most is taken for DNS: what fits into a datagram without EDNS. */
+/**
+ * Between other ports, only a message of this length at most is taken for DNS: what fits into a datagram without EDNS.
+ */
 const MAX_STRICT_BYTES = 512;
 /** Query, notify and update: what somebody would send to a port of his own choice. */
 const STRICT_OPCODES: readonly number[] = [0, 4, 5];

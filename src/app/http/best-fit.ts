@@ -2,7 +2,8 @@ export const QUESTION_MARK = 0x3f;
 
 /**
  * The single byte of Windows-1252 that looks most like a code point, as Windows maps it and libhtp with it; a question
- * mark if none does. Full-width letters, accented letters and the look-alikes of slashes and dots are what evasions use.
+ * mark if none does. Full-width letters, accented letters and the look-alikes of slashes and dots are what evasions
+ * use.
  */
 export function bestFit(codepoint: number): number {
   if (codepoint < 0x100) return codepoint;

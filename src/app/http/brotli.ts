@@ -375,7 +375,9 @@ function moveToFront(map: Uint8Array): void {
   }
 }
 
-/** The same where all values are `place`, which takes no input: the trees up to there come in turn, the last one first. */
+/**
+ * The same where all values are `place`, which takes no input: the trees up to there come in turn, the last one first.
+ */
 function moveOnePlaceToFront(map: Uint8Array, place: number): void {
   for (let i = 0; i < map.length; i++) map[i] = place - (i % (place + 1));
 }

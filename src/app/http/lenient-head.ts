@@ -12,9 +12,9 @@ export const ODD_FAULTS =
 
 /**
  * Rewrites an odd response head into the lines that browsers read, as far as they agree and libhtp follows them: a bare
- * CR ends a line; a line that begins with a blank or NUL goes on with the one before, unless both have a colon; NULs and
- * white space in and behind names are dropped. What an attacker's server sends is then inspected as its victim sees it.
- * Start lines keep their place; the raw fields stay readable as `rawFields`.
+ * CR ends a line; a line that begins with a blank or NUL goes on with the one before, unless both have a colon; NULs
+ * and white space in and behind names are dropped. What an attacker's server sends is then inspected as its victim sees
+ * it. Start lines keep their place; the raw fields stay readable as `rawFields`.
  */
 export function makeLenient(head: Head, isHttp11: boolean): void {
   const lines = fieldLines(head);

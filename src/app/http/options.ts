@@ -7,7 +7,9 @@ export interface HttpOptions {
    * beginning of the next message is looked for.
    */
   readonly maxHeadBytes: number;
-  /** Fields of one head; libhtp's limit. Over it: `http.request_too_many_fields`, further fields are not looked into. */
+  /**
+   * Fields of one head; libhtp's limit. Over it: `http.request_too_many_fields`, further fields are not looked into.
+   */
   readonly maxFields: number;
   /** Decoded bytes of a request body that rules see; Suricata's `request-body-limit` of 100kb. The rest is skipped. */
   readonly maxRequestBodyBytes: number;
@@ -40,7 +42,9 @@ export const HTTP_DEFAULTS: HttpOptions = {
   maxEncodingLayers: 3,
 };
 
-/** One line of a head or trailer; libhtp's field_limit_hard. Over it: `http.request_field_too_long`, and nothing else. */
+/**
+ * One line of a head or trailer; libhtp's field_limit_hard. Over it: `http.request_field_too_long`, and nothing else.
+ */
 export const MAX_LINE_BYTES = 18_000;
 /** A chunk-size line with its extensions. Apache allows 8,190 bytes; a real one has under twenty. */
 export const MAX_CHUNK_LINE_BYTES = 4096;

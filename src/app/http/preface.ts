@@ -1,7 +1,9 @@
 import { fromLatin1 } from '../../base/bytes.ts';
 import type { ProbeAnswer } from '../protocol.ts';
 
-/** RFC 9113 §3.4: how a client begins that speaks HTTP/2. To a server of HTTP/1 it is a request that it cannot answer. */
+/**
+ * RFC 9113 §3.4: how a client begins that speaks HTTP/2. To a server of HTTP/1 it is a request that it cannot answer.
+ */
 export const PREFACE = fromLatin1('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export function matchPreface(bytes: Uint8Array, start: number, end: number): ProbeAnswer {

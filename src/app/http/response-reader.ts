@@ -181,8 +181,8 @@ export class ResponseReader extends MessageReader {
   }
 
   /**
-   * 204 and 304 have no body, but may have the length of one (RFC 9110 §8.6), and browsers show what an odd server sends
-   * behind them. It is a body unless the next response is there.
+   * 204 and 304 have no body, but may have the length of one (RFC 9110 §8.6), and browsers show what an odd server
+   * sends behind them. It is a body unless the next response is there.
    */
   #readPerhapsBody(bytes: Uint8Array, start: number, end: number): number {
     let at = start;

@@ -6,8 +6,8 @@ import { MAX_LINE_BYTES } from './options.ts';
 
 /**
  * Takes a head that lies whole and without any fault in `bytes[start, end)`, as nearly all do: it is copied, its start
- * line is found and its fields are parsed in one pass. Returns where it ends, or -1 with nothing taken: then it has to be
- * scanned and parsed bit by bit, which takes twice as long for a small request (test/bench/http.ts, Node 20).
+ * line is found and its fields are parsed in one pass. Returns where it ends, or -1 with nothing taken: then it has to
+ * be scanned and parsed bit by bit, which takes twice as long for a small request (test/bench/http.ts, Node 20).
  * `needsVersion`: a start line that does not end in one is a fault.
  */
 export function takeWholeHead(

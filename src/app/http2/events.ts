@@ -1,8 +1,8 @@
 import { type AppEventInfo, drop, report } from '../events.ts';
 
 /**
- * What the parser of HTTP/2 reports beside what it has in common with HTTP/1 (targets, sizes, content codings). Names are
- * Suricata's where it has one. Those drop by default that a receiver must refuse (RFC 9113), and floods.
+ * What the parser of HTTP/2 reports beside what it has in common with HTTP/1 (targets, sizes, content codings). Names
+ * are Suricata's where it has one. Those drop by default that a receiver must refuse (RFC 9113), and floods.
  */
 export const HTTP2_EVENTS = {
   // Frames.

@@ -1,6 +1,8 @@
 import { copyBytes, EMPTY_BYTES, fromLatin1 } from '../../base/bytes.ts';
 
-/** The fields of one header block as lines `name: value`, in one piece of memory that is used again for the next block. */
+/**
+ * The fields of one header block as lines `name: value`, in one piece of memory that is used again for the next block.
+ */
 export class FieldList {
   bytes: Uint8Array = EMPTY_BYTES;
   length = 0;

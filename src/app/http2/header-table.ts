@@ -3,7 +3,9 @@ import { copyBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 /** RFC 7541 §4.1: what an entry counts for beside its name and value. */
 const ENTRY_OVERHEAD_BYTES = 32;
 
-/** The dynamic table of RFC 7541 §2.3.2: entries in a row in one piece of memory, which moves them up when it is full. */
+/**
+ * The dynamic table of RFC 7541 §2.3.2: entries in a row in one piece of memory, which moves them up when it is full.
+ */
 export class HeaderTable {
   /** Names and values. Valid until the next `add`. */
   bytes: Uint8Array = EMPTY_BYTES;

@@ -26,7 +26,9 @@ export class MessageWriter {
     this.#raiseOn = raiseOn;
   }
 
-  /** Takes the fields of a message that is not complete. True: they are its head, not a trailer or an interim response. */
+  /**
+   * Takes the fields of a message that is not complete. True: they are its head, not a trailer or an interim response.
+   */
   write(tx: Http2Transaction, direction: Direction, fields: FieldList, endsStream: boolean): boolean {
     const raise = (event: Http2Event | HttpEvent): void => this.#raiseOn(tx, direction, event);
     const message = tx.message(direction);

@@ -27,7 +27,9 @@ export function probeRedis(
 
 const ARRAY = /^\*\d{1,10}\r\n\$\d{1,10}\r\n/;
 const ARRAY_BEGINS = /^\*(?:\d{0,10}|\d{1,10}\r(?:\n(?:\$\d{0,10}\r?)?)?)$/;
-/** Redis serialization protocol, versions 2 and 3: counts and numbers, and the simple strings that are not for people. */
+/**
+ * Redis serialization protocol, versions 2 and 3: counts and numbers, and the simple strings that are not for people.
+ */
 const REPLY =
   /^(?:[$:*%~>](?:-1|\d{1,19})\r\n|_\r\n|#[tf]\r\n|\+(?:OK|PONG|QUEUED|RESET)\r\n|\+(?:FULLRESYNC|CONTINUE|Background) |-(?:ERR|NOAUTH|WRONGPASS|DENIED|LOADING|MOVED|NOPERM|EXECABORT|WRONGTYPE|NOSCRIPT|READONLY) )/;
 const REPLY_BEGINS = /^(?:[$:*%~>](?:-?|-1|\d{1,19})\r?|_\r?|#[tf]?\r?|[+-][A-Za-z]{0,10}\r?)$/;

@@ -1,7 +1,7 @@
 /**
  * The arguments of a command that was typed as a line, as Redis takes them apart: between blanks, with double quotes in
- * which \n, \r, \t, \b, \a and \xHH are escapes, and single quotes in which \' is one. Null: a quote is open, or something
- * follows it at once. `line` is without its LF. The parts are copies.
+ * which \n, \r, \t, \b, \a and \xHH are escapes, and single quotes in which \' is one. Null: a quote is open, or
+ * something follows it at once. `line` is without its LF. The parts are copies.
  */
 export function splitLine(line: Uint8Array): readonly Uint8Array[] | null {
   const parts: Uint8Array[] = [];

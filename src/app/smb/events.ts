@@ -1,8 +1,8 @@
 import { type AppEventInfo, drop, report } from '../events.ts';
 
 /**
- * What the SMB parser reports, by Suricata's names where it has one. What a server does not like it refuses itself; those
- * drop by default that no client does, and that would hide what the server reads.
+ * What the SMB parser reports, by Suricata's names where it has one. What a server does not like it refuses itself;
+ * those drop by default that no client does, and that would hide what the server reads.
  */
 export const SMB_EVENTS = {
   'smb.malformed_data': report('a message or a command that cannot be read'),

@@ -98,7 +98,9 @@ export class SmbSession {
     if (shownAs === null) this.#undecided = transaction;
   }
 
-  /** The client goes on. As in Suricata, a share of which the server has not said what it is then counts as any other. */
+  /**
+   * The client goes on. As in Suricata, a share of which the server has not said what it is then counts as any other.
+   */
   goOn(): void {
     if (this.#undecided !== null) this.#decide(this.#undecided, 'share');
   }

@@ -6,7 +6,9 @@ import { SmbParser } from './parser.ts';
 import { probeSmb } from './probe.ts';
 import type { SmbTransaction } from './transaction.ts';
 
-/** SMB1 ([MS-CIFS], [MS-SMB]), SMB2 and SMB3 ([MS-SMB2]), in frames of NetBIOS sessions or alone, which look the same. */
+/**
+ * SMB1 ([MS-CIFS], [MS-SMB]), SMB2 and SMB3 ([MS-SMB2]), in frames of NetBIOS sessions or alone, which look the same.
+ */
 export const createSmb = (): AppProtocol<SmbTransaction> => ({
   name: 'smb',
   transports: ['tcp'],

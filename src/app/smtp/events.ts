@@ -1,8 +1,8 @@
 import { type AppEventInfo, drop, report } from '../events.ts';
 
 /**
- * Every deviation that the SMTP parser reports. Names are Suricata's where it has one. What lets a server see other mails
- * or commands than a relay before it drops.
+ * Every deviation that the SMTP parser reports. Names are Suricata's where it has one. What lets a server see other
+ * mails or commands than a relay before it drops.
  */
 export const SMTP_EVENTS = {
   // The dialogue: RFC 5321, RFC 2920, RFC 3030, RFC 3207.

@@ -14,13 +14,17 @@ export interface MimeFile {
   isCut: boolean;
 }
 
-/** Decoded bytes of one attachment that rules see; Suricata's `content-limit` of its mime parser. The rest is skipped. */
+/**
+ * Decoded bytes of one attachment that rules see; Suricata's `content-limit` of its mime parser. The rest is skipped.
+ */
 const MAX_FILE_BYTES = 100 * 1024;
 /** Ours: with them a mail holds at most 3.2 MiB. Over it: `smtp.mime_too_many_files`. */
 const MAX_FILES = 32;
 /** Ours; forwarded mails are rarely five deep. Over it: `smtp.mime_too_many_levels`. */
 const MAX_LEVELS = 50;
-/** Suricata's `header-value-depth`; and its limits of names. Over it: an event, and the rest of the value is not kept. */
+/**
+ * Suricata's `header-value-depth`; and its limits of names. Over it: an event, and the rest of the value is not kept.
+ */
 const MAX_FIELD_BYTES = 2000;
 const MAX_FIELD_NAME_BYTES = 75;
 const MAX_BOUNDARY_BYTES = 254;
@@ -53,7 +57,10 @@ export class MimeReader {
     this.#raise = raise;
   }
 
-  /** A line without its end, or its first piece. Long lines come in pieces, and only `isWhole` ones are of the structure. */
+  /**
+   * A line without its end, or its first piece. Long lines come in pieces, and only `isWhole` ones are of the
+   * structure.
+   */
   line(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
     this.#lineBytes = end - start;
     if (this.#isBoundary(bytes, start, end)) return;

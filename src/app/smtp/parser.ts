@@ -10,7 +10,9 @@ import { SmtpTransaction } from './transaction.ts';
 const MAX_LINE_BYTES = 16 * 1024;
 /** Ours. Over it: `smtp.too_many_pending_commands`, and replies are no longer matched with what they answer. */
 const MAX_PENDING_COMMANDS = 4096;
-/** RFC 5321 §4.5.3.1.8 asks for 100 recipients at least; servers refuse more than some thousand. The rest is not kept. */
+/**
+ * RFC 5321 §4.5.3.1.8 asks for 100 recipients at least; servers refuse more than some thousand. The rest is not kept.
+ */
 const MAX_RECIPIENTS = 1000;
 /** RFC 5321 §4.5.3.1.3: 256; longer ones are cut. */
 const MAX_ADDRESS_BYTES = 1024;

@@ -1,8 +1,8 @@
 import { type AppEventInfo, drop, report } from '../events.ts';
 
 /**
- * Every deviation that the TLS parser reports. Names are Suricata's where it has one. What is an attack drops, and what a
- * server is bound to refuse but may not.
+ * Every deviation that the TLS parser reports. Names are Suricata's where it has one. What is an attack drops, and what
+ * a server is bound to refuse but may not.
  */
 export const TLS_EVENTS = {
   // Records: RFC 8446 §5.1, RFC 5246 §6.2.

@@ -22,8 +22,8 @@ const RANDOM_BYTES = 32;
 const MAX_SERVER_NAME_BYTES = 255;
 
 /**
- * A client or server hello: RFC 8446 §4.1, RFC 5246 §7.4.1. Whatever stands before the first contradiction of its lengths
- * is there; `isWhole` tells. Offsets are into `message`, the handshake message without its header.
+ * A client or server hello: RFC 8446 §4.1, RFC 5246 §7.4.1. Whatever stands before the first contradiction of its
+ * lengths is there; `isWhole` tells. Offsets are into `message`, the handshake message without its header.
  */
 export class Hello {
   readonly message: Uint8Array;

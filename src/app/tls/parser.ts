@@ -28,8 +28,8 @@ export const TLS_FRAMES = ['pdu', 'hdr', 'data', 'alert.pdu', 'heartbeat.pdu'] a
 export type TlsFrame = (typeof TLS_FRAMES)[number];
 
 /**
- * One connection: the handshake as far as it is in the clear, in both directions. Behind it there is nothing to see, and
- * the parser is done; only where heartbeats were agreed upon, or rules look into frames, are the records followed
+ * One connection: the handshake as far as it is in the clear, in both directions. Behind it there is nothing to see,
+ * and the parser is done; only where heartbeats were agreed upon, or rules look into frames, are the records followed
  * further.
  */
 export class TlsParser implements AppParser {

@@ -115,7 +115,9 @@ export function checkLength(name: string, array: { length: number }, least: numb
   if (array.length < least) throw new RangeError(`${name} has ${array.length} elements and needs ${least}`);
 }
 
-/** This file runs from src/, dist/ and dist/tools/src/; without package.json above it, Node would not take it for ESM. */
+/**
+ * This file runs from src/, dist/ and dist/tools/src/; without package.json above it, Node would not take it for ESM.
+ */
 function packageRoot(): string {
   let directory = import.meta.dirname;
   while (!existsSync(join(directory, 'package.json')) && directory !== '/') directory = dirname(directory);

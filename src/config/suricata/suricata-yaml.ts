@@ -157,7 +157,9 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
 /** Keys of `datasets` that are no sets. */
 const DATASET_SETTINGS: readonly string[] = ['defaults', 'limits', 'rules'];
 
-/** What is loaded lies in Suricata's data folder; what is kept begins with what lies there. Null: none are described. */
+/**
+ * What is loaded lies in Suricata's data folder; what is kept begins with what lies there. Null: none are described.
+ */
 function readDatasets(reader: SettingsReader, folder: string): Record<string, DatasetDefinition> | null {
   const names = reader.keys(['datasets']).filter((name) => !DATASET_SETTINGS.includes(name));
   const described = names.flatMap((name): [string, DatasetDefinition][] => {

@@ -102,7 +102,9 @@ const describedAs = (definition: DatasetDefinition): Settings => ({
   memoryBytes: definition.memoryBytes ?? DEFAULT_MEMORY_BYTES,
 });
 
-/** The configuration, or else the first rule that names a set, says of what type it is, and which file it begins with. */
+/**
+ * The configuration, or else the first rule that names a set, says of what type it is, and which file it begins with.
+ */
 function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasReputation: boolean): Dataset {
   const { datasets } = draft.context;
   const known = datasets.get(name);

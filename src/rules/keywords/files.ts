@@ -108,7 +108,9 @@ const STORE_SCOPES: ReadonlySet<string> = new Set(['file', 'tx', 'ssn', 'flow'])
 
 const DOT = 0x2e;
 
-/** The digests of a list, one in a line, as bytes. What follows them on the line is for people: `md5sum` writes names. */
+/**
+ * The digests of a list, one in a line, as bytes. What follows them on the line is for people: `md5sum` writes names.
+ */
 function digestsIn(file: string, algorithm: FileDigest, draft: RuleDraft): ReadonlySet<string> {
   const text = draft.context.environment.fileText(draft.file, file);
   if (text === null) return draft.fail(`${file} cannot be read`, draft.valueAt);

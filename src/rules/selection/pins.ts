@@ -10,8 +10,8 @@ const EXTENSION = '.rules';
 const SID = /\bsid\s*:\s*(\d+)/;
 
 /**
- * Applies pins. Each is of one rule, by `gid:sid`, or of a file, by its name without `.rules`: a patch is a file. That of
- * a rule wins over that of its file. Rules that say themselves that they are held stay as they are.
+ * Applies pins. Each is of one rule, by `gid:sid`, or of a file, by its name without `.rules`: a patch is a file. That
+ * of a rule wins over that of its file. Rules that say themselves that they are held stay as they are.
  */
 export function pinRules(files: readonly ListText[], pins: Readonly<Record<string, RulePin>>): ChangedRules {
   const sids = new Set(Object.keys(pins).map((id) => id.split(':').at(-1)));

@@ -15,8 +15,9 @@ export interface Selection extends ChangedRules {
 }
 
 /**
- * Chooses and changes rules as suricata-update does: disables, enables and makes `drop` of each rule what its lists name,
- * applies modify.conf line by line, and puts back into force, without alerts, what sets a flowbit that is asked for.
+ * Chooses and changes rules as suricata-update does: disables, enables and makes `drop` of each rule what its lists
+ * name, applies modify.conf line by line, and puts back into force, without alerts, what sets a flowbit that is asked
+ * for.
  */
 export function selectRules(
   files: readonly ListText[],

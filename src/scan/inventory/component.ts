@@ -5,7 +5,9 @@ export interface Component {
   /** As advisories of the ecosystem call it: for dpkg and apk that is the source package. */
   readonly name: string;
   readonly version: string;
-  /** Where it was found, within the root; of a jar in a jar, both with `!` between. Null: a package's files are many. */
+  /**
+   * Where it was found, within the root; of a jar in a jar, both with `!` between. Null: a package's files are many.
+   */
   readonly path: string | null;
   /** The installed packages that were built from it; for what has no package manager, what told of it. */
   readonly from: readonly string[];

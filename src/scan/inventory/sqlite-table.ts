@@ -20,8 +20,8 @@ export interface DatabaseFile {
 
 /**
  * The rows of one table of an SQLite database (https://www.sqlite.org/fileformat2.html), as the values of their
- * columns: numbers, or bytes for texts and blobs. Changes that are only in a write-ahead log are not seen. Of what is no
- * database, or has no such table, there are none. A broken page or row is skipped.
+ * columns: numbers, or bytes for texts and blobs. Changes that are only in a write-ahead log are not seen. Of what is
+ * no database, or has no such table, there are none. A broken page or row is skipped.
  */
 export function* sqliteRows(file: DatabaseFile, table: string): Generator<readonly SqliteValue[]> {
   const pages = SqlitePages.open(file);

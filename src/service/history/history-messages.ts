@@ -8,7 +8,9 @@ export interface HistoryThreadSettings {
   readonly cells: SharedArrayBuffer;
 }
 
-/** Int32 columns of `HistoryThreadSettings.cells`. The main thread adds to what is pending, the history's takes it away. */
+/**
+ * Int32 columns of `HistoryThreadSettings.cells`. The main thread adds to what is pending, the history's takes it away.
+ */
 export const CELL = {
   /** Sent, and not written yet. */
   PENDING_CHARACTERS: 0,

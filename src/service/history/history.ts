@@ -37,8 +37,8 @@ const RESTART_MS = 10_000;
 const CLOSE_LIMIT_MS = 2_000;
 
 /**
- * Alerts and drops, kept in a database by a thread of its own. Called in the main thread: nothing here waits for a disk,
- * and whatever becomes of the database or the thread, the service goes on.
+ * Alerts and drops, kept in a database by a thread of its own. Called in the main thread: nothing here waits for a
+ * disk, and whatever becomes of the database or the thread, the service goes on.
  */
 export class History implements EventReader {
   readonly #options: HistoryOptions;

@@ -1,6 +1,8 @@
 import type { NoticeKind } from '../../config/notify-settings.ts';
 
-/** Something that people should know. All texts may come from traffic or from rules: whoever shows them escapes them. */
+/**
+ * Something that people should know. All texts may come from traffic or from rules: whoever shows them escapes them.
+ */
 export interface Notice {
   readonly kind: NoticeKind;
   /** Notices with the same one are told as one, with their number. */

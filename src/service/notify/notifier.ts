@@ -26,8 +26,8 @@ export interface NotifierOptions {
 }
 
 /**
- * Tells people what happens, by all channels of the settings. Called in the main thread: nothing here waits for a server,
- * and memory is bounded however many events come.
+ * Tells people what happens, by all channels of the settings. Called in the main thread: nothing here waits for a
+ * server, and memory is bounded however many events come.
  */
 export class Notifier implements EventReader {
   readonly #options: NotifierOptions;

@@ -34,8 +34,8 @@ export type KnownDownload = Readonly<z.output<typeof knownDownload>>;
 const KEPT_SETS = 2;
 
 /**
- * The folder in which fetched rules live: `downloads/` as they came, `sets/` unpacked, `current`, a link to the set that is
- * live, and `sources.json`.
+ * The folder in which fetched rules live: `downloads/` as they came, `sets/` unpacked, `current`, a link to the set
+ * that is live, and `sources.json`.
  */
 export class RuleStore {
   readonly folder: string;

@@ -36,8 +36,8 @@ export interface UpdateReport {
 const MAX_REFUSED_SHARE = 0.1;
 
 /**
- * Fetches all sources, compiles what they have together with the other rules of the configuration, and makes it live if it
- * is sound. Throws SourceError where anything fails; then the rules that were live stay so.
+ * Fetches all sources, compiles what they have together with the other rules of the configuration, and makes it live if
+ * it is sound. Throws SourceError where anything fails; then the rules that were live stay so.
  */
 export async function updateRules(config: Config, { isOffline, isTrial }: UpdateOptions): Promise<UpdateReport> {
   const store = new RuleStore(config.state.folder);
