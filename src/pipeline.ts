@@ -124,7 +124,12 @@ export class Pipeline implements StreamConsumer, AppSink {
       midstreamUntilMs: options.midstreamUntilMs,
       isOneSided: config.stream.isOneSided,
     });
-    this.#apps = new AppLayer(this, this.#flows, appProtocols(appOptions(config)), this.#frames);
+    this.#apps = new AppLayer(this, this.#flows, {
+      protocols: appProtocols(appOptions(config)),
+      frames: this.#frames,
+      memoryBytes: config.appLayer.memoryBytes,
+      onShed: (flow) => this.#detector.forgetTransactions(flow),
+    });
     const limits = { streamDepthBytes: config.stream.depthBytes, windowMemoryBytes: config.stream.memoryBytes };
     const figures = figuresOf(this.#flows, this.#streams);
     this.#detector = new Detector(ruleset, limits, {
@@ -175,6 +180,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#frame = frame;
     this.#timeMs = frame.timeMs;
     this.#apps.nowMs = frame.timeMs;
+    this.#apps.memory.keepToLimit();
     this.#layers.begin();
     this.bypasses = false;
     if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
@@ -247,6 +253,8 @@ export class Pipeline implements StreamConsumer, AppSink {
     counters.set('flow.bypassed', this.#bypass?.activeFlows ?? 0);
     counters.set('flow.bypassed_total', this.#bypass?.totalFlows ?? 0);
     counters.set('tcp.reassembly_memuse', this.#streams.keptBytes);
+    counters.set('app_layer.memuse', this.#apps.memory.usedBytes);
+    counters.set('app_layer.memcap', this.#apps.memory.sheds);
     counters.set('detect.stream_window_memuse', this.#detector.windowMemory.usedBytes);
     counters.set('detect.tracks_evicted', this.#detector.evictedTracks);
     counters.set('detect.excepted', this.#detector.exceptedMatches);
@@ -262,6 +270,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const meetsRules = this.#meetsRules(flow);
     const isKept = !meetsRules || this.#detector.keepStream(direction, bytes, start, end, offset);
     this.#apps.consume(flow, direction, bytes, start, end);
+    if (this.#apps.isShed(flow)) this.#reachesLimit = true;
     this.#context.noteProtocol(this.#apps, flow, this.#packet);
     if (offset >= this.#streamDepthBytes && !this.#apps.isReading(flow)) this.#streams.stopComparing(flow, direction);
     if (!meetsRules || (this.#detector.judgeStream() && isKept)) return;

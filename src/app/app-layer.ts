@@ -2,6 +2,7 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import { Expectations } from './expectations.ts';
 import { APP_PROTOCOLS } from './index.ts';
+import { ParserMemory } from './parser-memory.ts';
 import type { AppProtocol, AppSink, Channel, Expectation, FrameListener, Transport } from './protocol.ts';
 import { AppSession, type AppState, NOTHING_SHOWN, type ShownProtocols } from './session.ts';
 
@@ -13,6 +14,17 @@ export interface FlowEndpoints {
   serverPort(flow: FlowSlot): number;
 }
 
+export interface AppLayerOptions {
+  /** Left out: all of them, with default limits. */
+  readonly protocols?: readonly AppProtocol[];
+  /** Null: nobody looks into frames. */
+  readonly frames?: FrameListener | null;
+  /** What all parsers may hold together. Left out: no limit. */
+  readonly memoryBytes?: number;
+  /** The parser of a flow was given up at that limit. */
+  readonly onShed?: (flow: FlowSlot) => void;
+}
+
 /**
  * The application protocol of every flow, by slot. Bytes of a stream come in order, each once; datagrams as they
  * arrive, with their boundaries, for the protocols that say that they speak UDP.
@@ -22,6 +34,8 @@ export class AppLayer {
   currentFlow: FlowSlot = 0;
   /** When the packet in hand came, milliseconds since 1970 UTC: whoever feeds bytes sets it. */
   nowMs = 0;
+  /** Of all sessions. */
+  readonly memory: ParserMemory;
   /** The flow that it is told of is `currentFlow`. */
   readonly #sink: AppSink;
   readonly #overTcp: readonly AppProtocol[];
@@ -35,14 +49,10 @@ export class AppLayer {
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
 
-  /** `frames` null: nobody looks into them. */
-  constructor(
-    sink: AppSink,
-    endpoints: FlowEndpoints,
-    protocols: readonly AppProtocol[] = APP_PROTOCOLS,
-    frames: FrameListener | null = null,
-  ) {
+  constructor(sink: AppSink, endpoints: FlowEndpoints, options: AppLayerOptions = {}) {
+    const { protocols = APP_PROTOCOLS, frames = null, memoryBytes = Number.POSITIVE_INFINITY, onShed } = options;
     this.#frames = frames;
+    this.memory = new ParserMemory(memoryBytes, onShed ?? (() => {}));
     this.#sink = sink;
     this.#endpoints = endpoints;
     this.#overTcp = protocols.filter((protocol) => speaks(protocol, 'tcp'));
@@ -55,7 +65,7 @@ export class AppLayer {
     const session = this.#session(flow, direction);
     if (session.isOver) return;
     session.consume(direction, bytes, start, end);
-    if (session.isOver) this.#share(flow, session);
+    this.#settle(flow, session);
   }
 
   /**
@@ -76,6 +86,7 @@ export class AppLayer {
       this.#sessions[flow] = session;
     }
     session.consume(direction, bytes, start, end);
+    this.memory.note(flow, session);
   }
 
   gap(flow: FlowSlot, direction: Direction, missingBytes: number): void {
@@ -83,7 +94,7 @@ export class AppLayer {
     const session = this.#session(flow, direction);
     if (session.isOver) return;
     session.gap(direction, missingBytes);
-    if (session.isOver) this.#share(flow, session);
+    this.#settle(flow, session);
   }
 
   end(flow: FlowSlot, direction: Direction): void {
@@ -91,7 +102,7 @@ export class AppLayer {
     const session = this.#session(flow, null);
     if (session.isOver) return;
     session.end(direction);
-    if (session.isOver) this.#share(flow, session);
+    this.#settle(flow, session);
   }
 
   state(flow: FlowSlot): AppState {
@@ -109,6 +120,11 @@ export class AppLayer {
     return this.#sessions[flow]?.protocol ?? null;
   }
 
+  /** Nobody reads what comes of it, since there was no memory for its parser. */
+  isShed(flow: FlowSlot): boolean {
+    return this.#sessions[flow]?.isShed ?? false;
+  }
+
   /** No more is read of it, since all that follows is encrypted. */
   isEncrypted(flow: FlowSlot): boolean {
     return this.#sessions[flow]?.isEncrypted ?? false;
@@ -121,8 +137,16 @@ export class AppLayer {
 
   /** The flow is gone. Its unfinished transactions are not told any more. */
   release(flow: FlowSlot): void {
-    this.#sessions[flow]?.close();
+    const session = this.#sessions[flow];
+    if (session === undefined) return;
+    if (session.countedBytes > 0) this.memory.forget(flow, session);
+    session.close();
     this.#sessions[flow] = undefined;
+  }
+
+  #settle(flow: FlowSlot, session: AppSession): void {
+    this.memory.note(flow, session);
+    if (session.isOver) this.#share(flow, session);
   }
 
   /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */

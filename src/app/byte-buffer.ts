@@ -17,6 +17,12 @@ export class ByteBuffer {
     this.limitBytes = limitBytes;
   }
 
+  /** Memory that it takes. */
+  get heldBytes(): number {
+    // Each was at most half of the one after it.
+    return this.#outgrown === null ? this.bytes.length : 2 * this.bytes.length;
+  }
+
   get isFull(): boolean {
     return this.length >= this.limitBytes;
   }

@@ -22,6 +22,11 @@ export class Detection {
   /** Of the bytes of the last `probe`, how many are kept now. */
   newlyKeptBytes = 0;
 
+  /** Memory that the first bytes take. */
+  get heldBytes(): number {
+    return (this.kept[TO_SERVER]?.length ?? 0) + (this.kept[TO_CLIENT]?.length ?? 0);
+  }
+
   get isHopeless(): boolean {
     return this.isSettled[TO_SERVER] && this.isSettled[TO_CLIENT];
   }

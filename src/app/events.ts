@@ -15,6 +15,7 @@ export const DETECTION_EVENTS = {
   applayer_proto_detection_skipped: report('no protocol was found, since first bytes were missing or too many'),
   applayer_unexpected_protocol: report('behind a change of protocol, another one than agreed on'),
   applayer_no_tls_after_starttls: report('TLS was agreed on, and something else came'),
+  applayer_memory_limit: report('all parsers together reached their limit of memory; this connection is not parsed on'),
   applayer_too_many_changes: report('the protocol has changed more often than the limit; the rest is not parsed'),
 } as const satisfies Record<string, AppEventInfo>;
 

@@ -25,6 +25,11 @@ export class LineReader {
     this.#limitBytes = limitBytes;
   }
 
+  /** Memory that a line takes which has begun. */
+  get heldBytes(): number {
+    return this.#kept?.heldBytes ?? 0;
+  }
+
   /** Reads on to the end of a line. Returns where the next one begins, or -1 where this one does not end here. */
   read(bytes: Uint8Array, start: number, end: number): number {
     let pieceEnd = start;

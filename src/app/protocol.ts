@@ -142,6 +142,11 @@ export interface AppParser {
   readonly isEncrypted?: boolean;
   /** Set within `consume`: the parser gets no more bytes, and the protocol behind it is looked for. */
   readonly handover?: Handover | null;
+  /**
+   * Memory that it takes for what came and is still needed, in bytes. Asked behind each call, so it is not counted anew
+   * then; what stays below a kilobyte or two is not worth counting.
+   */
+  readonly heldBytes: number;
   /** The flow is gone: gives back what it holds and tells nobody. */
   close?(): void;
 }

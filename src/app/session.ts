@@ -33,6 +33,11 @@ export class AppSession {
   readonly shown: [string | null, string | null] = [null, null];
   /** It is done because all that follows is encrypted. */
   isEncrypted = false;
+  /** It has failed because there was no memory left for it: what comes is read by nobody, and that is told. */
+  isShed = false;
+  /** What was counted of it where the memory of all sessions is counted. */
+  countedBytes = 0;
+  #isShedTold = false;
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
   readonly #channel: Channel;
@@ -57,7 +62,12 @@ export class AppSession {
 
   /** Nothing that still comes changes it. */
   get isOver(): boolean {
-    return this.#parser === null && this.#detection === null && this.state !== 'undecided';
+    return this.#parser === null && this.#detection === null && this.state !== 'undecided' && !this.isShed;
+  }
+
+  /** Memory that it takes for what came. */
+  get heldBytes(): number {
+    return (this.#parser?.heldBytes ?? 0) + (this.#detection?.heldBytes ?? 0);
   }
 
   /** The protocol is known beforehand. */
@@ -71,6 +81,10 @@ export class AppSession {
     if (start >= end) return;
     if (this.#parser === null) {
       if (this.state === 'undecided') this.#detect(direction, bytes, start, end);
+      else if (this.isShed && !this.#isShedTold) {
+        this.#isShedTold = true;
+        this.#raise(direction, 'applayer_memory_limit');
+      }
       return;
     }
     const from = this.#detection === null ? start : this.#confirm(this.#detection, direction, bytes, start, end);
@@ -101,6 +115,13 @@ export class AppSession {
     this.#parser?.close?.();
     this.#parser = null;
     this.#detection = null;
+  }
+
+  /** Gives back what it holds. */
+  shed(): void {
+    this.close();
+    this.state = 'failed';
+    this.isShed = true;
   }
 
   #start(protocol: AppProtocol): void {

@@ -184,6 +184,10 @@ export interface Config {
     /** Of some connections only one direction is seen. */
     readonly isOneSided: boolean;
   };
+  readonly appLayer: {
+    /** What the protocol parsers of one worker may hold together. */
+    readonly memoryBytes: number;
+  };
   readonly http: {
     /** Of one body; the rest is skipped and the next message is inspected again. */
     readonly requestBodyBytes: number;
@@ -339,6 +343,7 @@ export const DEFAULTS: Config = deepFreeze({
     midstreamPolicy: 'auto',
     isOneSided: false,
   },
+  appLayer: { memoryBytes: 64 * MIB },
   http: { requestBodyBytes: 100 * KIB, responseBodyBytes: 100 * KIB, headerBytes: 64 * KIB, maxSlashes: 100 },
   failure: { engine: 'open', limits: 'closed' },
   queue: {

@@ -282,6 +282,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       'midstream-policy': key('midstreamPolicy', oneOf(MIDSTREAM_POLICIES)),
     }),
   ),
+  'app-layer': key('appLayer', section({ memory: key('memoryBytes', size(MIB, 64 * GIB)) })),
   http: key(
     'http',
     section({

@@ -113,6 +113,11 @@ export class Detector {
     this.forgetStreams(flow);
   }
 
+  /** Its transactions are gone, and what was waited for in them. */
+  forgetTransactions(flow: FlowSlot): void {
+    this.#detection.flows.forgetTransactions(flow);
+  }
+
   /** No more bytes will come: a flow that is over need not hold windows and candidates until it is forgotten. */
   forgetStreams(flow: FlowSlot): void {
     this.#detection.flows.release(flow);

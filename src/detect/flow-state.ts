@@ -237,9 +237,15 @@ export class FlowDetections {
     const state = this.of(flow);
     if (state === null) return;
     for (const stream of state.streams) stream?.release();
+    this.forgetTransactions(flow);
+    this.#flows[flow] = null;
+  }
+
+  forgetTransactions(flow: FlowSlot): void {
+    const state = this.of(flow);
+    if (state === null) return;
     for (const pending of state.pending)
       if (pending !== null) for (const entry of pending.values()) this.forget(state, entry);
-    this.#flows[flow] = null;
   }
 
   /** `orders`: the new number of each rule, -1 where it is gone. */

@@ -21,6 +21,8 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'flow.bypassed',
   'flow.bypassed_total',
   'tcp.reassembly_memuse',
+  'app_layer.memuse',
+  'app_layer.memcap',
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',
   'detect.tracks_evicted',

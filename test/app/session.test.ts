@@ -35,7 +35,7 @@ function start(): {
       onEvent: (_tx, _direction, event) => lines.push(`${layer.currentFlow}: ${event}`),
     },
     flowEndpoints(),
-    APP_PROTOCOLS.filter(({ name }) => name === 'http'),
+    { protocols: APP_PROTOCOLS.filter(({ name }) => name === 'http') },
   );
   const send = (flow: number, direction: Direction, text: string): void => {
     const bytes = Buffer.from(text, 'latin1');
@@ -229,6 +229,7 @@ function worded(name: string, more: Partial<AppProtocol> = {}): AppProtocol {
 }
 
 class WordParser implements AppParser {
+  readonly heldBytes = 0;
   handover: Handover | null = null;
   readonly #name: string;
   readonly #sink: AppSink;
@@ -258,7 +259,7 @@ function startWith(protocols: readonly AppProtocol[]) {
     onProgress: () => {},
     onEvent: (_tx, direction, event) => lines.push(`${direction} ${event}`),
   };
-  const layer = new AppLayer(sink, flowEndpoints(53), protocols);
+  const layer = new AppLayer(sink, flowEndpoints(53), { protocols });
   const as = (feed: 'consume' | 'datagram') => (direction: Direction, text: string) => {
     const bytes = Buffer.from(text, 'latin1');
     layer[feed](7, direction, bytes, 0, bytes.length);

@@ -24,7 +24,7 @@ const http: AppProtocol = {
   transports: ['tcp'],
   buffers: [],
   probe: () => 'yes',
-  open: () => ({ consume: () => {}, gap: () => {}, end: () => {} }),
+  open: () => ({ heldBytes: 0, consume: () => {}, gap: () => {}, end: () => {} }),
   describe: () => ({ hostname: 'example.org', url: '/a' }),
 };
 

@@ -21,6 +21,10 @@ export class DcerpcParser implements AppParser, ConversationHost {
     return this.#conversation.isBroken(TO_SERVER) && this.#conversation.isBroken(TO_CLIENT);
   }
 
+  get heldBytes(): number {
+    return this.stubMemory.bytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#conversation.consume(direction, bytes, start, end);
   }

@@ -23,6 +23,11 @@ export class MessageStream {
     return this.#lengthBytesSeen > 0;
   }
 
+  /** Memory that takes the message in hand. */
+  get heldBytes(): number {
+    return this.#kept?.length ?? 0;
+  }
+
   /** Takes bytes up to the end of a message; returns where it stopped. */
   take(bytes: Uint8Array, start: number, end: number): number {
     this.message = null;

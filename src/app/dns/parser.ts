@@ -28,6 +28,10 @@ export class DnsParser implements AppParser {
     this.#streams = transport === 'udp' ? null : [new MessageStream(), new MessageStream()];
   }
 
+  get heldBytes(): number {
+    return this.#streams === null ? 0 : this.#streams[TO_SERVER].heldBytes + this.#streams[TO_CLIENT].heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#releaseShown();
     if (this.#streams === null) {

@@ -33,6 +33,10 @@ export class FtpDataParser implements AppParser {
     this.#transaction = new FtpDataTransaction(transfer);
   }
 
+  get heldBytes(): number {
+    return this.#transaction.content.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     const tx = this.#transaction;
     if (this.isDone) return;

@@ -23,6 +23,8 @@ export class FtpParser implements AppParser {
   readonly #replies = new LineReader(MAX_LINE_BYTES);
   /** Without a final reply; oldest first. */
   readonly #open: FtpTransaction[] = [];
+  /** Memory that they take, about. */
+  #openBytes = 0;
   #nextId = 0;
   /** The code of a reply whose last line did not come yet. */
   #openCode: string | null = null;
@@ -34,6 +36,10 @@ export class FtpParser implements AppParser {
   constructor(sink: AppSink, channel: Channel) {
     this.#sink = sink;
     this.#channel = channel;
+  }
+
+  get heldBytes(): number {
+    return this.#requests.heldBytes + this.#replies.heldBytes + this.#openBytes;
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -71,6 +77,7 @@ export class FtpParser implements AppParser {
       this.#close(this.#open[0]!);
     }
     this.#open.push(tx);
+    this.#openBytes += tx.heldBytes;
     this.#sink.onProgress(tx, TO_SERVER, STAGE.head);
     this.#sink.onProgress(tx, TO_SERVER, STAGE.complete);
   }
@@ -125,7 +132,10 @@ export class FtpParser implements AppParser {
     const tx = this.#open[0] ?? null;
     if (isCut) this.#raise(tx, TO_CLIENT, 'ftp.response_command_too_long');
     const text = latin1(bytes, start, end);
-    if (tx !== null && tx.replies.length < MAX_REPLY_LINES && text !== '') tx.replies.push(fromLatin1(text));
+    if (tx !== null && tx.replies.length < MAX_REPLY_LINES && text !== '') {
+      tx.addReply(fromLatin1(text));
+      this.#openBytes += text.length;
+    }
     const [, code = null, mark = ''] = /^(\d{3})(-?)/.exec(text) ?? [];
     if (this.#openCode === null) {
       if (code === null) return;
@@ -153,6 +163,7 @@ export class FtpParser implements AppParser {
   #close(tx: FtpTransaction): void {
     tx.isAnswered = true;
     this.#open.shift();
+    this.#openBytes -= tx.heldBytes;
     this.#sink.onProgress(tx, TO_CLIENT, STAGE.head);
     this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
   }

@@ -2,6 +2,9 @@ import type { Transaction } from '../protocol.ts';
 import type { DataEndpoint } from './endpoint.ts';
 import type { FtpEvent } from './events.ts';
 
+/** One without anything in it, about. */
+const TRANSACTION_BYTES = 512;
+
 /** A command and the reply to it. */
 export class FtpTransaction implements Transaction {
   readonly id: number;
@@ -14,6 +17,8 @@ export class FtpTransaction implements Transaction {
   isPassive = false;
   /** Lines of the reply, each with its code. */
   readonly replies: Uint8Array[] = [];
+  /** Memory that it takes, about. */
+  heldBytes: number;
   isAnswered = false;
   readonly #events = new Set<FtpEvent>();
 
@@ -22,6 +27,12 @@ export class FtpTransaction implements Transaction {
     this.command = command;
     this.commandBytes = commandBytes;
     this.argument = argument;
+    this.heldBytes = TRANSACTION_BYTES + 3 * commandBytes.length + argument.length;
+  }
+
+  addReply(line: Uint8Array): void {
+    this.replies.push(line);
+    this.heldBytes += line.length;
   }
 
   /** False if it was raised before. */

@@ -55,6 +55,13 @@ export class Body {
     return this.#layers.length > 0 ? this.isFull : this.sentBytes !== this.length;
   }
 
+  /** Memory that it takes. */
+  get heldBytes(): number {
+    let bytes = this.#content.heldBytes + (this.#undecoded?.heldBytes ?? 0);
+    for (const { output } of this.#layers) if (output !== this.#content) bytes += output.heldBytes;
+    return bytes;
+  }
+
   /** The content so far. Borrowed. */
   view(): Uint8Array {
     if (this.#borrowed === null) return this.#content.view();

@@ -13,6 +13,11 @@ export class FieldTable {
   #linkedCount = -1;
   #hasRepeats = false;
 
+  /** Memory that it takes. */
+  get heldBytes(): number {
+    return this.#bytes.length + this.#fields.byteLength;
+  }
+
   /** How many fields it has room for. */
   get fieldCapacity(): number {
     return this.#fields.length / COLUMNS;

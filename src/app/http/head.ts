@@ -51,6 +51,10 @@ export class Head extends FieldTable {
     this.clearFields();
   }
 
+  override get heldBytes(): number {
+    return super.heldBytes + this.#work.length + (this.#sent?.length ?? 0);
+  }
+
   get isSmall(): boolean {
     return (
       this.bytes.length <= MAX_SPARE_BYTES &&

@@ -78,6 +78,13 @@ export abstract class MessageReader {
     this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
   }
 
+  /** Memory that the message in hand takes. */
+  get heldBytes(): number {
+    const message = this.tx?.message(this.direction) ?? null;
+    const isTold = message !== null && message.head === this.head;
+    return (message?.heldBytes ?? 0) + (isTold ? 0 : (this.head?.heldBytes ?? 0)) + (this.#line?.heldBytes ?? 0);
+  }
+
   /** Returns where it stopped: before `end` where the rest is not HTTP. */
   consume(bytes: Uint8Array, start: number, end: number): number {
     let at = start;

@@ -44,6 +44,10 @@ export class HttpParser implements AppParser, Exchange {
     return this.#requests.state === READ.ignore && this.#responses.state === READ.ignore;
   }
 
+  get heldBytes(): number {
+    return this.#openHeadBytes + this.#requests.heldBytes + this.#responses.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#leftovers.release();
     const at = (direction === TO_SERVER ? this.#requests : this.#responses).consume(bytes, start, end);

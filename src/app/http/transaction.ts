@@ -36,6 +36,11 @@ export class HttpMessage {
   form: MultipartForm | null | undefined = undefined;
   fileName: Uint8Array | null | undefined = undefined;
 
+  /** Memory that it takes, but for small things. */
+  get heldBytes(): number {
+    return (this.head?.heldBytes ?? 0) + (this.body?.heldBytes ?? 0);
+  }
+
   /** Trailer fields came: what was made of the fields is out of date. */
   forgetFields(): void {
     this.fields = undefined;

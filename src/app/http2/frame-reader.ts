@@ -66,6 +66,10 @@ export class FrameReader {
     this.#maxBlockBytes = maxBlockBytes;
   }
 
+  get heldBytes(): number {
+    return this.#kept?.heldBytes ?? 0;
+  }
+
   hasFlag(flag: number): boolean {
     return (this.flags & flag) !== 0;
   }

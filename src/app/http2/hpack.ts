@@ -38,6 +38,11 @@ export class HpackDecoder {
   #end = 0;
   #fault: HpackFault | null = null;
 
+  /** Memory that the table takes. */
+  get heldBytes(): number {
+    return this.#table.bytes.length;
+  }
+
   /** Adds the fields of a whole block. Work is linear in its bytes and in what `fields` keeps. */
   decode(bytes: Uint8Array, start: number, end: number, fields: FieldList): HpackFault | null {
     this.#input = bytes;

@@ -18,6 +18,8 @@ import { readUpgrade } from './upgrade.ts';
 const MAX_OPEN_STREAMS = 4096;
 /** What is kept of the bodies of all open streams, in each direction: forty full ones. */
 const MAX_OPEN_BODY_BYTES = 4 * 1024 * 1024;
+/** What a stream takes beside its head and body, about. */
+const STREAM_BYTES = 1024;
 /** nghttp2's burst for the same attack. A browser that leaves a page takes back a few hundred requests. */
 const MAX_RESETS_AT_ONCE = 1000;
 const MAX_RESETS_PER_SECOND = 100;
@@ -60,6 +62,13 @@ export class Http2Parser implements AppParser, SideListener {
 
   get isDone(): boolean {
     return this.#sides[TO_SERVER].isLost && this.#sides[TO_CLIENT].isLost;
+  }
+
+  get heldBytes(): number {
+    const [requests, responses] = this.#openBodyBytes;
+    const [client, server] = this.#sides;
+    const streams = this.#open.size * STREAM_BYTES + this.#openHeadBytes + requests + responses;
+    return streams + client.heldBytes + server.heldBytes;
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {

@@ -77,6 +77,11 @@ export class SideReader {
     this.#fields = new FieldList(maxHeadBytes, maxFields);
   }
 
+  /** Memory that takes what came of frames, and the table of fields. */
+  get heldBytes(): number {
+    return (this.#block?.heldBytes ?? 0) + this.#frames.heldBytes + this.hpack.heldBytes;
+  }
+
   consume(bytes: Uint8Array, start: number, end: number): void {
     const frames = this.#frames;
     let at = start;

@@ -42,6 +42,11 @@ export class CommandReader {
   #numberBytes = 0;
   #isNegative = false;
 
+  /** Memory that takes what is kept of a command. */
+  get heldBytes(): number {
+    return this.#kept.heldBytes;
+  }
+
   /** Reads up to the end of a command, or of the bytes. Returns where it stopped. */
   read(bytes: Uint8Array, start: number, end: number): number {
     if (this.hasCommand) this.#begin();

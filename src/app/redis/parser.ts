@@ -16,6 +16,10 @@ export class RedisParser implements AppParser {
     this.#sink = sink;
   }
 
+  get heldBytes(): number {
+    return this.#reader.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     if (direction !== TO_SERVER) return;
     for (let at = start; at < end && !this.isDone; ) {

@@ -27,6 +27,11 @@ export class FileContent {
     return this.#wholeBytes;
   }
 
+  /** Memory that it takes. */
+  get heldBytes(): number {
+    return this.#bytes.length;
+  }
+
   view(): Uint8Array {
     return this.#bytes.subarray(0, Math.min(this.#wholeBytes, MAX_FILE_BYTES));
   }

@@ -77,6 +77,11 @@ export class MessageReader {
     this.#listener = listener;
   }
 
+  /** Memory that the command in hand takes. */
+  get heldBytes(): number {
+    return this.#kept.length;
+  }
+
   consume(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
     this.#origin = this.#streamBytes - start;

@@ -24,6 +24,11 @@ export class SmbParser implements AppParser {
     this.#readers = [reader(0), reader(1)];
   }
 
+  get heldBytes(): number {
+    const [requests, responses] = this.#readers;
+    return requests.heldBytes + responses.heldBytes + this.#session.heldBytes + this.#smb1.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#readers[direction].consume(bytes, start, end);
   }

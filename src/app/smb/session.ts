@@ -19,6 +19,9 @@ export const MAX_OPEN_REQUESTS = 512;
 const MAX_TREES = 256;
 /** Files that a connection has open; beyond it the oldest is forgotten, and its name with it. Ours. */
 const MAX_OPEN_FILES = 1024;
+/** What an open file takes beside its name, and a request that waits, about. */
+const FILE_BYTES = 256;
+const REQUEST_BYTES = 512;
 /** Files that are read or written at once, or pipes with calls; each may take 200 KiB. Ours. */
 export const MAX_ACTIVE_FILES = 32;
 /** As in Suricata, where it is not set otherwise: what a read or a write may have. */
@@ -49,6 +52,8 @@ export class SmbSession {
   readonly #pending = new Map<number, PendingRequest>();
   readonly #trees = new Map<string, Tree>();
   readonly #files = new Map<string, OpenFile>();
+  /** Of the files, with what else each of them takes. */
+  #nameBytes = 0;
   /** Those with a transfer or a conversation, oldest first. */
   readonly #active = new Set<OpenFile>();
   #transactions = 0;
@@ -67,6 +72,15 @@ export class SmbSession {
   constructor(sink: AppSink, nowMs: () => number) {
     this.sink = sink;
     this.#nowMs = nowMs;
+  }
+
+  /** Memory that files, calls and names take, about. */
+  get heldBytes(): number {
+    let bytes = this.#stubMemory.bytes + this.#nameBytes + this.#pending.size * REQUEST_BYTES;
+    for (const { transfers } of this.#active) {
+      bytes += (transfers[TO_SERVER]?.content.heldBytes ?? 0) + (transfers[TO_CLIENT]?.content.heldBytes ?? 0);
+    }
+    return bytes;
   }
 
   /** On the transaction in hand, as in Suricata. */
@@ -180,7 +194,19 @@ export class SmbSession {
   /** The server has given an open file this number. */
   open(id: string, file: OpenFile): void {
     file.id = id;
-    setBounded(this.#files, id, file, MAX_OPEN_FILES);
+    this.#forgetFile(id);
+    this.#files.set(id, file);
+    this.#nameBytes += FILE_BYTES + file.name.length;
+    if (this.#files.size <= MAX_OPEN_FILES) return;
+    const [oldest] = this.#files.keys();
+    this.#forgetFile(oldest!);
+  }
+
+  #forgetFile(id: string): void {
+    const file = this.#files.get(id);
+    if (file === undefined) return;
+    this.#nameBytes -= FILE_BYTES + file.name.length;
+    this.#files.delete(id);
   }
 
   /** One that was opened before anybody looked has no name. */
@@ -200,7 +226,7 @@ export class SmbSession {
     file.conversation?.end();
     file.conversation = null;
     this.#active.delete(file);
-    if (file.id !== null && this.#files.get(file.id) === file) this.#files.delete(file.id);
+    if (file.id !== null && this.#files.get(file.id) === file) this.#forgetFile(file.id);
   }
 
   /** All was read; what is read from then on is the file once more. */

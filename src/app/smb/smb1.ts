@@ -68,6 +68,10 @@ export class Smb1Commands {
     this.#session = session;
   }
 
+  get heldBytes(): number {
+    return this.#splitCalls.reservedBytes;
+  }
+
   onRequest(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
     this.#chainedFile = null;
     return this.#eachCommand(TO_SERVER, bytes, start, end, wholeEnd, (header, block) => this.#request(header, block));

@@ -10,15 +10,16 @@ const MAX_SPLIT_BYTES = 128 * 1024;
 /** Those of a connection, by the number that all messages of a call have. */
 export class SplitCalls {
   readonly #calls = new Map<number, SplitCall>();
-  #reservedBytes = 0;
+  /** The room that they take. */
+  reservedBytes = 0;
 
   /** Null: there are too many. One that is begun anew begins from nothing. */
   begin(header: SmbHeader, file: OpenFile, totalBytes: number): SplitCall | null {
     this.end(header);
-    if (this.#calls.size >= MAX_SPLIT_CALLS || this.#reservedBytes + totalBytes > MAX_SPLIT_BYTES) return null;
+    if (this.#calls.size >= MAX_SPLIT_CALLS || this.reservedBytes + totalBytes > MAX_SPLIT_BYTES) return null;
     const call = new SplitCall(file, totalBytes);
     this.#calls.set(keyOf(header), call);
-    this.#reservedBytes += call.reservedBytes;
+    this.reservedBytes += call.reservedBytes;
     return call;
   }
 
@@ -27,7 +28,7 @@ export class SplitCalls {
   }
 
   end(header: SmbHeader): void {
-    this.#reservedBytes -= this.of(header)?.reservedBytes ?? 0;
+    this.reservedBytes -= this.of(header)?.reservedBytes ?? 0;
     this.#calls.delete(keyOf(header));
   }
 }

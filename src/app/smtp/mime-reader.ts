@@ -57,6 +57,13 @@ export class MimeReader {
     this.#raise = raise;
   }
 
+  /** Memory that the files take. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { content } of this.files) bytes += content.heldBytes;
+    return bytes;
+  }
+
   /**
    * A line without its end, or its first piece. Long lines come in pieces, and only `isWhole` ones are of the
    * structure.

@@ -56,6 +56,10 @@ export class SmtpParser implements AppParser {
     return this.#isOver[TO_SERVER] && this.#isOver[TO_CLIENT];
   }
 
+  get heldBytes(): number {
+    return this.#requests.heldBytes + this.#replies.heldBytes + (this.#content?.mime.heldBytes ?? 0);
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     if (this.#isOver[direction]) return;
     if (direction === TO_SERVER) this.#readRequests(bytes, start, end);

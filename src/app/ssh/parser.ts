@@ -36,6 +36,10 @@ export class SshParser implements AppParser {
     return this.#readers[TO_SERVER].isEncrypted && this.#readers[TO_CLIENT].isEncrypted;
   }
 
+  get heldBytes(): number {
+    return this.#readers[TO_SERVER].heldBytes + this.#readers[TO_CLIENT].heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#readers[direction].consume(bytes, start, end);
   }

@@ -66,6 +66,10 @@ export class SideReader {
     return this.#state === READ.done;
   }
 
+  get heldBytes(): number {
+    return this.#kept?.heldBytes ?? 0;
+  }
+
   consume(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
     while (at < end && this.#state !== READ.done) {

@@ -49,6 +49,11 @@ export class HandshakeReader {
   #remainingBytes = 0;
   #message: ByteBuffer | null = null;
 
+  /** Memory that the message in hand takes. */
+  get heldBytes(): number {
+    return this.#message?.heldBytes ?? 0;
+  }
+
   constructor(handler: MessageHandler) {
     this.#handler = handler;
   }

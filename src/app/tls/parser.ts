@@ -58,6 +58,12 @@ export class TlsParser implements AppParser {
     return client.hello !== null && server.hello !== null && this.#sides[TO_SERVER].isEncrypted;
   }
 
+  get heldBytes(): number {
+    const { client, server } = this.transaction;
+    const [fromClient, fromServer] = this.#sides;
+    return client.heldBytes + server.heldBytes + fromClient.heldBytes + fromServer.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     this.#sides[direction].records.consume(bytes, start, end);
     this.#finishIfStopped(direction);
@@ -222,6 +228,10 @@ class Side implements RecordHandler, MessageHandler {
   constructor(parser: TlsParser, direction: Direction) {
     this.#parser = parser;
     this.#direction = direction;
+  }
+
+  get heldBytes(): number {
+    return this.#messages.heldBytes;
   }
 
   /** Of the handshake; records may be followed further. */

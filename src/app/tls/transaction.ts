@@ -30,6 +30,13 @@ export class TlsSide {
   #ja3Hash: Uint8Array | null = null;
   #ja4: Uint8Array | null = null;
 
+  /** Memory that its certificates take. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { length } of this.certificates) bytes += length;
+    return bytes;
+  }
+
   /** Messages of TLS_STATE so far, in their order. */
   get states(): Uint8Array {
     return this.#states.subarray(0, this.#stateCount);

@@ -16,6 +16,8 @@ const MESSAGE_TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 export interface MessageContent {
   readonly length: number;
   readonly isFull: boolean;
+  /** Memory of its own. */
+  readonly heldBytes: number;
   /** Borrowed. */
   view(start: number): Uint8Array;
   append(bytes: Uint8Array, start: number, end: number): WebsocketEvent | null;
@@ -33,6 +35,10 @@ export class PlainContent implements MessageContent {
 
   get isFull(): boolean {
     return this.#kept.isFull;
+  }
+
+  get heldBytes(): number {
+    return this.#kept.heldBytes;
   }
 
   view(start: number): Uint8Array {
@@ -101,6 +107,10 @@ class DeflatedContent implements MessageContent {
 
   get isFull(): boolean {
     return this.#kept !== null;
+  }
+
+  get heldBytes(): number {
+    return this.#kept?.length ?? 0;
   }
 
   view(start: number): Uint8Array {

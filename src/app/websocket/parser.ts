@@ -27,6 +27,10 @@ export class WebsocketParser implements AppParser, SideListener {
     return this.#sides[TO_SERVER].isLost && this.#sides[TO_CLIENT].isLost;
   }
 
+  get heldBytes(): number {
+    return this.#sides[TO_SERVER].heldBytes + this.#sides[TO_CLIENT].heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     if (this.#hasUnknown) this.raise(null, TO_CLIENT, 'websocket.unknown_extension');
     this.#hasUnknown = false;

@@ -45,6 +45,11 @@ export class SideReader {
     this.#deflate = extensions.hasDeflate ? new DeflateStream() : null;
   }
 
+  /** Memory that takes the message in hand, and what packed ones may refer to. */
+  get heldBytes(): number {
+    return (this.#message?.heldBytes ?? 0) + (this.#deflate?.output.heldBytes ?? 0);
+  }
+
   consume(bytes: Uint8Array, start: number, end: number): void {
     const frames = this.#frames;
     let at = start;

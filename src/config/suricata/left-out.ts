@@ -32,7 +32,7 @@ const REASONS: Readonly<Record<string, string>> = {
   nfq: 'vpatch run makes its own queues and firewall rules (docs/firewall.md)',
 
   'app-layer': PROTOCOLS,
-  'app-layer.protocols.http.memcap': 'memory is bounded for each connection',
+  'app-layer.protocols.http.memcap': 'one bound holds for all protocols: app-layer.memory',
   'app-layer.protocols.http.libhtp.default-config': 'vpatch bounds this by itself (docs/protocols.md)',
   'app-layer.protocols.http.libhtp.default-config.personality':
     'what servers read differently is a check (docs/checks.md)',

@@ -43,6 +43,10 @@ class FingerParser implements AppParser {
     this.#sink = sink;
   }
 
+  get heldBytes(): number {
+    return this.#query.line.heldBytes;
+  }
+
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     if (direction !== TO_SERVER) return;
     let at = start;
