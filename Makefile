@@ -22,13 +22,15 @@ SYSCONFDIR ?= /etc
 CHECKS ?= report
 # Rules of your own for the benchmarks: a file, a folder, or a pattern.
 RULES ?=
+# A capture file for `make bench-replay`, instead of traffic that is made up.
+CAPTURE ?=
 # How long `make soak` goes on.
 MINUTES ?= 60
 
-.PHONY: help setup build test demo bench soak prove fuzz check lint types sanitizers docs conformance install deb clean
+.PHONY: help setup build test demo bench bench-replay soak prove fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Install what is missing on Debian or Ubuntu, and the npm packages of the lock file
 	@.ci/setup
@@ -63,6 +65,10 @@ bench: ## What inspection costs here, beside no IPS and Suricata: ARGS=--quick, 
 	@.ci/setup
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/bench/main.js --rules '$(RULES)' $(ARGS)
+
+bench-replay: ## Time by stage of the pipeline, and where it goes; RULES=PLACE, CAPTURE=FILE for your own
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/bench/replay.js --rules '$(RULES)' $(ARGS) $(CAPTURE)
 
 soak: ## A service under requests, attacks, floods and reloads for MINUTES (60), within 512 MiB (needs root)
 	@.ci/setup

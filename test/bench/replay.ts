@@ -1,0 +1,104 @@
+/**
+ * `make bench-replay`: packets and bytes a second through the pipeline by stage, and where the time goes. On traffic that
+ * is made up, and on captures that are named: node replay.js [--rules PLACE] [--seconds N] [--json FILE] [CAPTURE...]
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ownRules, SHIPPED_RULES } from './engine.ts';
+import { markdown, shown } from './report.ts';
+import { BENCH_CONFIG, compiled, textsOf } from './rule-sets.ts';
+import { type SelfTimes, selfTimes } from './self-time.ts';
+import { play, type StageCost, stageCosts } from './stage-costs.ts';
+import { STAGES } from './stages.ts';
+import {
+  bulkTraffic,
+  capturedTraffic,
+  connectionTraffic,
+  dnsTraffic,
+  keepAliveTraffic,
+  type Traffic,
+} from './traffic.ts';
+
+const PACKETS = 30_000;
+const LARGE_SEGMENT_BYTES = 60_000;
+const SEGMENT_BYTES = 1448;
+const KEEP_ALIVE_CONNECTIONS = 64;
+const SHOWN_FUNCTIONS = 12;
+
+const { values: options, positionals: captures } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rules: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '0.5' },
+    json: { type: 'string', default: '.bench/replay.json' },
+  },
+});
+const seconds = Number(options.seconds);
+const rules = options.rules === '' ? SHIPPED_RULES : ownRules(options.rules);
+const ruleset = compiled(textsOf(rules));
+console.log(`${ruleset.loaded.length} rules (${rules.name}); processor time of one core\n`);
+
+const reports = [];
+for (const make of sources()) {
+  const traffic = await make();
+  const costs = stageCosts(traffic, BENCH_CONFIG, ruleset, seconds);
+  const profile = await selfTimes(() => repeat(traffic, seconds));
+  const bytes = traffic.frames.reduce((sum, frame) => sum + frame.wireBytes, 0);
+  console.log(described(traffic, bytes, costs, profile));
+  reports.push({ name: traffic.name, packets: traffic.frames.length, bytes, costs, profile });
+}
+mkdirSync(dirname(options.json), { recursive: true });
+writeFileSync(
+  options.json,
+  `${JSON.stringify({ date: new Date().toISOString(), rules: rules.name, reports }, null, 2)}\n`,
+);
+console.log(`all figures: ${options.json}`);
+
+/** Made when it is their turn: they are large. */
+function sources(): (() => Traffic | Promise<Traffic>)[] {
+  if (captures.length > 0) return captures.map((file) => () => capturedTraffic(file));
+  return [
+    () => bulkTraffic(LARGE_SEGMENT_BYTES, PACKETS / 10),
+    () => bulkTraffic(SEGMENT_BYTES, PACKETS),
+    () => keepAliveTraffic(KEEP_ALIVE_CONNECTIONS, PACKETS),
+    () => connectionTraffic(PACKETS),
+    () => dnsTraffic(PACKETS),
+  ];
+}
+
+function repeat({ frames }: Traffic, forSeconds: number): void {
+  const endMs = performance.now() + forSeconds * 1000;
+  do play(frames, STAGES.at(-1)!.begin(BENCH_CONFIG, ruleset));
+  while (performance.now() < endMs);
+}
+
+function described({ name, frames }: Traffic, bytes: number, costs: readonly StageCost[], profile: SelfTimes): string {
+  const packetBytes = bytes / frames.length;
+  const wholeNs = costs.at(-1)!.soFarNs;
+  const stages = markdown(
+    ['stage', 'ns a packet', 'share', 'up to it: k packets/s', 'Gbit/s'],
+    costs.map(({ stage, ownNs, soFarNs }) => [
+      stage,
+      shown(Math.round(ownNs)),
+      percent(ownNs / wholeNs),
+      shown(1e6 / soFarNs),
+      shown((packetBytes * 8) / soFarNs),
+    ]),
+  );
+  const line = ({ name: place, share }: SelfTimes['folders'][number]): string =>
+    `  ${percent(share).padStart(6)}  ${place}`;
+  return [
+    `${name}: ${frames.length.toLocaleString('en')} packets of ${shown(packetBytes)} bytes\n`,
+    stages,
+    'samples by folder:',
+    ...profile.folders.map(line),
+    'by function:',
+    ...profile.functions.slice(0, SHOWN_FUNCTIONS).map(line),
+    '',
+  ].join('\n');
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
