@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { buildProgram, commandPath, forEachCommand } from '../../src/cli/program.ts';
 import { vpatch } from '../support/command-line.ts';
@@ -42,6 +44,37 @@ Whatever ends a command early is one line on standard error that says what to do
 test('docs/commands.md is what the commands say', async () => {
   await expect(await commandsPage()).toMatchFileSnapshot('../../docs/commands.md');
 });
+
+test('commands and their options are there, in the docs and in what the program says', async () => {
+  const program = await buildProgram();
+  const named = (files: readonly string[], called: RegExp) =>
+    files.flatMap((file) =>
+      Array.from(readFileSync(file, 'utf8').matchAll(called), ([, words]) => ({ file, words: words!.trim() })),
+    );
+  const all = [
+    ...named(['README.md', ...filesBelow('docs', '.md')], /(?:[`"]|^sudo )vpatch ([a-z][^`"\n|<#]*)/gm),
+    ...named(filesBelow('src', '.ts'), /"vpatch ([a-z][^"\n|<]*)/g),
+  ];
+  expect(all.length).toBeGreaterThan(80);
+  expect(all.filter(({ words }) => !isKnown(program, words.split(/\s+/)))).toEqual([]);
+});
+
+const filesBelow = (folder: string, ending: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((file) =>
+    file.endsWith(ending) ? [join(folder, file)] : [],
+  );
+
+/** Every word before an argument is a command, and every option one of its own. */
+function isKnown(program: Command, words: readonly string[]): boolean {
+  let command = program;
+  for (const word of words) {
+    const found = command.commands.find((one) => one.name() === word);
+    if (found === undefined) break;
+    command = found;
+  }
+  const options = words.flatMap((word) => /^--[a-z][a-z-]*/.exec(word) ?? []);
+  return command !== program && options.every((option) => command.options.some(({ long }) => long === option));
+}
 
 test('the version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };

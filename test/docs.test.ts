@@ -1,0 +1,49 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file));
+const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesBelow('docs'), ...filesBelow('src')].filter(
+  (file) => /\.(?:md|yaml)$/.test(file),
+);
+const textOf = (file: string): string => readFileSync(file, 'utf8');
+
+describe('what the docs name', () => {
+  test('links lead to files that are there, and to headings of theirs', () => {
+    const links = PAGES.flatMap((page) =>
+      Array.from(textOf(page).matchAll(/\]\(([^)#:\s]*)(?:#([^)\s]+))?\)/g), ([, path, anchor]) => ({
+        page,
+        path,
+        anchor,
+      })),
+    );
+    expect(links.length).toBeGreaterThan(100);
+    const broken = links.filter(({ page, path = '', anchor }) => {
+      const target = path === '' ? page : join(dirname(page), path);
+      return !existsSync(target) || (anchor !== undefined && !anchorsOf(textOf(target)).includes(anchor));
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test('sources and tests are there', () => {
+    const named = PAGES.filter((page) => page !== 'CHANGELOG.md').flatMap((page) =>
+      Array.from(
+        textOf(page).matchAll(/`((?:src|test|native|fixtures|signatures|docs)\/[\w./*-]+)`/g),
+        ([, path]) => path!,
+      ),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    // What follows a star or a word in capitals is any name.
+    expect(named.filter((path) => !existsSync(path.replace(/[^/]*(?:\*|[A-Z]{3,}).*/, '')))).toEqual([]);
+  });
+});
+
+/** As GitHub makes them of headings. */
+const anchorsOf = (page: string): string[] =>
+  Array.from(page.matchAll(/^#+ (.*)$/gm), ([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
