@@ -233,6 +233,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
     this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
     this.#sink.elapse?.(nowMs);
+    this.#reporter.expire(nowMs);
     this.#layers.defragmenter.expire(nowMs);
   }
 
@@ -470,6 +471,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#reporter.records?.flowEnded(flow, reason, this.#timeMs);
     this.#apps.release(flow);
     this.#detector.release(flow);
+    this.#reporter.flowEnded(flow);
   }
 
   /**

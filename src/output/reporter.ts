@@ -4,6 +4,7 @@ import type { Counters } from '../base/counters.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { DETECT_EVENTS, type DetectEvent } from '../detect/events.ts';
 import type { Match } from '../detect/match-list.ts';
+import type { FlowSlot } from '../flow/slot.ts';
 import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
 import type { Rule } from '../rules/rule.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
@@ -102,6 +103,14 @@ export class Reporter {
     this.#tags.packet(packet);
     if (judgement.reportedMatches > 0) this.#alerts(packet, matches, judgement, mode, sparedAs);
     if (judgement.reason !== null) this.#drop(packet, judgement.reason, judgement);
+  }
+
+  flowEnded(flow: FlowSlot): void {
+    this.#tags.release(flow);
+  }
+
+  expire(nowMs: number): void {
+    this.#tags.expire(nowMs);
   }
 
   #alerts(

@@ -1,3 +1,4 @@
+import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import type { Rule, Tag } from '../rules/rule.ts';
 import { LINK, type LinkType, NO_FLOW, type Packet } from '../wire/packet.ts';
@@ -5,12 +6,21 @@ import type { EventSink } from './event.ts';
 
 /** Hosts whose packets are recorded at the same time; of more, the oldest is forgotten. Ours. */
 const MAX_TAGGED_HOSTS = 4096;
+/** A host that is silent for so long is forgotten, however much is left: Suricata's TAG_MAX_LAST_TIME_SEEN. */
+const MAX_SILENCE_MS = 600_000;
+/** How exact that is. */
+const EXPIRE_INTERVAL_MS = 10_000;
 
 /** How much of what a `tag` asks for is left. */
 interface OpenTag {
   readonly tag: Tag;
   readonly sinceMs: number;
   left: number;
+}
+
+interface TaggedHost {
+  readonly open: OpenTag[];
+  lastSeenMs: number;
 }
 
 /**
@@ -20,9 +30,9 @@ interface OpenTag {
 export class Tags {
   readonly #sink: EventSink;
   readonly #flows: FlowTable;
-  /** By slot, with the flow that they belong to: a slot is used again. */
-  readonly #ofFlows = new Map<number, { readonly flowId: number; open: OpenTag[] }>();
-  readonly #ofHosts = new Map<string, OpenTag[]>();
+  readonly #ofFlows = new Map<FlowSlot, OpenTag[]>();
+  readonly #ofHosts = new Map<string, TaggedHost>();
+  #nextExpiryMs = Number.NEGATIVE_INFINITY;
 
   constructor(sink: EventSink, flows: FlowTable) {
     this.#sink = sink;
@@ -45,41 +55,51 @@ export class Tags {
     }
   }
 
+  /** The flow has ended. */
+  release(flow: FlowSlot): void {
+    this.#ofFlows.delete(flow);
+  }
+
+  /** Forgets hosts that nothing is recorded of any more. */
+  expire(nowMs: number): void {
+    if (this.#ofHosts.size === 0 || nowMs < this.#nextExpiryMs) return;
+    this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
+    for (const [key, { open, lastSeenMs }] of this.#ofHosts) {
+      const isSilent = nowMs - lastSeenMs > MAX_SILENCE_MS;
+      if (isSilent || open.every((entry) => isSpent(entry, nowMs))) this.#ofHosts.delete(key);
+    }
+  }
+
   #tagFlow({ flow }: Packet, open: OpenTag): void {
     if (flow === NO_FLOW) return;
-    const flowId = this.#flows.flowId(flow);
     const known = this.#ofFlows.get(flow);
-    if (known?.flowId !== flowId) this.#ofFlows.set(flow, { flowId, open: [open] });
-    else if (!known.open.some(({ tag }) => tag === open.tag)) known.open.push(open);
+    if (known === undefined) this.#ofFlows.set(flow, [open]);
+    else if (!known.some(({ tag }) => tag === open.tag)) known.push(open);
   }
 
   #tagHost(packet: Packet, open: OpenTag): void {
     const key = hostKey(packet, open.tag.host === 'src' ? packet.source : packet.destination);
-    const known = this.#ofHosts.get(key);
+    const known = this.#ofHosts.get(key)?.open;
     if (known !== undefined) {
       if (!known.some(({ tag }) => tag === open.tag)) known.push(open);
       return;
     }
     if (this.#ofHosts.size >= MAX_TAGGED_HOSTS) this.#ofHosts.delete(this.#ofHosts.keys().next().value!);
-    this.#ofHosts.set(key, [open]);
+    this.#ofHosts.set(key, { open: [open], lastSeenMs: packet.timeMs });
   }
 
   /** Does a tag want it? Counts it in all that do. */
   #takes(packet: Packet): boolean {
-    let isWanted = false;
-    if (packet.flow !== NO_FLOW && this.#ofFlows.size > 0) {
-      const known = this.#ofFlows.get(packet.flow);
-      if (known !== undefined) {
-        if (known.flowId === this.#flows.flowId(packet.flow)) isWanted = spend(known.open, packet);
-        if (!isWanted) this.#ofFlows.delete(packet.flow);
-      }
-    }
+    const ofFlow = packet.flow === NO_FLOW ? undefined : this.#ofFlows.get(packet.flow);
+    let isWanted = ofFlow !== undefined && spend(ofFlow, packet);
+    if (ofFlow !== undefined && !isWanted) this.#ofFlows.delete(packet.flow);
     if (this.#ofHosts.size === 0) return isWanted;
     for (const address of [packet.source, packet.destination]) {
       const key = hostKey(packet, address);
-      const open = this.#ofHosts.get(key);
-      if (open === undefined) continue;
-      if (spend(open, packet)) isWanted = true;
+      const host = this.#ofHosts.get(key);
+      if (host === undefined) continue;
+      host.lastSeenMs = packet.timeMs;
+      if (spend(host.open, packet)) isWanted = true;
       else this.#ofHosts.delete(key);
     }
     return isWanted;
@@ -103,13 +123,15 @@ export class Tags {
 function spend(open: OpenTag[], packet: Packet): boolean {
   for (let i = open.length - 1; i >= 0; i--) {
     const entry = open[i]!;
-    const { tag, sinceMs } = entry;
-    const isOver = tag.metric === 'seconds' ? packet.timeMs - sinceMs > tag.amount * 1000 : entry.left <= 0;
-    if (isOver) open.splice(i, 1);
-    else if (tag.metric !== 'seconds') entry.left -= tag.metric === 'packets' ? 1 : packet.end - packet.start;
+    const { metric } = entry.tag;
+    if (isSpent(entry, packet.timeMs)) open.splice(i, 1);
+    else if (metric !== 'seconds') entry.left -= metric === 'packets' ? 1 : packet.end - packet.start;
   }
   return open.length > 0;
 }
+
+const isSpent = ({ tag, sinceMs, left }: OpenTag, nowMs: number): boolean =>
+  tag.metric === 'seconds' ? nowMs - sinceMs > tag.amount * 1000 : left <= 0;
 
 const hostKey = ({ ipVersion }: Packet, words: Uint32Array): string => `${ipVersion} ${words.join(' ')}`;
 
