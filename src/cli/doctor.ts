@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { FAILURES, type Failure as FailureMode } from '../config/config.ts';
 import { withoutControls } from '../output/log.ts';
 import type { Finding, FindingStatus } from '../service/finding.ts';
 import { inspectMachine } from '../service/machine.ts';
@@ -9,18 +10,32 @@ export function registerDoctor(program: Command): void {
   program
     .command('doctor')
     .summary('what this machine can and cannot do')
-    .description('Looks whether "vpatch run" can work here, and changes nothing. Exits with 3 where it cannot.')
+    .description(
+      'Looks whether "vpatch run" can work here, and changes nothing. Exits with 3 where it cannot.\n\n' +
+        'With --drill it rehearses what fails which way, by the configuration and its rules, in two network namespaces ' +
+        'that it makes and removes: traffic of this host is not touched. Takes about a minute, and exits with 1 where ' +
+        'something is not as promised.',
+    )
     .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
     .option('--json', 'print the findings as JSON')
+    .option('--drill', 'rehearse failures under traffic, in network namespaces of their own (needs root)')
+    .addOption(new Option('--fail <way>', 'with --drill: instead of what the configuration says').choices(FAILURES))
     .action(doctor);
 }
 
 interface DoctorOptions {
   readonly config?: string;
   readonly json?: boolean;
+  readonly drill?: boolean;
+  readonly fail?: FailureMode;
 }
 
-function doctor({ json, config: file }: DoctorOptions): void {
+async function doctor({ json, config: file, drill, fail }: DoctorOptions): Promise<void> {
+  if (drill === true) {
+    const { rehearse } = await import('./drill/drill.ts');
+    await rehearse({ config: file, failure: fail, isJson: json === true });
+    return;
+  }
   const { config } = settingsFrom({ ...(file !== undefined && { config: file }), onlyRules: [], logLevel: 'warn' });
   const findings = inspectMachine(config);
   const isFit = findings.every(({ status }) => status !== 'missing');

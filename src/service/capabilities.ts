@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** Bit numbers of linux/capability.h. */
-export const CAPABILITY = { netAdmin: 12, netRaw: 13 } as const;
+export const CAPABILITY = { netAdmin: 12, netRaw: 13, sysAdmin: 21 } as const;
 
 /** What this process may do, from `CapEff` of /proc/self/status. Null: the kernel does not tell. */
 export function effectiveCapabilities(): bigint | null {

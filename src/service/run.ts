@@ -35,6 +35,7 @@ import type { ScanScheduler } from './scan-scheduler.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
+import type { StartThread } from './worker-thread.ts';
 
 export interface RunSettings {
   readonly policy: Policy;
@@ -47,6 +48,8 @@ export interface RunSettings {
   readonly version: string;
   /** Arguments of node that run a command of ours by the same configuration. */
   readonly commandArgs: BackgroundParts['commandArgs'];
+  /** Left out: workers as they are. */
+  readonly startThread?: StartThread;
 }
 
 /** How often we look whether the host has new addresses: by a program. */
@@ -109,6 +112,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       onEvents: (text) => events.publish(text),
       onFailure: tellFailure,
       ...(recall !== null && { recall }),
+      ...(settings.startThread !== undefined && { startThread: settings.startThread }),
       onStuck: () => {
         supervisor.abandon();
         // Whoever started the service starts it again.

@@ -69,7 +69,13 @@ export interface Thread {
 export type StartThread = (settings: ThreadSettings, hooks: ThreadHooks) => Thread;
 export type ThreadSettings = Omit<WorkerSettings, 'control' | 'port'>;
 
-export const startWorkerThread: StartThread = (settings, hooks) => new WorkerThread(settings, hooks);
+/** Threads whose program is this. */
+export const threadsOf =
+  (program: URL): StartThread =>
+  (settings, hooks) =>
+    new WorkerThread(program, settings, hooks);
+
+export const startWorkerThread: StartThread = threadsOf(new URL('./worker.js', import.meta.url));
 
 class WorkerThread implements Thread {
   readonly ready: Promise<RuleReport>;
@@ -83,14 +89,14 @@ class WorkerThread implements Thread {
   #isOrderly = false;
   #failure = 'ended without a word';
 
-  constructor(settings: ThreadSettings, hooks: ThreadHooks) {
+  constructor(program: URL, settings: ThreadSettings, hooks: ThreadHooks) {
     const control = new SharedArrayBuffer(CONTROL_BYTES);
     const { port1, port2 } = new MessageChannel();
     this.#control = new Int32Array(control);
     this.#hooks = hooks;
     this.#port = port1;
     const workerData: WorkerSettings = { ...settings, control, port: port2 };
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+    this.#worker = new Worker(program, {
       name: `vpatch-queue-${settings.queue}`,
       workerData,
       transferList: [port2],
