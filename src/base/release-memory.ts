@@ -8,10 +8,10 @@ import { trimNativeMemory } from './native/addon.ts';
  * in use.
  */
 export function releaseMemory(): void {
-  // There is no other way to ask for it at run time.
+  // There is no other way to ask for it at run time. The flag is the process's: who took it back would take it from
+  // others.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc');
   collect();
   trimNativeMemory();
 }

@@ -150,9 +150,7 @@ class KnownRules {
   }
 
   withSid(sid: number): Rule | null {
-    this.#bySid ??= new Map(
-      loadRules(settingsFrom(this.#options).config).ruleset.loaded.map((rule) => [rule.sid, rule]),
-    );
+    this.#bySid ??= new Map(loadRules(settingsFrom(this.#options).config).rules.map((rule) => [rule.sid, rule]));
     return this.#bySid.get(sid) ?? null;
   }
 }

@@ -7,13 +7,13 @@ import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
 import { type ChecksumState, Packet } from '../wire/packet.ts';
-import type { LoadedRules } from './loaded-rules.ts';
+import type { InspectedRules } from './loaded-rules.ts';
 import type { Summary } from './summary.ts';
 import { Tally } from './tally.ts';
 
 export interface InspectionOptions {
   readonly config: Config;
-  readonly rules: LoadedRules;
+  readonly rules: InspectedRules;
   /** Null: events are counted only. */
   readonly output: LineOutput | null;
   readonly hasPacketNumbers: boolean;
@@ -85,7 +85,7 @@ export class Inspection {
     return {
       mode: config.mode,
       seconds,
-      rules: { loaded: rules.ruleset.loaded.length, refused: rules.errors, warnings: rules.warnings },
+      rules: { loaded: rules.loaded, refused: rules.errors, warnings: rules.warnings },
       alerts: this.#tally.alerts,
       drops: this.#tally.drops,
       anomalies: this.#tally.anomalies,

@@ -7,7 +7,7 @@ import { CHECKSUM } from '../wire/packet.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
-import { loadRules } from './loaded-rules.ts';
+import { loadInspectedRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
 
 interface ReplayOptions extends CommonOptions {
@@ -45,7 +45,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
     throw new Failure(EXIT.usage, '--json and --eve - both write to standard output: give --eve a file');
   }
   const config = captureConfig(settingsFrom(options).config);
-  const rules = loadRules(config);
+  const rules = loadInspectedRules(config);
   const eveFile = config.outputs.eve.file;
   const output = eveFile === null ? null : openOutput(eveFile);
   const inspection = new Inspection({

@@ -8,7 +8,7 @@ import { addCommonOptions, type CommonOptions, settingsFrom } from './common-opt
 import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
 import { inspectLive, withoutBlocking } from './live-inspection.ts';
-import { loadRules } from './loaded-rules.ts';
+import { loadInspectedRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
 
 interface SniffOptions extends CommonOptions {
@@ -38,7 +38,7 @@ async function sniff(options: SniffOptions): Promise<void> {
   const settings = settingsFrom(options);
   const { log } = settings;
   const config = withoutBlocking(settings.config);
-  const rules = loadRules(config);
+  const rules = loadInspectedRules(config);
   if (rules.errors > 0) log.warn(`${rules.errors} rules were refused: "vpatch rules check" says why`);
   const { file, statsIntervalMs } = config.outputs.eve;
   const output = file === null ? null : openOutput(file, config, log);
@@ -66,7 +66,7 @@ async function sniff(options: SniffOptions): Promise<void> {
       limitMs: null,
       onBegin: () => {
         if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
-        log.info(`listening on ${interfaceName} with ${rules.ruleset.loaded.length} rules; Ctrl-C ends it`);
+        log.info(`listening on ${interfaceName} with ${rules.loaded} rules; Ctrl-C ends it`);
       },
     },
   );

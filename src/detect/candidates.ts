@@ -29,6 +29,11 @@ export class Candidates {
   }
 
   addAll(indexes: Int32Array): void {
-    for (let i = 0; i < indexes.length; i++) this.add(indexes[i]!);
+    this.addRange(indexes, 0, indexes.length);
+  }
+
+  /** Adds `indexes[start, end)`. */
+  addRange(indexes: Int32Array, start: number, end: number): void {
+    for (let i = start; i < end; i++) this.add(indexes[i]!);
   }
 }

@@ -16,7 +16,7 @@ export class DetectionContext {
   /** Of the search in hand: whoever searches clears them first. */
   candidates: Candidates;
   readonly evaluator: Evaluator;
-  readonly flows = new FlowDetections((order) => this.evaluator.limits.exhausted(this.ruleset.rules[order]!, false));
+  readonly flows = new FlowDetections((order) => this.evaluator.limits.exhausted(this.ruleset.rule(order), false));
   readonly found: MatchList;
   packet!: Packet;
   /** Of the packet's flow. */
@@ -26,7 +26,7 @@ export class DetectionContext {
 
   constructor(ruleset: Ruleset, found: MatchList, evaluator: Evaluator) {
     this.ruleset = ruleset;
-    this.candidates = new Candidates(ruleset.rules.length);
+    this.candidates = new Candidates(ruleset.ruleCount);
     this.found = found;
     this.evaluator = evaluator;
     this.delivered.isInStream = true;
@@ -35,7 +35,7 @@ export class DetectionContext {
   /** Between packets only. */
   replace(ruleset: Ruleset): void {
     this.ruleset = ruleset;
-    this.candidates = new Candidates(ruleset.rules.length);
+    this.candidates = new Candidates(ruleset.ruleCount);
     this.evaluator.limits.clear();
   }
 
@@ -70,6 +70,6 @@ export class DetectionContext {
 
   /** Everything of the rule fits, save what it asks of state. */
   add(order: number, transaction: Transaction | null, protocol: AppProtocol | null, isInStream = false): void {
-    this.found.add(this.ruleset.rules[order]!, order, transaction, protocol, isInStream);
+    this.found.add(this.ruleset.rule(order), order, transaction, protocol, isInStream);
   }
 }

@@ -1,7 +1,6 @@
 import type { AppProtocol, Stage, Transaction } from '../app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { FlowSlot } from '../flow/slot.ts';
-import type { Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { DetectionContext } from './detection-context.ts';
 import { Evaluator } from './evaluator.ts';
@@ -13,7 +12,8 @@ import { fitsEndpoints, fitsState } from './header.ts';
 import { type Match, MatchList } from './match-list.ts';
 import { PacketState } from './packet-state.ts';
 import type { LimitedRule } from './rule-limits.ts';
-import { inspectsStream, type Ruleset } from './ruleset.ts';
+import { inspectsStream } from './rule-traits.ts';
+import type { Ruleset } from './ruleset.ts';
 import { StreamDetector, type StreamLimits } from './stream-detector.ts';
 import type { WindowMemory } from './stream-window.ts';
 import { Thresholds } from './thresholds.ts';
@@ -94,8 +94,8 @@ export class Detector {
 
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
   replace(ruleset: Ruleset): void {
-    const orderOf = new Map(ruleset.rules.map((rule, order) => [identityOf(rule), order]));
-    const orders = Int32Array.from(this.#detection.ruleset.rules, (rule) => orderOf.get(identityOf(rule)) ?? -1);
+    const orderOf = new Map(ruleset.identities.map((identity, order) => [identity, order]));
+    const orders = Int32Array.from(this.#detection.ruleset.identities, (identity) => orderOf.get(identity) ?? -1);
     this.#detection.flows.renumber(orders);
     this.#detection.replace(ruleset);
     this.#judgedOnce.clearAll();
@@ -243,7 +243,7 @@ export class Detector {
     }
     for (let i = 0; i < candidates.count; i++) {
       const order = candidates.indexes[i]!;
-      const rule = ruleset.rules[order]!;
+      const rule = ruleset.rule(order);
       if (rule.inspections.length > 0 && !hasPayload) continue;
       if (rule.protocol.scope === 'stream' || rule.flow.stream === 'only_stream') continue;
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, flowContext)) continue;
@@ -269,7 +269,7 @@ export class Detector {
     for (let i = 0; i < events.length; i++) candidates.addAll(ruleset.packetEventRules(events[i]!));
     for (let i = 0; i < candidates.count; i++) {
       const order = candidates.indexes[i]!;
-      const rule = ruleset.rules[order]!;
+      const rule = ruleset.rule(order);
       if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, flowContext)) continue;
       if (evaluator.payloadMatches(rule, bytes, payloadStart, payloadEnd, 0)) detection.add(order, null, null);
     }
@@ -288,13 +288,10 @@ export class Detector {
     if (isOfConversation && !this.#judgedOnce.mark(flow, what << direction)) return;
     for (let i = 0; i < rules.length; i++) {
       const order = rules[i]!;
-      const rule = ruleset.rules[order]!;
+      const rule = ruleset.rule(order);
       if (fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, detection.flowContext)) {
         detection.add(order, null, null);
       }
     }
   }
 }
-
-/** The same for a rule before and after a reload. */
-const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.apps?.join() ?? ''}`;

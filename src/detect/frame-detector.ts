@@ -6,7 +6,7 @@ import { needEnd } from './evaluator.ts';
 import type { StreamDetection } from './flow-state.ts';
 import type { OpenFrame } from './frames.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
-import type { FrameGroup } from './ruleset.ts';
+import type { FrameGroup } from './rule-groups.ts';
 
 /**
  * Finds the rules that match in frames: stretches of a stream that its protocol is made of. What lies in the bytes at
@@ -83,7 +83,7 @@ export class FrameDetector {
   ): void {
     const detection = this.#detection;
     const { packet, evaluator } = detection;
-    const rule = detection.ruleset.rules[order]!;
+    const rule = detection.ruleset.rule(order);
     if (frame.hasMatched(order)) return;
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, detection.delivered)) return;
     const skipped = view.skippedBytes + start - frame.start;

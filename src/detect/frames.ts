@@ -1,7 +1,7 @@
 import { type AppProtocol, STREAM_FRAME } from '../app/protocol.ts';
 import type { Inspected } from '../rules/rule.ts';
 import type { Candidates } from './candidates.ts';
-import type { FrameGroup } from './ruleset.ts';
+import type { FrameGroup } from './rule-groups.ts';
 
 /**
  * Frames of one direction that wait for more bytes. Ours; reaching it drops the oldest that is not the whole stream.

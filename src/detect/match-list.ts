@@ -4,7 +4,7 @@ import type { Rule, RuleAction } from '../rules/rule.ts';
 import type { Packet } from '../wire/packet.ts';
 import { Exceptions } from './exceptions.ts';
 import type { PacketState } from './packet-state.ts';
-import { actsOnFlow } from './ruleset.ts';
+import { actsOnFlow } from './rule-traits.ts';
 import { StatefulMatches } from './stateful-matches.ts';
 import type { Thresholds } from './thresholds.ts';
 

@@ -1,48 +1,71 @@
 import { latin1 } from '../base/bytes.ts';
-import { MATCH_CASELESS, Matcher } from '../base/native/matcher.ts';
+import { MATCH_CASELESS, type Matcher } from '../base/native/matcher.ts';
 import type { FastPattern } from '../rules/rule.ts';
 import { AnswerCache, FOUND_COLUMNS } from './answer-cache.ts';
 import type { Candidates } from './candidates.ts';
-import type { MakeMatcher } from './pattern-databases.ts';
+import { PatternDatabases } from './pattern-databases.ts';
+
+/** What a search finds, without the search: nothing but data. */
+export interface PatternPlan {
+  /** Of the search, in PatternDatabases. */
+  readonly key: string;
+  readonly longestBytes: number;
+  /** Indexes of the rules that share a pattern: those of the first one, of the second ... */
+  readonly rules: Int32Array;
+  /** Where those of a pattern begin in `rules`; one more, where they end. */
+  readonly starts: Int32Array;
+}
+
+export interface PatternEntry {
+  readonly index: number;
+  readonly pattern: FastPattern;
+}
+
+/** The fast patterns of rules, each once. */
+export function planPatterns(entries: readonly PatternEntry[], databases: PatternDatabases): PatternPlan {
+  const idOf = new Map<string, number>();
+  const patterns: { bytes: Uint8Array; flags: number }[] = [];
+  const rulesOf: number[][] = [];
+  let longestBytes = 0;
+  for (const { index, pattern } of entries) {
+    const text = latin1(pattern.bytes);
+    // Caseless are ASCII letters only: "\xc0" and "\xe0" are two patterns.
+    const key = pattern.isCaseless ? `i${text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())}` : `c${text}`;
+    let id = idOf.get(key);
+    if (id === undefined) {
+      id = patterns.length;
+      idOf.set(key, id);
+      patterns.push({ bytes: pattern.bytes, flags: pattern.isCaseless ? MATCH_CASELESS : 0 });
+      rulesOf.push([]);
+      longestBytes = Math.max(longestBytes, pattern.bytes.length);
+    }
+    rulesOf[id]!.push(index);
+  }
+  const starts = new Int32Array(patterns.length + 1);
+  for (const [id, indexes] of rulesOf.entries()) starts[id + 1] = starts[id]! + indexes.length;
+  return { key: databases.add(patterns), longestBytes, rules: Int32Array.from(rulesOf.flat()), starts };
+}
 
 /** The fast patterns of all rules on one buffer and direction, as one database of the multi-pattern search. */
 export class PatternIndex {
-  /** A search that goes on in new bytes must begin this far, less one, before them. */
-  readonly longestBytes: number;
+  readonly #plan: PatternPlan;
   readonly #matcher: Matcher;
-  /** Indexes of the rules that share a pattern, by pattern id. */
-  readonly #rulesOf: readonly Int32Array[];
   readonly #answers = new AnswerCache();
 
-  constructor(
-    entries: readonly { readonly index: number; readonly pattern: FastPattern }[],
-    makeMatcher: MakeMatcher = Matcher.compile,
-  ) {
-    const idOf = new Map<string, number>();
-    const patterns: { bytes: Uint8Array; flags: number }[] = [];
-    const rulesOf: number[][] = [];
-    let longest = 0;
-    for (const { index, pattern } of entries) {
-      const text = latin1(pattern.bytes);
-      // Caseless are ASCII letters only: "\xc0" and "\xe0" are two patterns.
-      const key = pattern.isCaseless ? `i${text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())}` : `c${text}`;
-      let id = idOf.get(key);
-      if (id === undefined) {
-        id = patterns.length;
-        idOf.set(key, id);
-        patterns.push({ bytes: pattern.bytes, flags: pattern.isCaseless ? MATCH_CASELESS : 0 });
-        rulesOf.push([]);
-        longest = Math.max(longest, pattern.bytes.length);
-      }
-      rulesOf[id]!.push(index);
-    }
-    this.longestBytes = longest;
-    this.#matcher = makeMatcher(patterns);
-    this.#rulesOf = rulesOf.map((indexes) => Int32Array.from(indexes));
+  constructor(plan: PatternPlan, matcher: Matcher) {
+    this.#plan = plan;
+    this.#matcher = matcher;
   }
 
-  get databaseBytes(): number {
-    return this.#matcher.databaseBytes;
+  static of(entries: readonly PatternEntry[]): PatternIndex {
+    const databases = new PatternDatabases();
+    const plan = planPatterns(entries, databases);
+    return new PatternIndex(plan, databases.matcher(plan.key));
+  }
+
+  /** A search that goes on in new bytes must begin this far, less one, before them. */
+  get longestBytes(): number {
+    return this.#plan.longestBytes;
   }
 
   /** Adds the rules whose fast pattern is in `bytes[start, end)`. */
@@ -61,6 +84,10 @@ export class PatternIndex {
   }
 
   #add(found: Uint32Array, start: number, count: number, into: Candidates): void {
-    for (let i = start; i < start + count; i++) into.addAll(this.#rulesOf[found[i]!]!);
+    const { rules, starts } = this.#plan;
+    for (let i = start; i < start + count; i++) {
+      const id = found[i]!;
+      into.addRange(rules, starts[id]!, starts[id + 1]!);
+    }
   }
 }

@@ -6,7 +6,7 @@ import {
   isAddressOnly,
   isOnPacketEvents,
   isShownOnly,
-} from './ruleset.ts';
+} from './rule-traits.ts';
 
 /** When a rule is judged, in words: which of the groups of a ruleset it is in. Rules with the same words share one. */
 export function placementOf(rule: Rule): string[] {

@@ -1,7 +1,49 @@
 import type { PortSet } from '../base/port-set.ts';
 import type { Rule } from '../rules/rule.ts';
 
-type IndexedRule = { readonly rule: Rule; readonly index: number };
+/** Rules of the same ports: a large rule set has some hundred of them. Nothing but data. */
+export interface PortPlan {
+  /** Numbers of a PortNumbering. */
+  readonly source: number;
+  readonly destination: number;
+  readonly isBidirectional: boolean;
+  /** Their indexes. */
+  readonly rules: Int32Array;
+}
+
+/** Numbers for sets of ports, which rules share. */
+export class PortNumbering {
+  readonly #numbers = new Map<PortSet, number>();
+
+  get sets(): readonly PortSet[] {
+    return [...this.#numbers.keys()];
+  }
+
+  numberOf(set: PortSet): number {
+    const known = this.#numbers.get(set);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size;
+    this.#numbers.set(set, number);
+    return number;
+  }
+}
+
+export function planPorts(
+  entries: readonly { readonly rule: Rule; readonly index: number }[],
+  numbering: PortNumbering,
+): readonly PortPlan[] {
+  const plans = new Map<string, Omit<PortPlan, 'rules'> & { readonly rules: number[] }>();
+  for (const { rule, index } of entries) {
+    const source = numbering.numberOf(rule.sourcePorts);
+    const destination = numbering.numberOf(rule.destinationPorts);
+    const isBidirectional = rule.isBidirectional && !(rule.sourcePorts.isAny && rule.destinationPorts.isAny);
+    const key = `${source},${destination},${isBidirectional}`;
+    const known = plans.get(key);
+    if (known === undefined) plans.set(key, { source, destination, isBidirectional, rules: [index] });
+    else known.rules.push(index);
+  }
+  return [...plans.values()].map((plan) => ({ ...plan, rules: Int32Array.from(plan.rules) }));
+}
 
 const PORTS = 65_536;
 const NONE = new Int32Array(0);
@@ -17,7 +59,6 @@ const MAX_KNOWN_RULES = 2 ** 20;
  * ephemeral ports of new connections meet answers that are already there.
  */
 export class PortTable {
-  /** Rules of the same ports: a large rule set has some hundred of them. */
   readonly #sharers: readonly Sharers[];
   /** Null: no rule asks for ports, and this is the answer for all. */
   readonly #always: Int32Array | null;
@@ -31,11 +72,14 @@ export class PortTable {
   #lastKey = -1;
   #lastAnswer: Int32Array = NONE;
 
-  constructor(rules: readonly IndexedRule[]) {
-    this.#sharers = sharersOf(rules);
+  /** `sets`: by the numbers that are in `plans`. */
+  constructor(plans: readonly PortPlan[], sets: readonly PortSet[]) {
+    this.#sharers = plans.map(({ source, destination, isBidirectional, rules }, id) => {
+      return { id, source: sets[source]!, destination: sets[destination]!, isBidirectional, rules };
+    });
     const [only] = this.#sharers;
-    const asksForPorts = this.#sharers.length > 1 || (only !== undefined && !isAnyPort(only.rule));
-    this.#always = asksForPorts ? null : (only?.indexes ?? NONE);
+    const asksForPorts = this.#sharers.length > 1 || (only !== undefined && !isForAnyPort(only));
+    this.#always = asksForPorts ? null : (only?.rules ?? NONE);
     // Most tables are empty, and a rule set has dozens of them in every worker.
     this.#classOf = asksForPorts ? portClasses(this.#sharers) : new Uint16Array(0);
     this.#classCount = asksForPorts ? this.#classOf[PORTS - 1]! + 1 : 0;
@@ -53,7 +97,7 @@ export class PortTable {
   }
 
   #find(key: number, sourcePort: number, destinationPort: number): Int32Array {
-    const fitting = this.#sharers.filter(({ rule }) => portsFit(rule, sourcePort, destinationPort));
+    const fitting = this.#sharers.filter((sharers) => fits(sharers, sourcePort, destinationPort));
     const name = fitting.map(({ id }) => id).join();
     let answer = this.#answers.get(name);
     if (this.#known.size >= MAX_KNOWN_PAIRS || this.#knownRules >= MAX_KNOWN_RULES) {
@@ -63,7 +107,7 @@ export class PortTable {
       answer = undefined;
     }
     if (answer === undefined) {
-      answer = Int32Array.from(fitting.flatMap(({ indexes }) => [...indexes]));
+      answer = Int32Array.from(fitting.flatMap(({ rules }) => [...rules]));
       this.#answers.set(name, answer);
       this.#knownRules += answer.length;
     }
@@ -74,45 +118,23 @@ export class PortTable {
 
 interface Sharers {
   readonly id: number;
-  /** Any of them. */
-  readonly rule: Rule;
-  readonly indexes: Int32Array;
+  readonly source: PortSet;
+  readonly destination: PortSet;
+  readonly isBidirectional: boolean;
+  readonly rules: Int32Array;
 }
 
-function portsFit(rule: Rule, source: number, destination: number): boolean {
-  if (rule.sourcePorts.contains(source) && rule.destinationPorts.contains(destination)) return true;
-  return rule.isBidirectional && rule.sourcePorts.contains(destination) && rule.destinationPorts.contains(source);
+function fits({ source, destination, isBidirectional }: Sharers, from: number, to: number): boolean {
+  if (source.contains(from) && destination.contains(to)) return true;
+  return isBidirectional && source.contains(to) && destination.contains(from);
 }
 
-const isAnyPort = (rule: Rule): boolean => rule.sourcePorts.isAny && rule.destinationPorts.isAny;
-
-function sharersOf(rules: readonly IndexedRule[]): Sharers[] {
-  const numbers = new Map<PortSet, number>();
-  const numberOf = (set: PortSet): number => {
-    const known = numbers.get(set) ?? numbers.size;
-    numbers.set(set, known);
-    return known;
-  };
-  const groups = new Map<string, IndexedRule[]>();
-  for (const entry of rules) {
-    const { rule } = entry;
-    const isBidirectional = rule.isBidirectional && !isAnyPort(rule);
-    const key = `${numberOf(rule.sourcePorts)},${numberOf(rule.destinationPorts)},${isBidirectional}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [entry]);
-    else group.push(entry);
-  }
-  return [...groups.values()].map((group, id) => ({
-    id,
-    rule: group[0]!.rule,
-    indexes: Int32Array.from(group, ({ index }) => index),
-  }));
-}
+const isForAnyPort = ({ source, destination }: Sharers): boolean => source.isAny && destination.isAny;
 
 /** Numbers the stretches of ports between the bounds of all sets. */
 function portClasses(sharers: readonly Sharers[]): Uint16Array {
   const isBound = new Uint8Array(PORTS + 1);
-  for (const set of new Set(sharers.flatMap(({ rule }) => [rule.sourcePorts, rule.destinationPorts]))) {
+  for (const set of new Set(sharers.flatMap(({ source, destination }) => [source, destination]))) {
     for (const [first, last] of set.ranges) {
       isBound[first] = 1;
       isBound[last + 1] = 1;

@@ -204,7 +204,7 @@ export class StreamDetector implements RawBytes {
   #judgeRule(order: number, stream: StreamDetection, direction: Direction): void {
     const detection = this.#detection;
     const { packet } = detection;
-    const rule = detection.ruleset.rules[order]!;
+    const rule = detection.ruleset.rule(order);
     if (!fitsEndpoints(rule, packet, direction)) return;
     const { bytes, end, skippedBytes } = this.#view;
     // What made a rule match does not make it match again. Without a fast pattern, nothing says that there is more.

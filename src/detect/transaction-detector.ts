@@ -6,7 +6,7 @@ import type { DetectionContext } from './detection-context.ts';
 import { filesThere, OUTCOME, type RuleOutcome } from './evaluator.ts';
 import type { PendingTransaction } from './flow-state.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
-import type { BufferSearch } from './ruleset.ts';
+import type { BufferSearch } from './rule-groups.ts';
 import type { StreamDetector } from './stream-detector.ts';
 
 /** Finds the rules that match in transactions, as far as these have got, and by what their parsers report of them. */
@@ -115,7 +115,7 @@ export class TransactionDetector {
     const pending = known ?? flows.remember(flow, transaction, other);
     pending.events.add(event);
     for (const order of ruleset.appEventRules(event)) {
-      const rule = ruleset.rules[order]!;
+      const rule = ruleset.rule(order);
       if (rule.flow.direction !== null || rule.inspections.length > 0) continue;
       this.#judgeRule(order, protocol, flow, transaction, other, null, pending);
     }
@@ -123,7 +123,7 @@ export class TransactionDetector {
 
   /** As in Suricata, an event belongs to both directions of its transaction. What the rule looks into, to one. */
   #wayOfEvent(order: number, direction: Direction): Direction {
-    const { flow, inspections } = this.#detection.ruleset.rules[order]!;
+    const { flow, inspections } = this.#detection.ruleset.rule(order);
     if (flow.direction === null || inspections.length > 0) return direction;
     return flow.direction === 'toserver' ? TO_SERVER : TO_CLIENT;
   }
@@ -140,7 +140,7 @@ export class TransactionDetector {
   ): PendingTransaction | null {
     const detection = this.#detection;
     const { packet } = detection;
-    const rule = detection.ruleset.rules[order]!;
+    const rule = detection.ruleset.rule(order);
     const filesBefore = known?.matched.get(order) ?? 0;
     if (filesBefore === 0 && known?.matched.has(order)) return known;
     const fits = fitsEndpoints(rule, packet, direction) && fitsState(rule, packet, direction, detection.delivered);
@@ -168,7 +168,7 @@ export class TransactionDetector {
   #judgeFlowEvent(order: number, direction: Direction, whole: PendingTransaction): void {
     const detection = this.#detection;
     const { packet } = detection;
-    const rule = detection.ruleset.rules[order]!;
+    const rule = detection.ruleset.rule(order);
     if (rule.inspections.length > 0 || whole.matched.has(order) || !hasEvents(rule, whole)) return;
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, detection.delivered)) return;
     whole.matched.set(order, 0);

@@ -14,16 +14,39 @@ export class CompileContext {
   readonly headerSets: HeaderSets;
   /** Names and aliases to the buffers of that name, one for each protocol. */
   readonly buffersByName: ReadonlyMap<string, readonly BufferChoice[]>;
-  /** By name. Each compilation begins with what their files say. */
-  readonly datasets = new Map<string, Dataset>();
+  readonly #datasets = new Map<string, Dataset>();
+  #usesData = false;
   readonly #transformed = new Map<BufferChoice, Map<string, BufferChoice>>();
   readonly #metadata = new Map<string, Readonly<Record<string, readonly string[]>>>();
   readonly #regexes = new Map<string, Regex | RegexError>();
 
   constructor(environment: RuleEnvironment) {
-    this.environment = environment;
+    const noted = (read: RuleEnvironment['fileText']): RuleEnvironment['fileText'] => {
+      return (ruleFile, name) => {
+        this.#usesData = true;
+        return read(ruleFile, name);
+      };
+    };
+    this.environment = {
+      ...environment,
+      fileText: noted(environment.fileText),
+      keptText: noted(environment.keptText),
+    };
     this.headerSets = new HeaderSets(environment.variables);
     this.buffersByName = indexBuffers(environment.buffers);
+  }
+
+  /** By name. Each compilation begins with what their files say. */
+  get datasets(): Map<string, Dataset> {
+    this.#usesData = true;
+    return this.#datasets;
+  }
+
+  /** Since the last call, were sets of values or files asked for? */
+  takeDataUse(): boolean {
+    const usesData = this.#usesData;
+    this.#usesData = false;
+    return usesData;
   }
 
   /** The same buffer through the same transform is one buffer, which is searched once for all rules. */

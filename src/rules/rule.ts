@@ -94,8 +94,16 @@ export interface Tag {
   readonly metric: 'packets' | 'seconds' | 'bytes';
 }
 
+/** A rule as written, and where. */
+export interface RulePlace {
+  readonly file: string;
+  readonly line: number;
+  /** On one line. */
+  readonly text: string;
+}
+
 /** One compiled rule. Nobody changes it; all workers' rule sets are built from the same text. */
-export interface Rule {
+export interface Rule extends RulePlace {
   readonly action: RuleAction;
   readonly gid: number;
   readonly sid: number;
@@ -151,10 +159,6 @@ export interface Rule {
   readonly fastPattern: FastPattern | null;
   /** The same rule for other protocols that have its buffers, such as `file.data`, where it does not say which. */
   readonly alternatives: readonly Rule[];
-  readonly file: string;
-  readonly line: number;
-  /** The rule as written, on one line. */
-  readonly text: string;
 }
 
 /** A rule that could not be loaded, or a remark on one that could. Lines and columns start at 1. */
@@ -175,5 +179,7 @@ export interface CompiledRules {
   readonly rules: readonly Rule[];
   /** Sets of values that rules look into and change, by name. */
   readonly datasets: ReadonlyMap<string, Dataset>;
+  /** Of these, and of those that were refused, the ones that look into sets of values or into files that they name. */
+  readonly dataUsers: readonly RulePlace[];
   readonly diagnostics: readonly RuleDiagnostic[];
 }

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Steps } from '../base/steps.ts';
+import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
-import { takingFrom } from '../detect/pattern-databases.ts';
-import type { Ruleset } from '../detect/ruleset.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
@@ -14,7 +12,8 @@ import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
-import { compileRuleset, compileRulesetInSteps, type RuleReport, reportOf } from './rule-set.ts';
+import { RuleImage } from './rule-image.ts';
+import { type LoadedRuleset, loadImageInSteps } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /**
@@ -24,15 +23,12 @@ import type { WorkerSettings } from './worker-messages.ts';
 const COLD_START_MS = 5 * 60_000;
 
 /** A policy that can be adopted at once. */
-export interface LoadedPolicy {
+export interface LoadedPolicy extends LoadedRuleset {
   readonly policy: Policy;
-  readonly ruleset: Ruleset;
-  readonly datasets: ReadonlyMap<string, Dataset>;
 }
 
 /** The pipeline of one worker, with what it writes to. */
 export class Engine implements Inspector {
-  readonly rules: RuleReport;
   readonly #pipeline: Pipeline;
   readonly #eve: EveWriter;
   readonly #rejectMark: number;
@@ -41,8 +37,8 @@ export class Engine implements Inspector {
   readonly #bypassMark: number;
 
   /**
-   * Compiles the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets
-   * of values.
+   * Loads the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of
+   * values.
    */
   constructor(
     settings: WorkerSettings,
@@ -50,7 +46,8 @@ export class Engine implements Inspector {
     nowMs: number,
     tellDatasets: (changes: DatasetChanges) => void,
   ) {
-    const { mode, policy, worker } = settings;
+    const { mode, checked, worker } = settings;
+    const { policy, ruleset, datasets } = runAll(this.load(checked));
     const config = withSides(policy.config);
     this.#rejectMark = settings.rejectMark;
     this.#tellDatasets = tellDatasets;
@@ -63,13 +60,11 @@ export class Engine implements Inspector {
       ...(config.events.isFolded && { folding: config.events }),
     });
     const seed = randomBytes(8);
-    const compiled = compileRuleset(policy.rules, config);
-    this.rules = reportOf(compiled);
-    this.#datasets = compiled.datasets;
+    this.#datasets = datasets;
     this.#pipeline = new Pipeline({
       config,
       mode,
-      ruleset: compiled.ruleset,
+      ruleset,
       sink: this.#eve,
       seed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
       midstreamUntilMs: config.stream.midstream === false ? nowMs + COLD_START_MS : Number.POSITIVE_INFINITY,
@@ -131,9 +126,8 @@ export class Engine implements Inspector {
   }
 
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
-  *load({ policy, databases }: CheckedPolicy): Steps<LoadedPolicy> {
-    const { ruleset, datasets } = yield* compileRulesetInSteps(policy.rules, policy.config, takingFrom(databases));
-    return { policy, ruleset, datasets };
+  *load({ policy, image }: CheckedPolicy): Steps<LoadedPolicy> {
+    return { policy, ...(yield* loadImageInSteps(new RuleImage(image), policy.rules, policy.config)) };
   }
 
   /** Between packets only. Flows go on, and so do sets of values. */

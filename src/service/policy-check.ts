@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { trimNativeMemory } from '../base/native/addon.ts';
-import type { PatternDatabases } from '../detect/pattern-databases.ts';
-import type { CheckedPolicy, Policy } from './policy.ts';
+import { type CheckedPolicy, checkedPolicy, type Policy } from './policy.ts';
+import { RuleCache, ruleKey } from './rule-cache.ts';
+import { RuleImage } from './rule-image.ts';
 import type { RuleReport } from './rule-set.ts';
 
 export interface PolicyCheck {
@@ -9,41 +10,64 @@ export interface PolicyCheck {
   readonly checked: CheckedPolicy;
 }
 
-/** Loads a policy and tries it out. Rejects when that throws or takes too much memory. */
+/** Compiles a policy and tries it out. Rejects when that throws or takes too much memory. */
 export type CheckPolicy = (policy: Policy) => Promise<PolicyCheck>;
 
-/** What the thread says. */
-export interface CheckerAnswer {
-  readonly rules: RuleReport;
-  readonly databases: PatternDatabases;
+/** What the thread is given. */
+export interface CheckerTask {
+  readonly policy: Policy;
+  /** Of the rules, in the cache. */
+  readonly key: string;
 }
+
+/** What it says: the bytes of an image. */
+export type CheckerAnswer = RuleImage['bytes'];
 
 /** The same bound as a worker has: what does not fit here does not fit there. */
 const OLD_GENERATION_MIB = 1024;
 /** Half of what V8 would take: while there are the old rules and the new ones, memory is what is scarce. */
 const YOUNG_GENERATION_MIB = 24;
 
-/** In a thread of its own, so that neither packets nor commands wait and nothing is left in this thread's memory. */
-export const checkPolicy: CheckPolicy = (policy) =>
+/** From the cache, or else compiled anew. `tell` hears why what is in the cache cannot be used. */
+export async function loadPolicy(policy: Policy, tell: (what: string) => void): Promise<PolicyCheck> {
+  const cached = new RuleCache(policy.config.rules.cacheFolder).read(ruleKey(policy.rules, policy.config));
+  if (cached.status === 'unusable')
+    tell(`the rules are compiled anew, since the cache cannot be used: ${cached.reason}`);
+  return cached.status === 'there' ? checkOf(policy, cached.image) : inThread(policy, true);
+}
+
+/** Compiles it in any case. Whoever stops the service meanwhile does not wait for that. */
+export const checkPolicy: CheckPolicy = (policy) => inThread(policy, false);
+
+/**
+ * In a thread of its own, so that neither packets nor commands wait and nothing is left in this thread's memory.
+ * `keepsAlive`: the process does not end before it.
+ */
+const inThread = (policy: Policy, keepsAlive: boolean): Promise<PolicyCheck> =>
   new Promise((resolve, reject) => {
+    const task: CheckerTask = { policy, key: ruleKey(policy.rules, policy.config) };
     const thread = new Worker(new URL('./policy-checker.js', import.meta.url), {
       name: 'vpatch-check',
-      workerData: policy,
+      workerData: task,
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MIB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
-    // Whoever stops the service does not wait for it.
-    thread.unref();
-    let check: PolicyCheck | null = null;
-    thread.once('message', ({ rules, databases }: CheckerAnswer) => {
-      check = { rules, checked: { policy, databases } };
+    if (!keepsAlive) thread.unref();
+    let image: RuleImage | null = null;
+    thread.once('message', (bytes: CheckerAnswer) => {
+      image = new RuleImage(bytes);
     });
     thread.once('error', reject);
     // Its memory is free again only then.
     thread.once('exit', () => {
       // What compiling patterns has left behind, before the workers load theirs.
       trimNativeMemory();
-      if (check === null) reject(new Error('the check of the new rules ended without a word'));
-      else resolve(check);
+      if (image === null) reject(new Error('the check of the rules ended without a word'));
+      else resolve(checkOf(policy, image));
     });
   });
+
+const checkOf = (policy: Policy, image: RuleImage): PolicyCheck => ({
+  rules: image.report,
+  checked: checkedPolicy(policy, image),
+});

@@ -1,16 +1,14 @@
-/** A thread that loads one policy, tries it out, says what became of it, and ends: its memory goes with it. */
+/** A thread that compiles one policy, tries it out, keeps it in the cache, and ends: its memory goes with it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { runAll } from '../base/steps.ts';
-import { keepingIn } from '../detect/pattern-databases.ts';
-import type { Policy } from './policy.ts';
-import type { CheckerAnswer } from './policy-check.ts';
-import { compileRulesetInSteps, reportOf } from './rule-set.ts';
+import type { CheckerAnswer, CheckerTask } from './policy-check.ts';
+import { RuleCache } from './rule-cache.ts';
+import { compileRuleset, imageOf } from './rule-set.ts';
 import { selfTest } from './self-test.ts';
 
-const answer = (message: CheckerAnswer): void => parentPort?.postMessage(message);
-
-const policy = workerData as Policy;
-const databases = new Map<string, SharedArrayBuffer>();
-const compiled = runAll(compileRulesetInSteps(policy.rules, policy.config, keepingIn(databases)));
+const { policy, key } = workerData as CheckerTask;
+const cache = new RuleCache(policy.config.rules.cacheFolder);
+const compiled = compileRuleset(policy.rules, policy.config, null, cache.newest()?.databases);
 selfTest(compiled.ruleset, policy.config);
-answer({ rules: reportOf(compiled), databases });
+const image = imageOf(compiled);
+cache.write(key, image);
+parentPort?.postMessage(image.bytes satisfies CheckerAnswer);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
-import type { PatternDatabases } from '../detect/pattern-databases.ts';
+import type { RuleImage } from './rule-image.ts';
 import type { RuleTexts } from './rule-texts.ts';
 
 /** What packets are judged by. A reload makes a new one, which all workers take at the same time or none does. */
@@ -10,11 +10,18 @@ export interface Policy {
   readonly rules: RuleTexts;
 }
 
-/** A policy that was tried out, and what makes it cheaper to load. */
+/** A policy whose rules were compiled. It crosses threads. */
 export interface CheckedPolicy {
+  /** Without the texts of the rules, which are in the image as far as they are of use. */
   readonly policy: Policy;
-  readonly databases: PatternDatabases;
+  /** Of a RuleImage. */
+  readonly image: RuleImage['bytes'];
 }
+
+export const checkedPolicy = ({ config, rules }: Policy, { bytes }: RuleImage): CheckedPolicy => ({
+  policy: { config, rules: { ...rules, files: [] } },
+  image: bytes,
+});
 
 const VERSION_DIGITS = 12;
 /** Blocks of the configuration that say nothing of how packets are judged. */

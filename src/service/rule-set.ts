@@ -3,25 +3,33 @@ import { APP_BUFFERS, APP_PROTOCOLS } from '../app/index.ts';
 import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Config } from '../config/config.ts';
-import type { MakeMatcher } from '../detect/pattern-databases.ts';
+import { type Arrangement, arrange } from '../detect/arrangement.ts';
+import { PatternDatabases, type SerializedDatabases } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
-import { compileRulesInSteps, type RuleObserver } from '../rules/compiler.ts';
+import { compileRules, type RuleObserver } from '../rules/compiler.ts';
 import { Countries } from '../rules/countries.ts';
 import type { Dataset } from '../rules/dataset.ts';
+import { DeferredRules } from '../rules/deferred-rules.ts';
 import { type RuleEnvironment, ruleEnvironment } from '../rules/environment.ts';
 import { parseReferences } from '../rules/reference-config.ts';
 import { readReputation } from '../rules/reputation.ts';
-import type { RuleAction, RuleDiagnostic } from '../rules/rule.ts';
+import type { CompiledRules, Rule, RuleAction, RuleDiagnostic } from '../rules/rule.ts';
 import { parseThresholdConfig } from '../rules/threshold-config.ts';
 import { blocks } from '../verdict/judge.ts';
-import { PatternCache } from './pattern-cache.ts';
+import { RuleImage } from './rule-image.ts';
 import { keptPathOf, pathOf, type RuleTexts } from './rule-texts.ts';
 
-export interface CompiledRuleset {
+/** Rules that packets can be held against. */
+export interface LoadedRuleset {
   readonly ruleset: Ruleset;
   readonly datasets: ReadonlyMap<string, Dataset>;
-  readonly diagnostics: readonly RuleDiagnostic[];
+}
+
+/** Rules that were compiled here, all of them. */
+export interface CompiledRuleset extends LoadedRuleset, CompiledRules {
+  readonly arrangement: Arrangement;
+  readonly databases: PatternDatabases;
 }
 
 /** What became of the rules of a policy, in a form that crosses threads. */
@@ -35,36 +43,54 @@ export interface RuleReport {
   readonly warnings: number;
 }
 
-export function reportOf({ ruleset, diagnostics }: CompiledRuleset): RuleReport {
+export function reportOf({ rules, diagnostics }: CompiledRules): RuleReport {
   const byAction = { alert: 0, drop: 0, pass: 0, reject: 0 };
-  for (const { action } of ruleset.loaded) byAction[isReject(action) ? 'reject' : action]++;
+  for (const { action } of rules) byAction[isReject(action) ? 'reject' : action]++;
   const refused = diagnostics.filter(({ severity }) => severity === 'error');
-  const held = ruleset.loaded.filter(({ action, hold }) => hold !== null && blocks(action)).length;
-  return { loaded: ruleset.loaded.length, byAction, held, refused, warnings: diagnostics.length - refused.length };
+  const held = rules.filter(({ action, hold }) => hold !== null && blocks(action)).length;
+  return { loaded: rules.length, byAction, held, refused, warnings: diagnostics.length - refused.length };
 }
 
 const isReject = (action: RuleAction): action is Extract<RuleAction, `reject${string}`> => action.startsWith('reject');
 
-/** Each thread compiles for itself: a ruleset holds functions, which do not cross threads. */
-export function compileRuleset(texts: RuleTexts, config: Config, observe: RuleObserver | null = null): CompiledRuleset {
-  const cache = new PatternCache(config.rules.cacheFolder);
-  const compiled = runAll(compileRulesetInSteps(texts, config, cache.make, observe));
-  cache.save();
-  return compiled;
-}
-
-/** The same in pieces of some milliseconds, for a thread that has packets to answer meanwhile. */
-export function* compileRulesetInSteps(
+/** `known`: databases of patterns that need not be compiled again. */
+export function compileRuleset(
   texts: RuleTexts,
   config: Config,
-  makeMatcher: MakeMatcher = Matcher.compile,
   observe: RuleObserver | null = null,
-): Steps<CompiledRuleset> {
+  known?: SerializedDatabases,
+): CompiledRuleset {
+  const compiled = compileRules(texts.files, environmentOf(texts, config), observe);
+  const databases = new PatternDatabases(known);
+  const arrangement = runAll(arrange(compiled.rules, APP_PROTOCOLS, config.rules.actionOrder, databases));
+  const loaded = { at: (index: number): Rule => compiled.rules[index]! };
+  const ruleset = runAll(Ruleset.arranged(arrangement, loaded, databases.matcher));
+  return { ...compiled, ruleset, arrangement, databases };
+}
+
+export const imageOf = (compiled: CompiledRuleset): RuleImage =>
+  RuleImage.of({
+    report: reportOf(compiled),
+    places: compiled.rules,
+    dataUsers: compiled.dataUsers,
+    arrangement: compiled.arrangement,
+    databases: compiled.databases.serialize(),
+  });
+
+/**
+ * What the image is of, in pieces of some milliseconds, for a thread that has packets to answer meanwhile. Of `texts`,
+ * what rules refer to must be that of the image; the rules themselves are not read. Throws MatcherError for an image of
+ * another processor.
+ */
+export function* loadImageInSteps(image: RuleImage, texts: RuleTexts, config: Config): Steps<LoadedRuleset> {
   const environment = environmentOf(texts, config);
   yield;
-  const { rules, datasets, diagnostics } = yield* compileRulesInSteps(texts.files, environment, observe);
-  const ruleset = yield* Ruleset.inSteps(rules, APP_PROTOCOLS, config.rules.actionOrder, makeMatcher);
-  return { ruleset, datasets, diagnostics };
+  const { arrangement, dataUsers, placeOf } = image.open();
+  yield;
+  const rules = new DeferredRules(environment, placeOf, dataUsers);
+  yield;
+  const ruleset = yield* Ruleset.arranged(arrangement, rules, (key) => Matcher.load(image.database(key)));
+  return { ruleset, datasets: rules.datasets };
 }
 
 /** What the rules may refer to. */

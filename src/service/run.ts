@@ -28,7 +28,7 @@ import type { MetricsServer } from './metrics/metrics-server.ts';
 import type { Notice } from './notify/notice.ts';
 import { failureNotice, openNotifier } from './notify/open.ts';
 import type { CheckedPolicy, Policy } from './policy.ts';
-import { checkPolicy } from './policy-check.ts';
+import { checkPolicy, loadPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { RuleReport } from './rule-set.ts';
 import type { ScanScheduler } from './scan-scheduler.ts';
@@ -100,9 +100,10 @@ export async function runInline(settings: RunSettings): Promise<void> {
     // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
     if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
 
+    const { rules, checked } = await onThisMachine(loadPolicy(policy, (what) => log.warn(what)));
     const datasets = new DatasetHub(config.state.folder, log);
     const supervisor = new Supervisor({
-      policy,
+      policy: checked,
       exceptions: exceptions.all,
       firewall,
       interception,
@@ -123,7 +124,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
     const abandon = (): void => supervisor.abandon();
     process.once('exit', abandon);
     try {
-      const rules = await start(supervisor);
+      await onThisMachine(supervisor.start());
       for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
       if (rules.refused.length > 0)
         log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
@@ -161,9 +162,9 @@ export async function runInline(settings: RunSettings): Promise<void> {
   }
 }
 
-async function start(supervisor: Supervisor): Promise<RuleReport> {
+async function onThisMachine<T>(work: Promise<T>): Promise<T> {
   try {
-    return await supervisor.start();
+    return await work;
   } catch (error) {
     throw new MachineError((error as Error).message, { cause: error });
   }

@@ -10,8 +10,7 @@ import type { Firewall } from './firewall.ts';
 import { InstalledRules } from './installed-rules.ts';
 import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
-import type { CheckedPolicy, Policy } from './policy.ts';
-import type { RuleReport } from './rule-set.ts';
+import type { CheckedPolicy } from './policy.ts';
 import { getsOn, newSlot, type Slot } from './worker-slot.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
 
@@ -33,7 +32,7 @@ const OBEDIENCE_CHECK_MS = 20;
 const OBEDIENCE_LIMIT_MS = 2_000;
 
 export interface SupervisorOptions {
-  readonly policy: Policy;
+  readonly policy: CheckedPolicy;
   readonly exceptions: readonly Exception[];
   readonly firewall: Firewall;
   readonly interception: Interception;
@@ -76,7 +75,7 @@ export class Supervisor {
   readonly #rules: InstalledRules;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
-  #policy: Policy;
+  #policy: CheckedPolicy;
   #exceptions: readonly Exception[];
   #interception: Interception;
   #isStopping = false;
@@ -87,7 +86,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#mode = options.policy.config.mode;
+    this.#mode = options.policy.policy.config.mode;
     this.#policy = options.policy;
     this.#exceptions = options.exceptions;
     this.#interception = options.interception;
@@ -137,13 +136,10 @@ export class Supervisor {
   }
 
   /** Binds all queues, checks them, then intercepts. Rejects with a message for the administrator. */
-  async start(): Promise<RuleReport> {
-    let rules: RuleReport;
+  async start(): Promise<void> {
     try {
-      const reports = await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
-      // All have compiled the same.
-      rules = reports[0]!;
-      if (this.#isStopping) return rules;
+      await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
+      if (this.#isStopping) return;
       this.#rules.installFirst(this.#interception);
     } catch (error) {
       // Half of them may be in place.
@@ -155,7 +151,6 @@ export class Supervisor {
     }
     this.#timers.push(setInterval(() => this.#watchWorkers(), WATCH_INTERVAL_MS));
     this.#timers.push(setInterval(() => this.#rules.noteLoss() && this.#putBack(), FIREWALL_CHECK_INTERVAL_MS));
-    return rules;
   }
 
   /**
@@ -174,7 +169,7 @@ export class Supervisor {
       throw failed?.reason ?? new Error('a worker ended meanwhile: try again in a moment');
     }
     // A worker that is started from now on begins with it.
-    this.#policy = checked.policy;
+    this.#policy = checked;
     for (const thread of threads) thread.command({ type: 'adopt' });
     this.#recallBypassed();
   }
@@ -244,13 +239,13 @@ export class Supervisor {
     await settlesWithin(thread.kill(), KILL_LIMIT_MS);
   }
 
-  async #startThread(slot: Slot): Promise<RuleReport> {
+  async #startThread(slot: Slot): Promise<void> {
     const { datasets, firewall, log, onEvents, startThread = startWorkerThread } = this.#options;
     const thread = startThread(
       {
         queue: slot.queue,
         worker: slot.worker,
-        policy: this.#policy,
+        checked: this.#policy,
         exceptions: this.#exceptions,
         mode: this.#mode,
         rejectMark: firewall.canReject ? this.#interception.rejectMark : 0,
@@ -258,7 +253,7 @@ export class Supervisor {
         counters: slot.counters,
         latency: slot.latency,
         flowCells: this.#flowCells,
-        maxPendingCharacters: this.#policy.config.outputs.eve.bufferBytes,
+        maxPendingCharacters: this.#policy.policy.config.outputs.eve.bufferBytes,
       },
       {
         onEvents,
@@ -271,10 +266,9 @@ export class Supervisor {
     slot.liveTicks = 0;
     slot.stalledTicks = 0;
     thread.ended.then((end) => this.#onEnd(slot, thread, end));
-    const rules = await thread.ready;
+    await thread.ready;
     slot.isReady = true;
     for (const changes of datasets.all()) thread.command({ type: 'dataset', changes });
-    return rules;
   }
 
   #shareDataset(changes: DatasetChanges, from: Thread): void {

@@ -2,15 +2,14 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
-import type { CheckedPolicy, Policy } from './policy.ts';
-import type { RuleReport } from './rule-set.ts';
+import type { CheckedPolicy } from './policy.ts';
 
 /** What a worker is started with. */
 export interface WorkerSettings {
   readonly queue: number;
   /** 0, 1, 2 ... */
   readonly worker: number;
-  readonly policy: Policy;
+  readonly checked: CheckedPolicy;
   readonly exceptions: readonly Exception[];
   /** The mode of now, which may differ from the configuration's. */
   readonly mode: Mode;
@@ -69,7 +68,7 @@ export type WorkerCommand =
 
 export type WorkerReport =
   /** The queue is bound, configured and tested. */
-  | { readonly type: 'ready'; readonly rules: RuleReport }
+  | { readonly type: 'ready' }
   /** The policy of the last `prepare` waits to be adopted; or it cannot be loaded, and `problem` says why. */
   | { readonly type: 'prepared'; readonly problem: string | null }
   /** What rules did to a set of values. */

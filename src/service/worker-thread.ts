@@ -2,7 +2,6 @@ import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy } from './policy.ts';
-import type { RuleReport } from './rule-set.ts';
 import {
   CONTROL,
   CONTROL_BYTES,
@@ -42,10 +41,8 @@ interface Settle<T> {
 
 /** One queue's thread, from its start to its end; a restart makes a new one. */
 export interface Thread {
-  /**
-   * Resolves when the queue is bound and tested, with what became of the rules; rejects when the thread ends before.
-   */
-  readonly ready: Promise<RuleReport>;
+  /** Resolves when the queue is bound and tested; rejects when the thread ends before. */
+  readonly ready: Promise<void>;
   readonly ended: Promise<ThreadEnd>;
   /** Changes at least ten times a second, unless the thread hangs. */
   readonly heartbeat: number;
@@ -78,7 +75,7 @@ export const threadsOf =
 export const startWorkerThread: StartThread = threadsOf(new URL('./worker.js', import.meta.url));
 
 class WorkerThread implements Thread {
-  readonly ready: Promise<RuleReport>;
+  readonly ready: Promise<void>;
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
@@ -105,13 +102,13 @@ class WorkerThread implements Thread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB, maxOldGenerationSizeMb: OLD_GENERATION_MIB },
     });
 
-    let settle: Settle<RuleReport> | null = null;
+    let settle: Settle<void> | null = null;
     this.ready = new Promise((resolve, reject) => {
       settle = { resolve, reject };
     });
     // Nobody has to wait for it: whoever watches `ended` learns the same.
     this.ready.catch(() => {});
-    const ready = settle as unknown as Settle<RuleReport>;
+    const ready = settle as unknown as Settle<void>;
     port1.on('message', (report: WorkerReport) => this.#onReport(report, ready));
     this.#worker.on('error', (error) => {
       this.#failure = error.message;
@@ -170,10 +167,10 @@ class WorkerThread implements Thread {
     await this.#worker.terminate();
   }
 
-  #onReport(report: WorkerReport, ready: Settle<RuleReport>): void {
+  #onReport(report: WorkerReport, ready: Settle<void>): void {
     switch (report.type) {
       case 'ready':
-        ready.resolve(report.rules);
+        ready.resolve();
         return;
       case 'prepared':
         if (report.problem === null) this.#preparing?.resolve();

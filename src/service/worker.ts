@@ -32,7 +32,7 @@ function run(): void {
     );
     releaseMemory();
     const source = openQueue();
-    report({ type: 'ready', rules: engine.rules });
+    report({ type: 'ready' });
     const hooks = loopHooks(engine, events);
     inspect(source, engine, hooks);
     drain(source, engine, hooks);
@@ -49,7 +49,7 @@ function run(): void {
 
 function openQueue(): NfqueueSource {
   const { queue } = settings;
-  const { config } = settings.policy;
+  const { config } = settings.checked.policy;
   const isFailOpen = config.failure.engine === 'open';
   const source = new NfqueueSource({
     queue,

@@ -37,7 +37,7 @@ const { values: options, positionals: captures } = parseArgs({
 const seconds = Number(options.seconds);
 const rules = options.rules === '' ? SHIPPED_RULES : ownRules(options.rules);
 const ruleset = compiled(textsOf(rules));
-console.log(`${ruleset.loaded.length} rules (${rules.name}); processor time of one core\n`);
+console.log(`${ruleset.ruleCount} rules (${rules.name}); processor time of one core\n`);
 
 const reports = [];
 for (const make of sources()) {

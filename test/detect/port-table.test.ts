@@ -1,10 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PortTable } from '../../src/detect/port-table.ts';
+import { PortNumbering, PortTable, planPorts } from '../../src/detect/port-table.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { rulesOf } from '../support/rules.ts';
 
-const indexed = (rules: readonly Rule[]) => rules.map((rule, index) => ({ rule, index }));
+function tableOf(rules: readonly Rule[]): PortTable {
+  const numbering = new PortNumbering();
+  const plans = planPorts(
+    rules.map((rule, index) => ({ rule, index })),
+    numbering,
+  );
+  return new PortTable(plans, numbering.sets);
+}
 const sorted = (answer: Int32Array): number[] => [...answer].sort((a, b) => a - b);
 
 /** Every rule, asked one by one. */
@@ -17,11 +24,11 @@ function naive(rules: readonly Rule[], source: number, destination: number): num
 }
 
 test('without rules, nothing fits', () => {
-  expect(new PortTable([]).rulesFor(1, 2)).toHaveLength(0);
+  expect(tableOf([]).rulesFor(1, 2)).toHaveLength(0);
 });
 
 test('rules of any ports fit at once', () => {
-  const table = new PortTable(indexed(rulesOf('alert tcp any any -> any any (sid:1;)')));
+  const table = tableOf(rulesOf('alert tcp any any -> any any (sid:1;)'));
   expect(sorted(table.rulesFor(0, 65_535))).toEqual([0]);
 });
 
@@ -43,7 +50,7 @@ test('answers as every rule asked one by one', () => {
       (specs, pairs) => {
         const text = specs.map(([from, arrow, to], i) => `alert tcp any ${from} ${arrow} any ${to} (sid:${i + 1};)`);
         const rules = rulesOf(text.join('\n'));
-        const table = new PortTable(indexed(rules));
+        const table = tableOf(rules);
         for (const [source, destination] of [...pairs, ...pairs]) {
           expect(sorted(table.rulesFor(source, destination))).toEqual(naive(rules, source, destination));
         }
@@ -58,7 +65,7 @@ test('who scans all ports does not fill the memory', () => {
   const rules = rulesOf(
     Array.from({ length: 500 }, (_, i) => `alert tcp any ${i * 64}: -> any ${i * 60}: (sid:${i + 1};)`).join('\n'),
   );
-  const table = new PortTable(indexed(rules));
+  const table = tableOf(rules);
   const before = process.memoryUsage().arrayBuffers;
   for (let source = 0; source < 65_536; source += 500) {
     for (let destination = 0; destination < 65_536; destination += 211) table.rulesFor(source, destination);

@@ -3,6 +3,7 @@ import { APP_PROTOCOLS } from '../../src/app/index.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import type { PortTable } from '../../src/detect/port-table.ts';
 import { Ruleset } from '../../src/detect/ruleset.ts';
+import type { Rule } from '../../src/rules/rule.ts';
 import { IP_PROTOCOL } from '../../src/wire/packet.ts';
 import { rulesOf } from '../support/rules.ts';
 
@@ -108,7 +109,9 @@ test('a rule on transactions with a content of no buffer needs the stream', () =
 
 describe('order', () => {
   const sids = (text: string, order?: string[]): number[] =>
-    Ruleset.of(rulesOf(text), APP_PROTOCOLS, order).rules.map(({ sid }) => sid);
+    inOrder(Ruleset.of(rulesOf(text), APP_PROTOCOLS, order)).map(({ sid }) => sid);
+  const inOrder = (ruleset: Ruleset): Rule[] =>
+    Array.from({ length: ruleset.ruleCount }, (_, order) => ruleset.rule(order));
   const text = [
     'alert tcp any any -> any any (priority:1; sid:1;)',
     'reject tcp any any -> any any (sid:2;)',

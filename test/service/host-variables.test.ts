@@ -9,7 +9,7 @@ const RULE = 'drop tcp $EXTERNAL_NET any -> $HOME_NET any (msg:"to this host"; c
 
 test('home is every address of this host, and everybody else is outside', () => {
   const config = mergeConfig(new HostAddresses().variables);
-  const { ruleset, diagnostics } = compileRuleset(
+  const { rules, diagnostics } = compileRuleset(
     {
       files: [{ file: 'test.rules', text: RULE }],
       classification: null,
@@ -20,7 +20,7 @@ test('home is every address of this host, and everybody else is outside', () => 
     config,
   );
   expect(diagnostics).toEqual([]);
-  const rule = ruleset.rules[0]!;
+  const rule = rules[0]!;
   const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   expect(own.length).toBeGreaterThan(0);
   for (const { address } of own.filter(({ family }) => family === 'IPv4')) {

@@ -81,7 +81,10 @@ function setUp(addresses: HostAddresses | null = null) {
         state.problems.length > 0
           ? { status: 'invalid', problems: state.problems }
           : { status: 'ok', policy: { config: state.next, rules: state.rules } },
-      check: async (policy) => ({ rules: REPORT, checked: { policy, databases: new Map() } }),
+      check: async (policy) => ({
+        rules: REPORT,
+        checked: { policy, image: new Uint8Array(new SharedArrayBuffer(0)) },
+      }),
       adopt: async ({ policy }) => void state.adopted.push(policy),
       now,
     },

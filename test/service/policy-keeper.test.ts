@@ -15,6 +15,8 @@ const textsOf = (text: string, file = '/etc/vpatch/own.rules'): RuleTexts => ({
 const policyOf = (text: string, config: Config = DEFAULTS): Policy => ({ config, rules: textsOf(text) });
 const reported = ({ rules, config }: Policy): RuleReport => reportOf(compileRuleset(rules, config));
 
+const NO_IMAGE = new Uint8Array(new SharedArrayBuffer(0));
+
 const GOOD = 'alert tcp any any -> any any (msg:"a"; sid:1;)\n';
 const BROKEN = 'alert tcp any any -> any any (msg:"b"; nokeyword; sid:2;)\n';
 
@@ -25,7 +27,7 @@ function setUp(first: Policy) {
     {
       policy: first,
       read: () => state.next,
-      check: async (policy) => ({ rules: reported(policy), checked: { policy, databases: new Map() } }),
+      check: async (policy) => ({ rules: reported(policy), checked: { policy, image: NO_IMAGE } }),
       adopt: async (checked) => {
         await adoption();
         state.adopted.push(checked.policy);

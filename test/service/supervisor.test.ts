@@ -6,7 +6,6 @@ import { DatasetHub } from '../../src/service/dataset-hub.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
 import type { CheckedPolicy } from '../../src/service/policy.ts';
-import type { RuleReport } from '../../src/service/rule-set.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
 import type { WorkerCommand } from '../../src/service/worker-messages.ts';
 import type { Thread, ThreadEnd, ThreadHooks, ThreadSettings } from '../../src/service/worker-thread.ts';
@@ -20,19 +19,16 @@ afterEach(() => {
 
 const FIREWALL_CHECK_MS = 3_000;
 const NO_RULES = { files: [], classification: null, reference: null, threshold: null, reputation: null };
-const REPORT: RuleReport = {
-  loaded: 0,
-  byAction: { alert: 0, drop: 0, pass: 0, reject: 0 },
-  held: 0,
-  refused: [],
-  warnings: 0,
-};
-
 /** Both workers are told that packets may have passed. */
 const LAPSE = ['lapse 0', 'lapse 1'];
 
+const checked = (): CheckedPolicy => ({
+  policy: { config: DEFAULTS, rules: NO_RULES },
+  image: new Uint8Array(new SharedArrayBuffer(0)),
+});
+
 class FakeThread implements Thread {
-  readonly ready: Promise<RuleReport>;
+  readonly ready: Promise<void>;
   readonly ended: Promise<ThreadEnd>;
   readonly commands: WorkerCommand[] = [];
   lostLines = 0;
@@ -46,7 +42,7 @@ class FakeThread implements Thread {
   #end: (end: ThreadEnd) => void = () => {};
 
   constructor(readyError: Error | null) {
-    this.ready = readyError === null ? Promise.resolve(REPORT) : Promise.reject(readyError);
+    this.ready = readyError === null ? Promise.resolve() : Promise.reject(readyError);
     this.ready.catch(() => {});
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -121,7 +117,7 @@ function setUp(failure: Failure, queueCount = 2) {
   const threadHooks: ThreadHooks[] = [];
   const datasets = new DatasetHub('/nonexistent', pino({ level: 'silent' }));
   const supervisor = new Supervisor({
-    policy: { config: DEFAULTS, rules: NO_RULES },
+    policy: checked(),
     exceptions: [],
     firewall,
     interception,
@@ -419,7 +415,6 @@ test.each([
 });
 
 describe('a new policy', () => {
-  const checked = (): CheckedPolicy => ({ policy: { config: DEFAULTS, rules: NO_RULES }, databases: new Map() });
   const types = ({ commands }: FakeThread): string[] => commands.map(({ type }) => type);
 
   test('is taken over when all workers have loaded it, and by those that start later', async () => {
@@ -438,7 +433,7 @@ describe('a new policy', () => {
     ]);
     threads[0]!.die('gone');
     await vi.advanceTimersByTimeAsync(10);
-    expect(started.at(-1)?.policy).toBe(next.policy);
+    expect(started.at(-1)?.checked).toBe(next);
     await supervisor.stop();
   });
 
@@ -458,7 +453,7 @@ describe('a new policy', () => {
     ]);
     threads[0]!.die('gone');
     await vi.advanceTimersByTimeAsync(10);
-    expect(started.at(-1)?.policy).toBe(started[0]?.policy);
+    expect(started.at(-1)?.checked).toBe(started[0]?.checked);
     await supervisor.stop();
   });
 
@@ -470,7 +465,7 @@ describe('a new policy', () => {
     threads[0]!.settlePreparation(null);
     threads[0]!.die('gone');
     await vi.advanceTimersByTimeAsync(10);
-    expect(started.at(-1)?.policy).toBe(started[0]?.policy);
+    expect(started.at(-1)?.checked).toBe(started[0]?.checked);
     threads[1]!.settlePreparation(null);
     await expect(replaced).rejects.toThrow('ended meanwhile');
     expect(types(threads[1]!)).toEqual(['prepare', 'discard']);

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Direction } from '../../src/base/direction.ts';
+import { runAll } from '../../src/base/steps.ts';
 import { VERDICT } from '../../src/capture/source.ts';
 import type { Config } from '../../src/config/config.ts';
 import { mergeConfig, type Overrides } from '../../src/config/overrides.ts';
 import type { Ruleset } from '../../src/detect/ruleset.ts';
 import type { AnomalyType, EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
-import { compileRuleset } from '../../src/service/rule-set.ts';
+import { compileRuleset, imageOf, loadImageInSteps } from '../../src/service/rule-set.ts';
 import type { Mode } from '../../src/verdict/judge.ts';
 import { CHECKSUM, LINK, type LinkType, Packet } from '../../src/wire/packet.ts';
 import { buildTcp, buildUdp } from './packets.ts';
@@ -178,9 +179,11 @@ export function rulesetOf(text: string, config: Config, beside: PlayOptions['rul
     threshold: null,
     reputation: null,
   };
-  const { ruleset, diagnostics } = compileRuleset(texts, config);
-  const faults = diagnostics.filter(({ severity }) => severity === 'error');
+  const all = compileRuleset(texts, config);
+  const faults = all.diagnostics.filter(({ severity }) => severity === 'error');
   if (faults.length > 0) throw new Error(`rules of the test: ${JSON.stringify(faults, null, 1)}`);
+  // As the service has them: each rule made again when it is first needed.
+  const { ruleset } = runAll(loadImageInSteps(imageOf(all), texts, config));
   compiled = { key, ruleset };
   return ruleset;
 }

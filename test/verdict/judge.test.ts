@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { VERDICT } from '../../src/capture/source.ts';
 import type { Match } from '../../src/detect/match-list.ts';
-import { actsOnFlow } from '../../src/detect/ruleset.ts';
+import { actsOnFlow } from '../../src/detect/rule-traits.ts';
 import type { RuleAction } from '../../src/rules/rule.ts';
 import { Findings, heldBy, Judgement, judge, type VerdictSettings } from '../../src/verdict/judge.ts';
 import { ruleOf } from '../support/rules.ts';

@@ -33,7 +33,7 @@ export function registerCheck(rules: Command): void {
 
 function check(files: readonly string[], options: CheckOptions): void {
   const linter = new Linter();
-  const { ruleset, diagnostics } = loadRules(chosenConfig(files, options), (...rule) => linter.observe(...rule));
+  const { rules, diagnostics } = loadRules(chosenConfig(files, options), (...rule) => linter.observe(...rule));
   const found = [...diagnostics, ...linter.finish()]
     .filter(({ name }) => name === null || isWanted(name, options))
     .map((diagnostic): RuleDiagnostic => (options.strict === true ? { ...diagnostic, severity: 'error' } : diagnostic));
@@ -42,7 +42,7 @@ function check(files: readonly string[], options: CheckOptions): void {
   );
   const refused = diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = found.filter(({ name }) => name !== null).length;
-  const count = `${ruleset.loaded.length} loaded, ${refused} refused, ${warnings} warnings`;
+  const count = `${rules.length} loaded, ${refused} refused, ${warnings} warnings`;
   process.stdout.write([...lines, ...(options.json === true ? [] : [count]), ''].join('\n'));
   if (found.some(({ severity }) => severity === 'error')) throw new Failure(EXIT.problem);
 }

@@ -19,7 +19,6 @@ export function chosenConfig(files: readonly string[], options: RuleOptions): Co
 /** Those rules, loaded, and every one of their files whatever became of it. */
 export function knownRules(config: Config): { readonly loaded: LoadedRules; readonly rules: readonly KnownRule[] } {
   const loaded = loadRules(config);
-  const { texts, ruleset, datasets, diagnostics } = loaded;
-  const compiled = { rules: ruleset.loaded, datasets, diagnostics };
-  return { loaded, rules: ruleInventory(texts.files, compiled, texts.selection?.changes ?? []) };
+  const { texts } = loaded;
+  return { loaded, rules: ruleInventory(texts.files, loaded, texts.selection?.changes ?? []) };
 }

@@ -86,8 +86,8 @@ async function readSources({ rules }: Config, store: RuleStore, isOffline: boole
 }
 
 function tried(texts: RuleTexts, config: Config): { loaded: number; refused: number } {
-  const { ruleset, diagnostics } = compileRuleset(texts, config);
-  const loaded = ruleset.loaded.length;
+  const { rules, diagnostics } = compileRuleset(texts, config);
+  const loaded = rules.length;
   const refused = diagnostics.filter(({ severity }) => severity === 'error').length;
   if (loaded === 0) throw new SourceError('none of the rules can be loaded');
   if (refused > (loaded + refused) * MAX_REFUSED_SHARE) {

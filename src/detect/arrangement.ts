@@ -1,0 +1,256 @@
+import type { AppProtocol, BufferDefinition } from '../app/protocol.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { PortRange } from '../base/port-set.ts';
+import type { Steps } from '../base/steps.ts';
+import type { FastPattern, Rule } from '../rules/rule.ts';
+import { IP_PROTOCOL } from '../wire/packet.ts';
+import type { PatternDatabases } from './pattern-databases.ts';
+import { type PatternEntry, type PatternPlan, planPatterns } from './pattern-index.ts';
+import { PortNumbering, type PortPlan, planPorts } from './port-table.ts';
+import type { AppGroupPlan, FrameGroupPlan, PacketGroupPlan, Pair } from './rule-groups.ts';
+import {
+  compareStateUse,
+  inspectsPackets,
+  inspectsPayload,
+  inspectsStream,
+  inspectsTransactions,
+  isAddressOnly,
+  isOnPacketEvents,
+  isShownOnly,
+  mayMatchLater,
+  mayTravel,
+} from './rule-traits.ts';
+
+/**
+ * In which order rules are judged, and what each is found by: nothing but data, without the rules and the searches, so
+ * that it crosses threads and can be kept in a file. All indexes are places in the order, unless they say otherwise.
+ */
+export interface Arrangement {
+  /** Of each place, which of the loaded rules has it, and as which of its alternatives: 0 is itself, 1 the first. */
+  readonly loadedIndexes: Int32Array;
+  readonly alternatives: Int32Array;
+  /** Of each place, what a rule is known by before and behind a reload; a line each. */
+  readonly identities: string;
+  /** By the numbers of PortPlan. */
+  readonly portRanges: readonly (readonly PortRange[])[];
+  /** By number of the IP protocol. */
+  readonly packetGroups: ReadonlyMap<number, Pair<PacketGroupPlan>>;
+  readonly otherGroups: Pair<PacketGroupPlan>;
+  /** By protocol. */
+  readonly appGroups: ReadonlyMap<string, Pair<AppGroupPlan>>;
+  /** By protocol and name of the frame. */
+  readonly frameGroups: ReadonlyMap<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>;
+  readonly packetEventRules: ReadonlyMap<string, Int32Array>;
+  readonly appEventRules: ReadonlyMap<string, Int32Array>;
+}
+
+/**
+ * Arranges rules, group by group: a large one takes some milliseconds, and what `databases` take. `actionOrder`: of
+ * several matching rules, the one whose action comes first decides.
+ */
+export function* arrange(
+  loaded: readonly Rule[],
+  protocols: readonly AppProtocol[],
+  actionOrder: readonly string[],
+  databases: PatternDatabases,
+): Steps<Arrangement> {
+  const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
+  const ordered = loaded
+    .flatMap((rule, loadedIndex) =>
+      [rule, ...rule.alternatives].map((one, alternative) => ({ rule: one, loadedIndex, alternative })),
+    )
+    .sort(
+      ({ rule: a }, { rule: b }) =>
+        rank(a) - rank(b) ||
+        compareStateUse(a.stateUse, b.stateUse) ||
+        a.priority - b.priority ||
+        a.sid - b.sid ||
+        a.gid - b.gid,
+    );
+  yield;
+  const numbered = ordered.map(({ rule }, index) => ({ rule, index }));
+  // In a large set nearly all rules look into transactions only.
+  const onTransactions = numbered.filter(({ rule }) => inspectsTransactions(rule));
+  const onPackets = numbered.filter(
+    ({ rule }) => (!inspectsTransactions(rule) || inspectsPayload(rule)) && !isOnPacketEvents(rule),
+  );
+  yield;
+  const planner = new Planner(databases);
+  const named = new Set<number>(Object.values(IP_PROTOCOL));
+  for (const { rule } of ordered) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
+  const packetGroups = new Map<number, Pair<PacketGroupPlan>>();
+  for (const number of named) packetGroups.set(number, yield* planner.packetGroups(onPackets, number));
+  const otherGroups = yield* planner.packetGroups(onPackets, null);
+
+  const appGroups = new Map<string, Pair<AppGroupPlan>>();
+  for (const { name } of protocols) {
+    const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
+    if (concerned.length === 0) continue;
+    // Those that wait for an event are candidates only behind it.
+    const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
+    yield;
+    const toServer = planner.appGroup(always, TO_SERVER);
+    yield;
+    appGroups.set(name, [toServer, planner.appGroup(always, TO_CLIENT)]);
+    yield;
+  }
+  const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
+  const frameGroups = new Map<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>();
+  for (const { name: protocol } of protocols) {
+    const ofProtocol = onFrames.filter(({ rule }) => rule.protocol.apps?.includes(protocol));
+    if (ofProtocol.length === 0) continue;
+    const groups = groupBy(ofProtocol, ({ rule }) => rule.frame!);
+    const pairs = [...groups].map(([frame, concerned]): [string, Pair<FrameGroupPlan>] => [
+      frame,
+      [planner.frameGroup(concerned, TO_SERVER), planner.frameGroup(concerned, TO_CLIENT)],
+    ]);
+    frameGroups.set(protocol, new Map(pairs));
+    yield;
+  }
+  return {
+    loadedIndexes: Int32Array.from(ordered, ({ loadedIndex }) => loadedIndex),
+    alternatives: Int32Array.from(ordered, ({ alternative }) => alternative),
+    identities: ordered.map(({ rule }) => identityOf(rule)).join('\n'),
+    portRanges: planner.ports.sets.map(({ ranges }) => ranges),
+    packetGroups,
+    otherGroups,
+    appGroups,
+    frameGroups,
+    packetEventRules: indexByEvent(numbered, (rule) => (isOnPacketEvents(rule) ? rule.packetEvents.slice(0, 1) : [])),
+    appEventRules: indexByEvent(numbered, (rule) => rule.appEvents),
+  };
+}
+
+type IndexedRule = { readonly rule: Rule; readonly index: number };
+type PatternedRule = PatternEntry & { readonly rule: Rule };
+
+/** The same for a rule before and after a reload. */
+const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.apps?.join() ?? ''}`;
+
+class Planner {
+  readonly ports = new PortNumbering();
+  readonly #databases: PatternDatabases;
+  /** Protocols that share buffers have most rules on them in common: the same rules are one plan, and one search. */
+  readonly #patternsOf = new Map<string, PatternPlan>();
+
+  constructor(databases: PatternDatabases) {
+    this.#databases = databases;
+  }
+
+  *packetGroups(onPackets: readonly IndexedRule[], protocol: number | null): Steps<Pair<PacketGroupPlan>> {
+    const concerned = onPackets.filter(({ rule }) => {
+      const wanted = rule.protocol.ipProtocols;
+      return wanted === null || (protocol !== null && wanted.includes(protocol));
+    });
+    yield;
+    const hasStreams = protocol === IP_PROTOCOL.tcp;
+    const toServer = this.#packetGroup(concerned, TO_SERVER, hasStreams);
+    yield;
+    const toClient = this.#packetGroup(concerned, TO_CLIENT, hasStreams);
+    yield;
+    return [toServer, toClient];
+  }
+
+  #packetGroup(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean): PacketGroupPlan {
+    const all = concerned.filter(({ rule }) => mayTravel(rule, direction));
+    const rules = all.filter(({ rule }) => !inspectsTransactions(rule) && rule.frame === null);
+    const rest = rules.filter(({ rule }) => !isAddressOnly(rule) && !isShownOnly(rule));
+    const inStream = rest.filter(({ rule }) => hasStreams && inspectsStream(rule));
+    const inPackets = rest.filter(({ rule }) =>
+      hasStreams ? inspectsPackets(rule) : rule.protocol.scope !== 'stream' && rule.flow.stream !== 'only_stream',
+    );
+    const readers = all.filter(
+      ({ rule }) => hasStreams && (rule.frame !== null || (inspectsTransactions(rule) && inspectsPayload(rule))),
+    );
+    const alone = inPackets.filter(({ rule }) => !hasStreams || !inspectsStream(rule));
+    const placed = inPackets.filter(({ rule }) => hasStreams && inspectsStream(rule));
+    const middle = hasStreams ? alone.filter(({ rule }) => mayMatchLater(rule)) : [];
+    return {
+      isEmpty: rules.length === 0,
+      addressOnly: indexesOf(rules.filter(({ rule }) => isAddressOnly(rule))),
+      anyProtocol: indexesOf(rules.filter(({ rule }) => isAddressOnly(rule) && rule.protocol.ipProtocols === null)),
+      shownOnly: indexesOf(rules.filter(({ rule }) => isShownOnly(rule))),
+      stream: this.#patterns(inStream),
+      streamPorts: this.#ports(inStream.filter(hasPattern)),
+      streamUnpatterned: this.#ports(inStream.filter((entry) => !hasPattern(entry))),
+      streamReaders: this.#ports([...inStream, ...readers]),
+      packet: this.#patterns(alone),
+      packetPorts: this.#ports(alone.filter(hasPattern)),
+      placed: this.#patterns(placed),
+      placedPorts: this.#ports(placed.filter(hasPattern)),
+      packetUnpatterned: this.#ports(inPackets.filter((entry) => !hasPattern(entry))),
+      middle: this.#ports(middle),
+      encrypted: this.#ports(middle.filter(({ rule }) => rule.inspections.length === 0)),
+    };
+  }
+
+  appGroup(all: readonly IndexedRule[], direction: Direction): AppGroupPlan {
+    const rules = all.filter(({ rule }) => mayTravel(rule, direction));
+    const patterned = rules.flatMap(withPattern);
+    const inBuffers = patterned.filter(
+      ({ pattern: { buffer } }) => buffer !== null && (buffer.direction ?? direction) === direction,
+    );
+    const raw = patterned.filter(({ pattern }) => pattern.buffer === null);
+    return {
+      searches: [...groupBy(inBuffers, ({ pattern }): BufferDefinition => pattern.buffer!).values()].map((entries) => {
+        return { buffer: entries[0]!.index, patterns: this.#shared(entries) };
+      }),
+      raw: raw.length === 0 ? null : this.#shared(raw),
+      unpatterned: indexesOf(rules.filter((entry) => !hasPattern(entry))),
+    };
+  }
+
+  frameGroup(all: readonly IndexedRule[], direction: Direction): FrameGroupPlan {
+    const rules = all.filter(({ rule }) => mayTravel(rule, direction));
+    return {
+      patterns: this.#patterns(rules),
+      unpatterned: indexesOf(rules.filter((entry) => !hasPattern(entry))),
+    };
+  }
+
+  #patterns(rules: readonly IndexedRule[]): PatternPlan | null {
+    const patterned = rules.flatMap(withPattern);
+    return patterned.length === 0 ? null : planPatterns(patterned, this.#databases);
+  }
+
+  #shared(entries: readonly PatternEntry[]): PatternPlan {
+    const key = entries.map(({ index }) => index).join();
+    const known = this.#patternsOf.get(key) ?? planPatterns(entries, this.#databases);
+    this.#patternsOf.set(key, known);
+    return known;
+  }
+
+  #ports(entries: readonly IndexedRule[]): readonly PortPlan[] {
+    return planPorts(entries, this.ports);
+  }
+}
+
+const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null;
+
+const withPattern = (entry: IndexedRule): readonly PatternedRule[] => {
+  const pattern: FastPattern | null = entry.rule.fastPattern;
+  return pattern === null ? [] : [{ ...entry, pattern }];
+};
+
+const indexesOf = (rules: readonly IndexedRule[]): Int32Array => Int32Array.from(rules, ({ index }) => index);
+
+function indexByEvent(
+  rules: readonly IndexedRule[],
+  eventsOf: (rule: Rule) => readonly string[],
+): ReadonlyMap<string, Int32Array> {
+  const byEvent = new Map<string, number[]>();
+  for (const { rule, index } of rules) {
+    for (const event of new Set(eventsOf(rule))) byEvent.set(event, [...(byEvent.get(event) ?? []), index]);
+  }
+  return new Map([...byEvent].map(([event, indexes]) => [event, Int32Array.from(indexes)]));
+}
+
+function groupBy<T, K>(entries: readonly T[], keyOf: (entry: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const entry of entries) {
+    const group = groups.get(keyOf(entry)) ?? [];
+    groups.set(keyOf(entry), group);
+    group.push(entry);
+  }
+  return groups;
+}

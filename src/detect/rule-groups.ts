@@ -1,0 +1,72 @@
+import type { BufferDefinition } from '../app/protocol.ts';
+import type { PatternIndex, PatternPlan } from './pattern-index.ts';
+import type { PortPlan, PortTable } from './port-table.ts';
+
+/** Rules of one IP protocol and direction that look at packets, payloads and streams. */
+export interface PacketGroupOf<Patterns, Ports> {
+  /** Fast patterns of rules that look into the reassembled stream; null where there are none. */
+  readonly stream: Patterns | null;
+  /** Ports for which `stream` has rules. */
+  readonly streamPorts: Ports;
+  /** Rules without a usable pattern that look into the stream. */
+  readonly streamUnpatterned: Ports;
+  /** All rules that look into the stream, those on transactions that have a content of no buffer included. */
+  readonly streamReaders: Ports;
+  /** Fast patterns of rules that look into each packet's own payload alone. */
+  readonly packet: Patterns | null;
+  readonly packetPorts: Ports;
+  /** Fast patterns of rules in `stream` that are tried on packets as well: as far as they look into the stream. */
+  readonly placed: Patterns | null;
+  readonly placedPorts: Ports;
+  /** Rules without a usable pattern that look at packets. */
+  readonly packetUnpatterned: Ports;
+  /** Rules for whatever is in the middle of a TCP connection, however far its stream has got. */
+  readonly middle: Ports;
+  /** Those of them that ask for no content: they mean something where the connection is encrypted. */
+  readonly encrypted: Ports;
+  /** Rules that name only addresses: judged at a flow's first packet in each direction. */
+  readonly addressOnly: Int32Array;
+  /** Those of them that are for every IP protocol. */
+  readonly anyProtocol: Int32Array;
+  /** Rules that name only what a direction shows: judged once in each direction, when it is known. */
+  readonly shownOnly: Int32Array;
+  /** No rule looks at packets, nor at the stream. */
+  readonly isEmpty: boolean;
+}
+
+/** One buffer that has to be searched, with its patterns. */
+export interface BufferSearchOf<Patterns, Buffer> {
+  readonly buffer: Buffer;
+  readonly patterns: Patterns;
+}
+
+/** Rules of one application protocol and direction that look into transactions. */
+export interface AppGroupOf<Patterns, Buffer> {
+  readonly searches: readonly BufferSearchOf<Patterns, Buffer>[];
+  /** Fast patterns of rules that have theirs in a content of no buffer; null where there are none. */
+  readonly raw: Patterns | null;
+  /** Candidates of every transaction, since they have no usable pattern. */
+  readonly unpatterned: Int32Array;
+}
+
+/** Rules on frames of one name and direction. */
+export interface FrameGroupOf<Patterns> {
+  /** Their fast patterns; null where there are none. */
+  readonly patterns: Patterns | null;
+  /** Candidates of every frame, since they have no usable pattern. */
+  readonly unpatterned: Int32Array;
+}
+
+export type PacketGroup = PacketGroupOf<PatternIndex, PortTable>;
+export type AppGroup = AppGroupOf<PatternIndex, BufferDefinition>;
+export type BufferSearch = BufferSearchOf<PatternIndex, BufferDefinition>;
+export type FrameGroup = FrameGroupOf<PatternIndex>;
+
+/** The same as nothing but data. */
+export type PacketGroupPlan = PacketGroupOf<PatternPlan, readonly PortPlan[]>;
+/** A buffer is the one in which the rule of this index has its fast pattern. */
+export type AppGroupPlan = AppGroupOf<PatternPlan, number>;
+export type FrameGroupPlan = FrameGroupOf<PatternPlan>;
+
+/** By direction. */
+export type Pair<T> = readonly [T, T];
