@@ -18,23 +18,31 @@ const MAX_MEMORY_MIB = 150;
 interface Proof {
   readonly suite: string;
   readonly packages: readonly string[];
+  /** Those whose dependencies debootstrap cannot set up, but apt can. */
+  readonly byApt: readonly string[];
   /** `CVE package version`: what is vulnerable in it, apart from what is planted. */
   readonly vulnerable: readonly RegExp[];
 }
 
-const SERVERS = ['nginx-light', 'apache2', 'php-cli', 'libapache2-mod-php', 'redis-server', 'samba', 'cups-browsed'];
+const SERVERS = [
+  ...['nginx-light', 'apache2', 'php-cli', 'libapache2-mod-php', 'redis-server', 'samba', 'cups-browsed'],
+  'liblog4j2-java',
+];
+const MAIL_SERVER = 'exim4-daemon-light';
 
 const PROOFS: readonly Proof[] = [
   {
     // Its updates come from the archive of security fixes, which debootstrap does not ask.
     suite: 'bullseye',
-    packages: [...SERVERS, 'exim4-daemon-light', 'liblog4j2-java', 'ca-certificates'],
+    packages: [...SERVERS, MAIL_SERVER, 'ca-certificates'],
+    byApt: [],
     vulnerable: [/^CVE-2024-47176 cups-filters 1\.28\.7-1\+deb11u2$/],
   },
   {
-    // Exim would bring systemd, which debootstrap cannot set up in this release.
     suite: 'trixie',
-    packages: [...SERVERS, 'liblog4j2-java'],
+    packages: [...SERVERS, 'ca-certificates'],
+    // It brings systemd.
+    byApt: [MAIL_SERVER],
     vulnerable: [],
   },
 ];
@@ -94,7 +102,7 @@ function claim(isTrue: boolean, what: string): void {
   if (!isTrue) failures++;
 }
 
-function installed({ suite, packages }: Proof, roots: string): string {
+function installed({ suite, packages, byApt }: Proof, roots: string): string {
   const root = join(roots, suite);
   const done = `${root}.complete`;
   if (existsSync(done)) return root;
@@ -104,6 +112,7 @@ function installed({ suite, packages }: Proof, roots: string): string {
   execFileSync('debootstrap', ['--variant=minbase', `--include=${packages.join(',')}`, suite, root, MIRROR], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  if (byApt.length > 0) aptInstall(root, byApt);
   writeFileSync(done, '');
   return root;
 }
@@ -148,15 +157,7 @@ function proveUpgrade(root: string, state: string, packages: readonly string[]):
     join(root, 'etc/apt/sources.list'),
     'deb http://deb.debian.org/debian-security bullseye-security main\n',
   );
-  cpSync('/etc/resolv.conf', join(root, 'etc/resolv.conf'), { dereference: true });
-  const apt = (...args: readonly string[]): void => {
-    execFileSync('chroot', [root, 'apt-get', '-qq', ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  };
-  apt('update');
-  apt('install', '-y', '--no-install-recommends', '--only-upgrade', ...packages);
+  aptInstall(root, ['--only-upgrade', ...packages]);
   const { result } = scanned(root, state);
   claim(
     result.findings.every(({ package: { name } }) => name !== 'cups-filters'),
@@ -168,6 +169,18 @@ function proveUpgrade(root: string, state: string, packages: readonly string[]):
       /^cve-2024-47176: cups-filters is 1\.28\.7-\S+ now, was 1\.28\.7-1\+deb11u2$/.test(removed[0]!),
     `and its patch is taken back, with the reason: ${removed.join(', ')}`,
   );
+}
+
+function aptInstall(root: string, packages: readonly string[]): void {
+  cpSync('/etc/resolv.conf', join(root, 'etc/resolv.conf'), { dereference: true });
+  const apt = (...args: readonly string[]): void => {
+    execFileSync('chroot', [root, 'apt-get', '-qq', ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  };
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', ...packages);
 }
 
 /** As `time -v` would: the child itself says what it has used. */
