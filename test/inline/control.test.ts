@@ -1,16 +1,13 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { ask } from '../../src/service/control-client.ts';
 import type { ControlRequest } from '../../src/service/control-protocol.ts';
 import { Load } from '../support/load.ts';
-import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { type Finished, until } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+import { describeWithWebServer } from '../support/web-bed.ts';
+import { PAGE } from '../support/web-server.ts';
 
 const RELOADS = 50;
 const RELOADS_PER_MODE = 2;
@@ -20,34 +17,21 @@ const LONG_MS = 120_000;
 const rule = (word: string, sid: number): string =>
   `drop http any any -> any any (msg:"${word}"; flow:established,to_server; http.uri; content:"/${word}"; sid:${sid};)\n`;
 
-describe.skipIf(reason !== null)('the running service is asked and changed', () => {
-  let testbed: Testbed;
-  let server: WebServer;
-  let folder: string;
+describeWithWebServer('the running service is asked and changed', (bed) => {
   let rules: string;
 
-  beforeAll(async () => {
-    testbed = new Testbed();
-    server = await WebServer.start(testbed);
-    folder = mkdtempSync(join(tmpdir(), 'vpatch-control-'));
-    rules = join(folder, 'own.rules');
-  });
-  afterEach(() => VpatchProcess.killAll());
-  afterAll(() => {
-    server?.close();
-    testbed?.close();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  beforeAll(() => {
+    rules = join(bed.folder, 'own.rules');
   });
 
-  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
   const get = (path: string): Promise<Finished> =>
-    testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', url(path)]);
+    bed.testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', bed.url(path)]);
   const start = (text: string, ...args: string[]): Promise<VpatchProcess> => {
     writeFileSync(rules, text);
-    return VpatchProcess.start(testbed, { ruleFiles: [rules], args });
+    return VpatchProcess.start(bed.testbed, { ruleFiles: [rules], args });
   };
   const tell = (vpatch: VpatchProcess, ...args: string[]): Promise<Finished> =>
-    testbed.finish('server', process.execPath, [PROGRAM, ...args, '--control', vpatch.control]);
+    bed.testbed.finish('server', process.execPath, [PROGRAM, ...args, '--control', vpatch.control]);
   /** Without a process for each request. */
   const order = async (vpatch: VpatchProcess, request: ControlRequest): Promise<unknown> => {
     const answer = await ask(vpatch.control, request, { limitMs: 60_000 });
@@ -81,7 +65,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     async () => {
       const vpatch = await start(rule('evil', 1), '-m', 'prevent');
       const before = await vpatch.status();
-      const load = await Load.start(testbed, { url: url(), page: PAGE, clients: 1 });
+      const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE, clients: 1 });
 
       appendFileSync(rules, rule('worse', 2));
       expect(await tell(vpatch, 'reload')).toMatchObject({ status: 0, output: expect.stringContaining('2 rules') });
@@ -111,8 +95,8 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     `${RELOADS} reloads and ${RELOADS / RELOADS_PER_MODE} changes of mode under requests: none fails`,
     async () => {
       const vpatch = await start(rule('evil', 1), '--queues', '2');
-      const load = await Load.start(testbed, { url: url(), page: PAGE });
-      const fresh = await Load.start(testbed, { url: url(), page: PAGE, fresh: true, clients: 2 });
+      const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE });
+      const fresh = await Load.start(bed.testbed, { url: bed.url(), page: PAGE, fresh: true, clients: 2 });
       for (let i = 0; i < RELOADS; i++) {
         writeFileSync(rules, rule('evil', 1) + rule(`evil${i}`, 2));
         expect(await order(vpatch, { command: 'reload', force: false })).toMatchObject({
@@ -139,9 +123,9 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
   test(
     'an exception holds at once, and over a restart, until it is removed',
     async () => {
-      const config = `state: { folder: ${join(folder, 'state')} }\n`;
+      const config = `state: { folder: ${join(bed.folder, 'state')} }\n`;
       const restart = (): Promise<VpatchProcess> =>
-        VpatchProcess.start(testbed, { rules: rule('evil', 1), args: ['-m', 'prevent'], config });
+        VpatchProcess.start(bed.testbed, { rules: rule('evil', 1), args: ['-m', 'prevent'], config });
       let vpatch = await restart();
       expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
       const added = await tell(vpatch, 'except', 'add', '--sid', '1', '--path', '/evil*', '--reason', 'ours');
@@ -156,9 +140,9 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
       expect((await tell(vpatch, 'except', 'remove', '1')).status).toBe(0);
       expect((await get('/evil')).status).toBe(CURL_TIMEOUT);
       const event = JSON.stringify(vpatch.events('alert')[0]);
-      const explained = await testbed.finish('client', process.execPath, [PROGRAM, 'explain', event]);
+      const explained = await bed.testbed.finish('client', process.execPath, [PROGRAM, 'explain', event]);
       expect(explained.output).toContain('http.uri: /evil (at 0)');
-      expect(explained.output).toContain(`vpatch except add --sid 1 --source ${testbed.addresses.client[4]}`);
+      expect(explained.output).toContain(`vpatch except add --sid 1 --source ${bed.testbed.addresses.client[4]}`);
       expect(await vpatch.stop()).toBe(0);
     },
     LONG_MS,
@@ -176,26 +160,26 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     const vpatch = await start('');
     expect(await tell(vpatch, 'stop')).toMatchObject({ status: 0, output: `stopped (process ${vpatch.pid})\n` });
     expect(await vpatch.exited).toBe(0);
-    expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+    expect(bed.testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
     expect(await tell(vpatch, 'status')).toMatchObject({ status: 3, error: expect.stringContaining('not running') });
   });
 
   test(
     'whoever started it is told that it is ready, alive, what it does, and that it stops',
     async () => {
-      const socket = join(folder, 'notify.sock');
-      const listener = testbed.start('server', 'python3', ['-u', '-c', LISTENER, socket]);
+      const socket = join(bed.folder, 'notify.sock');
+      const listener = bed.testbed.start('server', 'python3', ['-u', '-c', LISTENER, socket]);
       let heard = '';
       listener.stdout?.on('data', (chunk: Buffer) => {
         heard += chunk.toString();
       });
       await until('it listens', () => heard.includes('bound'));
-      const control = join(folder, 'notified.sock');
-      const config = join(folder, 'notified.yaml');
+      const control = join(bed.folder, 'notified.sock');
+      const config = join(bed.folder, 'notified.yaml');
       writeFileSync(config, '');
       const environment = [`NOTIFY_SOCKET=${socket}`, 'WATCHDOG_USEC=600000'];
       const command = [process.execPath, PROGRAM, 'run', '-c', config, '--control', control];
-      const service = testbed.start('server', 'env', [...environment, ...command]);
+      const service = bed.testbed.start('server', 'env', [...environment, ...command]);
       const ended = new Promise((resolve) => service.once('close', resolve));
       await until('it is ready', () => heard.includes('READY=1\nSTATUS=detect mode, 0 rules'), 30_000);
       await until('it is alive', () => heard.includes('WATCHDOG=1'));
@@ -221,7 +205,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
       '--control',
       vpatch.control,
     ];
-    const { status, error } = await testbed.finish('server', 'setpriv', args);
+    const { status, error } = await bed.testbed.finish('server', 'setpriv', args);
     expect({ status, error }).toMatchObject({ status: 3, error: expect.stringContaining('sudo') });
     expect(await vpatch.stop()).toBe(0);
   });
@@ -231,7 +215,7 @@ describe.skipIf(reason !== null)('the running service is asked and changed', () 
     vpatch.signal('SIGUSR1');
     expect((await vpatch.status()).pid).toBe(vpatch.pid);
     expect(vpatch.log).not.toContain('Debugger');
-    expect(testbed.run('server', 'ss', ['-ltn']).output).not.toContain(':9229');
+    expect(bed.testbed.run('server', 'ss', ['-ltn']).output).not.toContain(':9229');
     expect(await vpatch.stop()).toBe(0);
   });
 });

@@ -1,17 +1,14 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Load, type LoadResult } from '../support/load.ts';
-import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { type Finished, until } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
+import { describeWithWebServer } from '../support/web-bed.ts';
+import { PAGE } from '../support/web-server.ts';
 
 // The rows of docs/failure.md, each under requests that go on all the time. What is printed is what the page tells.
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
 
 const RULES =
   'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
@@ -24,39 +21,23 @@ const SHORT_QUEUE = 'queue: { length: 16 }\n';
 const WAYS = ['open', 'closed'] as const;
 type Way = (typeof WAYS)[number];
 
-describe.skipIf(reason !== null)('what fails which way', () => {
-  let testbed: Testbed;
-  let server: WebServer;
-  let folder: string;
-
-  beforeAll(async () => {
-    testbed = new Testbed();
-    server = await WebServer.start(testbed);
-    folder = mkdtempSync(join(tmpdir(), 'vpatch-failure-'));
-  });
+describeWithWebServer('what fails which way', (bed) => {
   let supervisors: ChildProcess[] = [];
-  afterEach(async () => {
+  afterEach(() => {
     for (const child of supervisors) child.kill('SIGKILL');
     supervisors = [];
-    for (const table of ['mangle', 'filter', 'security']) testbed.run('server', 'iptables', ['-t', table, '-F']);
-    await VpatchProcess.killAll();
-  });
-  afterAll(() => {
-    server?.close();
-    testbed?.close();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    for (const table of ['mangle', 'filter', 'security']) bed.testbed.run('server', 'iptables', ['-t', table, '-F']);
   });
 
-  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
   const get = (path: string): Promise<Finished> =>
-    testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', url(path)]);
+    bed.testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', bed.url(path)]);
   const isInspected = async (): Promise<boolean> => (await get('/evil')).status === CURL_TIMEOUT;
   const start = (way: Way, config = ''): Promise<VpatchProcess> => {
-    const text = `state: { folder: ${join(folder, 'state')} }\n${config}`;
-    return VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent', '--fail', way], config: text });
+    const text = `state: { folder: ${join(bed.folder, 'state')} }\n${config}`;
+    return VpatchProcess.start(bed.testbed, { rules: RULES, args: ['-m', 'prevent', '--fail', way], config: text });
   };
   const startLoad = (clients = CLIENTS): Promise<Load> =>
-    Load.start(testbed, { url: url(), page: PAGE, limitMs: 1_500, clients });
+    Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients });
 
   /** What a row did to requests, for the page. */
   const tell = (situation: string, way: Way, { requests, failures, longestGapMs }: LoadResult): void => {
@@ -126,9 +107,9 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     test.each(WAYS)(
       'fail %s',
       async (way) => {
-        const script = join(folder, 'supervisor.mjs');
+        const script = join(bed.folder, 'supervisor.mjs');
         writeFileSync(script, supervisorScript(what, way));
-        const child = testbed.start('server', process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+        const child = bed.testbed.start('server', process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
         supervisors.push(child);
         let story = '';
         child.stdout?.on('data', (chunk: Buffer) => {
@@ -147,7 +128,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
         const ended = new Promise((resolve) => child.once('close', resolve));
         child.stdin?.end();
         await ended;
-        expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+        expect(bed.testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
       },
       LONG_MS,
     );
@@ -156,13 +137,13 @@ describe.skipIf(reason !== null)('what fails which way', () => {
   test.each(WAYS)(
     'the disk of the events and of the history is full, fail %s',
     async (way) => {
-      const small = join(folder, `small-${way}`);
+      const small = join(bed.folder, `small-${way}`);
       mkdirSync(small);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'vpatch-test', small]);
       try {
         const alert =
           'alert http any any -> any any (msg:"page"; flow:established,to_server; http.method; content:"GET"; sid:2;)\n';
-        const vpatch = await VpatchProcess.start(testbed, {
+        const vpatch = await VpatchProcess.start(bed.testbed, {
           rules: RULES + alert,
           args: ['-m', 'prevent', '--fail', way, '--eve', join(small, 'eve.json')],
           config:
@@ -191,7 +172,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     'rules that are wrong at the start, fail %s: the others work',
     async (way) => {
       const load = await startLoad();
-      const vpatch = await VpatchProcess.start(testbed, {
+      const vpatch = await VpatchProcess.start(bed.testbed, {
         rules: `${RULES}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
         args: ['-m', 'prevent', '--fail', way],
       });
@@ -208,13 +189,13 @@ describe.skipIf(reason !== null)('what fails which way', () => {
   test.each(WAYS)(
     'a configuration that is wrong, fail %s: nothing starts, nothing changes',
     async (way) => {
-      const file = join(folder, 'wrong.yaml');
+      const file = join(bed.folder, 'wrong.yaml');
       writeFileSync(file, 'mode: maybe\n');
       const load = await startLoad();
       const args = [PROGRAM, 'run', '-c', file, '--fail', way, '--control', 'none'];
-      const { status, error } = await testbed.finish('server', process.execPath, args);
+      const { status, error } = await bed.testbed.finish('server', process.execPath, args);
       expect({ status, error }).toMatchObject({ status: 2, error: expect.stringContaining('wrong.yaml:1:7: mode:') });
-      expect(testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
+      expect(bed.testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
       const result = await load.stop();
       tell('bad configuration', way, result);
       expectServed(result);
@@ -226,14 +207,14 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     'cleanup removes what a killed one left, but not of one that runs, nor what is to stay closed',
     async () => {
       const cleanup = (...args: string[]): Promise<Finished> =>
-        testbed.finish('server', process.execPath, [PROGRAM, 'cleanup', ...args]);
-      const hasRules = (): boolean => testbed.run('server', 'iptables-save', []).output.includes('VPATCH');
+        bed.testbed.finish('server', process.execPath, [PROGRAM, 'cleanup', ...args]);
+      const hasRules = (): boolean => bed.testbed.run('server', 'iptables-save', []).output.includes('VPATCH');
       const vpatch = await start('open');
       expect((await cleanup()).output).toContain(`process ${vpatch.pid}`);
       expect(hasRules()).toBe(true);
       vpatch.signal('SIGKILL');
       await vpatch.exited;
-      const closed = join(folder, 'closed.yaml');
+      const closed = join(bed.folder, 'closed.yaml');
       writeFileSync(closed, 'failure: { engine: closed }\n');
       expect((await cleanup('-c', closed)).output).toContain('the rules stay');
       expect(hasRules()).toBe(true);
@@ -249,10 +230,10 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     async (way) => {
       const vpatch = await start(way);
       const load = await startLoad();
-      const device = testbed.interfaces.server;
-      testbed.run('server', 'ip', ['link', 'set', device, 'down']);
+      const device = bed.testbed.interfaces.server;
+      bed.testbed.run('server', 'ip', ['link', 'set', device, 'down']);
       await pause(OUTAGE_MS);
-      testbed.run('server', 'ip', ['link', 'set', device, 'up']);
+      bed.testbed.run('server', 'ip', ['link', 'set', device, 'up']);
       await until('it inspects again', isInspected, 20_000);
       const result = await load.stop();
       tell('interface down', way, result);
@@ -267,7 +248,7 @@ describe.skipIf(reason !== null)('what fails which way', () => {
     async (way) => {
       const vpatch = await start(way);
       const load = await startLoad();
-      testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+      bed.testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
       const flushedAtMs = performance.now();
       await until('the rules are back', async () => (await vpatch.status()).incidents.lostRules === 1);
       const backMs = Math.round(performance.now() - flushedAtMs);
@@ -305,7 +286,7 @@ const { DatasetHub } = await import(dist + '/service/dataset-hub.js');
 const { chooseFirewall } = await import(dist + '/service/firewall.js');
 const { Counters } = await import(dist + '/base/counters.js');
 const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
-const { mergeConfig } = await import(dist + '/config/config.js');
+const { mergeConfig } = await import(dist + '/config/overrides.js');
 
 const FAILING = \`
   const { workerData, parentPort } = require('node:worker_threads');

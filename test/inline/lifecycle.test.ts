@@ -1,59 +1,43 @@
 import { createHash, randomFillSync } from 'node:crypto';
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createReadStream, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Finished, until } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, SECOND_HTTP_PORT, WebServer } from '../support/web-server.ts';
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+import { describeWithWebServer } from '../support/web-bed.ts';
+import { HTTP_PORT, PAGE, SECOND_HTTP_PORT } from '../support/web-server.ts';
 
 const MIB = 2 ** 20;
 const LARGE_BYTES = 200 * MIB;
 
-describe.skipIf(reason !== null)('start, stop and everything that can go wrong between', () => {
-  let testbed: Testbed;
-  let server: WebServer;
-  let folder: string;
+describeWithWebServer('start, stop and everything that can go wrong between', (bed) => {
   let large: { file: string; digest: string };
 
-  beforeAll(async () => {
-    testbed = new Testbed();
-    server = await WebServer.start(testbed);
-    folder = mkdtempSync(join(tmpdir(), 'vpatch-lifecycle-'));
+  beforeAll(() => {
     const content = randomFillSync(Buffer.allocUnsafe(LARGE_BYTES));
-    large = { file: join(server.files, 'large'), digest: createHash('sha256').update(content).digest('hex') };
+    large = { file: join(bed.server.files, 'large'), digest: createHash('sha256').update(content).digest('hex') };
     writeFileSync(large.file, content);
   });
-  afterEach(() => VpatchProcess.killAll());
-  afterAll(() => {
-    server?.close();
-    testbed?.close();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  });
 
-  const url = (path: string, port = HTTP_PORT): string => `http://${testbed.addresses.server[4]}:${port}${path}`;
   const page = (port = HTTP_PORT): Promise<Finished> =>
-    testbed.finish('client', 'curl', ['-s', '-m', '2', url('/', port)]);
+    bed.testbed.finish('client', 'curl', ['-s', '-m', '2', bed.url('/', port)]);
   const download = (name: string, ...more: string[]): Promise<Finished> =>
-    testbed.finish('client', 'curl', ['-s', '-o', join(folder, name), ...more, url('/files/large')]);
+    bed.testbed.finish('client', 'curl', ['-s', '-o', join(bed.folder, name), ...more, bed.url('/files/large')]);
   const savedRules = (): string =>
-    ['iptables-save', 'ip6tables-save'].map((tool) => testbed.run('server', tool, []).output).join('');
-  const queues = (): string => testbed.run('server', 'cat', ['/proc/net/netfilter/nfnetlink_queue']).output;
+    ['iptables-save', 'ip6tables-save'].map((tool) => bed.testbed.run('server', tool, []).output).join('');
+  const queues = (): string => bed.testbed.run('server', 'cat', ['/proc/net/netfilter/nfnetlink_queue']).output;
 
   const expectNothingLeft = (): void => {
     expect(savedRules()).not.toContain('VPATCH');
-    expect(testbed.run('server', 'nft', ['list', 'tables']).output).not.toContain('vpatch');
+    expect(bed.testbed.run('server', 'nft', ['list', 'tables']).output).not.toContain('vpatch');
     expect(queues()).toBe('');
   };
 
   describe('200 MB arrive as they were sent, in packets of up to 64 KiB', () => {
     test('download', async () => {
-      const vpatch = await VpatchProcess.start(testbed);
+      const vpatch = await VpatchProcess.start(bed.testbed);
       expect((await download('down')).status).toBe(0);
-      expect(await digestOf(join(folder, 'down'))).toBe(large.digest);
+      expect(await digestOf(join(bed.folder, 'down'))).toBe(large.digest);
       await vpatch.stop();
       const { packets, bytes } = traffic(vpatch);
       expect(bytes).toBeGreaterThan(LARGE_BYTES);
@@ -62,17 +46,17 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     });
 
     test('upload', async () => {
-      const vpatch = await VpatchProcess.start(testbed);
-      const sent = await testbed.finish('client', 'curl', ['-sf', '-T', large.file, url('/upload/large')]);
+      const vpatch = await VpatchProcess.start(bed.testbed);
+      const sent = await bed.testbed.finish('client', 'curl', ['-sf', '-T', large.file, bed.url('/upload/large')]);
       expect(sent.status).toBe(0);
-      expect(await digestOf(join(server.uploads, 'large'))).toBe(large.digest);
+      expect(await digestOf(join(bed.server.uploads, 'large'))).toBe(large.digest);
       await vpatch.stop();
       expect(traffic(vpatch).bytes).toBeGreaterThan(LARGE_BYTES);
     });
   });
 
   test('SIGTERM: a download goes on, no rule and no queue is left', async () => {
-    const vpatch = await VpatchProcess.start(testbed);
+    const vpatch = await VpatchProcess.start(bed.testbed);
     expect(savedRules()).toContain('VPATCH-IN');
     const running = download('survivor', '--limit-rate', '60M');
     await pause(1000);
@@ -81,11 +65,11 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     expect(traffic(vpatch).bytes).toBeGreaterThan(20 * MIB);
     expect(traffic(vpatch).bytes).toBeLessThan(LARGE_BYTES);
     expect((await running).status).toBe(0);
-    expect(await digestOf(join(folder, 'survivor'))).toBe(large.digest);
+    expect(await digestOf(join(bed.folder, 'survivor'))).toBe(large.digest);
   });
 
   test('fail open, killed under load: connections go on, and the next start cleans up', async () => {
-    const vpatch = await VpatchProcess.start(testbed);
+    const vpatch = await VpatchProcess.start(bed.testbed);
     const running = download('killed', '--limit-rate', '60M');
     await pause(1000);
     vpatch.signal('SIGKILL');
@@ -93,9 +77,9 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     expect(savedRules()).toContain('--queue-bypass');
     expect((await page()).output).toBe(PAGE);
     expect((await running).status).toBe(0);
-    expect(await digestOf(join(folder, 'killed'))).toBe(large.digest);
+    expect(await digestOf(join(bed.folder, 'killed'))).toBe(large.digest);
 
-    const next = await VpatchProcess.start(testbed);
+    const next = await VpatchProcess.start(bed.testbed);
     expect(next.log).toContain('ended without cleaning up');
     expect(savedRules().match(/-A INPUT -j VPATCH-IN/g)).toHaveLength(2);
     expect((await page()).output).toBe(PAGE);
@@ -105,14 +89,14 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
 
   test('fail closed, killed: nothing passes but the management port, until it runs again', async () => {
     const args = ['--fail', 'closed', '--management-port', String(SECOND_HTTP_PORT)];
-    const vpatch = await VpatchProcess.start(testbed, { args });
+    const vpatch = await VpatchProcess.start(bed.testbed, { args });
     expect((await page()).output).toBe(PAGE);
     vpatch.signal('SIGKILL');
     await vpatch.exited;
     expect((await page()).status).toBe(CURL_TIMEOUT);
     expect((await page(SECOND_HTTP_PORT)).output).toBe(PAGE);
 
-    const next = await VpatchProcess.start(testbed, { args });
+    const next = await VpatchProcess.start(bed.testbed, { args });
     expect((await page()).output).toBe(PAGE);
     expect(await next.stop()).toBe(0);
     expectNothingLeft();
@@ -120,8 +104,8 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
   });
 
   test('rules that somebody else flushed come back, and a warning tells', async () => {
-    const vpatch = await VpatchProcess.start(testbed);
-    testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+    const vpatch = await VpatchProcess.start(bed.testbed);
+    bed.testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
     expect(savedRules()).not.toContain('-A INPUT -j VPATCH-IN\n-A VPATCH-IN');
     await until('the rules are back', () => savedRules().match(/-A INPUT -j VPATCH-IN/g)?.length === 2);
     expect(vpatch.log).toContain('somebody else');
@@ -132,19 +116,19 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
 
   test("the user's own rules stay as they are", async () => {
     for (const table of ['mangle', 'filter']) {
-      testbed.run('server', 'iptables', ['-t', table, '-A', 'INPUT', '-p', 'udp', '--dport', '9', '-j', 'DROP']);
+      bed.testbed.run('server', 'iptables', ['-t', table, '-A', 'INPUT', '-p', 'udp', '--dport', '9', '-j', 'DROP']);
     }
     const before = withoutCounters(savedRules());
-    const vpatch = await VpatchProcess.start(testbed);
+    const vpatch = await VpatchProcess.start(bed.testbed);
     expect(withoutCounters(savedRules())).not.toBe(before);
     expect(await vpatch.stop()).toBe(0);
     expect(withoutCounters(savedRules())).toBe(before);
-    for (const table of ['mangle', 'filter']) testbed.run('server', 'iptables', ['-t', table, '-F']);
+    for (const table of ['mangle', 'filter']) bed.testbed.run('server', 'iptables', ['-t', table, '-F']);
   });
 
   describe('refusals: exit code 3, and one line that says what to do', () => {
     const refused = async (...command: string[]): Promise<string[]> => {
-      const { status, error } = await testbed.finish('server', command[0]!, command.slice(1));
+      const { status, error } = await bed.testbed.finish('server', command[0]!, command.slice(1));
       expect({ status, error }).toMatchObject({ status: 3 });
       const lines = error.split('\n').filter((line) => line !== '' && !/^\{"level":"(?:info|warn)"/.test(line));
       expect(lines).toHaveLength(1);
@@ -166,7 +150,7 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     });
 
     test('while another vpatch runs, which is left alone', async () => {
-      const vpatch = await VpatchProcess.start(testbed);
+      const vpatch = await VpatchProcess.start(bed.testbed);
       const rules = withoutCounters(savedRules());
       const [line] = await refused(process.execPath, PROGRAM, 'run', '--control', 'none');
       expect(line).toContain(`process ${vpatch.pid} `);
@@ -181,7 +165,7 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
         globalThis.held = new NfqueueSource({ queue: 4, lengthPackets: 16, isFailOpen: true, whenUndecided: 1 });
         console.log('bound');
         setInterval(() => {}, 1000);`;
-      const holder = testbed.start('server', process.execPath, ['--input-type=module', '-e', script]);
+      const holder = bed.testbed.start('server', process.execPath, ['--input-type=module', '-e', script]);
       await new Promise((bound) => holder.stdout?.once('data', bound));
       const [line] = await refused(
         process.execPath,
@@ -203,16 +187,16 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
   });
 
   test('one worker, as on two processors, needs at most 120 MB with a few rules', async () => {
-    const vpatch = await VpatchProcess.start(testbed, { args: ['--queues', '1'] });
+    const vpatch = await VpatchProcess.start(bed.testbed, { args: ['--queues', '1'] });
     expect((await download('memory')).status).toBe(0);
     expect(vpatch.residentBytes).toBeLessThan(120e6);
     expect(await vpatch.stop()).toBe(0);
   });
 
   test('doctor finds the leftovers of a crash, and touches nothing', async () => {
-    const vpatch = await VpatchProcess.start(testbed);
+    const vpatch = await VpatchProcess.start(bed.testbed);
     const findings = async (): Promise<{ check: string; status: string; detail: string }[]> => {
-      const { status, output } = await testbed.finish('server', process.execPath, [PROGRAM, 'doctor', '--json']);
+      const { status, output } = await bed.testbed.finish('server', process.execPath, [PROGRAM, 'doctor', '--json']);
       expect(status).toBe(0);
       return (JSON.parse(output) as { findings: { check: string; status: string; detail: string }[] }).findings;
     };
@@ -223,7 +207,7 @@ describe.skipIf(reason !== null)('start, stop and everything that can go wrong b
     const before = withoutCounters(savedRules());
     expect((await findings()).find(({ check }) => check === 'rules')).toMatchObject({ status: 'warning' });
     expect(withoutCounters(savedRules())).toBe(before);
-    const next = await VpatchProcess.start(testbed);
+    const next = await VpatchProcess.start(bed.testbed);
     expect(await next.stop()).toBe(0);
   });
 });

@@ -1,33 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Load } from '../support/load.ts';
-import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { until } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NO METRICS OF A RUNNING SERVICE ARE TESTED: ${reason}`);
+import { describeWithWebServer } from '../support/web-bed.ts';
+import { PAGE } from '../support/web-server.ts';
 
 const METRICS_PORT = 9469;
 const RULE =
   'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
 
-describe.skipIf(reason !== null)('the running service is watched', () => {
-  let testbed: Testbed;
-  let server: WebServer;
-
-  beforeAll(async () => {
-    testbed = new Testbed();
-    server = await WebServer.start(testbed);
-  });
-  afterEach(() => VpatchProcess.killAll());
-  afterAll(() => {
-    server?.close();
-    testbed?.close();
-  });
-
-  const url = (path = '/'): string => `http://${testbed.addresses.server[4]}:${HTTP_PORT}${path}`;
+describeWithWebServer('the running service is watched', (bed) => {
   const scrape = async (host = '127.0.0.1'): Promise<ReadonlyMap<string, number>> => {
-    const { status, output, error } = await testbed.finish('server', 'curl', [
+    const { status, output, error } = await bed.testbed.finish('server', 'curl', [
       '-sSf',
       '-m',
       '5',
@@ -39,7 +23,7 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
   };
 
   test('its metrics follow what it does, while requests run', async () => {
-    const vpatch = await VpatchProcess.start(testbed, {
+    const vpatch = await VpatchProcess.start(bed.testbed, {
       rules: RULE,
       args: ['-m', 'prevent', '--queues', '2'],
       config: `metrics: { listen: 127.0.0.1:${METRICS_PORT} }\n`,
@@ -51,8 +35,8 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
     expect(before.get('vpatch_rules{action="drop"}')).toBe(1);
     expect(before.get('vpatch_drops_total{reason="rules"}')).toBe(0);
 
-    const load = await Load.start(testbed, { url: url(), page: PAGE });
-    await testbed.finish('client', 'curl', ['-s', '-m', '1', url('/evil')]);
+    const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE });
+    await bed.testbed.finish('client', 'curl', ['-s', '-m', '1', bed.url('/evil')]);
     await until('packets are counted', async () => {
       return (await scrape()).get('vpatch_packets_total')! > before.get('vpatch_packets_total')! + 100;
     });
@@ -68,13 +52,13 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
     expect(after.get('vpatch_verdict_latency_seconds_sum')).toBeGreaterThan(0);
     expect(after.get('vpatch_queue_inspecting{queue="1"}')).toBe(1);
     expect(after.get('vpatch_queue_overflowed_packets_total{queue="0"}')).toBe(0);
-    await expect(scrape(testbed.addresses.server[4])).rejects.toThrow('no metrics');
+    await expect(scrape(bed.testbed.addresses.server[4])).rejects.toThrow('no metrics');
     expect(await vpatch.stop()).toBe(0);
   });
 
   test('health says what it says to monitoring', async () => {
     const health = async (control: string) => {
-      const { status, output } = await testbed.finish('server', process.execPath, [
+      const { status, output } = await bed.testbed.finish('server', process.execPath, [
         PROGRAM,
         'health',
         '--control',
@@ -82,14 +66,14 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
       ]);
       return { status, output };
     };
-    const vpatch = await VpatchProcess.start(testbed, { rules: RULE, args: ['--queues', '2'] });
+    const vpatch = await VpatchProcess.start(bed.testbed, { rules: RULE, args: ['--queues', '2'] });
     expect(await health(vpatch.control)).toEqual({
       status: 0,
       output: expect.stringMatching(
         /^VPATCH OK - detect mode, rules in force: 1, policy [0-9a-f]+ \| packets=\d+c .*\n$/,
       ),
     });
-    testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
+    bed.testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
     await until('it is told', async () => (await health(vpatch.control)).status === 1);
     expect((await health(vpatch.control)).output).toContain(
       'WARNING - removals of the firewall rules by somebody else in the last 5 minutes: 1',
@@ -102,8 +86,8 @@ describe.skipIf(reason !== null)('the running service is watched', () => {
   });
 
   test('without being asked for, nothing listens', async () => {
-    const vpatch = await VpatchProcess.start(testbed);
-    expect(testbed.run('server', 'ss', ['-ltnH']).output).not.toContain(`:${METRICS_PORT}`);
+    const vpatch = await VpatchProcess.start(bed.testbed);
+    expect(bed.testbed.run('server', 'ss', ['-ltnH']).output).not.toContain(`:${METRICS_PORT}`);
     expect(await vpatch.stop()).toBe(0);
   });
 });

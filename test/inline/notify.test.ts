@@ -1,11 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, WebServer } from '../support/web-server.ts';
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
+import { describeWithWebServer } from '../support/web-bed.ts';
 
 const RULES =
   'drop http any any -> any any (msg:"evil <path>"; flow:established,to_server; http.uri; content:"/evil"; ' +
@@ -32,43 +29,36 @@ const server = new SMTPServer({ authOptional: true, disabledCommands: ['STARTTLS
 server.listen(Number(process.argv[1]), '127.0.0.1', () => console.log('ready'));
 `;
 
-describe.skipIf(reason !== null)('a running service tells by mail', () => {
-  let testbed: Testbed;
-  let web: WebServer;
+describeWithWebServer('a running service tells by mail', (bed) => {
   let mailServer: ChildProcess;
   let printed = '';
 
   beforeAll(async () => {
-    testbed = new Testbed();
-    web = await WebServer.start(testbed);
     const script = ['--input-type=module', '-e', MAIL_SERVER, String(MAIL_PORT)];
-    mailServer = testbed.start('server', process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit'] });
+    mailServer = bed.testbed.start('server', process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit'] });
     mailServer.stdout?.on('data', (chunk: Buffer) => {
       printed += chunk.toString();
     });
     await until('the mail server listens', () => printed.startsWith('ready\n'));
   });
-  afterEach(() => VpatchProcess.killAll());
   afterAll(() => {
     mailServer?.kill();
-    web?.close();
-    testbed?.close();
   });
 
   test(
     'of an attack that it blocked, and of firewall rules that somebody else removed',
     async () => {
-      const vpatch = await VpatchProcess.start(testbed, { rules: RULES, args: ['-m', 'prevent'], config: CONFIG });
-      const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/evil`;
-      await testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
+      const vpatch = await VpatchProcess.start(bed.testbed, { rules: RULES, args: ['-m', 'prevent'], config: CONFIG });
+      const url = bed.url('/evil');
+      await bed.testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
       await until('the block is told', () => printed.includes('Blocked: evil <path>'));
       expect(printed).toContain('"to":["admin@example.org"]');
       expect(printed).toContain('CVE-2021-44228');
       expect(printed).toContain('Blocked: evil &lt;path&gt;');
-      expect(printed).toContain(`source: ${testbed.addresses.client[4]}:`);
+      expect(printed).toContain(`source: ${bed.testbed.addresses.client[4]}:`);
 
-      for (const table of ['mangle', 'filter', 'security']) testbed.run('server', 'iptables', ['-t', table, '-F']);
-      testbed.run('server', 'nft', ['flush', 'ruleset']);
+      for (const table of ['mangle', 'filter', 'security']) bed.testbed.run('server', 'iptables', ['-t', table, '-F']);
+      bed.testbed.run('server', 'nft', ['flush', 'ruleset']);
       await until('the loss is told', () => printed.includes('somebody else removed or changed'));
       expect(await vpatch.stop()).toBe(0);
     },

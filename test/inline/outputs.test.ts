@@ -1,14 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../support/netns.ts';
 import { type EveEvent, VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, WebServer } from '../support/web-server.ts';
-
-const reason = whyNoTestbed();
-if (reason !== null) console.warn(`SKIPPED, NO OUTPUTS OF A RUNNING SERVICE ARE TESTED: ${reason}`);
+import { describeWithWebServer } from '../support/web-bed.ts';
 
 const RULES =
   'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; priority:1; sid:1;)\n';
@@ -22,51 +17,41 @@ print('ready', flush=True)
 while True: print(log.recv(1 << 18).decode(), flush=True)
 `;
 
-describe.skipIf(reason !== null)('a running service', () => {
-  let testbed: Testbed;
-  let web: WebServer;
+describeWithWebServer('a running service', (bed) => {
   let collector: Server;
-  let folder: string;
   let collected = '';
 
-  beforeAll(async () => {
-    testbed = new Testbed();
-    web = await WebServer.start(testbed);
-    folder = mkdtempSync(join(tmpdir(), 'vpatch-outputs-'));
+  beforeAll(() => {
     collector = createServer((socket) => {
       socket.setEncoding('utf8').on('data', (text: string) => {
         collected += text;
       });
-    }).listen(join(folder, 'eve.sock'));
+    }).listen(join(bed.folder, 'eve.sock'));
   });
-  afterEach(() => VpatchProcess.killAll());
   afterAll(() => {
     collector?.close();
-    web?.close();
-    testbed?.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test('tells the log of the system and a collector what its event file says', async () => {
-    const log = join(folder, 'log');
-    const listener = testbed.start('server', 'python3', ['-u', '-c', LISTENER, log]);
+    const log = join(bed.folder, 'log');
+    const listener = bed.testbed.start('server', 'python3', ['-u', '-c', LISTENER, log]);
     let logged = '';
     listener.stdout?.on('data', (chunk: Buffer) => {
       logged += chunk.toString();
     });
     await until('the log is there', () => logged === 'ready\n');
-    const vpatch = await VpatchProcess.start(testbed, {
+    const vpatch = await VpatchProcess.start(bed.testbed, {
       rules: RULES,
       args: ['-m', 'prevent', '--records', 'flow'],
       config: `
-state: { folder: ${join(folder, 'state')} }
+state: { folder: ${join(bed.folder, 'state')} }
 outputs:
   syslog: { socket: ${log} }
-  socket: { path: ${join(folder, 'eve.sock')}, types: [alert, records] }
+  socket: { path: ${join(bed.folder, 'eve.sock')}, types: [alert, records] }
 `,
     });
-    const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}/evil`;
-    await testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
+    const url = bed.url('/evil');
+    await bed.testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
     await until('the log knows', () => logged.includes('"event_type":"alert"'));
     await until('the collector knows', () => collected.includes('"event_type":"alert"'));
     const [alert] = vpatch.events('alert');
