@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
+import { procText } from '../base/proc.ts';
 
 /** RFC 863: who listens there throws away what comes. */
 const DISCARD_PORT = 9;
@@ -14,14 +14,8 @@ export async function tracksConnections(trackedCount = readTrackedCount): Promis
   return trackedCount() > 0;
 }
 
-function readTrackedCount(): number {
-  try {
-    return Number(readFileSync('/proc/sys/net/netfilter/nf_conntrack_count', 'latin1'));
-  } catch {
-    // The kernel has no connection tracking, or it is not loaded.
-    return 0;
-  }
-}
+/** 0 too where the kernel has no connection tracking, or has not loaded it. */
+const readTrackedCount = (): number => Number(procText('/proc/sys/net/netfilter/nf_conntrack_count'));
 
 function sendToOurselves(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { procText } from '../base/proc.ts';
 import { firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import {
@@ -142,13 +142,9 @@ export function installedFirewalls(run: RunCommand = runCommand): Firewall[] {
 }
 
 const hasLegacyTable = (table = QUEUE_TABLE): boolean =>
-  ['ip_tables_names', 'ip6_tables_names'].some((list) => {
-    try {
-      return readFileSync(`/proc/thread-self/net/${list}`, 'utf8').split('\n').includes(table);
-    } catch {
-      return false;
-    }
-  });
+  ['ip_tables_names', 'ip6_tables_names'].some((list) =>
+    procText(`/proc/thread-self/net/${list}`).split('\n').includes(table),
+  );
 
 /** Null when the tool works and the kernel has the target, else the reason. */
 function probeIptables(tool: string, run: RunCommand, probe = IPTABLES_PROBE_TEXT): string | null {

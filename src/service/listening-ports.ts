@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { procEntries, processFolders, procLink, procText, socketInode } from '../base/proc.ts';
 
 /** A TCP port that somebody listens on. */
 export interface ListeningPort {
@@ -21,7 +21,7 @@ export const carriesTls = (port: number): boolean => TLS_PORTS.has(port);
 export function listeningPorts(): ListeningPort[] {
   const inodesOf = new Map<number, string[]>();
   for (const file of ['tcp', 'tcp6']) {
-    for (const { port, inode } of parseListening(read(`/proc/thread-self/net/${file}`))) {
+    for (const { port, inode } of parseListening(procText(`/proc/thread-self/net/${file}`))) {
       inodesOf.set(port, [...(inodesOf.get(port) ?? []), inode]);
     }
   }
@@ -44,25 +44,12 @@ export function parseListening(text: string): { port: number; inode: string }[] 
 /** Names of the processes that have these sockets open. */
 function socketOwners(inodes: ReadonlySet<string>): Map<string, string[]> {
   const owners = new Map<string, string[]>();
-  for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const fd of list(`/proc/${pid}/fd`)) {
-      const inode = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1];
-      if (inode === undefined || !inodes.has(inode)) continue;
-      owners.set(inode, [...(owners.get(inode) ?? []), read(`/proc/${pid}/comm`).trim()]);
+  for (const folder of processFolders()) {
+    for (const fd of procEntries(`${folder}/fd`)) {
+      const inode = socketInode(procLink(`${folder}/fd/${fd}`));
+      if (inode === null || !inodes.has(inode)) continue;
+      owners.set(inode, [...(owners.get(inode) ?? []), procText(`${folder}/comm`).trim()]);
     }
   }
   return owners;
-}
-
-// Processes come and go while /proc is read, and not all of it is ours to see.
-const read = (path: string): string => orElse('', () => readFileSync(path, 'latin1'));
-const list = (path: string): string[] => orElse([], () => readdirSync(path));
-const link = (path: string): string => orElse('', () => readlinkSync(path));
-
-function orElse<T>(fallback: T, get: () => T): T {
-  try {
-    return get();
-  } catch {
-    return fallback;
-  }
 }

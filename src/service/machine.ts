@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
+import { procText } from '../base/proc.ts';
 import type { Config } from '../config/config.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities.ts';
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
@@ -22,7 +23,7 @@ export function inspectMachine(config: Config, run: RunCommand = runCommand): Fi
     nfqueue(),
     firewall(choice),
     conntrack(choice),
-    memory(orEmpty('/proc/meminfo')),
+    memory(procText('/proc/meminfo')),
     ...disks(config),
     clock(run),
     ...vpatchRules(run),
@@ -159,12 +160,4 @@ function missingInside(result: CommandResult): CommandResult {
   if (result.status === 0 || isMissing(result)) return result;
   const isAbsent = /^unshare: failed to execute .*: No such file/.test(firstLine(result.error));
   return isAbsent ? { status: null, output: '', error: 'ENOENT' } : result;
-}
-
-function orEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
 }

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
+import { procEntries, processFolders, procText } from '../base/proc.ts';
 import { isMissing, type RunCommand } from './command.ts';
 import { type Finding, ok, unknown, warning } from './finding.ts';
 import { carriesTls, listeningPorts } from './listening-ports.ts';
@@ -7,7 +7,7 @@ import { carriesTls, listeningPorts } from './listening-ports.ts';
 /** What is on the way of packets beside vpatch: queues of others, other engines, IPv6, TLS, offloads. */
 export function networkFindings(run: RunCommand): Finding[] {
   return [
-    ipv6(readOr('/proc/thread-self/net/if_inet6')),
+    ipv6(procText('/proc/thread-self/net/if_inet6')),
     tls(),
     otherEngines(processNames()),
     ...queues(),
@@ -122,23 +122,6 @@ export const offloadsOf = (name: string, features: string): Finding[] =>
     ({ feature, meaning, off }) => warning('offloads', `${feature} of ${name}`, meaning, `ethtool -K ${name} ${off}`),
   );
 
-const interfaces = (): string[] => listOr('/sys/class/net').filter((name) => name !== 'lo');
+const interfaces = (): string[] => procEntries('/sys/class/net').filter((name) => name !== 'lo');
 
-const processNames = (): string[] =>
-  listOr('/proc').flatMap((pid) => (/^\d+$/.test(pid) ? [readOr(`/proc/${pid}/comm`).trim()] : []));
-
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
-}
-
-function listOr(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
+const processNames = (): string[] => processFolders().map((folder) => procText(`${folder}/comm`).trim());

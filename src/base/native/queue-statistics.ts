@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { procEntries, processFolders, procLink, procText, socketInode } from '../proc.ts';
 
 /** One line of /proc/net/netfilter/nfnetlink_queue. The counters wrap at 2^32. */
 export interface QueueStatistics {
@@ -27,7 +28,7 @@ export interface QueueOwner {
 
 /** What the kernel says of the queues in this network namespace; empty where it has no NFQUEUE or hides the file. */
 export function readQueueStatistics(): QueueStatistics[] {
-  return parseQueueStatistics(readProc('/proc/thread-self/net/netfilter/nfnetlink_queue'));
+  return parseQueueStatistics(procText('/proc/thread-self/net/netfilter/nfnetlink_queue'));
 }
 
 /** Lines that are no such lines are skipped. */
@@ -47,14 +48,14 @@ type ProcLine = [number, number, number, number, number, number, number, number]
 /** The kernel gives the first netlink socket of a process its pid as port id, but any other socket a random one. */
 export function findQueueOwner(portId: number): QueueOwner {
   const pid = findSocketHolder(netlinkInode(portId)) ?? portId;
-  const command = readProc(`/proc/${pid}/comm`).trim();
+  const command = procText(`/proc/${pid}/comm`).trim();
   return command === '' ? { portId, pid: null, command: null } : { portId, pid, command };
 }
 
 /** Columns of /proc/net/netlink: sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode. */
 function netlinkInode(portId: number): string | null {
   const NETLINK_NETFILTER = '12';
-  for (const line of readProc('/proc/thread-self/net/netlink').split('\n')) {
+  for (const line of procText('/proc/thread-self/net/netlink').split('\n')) {
     const fields = line.trim().split(/\s+/);
     if (fields[1] === NETLINK_NETFILTER && fields[2] === String(portId)) return fields[9] ?? null;
   }
@@ -63,23 +64,10 @@ function netlinkInode(portId: number): string | null {
 
 function findSocketHolder(inode: string | null): number | null {
   if (inode === null) return null;
-  for (const pid of listProc('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const fd of listProc(`/proc/${pid}/fd`)) {
-      if (readLink(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`) return Number(pid);
+  for (const folder of processFolders()) {
+    for (const fd of procEntries(`${folder}/fd`)) {
+      if (socketInode(procLink(`${folder}/fd/${fd}`)) === inode) return Number(basename(folder));
     }
   }
   return null;
-}
-
-// Processes come and go while /proc is read, and not all of it is ours to see.
-const readProc = (path: string): string => orElse('', () => readFileSync(path, 'utf8'));
-const listProc = (path: string): string[] => orElse([], () => readdirSync(path));
-const readLink = (path: string): string => orElse('', () => readlinkSync(path));
-
-function orElse<T>(fallback: T, read: () => T): T {
-  try {
-    return read();
-  } catch {
-    return fallback;
-  }
 }

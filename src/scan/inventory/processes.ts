@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { procEntries, processFolders, procLink, procText, socketInode } from '../../base/proc.ts';
 
 /** A socket that waits for traffic. */
 export interface Listener {
@@ -33,12 +35,11 @@ const MAX_FILES = 20_000;
 /** What listens on the running system, and with which files. */
 export function readProcesses(proc = '/proc'): ProcessList {
   const listening = readListeners(proc);
-  const ownNamespace = link(`${proc}/self/ns/mnt`);
+  const ownNamespace = procLink(`${proc}/self/ns/mnt`);
   const processes: ListeningProcess[] = [];
   let inContainers = 0;
   let isComplete = true;
-  for (const pid of folder(proc).filter((name) => /^\d+$/.test(name))) {
-    const path = `${proc}/${pid}`;
+  for (const path of processFolders(proc)) {
     let executable: string;
     try {
       executable = readlinkSync(`${path}/exe`);
@@ -47,21 +48,21 @@ export function readProcesses(proc = '/proc'): ProcessList {
       isComplete &&= !isDenied(error);
       continue;
     }
-    const targets = folder(`${path}/fd`)
+    const targets = procEntries(`${path}/fd`)
       .slice(0, MAX_DESCRIPTORS)
-      .map((name) => link(`${path}/fd/${name}`) ?? '');
+      .map((name) => procLink(`${path}/fd/${name}`));
     const listeners = targets.flatMap((target) => {
-      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
-      return (inode !== undefined && listening.get(inode)) || [];
+      const inode = socketInode(target);
+      return (inode !== null && listening.get(inode)) || [];
     });
     if (listeners.length === 0) continue;
-    if (ownNamespace !== null && link(`${path}/ns/mnt`) !== ownNamespace) {
+    if (ownNamespace !== '' && procLink(`${path}/ns/mnt`) !== ownNamespace) {
       inContainers++;
       continue;
     }
     processes.push({
-      pid: Number(pid),
-      name: executable.slice(executable.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, ''),
+      pid: Number(basename(path)),
+      name: basename(executable).replace(/ \(deleted\)$/, ''),
       listeners: distinct(listeners),
       files: filesOf(path, executable, targets),
     });
@@ -76,10 +77,10 @@ function filesOf(path: string, executable: string, targets: readonly string[]): 
     if (name.startsWith('/') && files.size < MAX_FILES) files.add(name.replace(/ \(deleted\)$/, ''));
   };
   add(executable);
-  add(link(`${path}/cwd`) ?? '');
+  add(procLink(`${path}/cwd`));
   for (const target of targets) add(target);
-  for (const line of textOf(`${path}/maps`).split('\n')) add(/\s(\/.*)$/.exec(line)?.[1] ?? '');
-  for (const word of textOf(`${path}/cmdline`).split('\0')) {
+  for (const line of procText(`${path}/maps`).split('\n')) add(/\s(\/.*)$/.exec(line)?.[1] ?? '');
+  for (const word of procText(`${path}/cmdline`).split('\0')) {
     for (const part of word.split(/[:=,]/)) add(part);
   }
   return files;
@@ -90,7 +91,7 @@ function readListeners(proc: string): Map<string, Listener> {
   const listeners = new Map<string, Listener>();
   for (const table of ['tcp', 'tcp6', 'udp', 'udp6'] as const) {
     const protocol = table.startsWith('tcp') ? 'tcp' : 'udp';
-    for (const line of textOf(`${proc}/net/${table}`).split('\n').slice(1)) {
+    for (const line of procText(`${proc}/net/${table}`).split('\n').slice(1)) {
       const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
       const isListening = protocol === 'tcp' ? state === TCP_LISTEN : state === UDP_UNCONNECTED;
       const [address = '', port = ''] = local.split(':');
@@ -124,27 +125,3 @@ const isDenied = (error: unknown): boolean => {
   const code = (error as NodeJS.ErrnoException).code;
   return code === 'EACCES' || code === 'EPERM';
 };
-
-function link(path: string): string | null {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function folder(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
