@@ -7,6 +7,7 @@ import { formatProblem } from '../config/problem.ts';
 import { createLog, type Logger } from '../output/log.ts';
 import { RECORD_TYPES } from '../output/record-types.ts';
 import { EXIT, Failure } from './failure.ts';
+import { collect } from './repeatable.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/vpatch/vpatch.yaml';
 
@@ -108,5 +109,3 @@ function recordTypes(value: string): Config['outputs']['eve']['records'] {
   if (unknown === undefined) return types;
   throw new InvalidArgumentError(`there is no "${unknown}"; there are all, ${RECORD_TYPES.join(', ')}`);
 }
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];

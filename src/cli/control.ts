@@ -8,6 +8,9 @@ import type { ControlRequest, FailureKind } from '../service/control-protocol.ts
 import { DEFAULT_CONFIG_FILE } from './common-options.ts';
 import { EXIT, type ExitCode, Failure } from './failure.ts';
 
+/** What is answered at once is waited for so long: a busy service may take its time. */
+const ANSWER_LIMIT_MS = 10_000;
+
 /** What every command understands that asks the running service. */
 export interface ControlOptions {
   readonly control?: string;
@@ -20,7 +23,7 @@ export const addControlOption = (command: Command): Command =>
 export async function askService(
   control: ControlOptions,
   request: ControlRequest,
-  options: AskOptions,
+  options: AskOptions = { limitMs: ANSWER_LIMIT_MS },
 ): Promise<unknown> {
   const answer = await ask(controlSocket(control), request, options);
   if (answer.status === 'ok') return answer.result;

@@ -18,6 +18,7 @@ import { eventsCsv, eventTable, groupChart, groupsCsv, groupsJson, groupTable } 
 import { EXIT, Failure } from './failure.ts';
 import { withHistory } from './history.ts';
 import { loadCatalogue } from './patches/shipped.ts';
+import { collect, repeatable } from './repeatable.ts';
 
 interface EventsOptions {
   readonly since?: number;
@@ -59,11 +60,11 @@ export function registerEvents(program: Command): void {
     )
     .option('--since <time>', 'from then on: 30m, 8h, 7d ago, or 2026-11-22, "2026-11-22 10:00"', time)
     .option('--until <time>', 'before then', time)
-    .option('--rule <sid>', 'of this rule, as 9000001 or 1:9000001; repeatable', collected(rule))
-    .option('--check <name>', 'of this always-on check, or of this reason to drop; repeatable', collected(String))
-    .option('--cve <id>', 'of rules for this CVE; repeatable', collected(cve))
-    .option('--patch <id>', 'of the rules of this virtual patch; repeatable', collected(String))
-    .option('--address <network>', 'from or to this address or network; repeatable', collected(network))
+    .option('--rule <sid>', 'of this rule, as 9000001 or 1:9000001; repeatable', repeatable(rule))
+    .option('--check <name>', 'of this always-on check, or of this reason to drop; repeatable', collect)
+    .option('--cve <id>', 'of rules for this CVE; repeatable', repeatable(cve))
+    .option('--patch <id>', 'of the rules of this virtual patch; repeatable', collect)
+    .option('--address <network>', 'from or to this address or network; repeatable', repeatable(network))
     .addOption(new Option('--type <type>', 'of this type').choices(HISTORY_TYPES))
     .addOption(new Option('--action <action>', 'with this outcome').choices(HISTORY_ACTIONS))
     .addOption(new Option('-m, --mode <mode>', 'in this mode').choices(MODES))
@@ -194,10 +195,6 @@ function rulesOfPatch(name: string): RuleNumber[] {
     `there is no patch ${name}${suggestion === null ? '' : `; did you mean ${suggestion}?`} "vpatch patches list" lists them`,
   );
 }
-
-const collected =
-  <T>(parse: (text: string) => T) =>
-  (text: string, previous: readonly T[] = []): readonly T[] => [...previous, parse(text)];
 
 function time(text: string): number {
   const agoMs = parseDurationMs(text);

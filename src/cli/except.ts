@@ -65,8 +65,6 @@ export function registerExcept(program: Command): void {
   addControlOption(remove).action(removeExceptions);
 }
 
-const LIMIT_MS = 10_000;
-
 async function addException({ for: forMs, reason, ...options }: AddOptions): Promise<void> {
   const { control, ...narrow } = options;
   const exception = {
@@ -74,12 +72,12 @@ async function addException({ for: forMs, reason, ...options }: AddOptions): Pro
     ...(forMs !== undefined && { untilMs: Date.now() + forMs }),
     ...(reason !== undefined && { reason }),
   };
-  const added = await askService(options, { command: 'except-add', exception }, { limitMs: LIMIT_MS });
+  const added = await askService(options, { command: 'except-add', exception });
   process.stdout.write(`exception ${exceptionText(added as Exception)}\n`);
 }
 
 async function listExceptions({ json = false, ...options }: ListOptions): Promise<void> {
-  const exceptions = (await askService(options, { command: 'except-list' }, { limitMs: LIMIT_MS })) as Exception[];
+  const exceptions = (await askService(options, { command: 'except-list' })) as Exception[];
   if (json) process.stdout.write(`${JSON.stringify(exceptions, null, 2)}\n`);
   else process.stdout.write(exceptions.map((exception) => `${exceptionText(exception)}\n`).join(''));
 }
@@ -88,7 +86,7 @@ async function removeExceptions(texts: readonly string[], options: ControlOption
   const ids = texts.map(Number);
   if (!ids.every((id) => Number.isInteger(id) && id > 0))
     throw new Failure(EXIT.usage, 'exceptions have numbers: see the list');
-  const removed = await askService(options, { command: 'except-remove', ids }, { limitMs: LIMIT_MS });
+  const removed = await askService(options, { command: 'except-remove', ids });
   process.stdout.write((removed as Exception[]).map((one) => `removed exception ${exceptionText(one)}\n`).join(''));
 }
 

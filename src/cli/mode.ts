@@ -14,10 +14,8 @@ export function registerMode(program: Command): void {
   addControlOption(command).action(mode);
 }
 
-const LIMIT_MS = 10_000;
-
 async function mode(wanted: Mode, options: ControlOptions): Promise<void> {
-  const result = await askService(options, { command: 'mode', mode: wanted }, { limitMs: LIMIT_MS });
+  const result = await askService(options, { command: 'mode', mode: wanted });
   const { before } = result as { readonly before: Mode };
   process.stdout.write(before === wanted ? `${wanted} mode, as before\n` : `${wanted} mode, was ${before}\n`);
 }

@@ -10,6 +10,7 @@ import { addCommonOptions, type CommonOptions, settingsFrom } from './common-opt
 import { EXIT, Failure, unwritable } from './failure.ts';
 import { packageVersion } from './package-version.ts';
 import { readTexts, selectionErrors } from './read-texts.ts';
+import { collect, repeatable } from './repeatable.ts';
 
 interface RunOptions extends CommonOptions {
   readonly queueStart?: number;
@@ -39,7 +40,11 @@ export function registerRun(program: Command): void {
         'while the engine cannot inspect, let traffic pass (open) or drop it (closed) (default: open)',
       ).choices(FAILURES),
     )
-    .option('--management-port <port>', 'TCP port of this host that is never inspected; repeatable', collectPort)
+    .option(
+      '--management-port <port>',
+      'TCP port of this host that is never inspected; repeatable',
+      repeatable(integer(1, 0xffff)),
+    )
     .option('--control <socket>', 'where the other commands find this one, or none (default: /run/vpatch/control.sock)')
     .action(run);
 }
@@ -129,10 +134,3 @@ function hooks(text: string): readonly Hook[] {
   if (wanted.length === names.length) return wanted;
   throw new InvalidArgumentError(`expected some of ${HOOKS.join(', ')}, each once, with commas between them.`);
 }
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
-
-const collectPort = (text: string, previous: readonly number[] = []): readonly number[] => [
-  ...previous,
-  integer(1, 0xffff)(text),
-];

@@ -13,6 +13,7 @@ import { AdvisoryStore } from '../scan/advisories/store.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT, Failure } from './failure.ts';
 import { loadCatalogue } from './patches/shipped.ts';
+import { collect } from './repeatable.ts';
 import { takeOver } from './take-over.ts';
 
 /** What the commands of the scan and its policy share. */
@@ -42,8 +43,6 @@ export const addStateOptions = (command: Command): Command =>
   command
     .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
     .option('--state <folder>', 'where policies, advisories and results are kept (default: /var/lib/vpatch)');
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
 type StateOptions = Pick<SetupOptions, 'config' | 'state'>;
 

@@ -3,6 +3,7 @@ import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
 import type { Logger } from '../output/log.ts';
+import { COLD_START_MS } from '../stream/options.ts';
 import { CHECKSUM } from '../wire/packet.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
@@ -27,9 +28,6 @@ export function registerSniff(program: Command): void {
     .addHelpText('after', '\nExample:\n  sudo vpatch sniff -i eth0 -S local.rules --eve -')
     .action(sniff);
 }
-
-/** Connections from before the start are followed from where they are, for as long. */
-const COLD_START_MS = 5 * 60_000;
 
 async function sniff(options: SniffOptions): Promise<void> {
   if (options.mode === 'prevent') {

@@ -18,10 +18,8 @@ export function registerStatus(program: Command): void {
   addControlOption(command).addHelpText('after', '\nExit code 3 when no service runs.').action(status);
 }
 
-const LIMIT_MS = 10_000;
-
 async function status({ json = false, ...options }: StatusOptions): Promise<void> {
-  const result = (await askService(options, { command: 'status' }, { limitMs: LIMIT_MS })) as ServiceStatus;
+  const result = (await askService(options, { command: 'status' })) as ServiceStatus;
   process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : statusText(result));
 }
 

@@ -8,6 +8,7 @@ import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { Dataset, DatasetChanges } from '../rules/dataset.ts';
+import { COLD_START_MS } from '../stream/options.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
@@ -15,12 +16,6 @@ import type { CheckedPolicy, Policy } from './policy.ts';
 import { RuleImage } from './rule-image.ts';
 import { type LoadedRuleset, loadImageInSteps } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
-
-/**
- * Connections from before the start, or of which packets passed uninspected, are followed from where they are, for as
- * long: Deep Security's cold start.
- */
-const COLD_START_MS = 5 * 60_000;
 
 /** A policy that can be adopted at once. */
 export interface LoadedPolicy extends LoadedRuleset {

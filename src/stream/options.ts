@@ -1,3 +1,9 @@
+/**
+ * Behind a start, or a time in which packets passed that nobody saw, connections whose beginning was not seen are
+ * followed from where they are for so long: Deep Security's cold start.
+ */
+export const COLD_START_MS = 5 * 60_000;
+
 export interface ReassemblyLimits {
   /**
    * Out-of-order data in one direction of one connection; as much again of what was delivered and is not acknowledged.

@@ -11,6 +11,7 @@ import { EXIT, Failure } from '../failure.ts';
 import { Inspection } from '../inspection.ts';
 import { inspectLive, withoutBlocking } from '../live-inspection.ts';
 import { loadRules } from '../loaded-rules.ts';
+import { collect } from '../repeatable.ts';
 import { loadCatalogue, patchNamed } from './shipped.ts';
 import { TriedPatches } from './tried-patches.ts';
 
@@ -43,8 +44,6 @@ export function registerTry(patches: Command): void {
     )
     .action(tryPatches);
 }
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
 /** The longest wait of a timer is 2^31 - 1 ms. */
 const MAX_LIVE_MS = 7 * 86_400_000;

@@ -6,6 +6,7 @@ import { addRuleOptions, type RuleOptions } from '../common-options.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { loadRules } from '../loaded-rules.ts';
 import { formatDiagnostic } from '../read-texts.ts';
+import { collect } from '../repeatable.ts';
 import { chosenConfig } from './chosen-rules.ts';
 
 interface CheckOptions extends RuleOptions {
@@ -58,5 +59,3 @@ function byPlace(diagnostics: readonly RuleDiagnostic[]): RuleDiagnostic[] {
     (a, b) => rankOf.get(a.file)! - rankOf.get(b.file)! || a.line - b.line || a.column - b.column,
   );
 }
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
