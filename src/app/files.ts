@@ -4,6 +4,12 @@ import type { Direction } from '../base/direction.ts';
 import { fileType, SETTLED_TYPE_BYTES } from './file-type.ts';
 import { type BufferDefinition, STAGE, type Transaction } from './protocol.ts';
 
+/**
+ * Bytes of one file that rules see, of protocols that are made of files: Suricata's `content-limit` of mail. The rest is
+ * not kept.
+ */
+export const MAX_FILE_BYTES = 100 * 1024;
+
 /** The files that transactions carry. All three know the same number of them; each is asked of one that is there. */
 export interface FileSource<T extends Transaction> {
   /**

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MAX_FILE_BYTES } from '../../src/app/files.ts';
 import type { AppProtocol, Transaction } from '../../src/app/protocol.ts';
 import { SMB_EVENTS } from '../../src/app/smb/events.ts';
-import { MAX_FILE_BYTES } from '../../src/app/smb/file-content.ts';
 import { MAX_COMMAND_BYTES } from '../../src/app/smb/message-reader.ts';
 import { MAX_ACTIVE_FILES, MAX_OPEN_REQUESTS } from '../../src/app/smb/session.ts';
 import { createSmb } from '../../src/app/smb/smb.ts';

@@ -1,11 +1,8 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
-import { type FileSource, fileBuffers } from '../files.ts';
+import { type FileSource, fileBuffers, MAX_FILE_BYTES } from '../files.ts';
 import { type AppParser, type AppSink, type BufferDefinition, STAGE, type Transaction } from '../protocol.ts';
 import { type FtpTransfer, TRANSFER } from './transfer.ts';
-
-/** Bytes of a file that rules see; as of other files. The rest is not fed. */
-const MAX_FILE_BYTES = 100 * 1024;
 
 /** One file. */
 export class FtpDataTransaction implements Transaction {

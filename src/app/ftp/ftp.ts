@@ -1,6 +1,6 @@
-import { latin1 } from '../../base/bytes.ts';
 import { TO_CLIENT } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
+import { MAX_LISTED, shownText } from '../shown-text.ts';
 import { FTP_BUFFERS } from './buffers.ts';
 import { FtpParser } from './parser.ts';
 import { probeFtp } from './probe.ts';
@@ -19,21 +19,15 @@ export const createFtp = (): AppProtocol<FtpTransaction> => ({
 
 /** EVE's `ftp` object. */
 function describeFtp(tx: FtpTransaction): Record<string, unknown> {
-  const lines = tx.replies.slice(0, MAX_SHOWN).map(text);
+  const lines = tx.replies.slice(0, MAX_LISTED).map(shownText);
   const codes = lines.map((line) => line.slice(0, 3)).filter((code) => /^\d{3}$/.test(code));
   const isTransfer = tx.endpoint !== null;
   return {
-    command: text(tx.commandBytes),
-    ...(tx.argument.length > 0 && { command_data: tx.command === 'PASS' ? 'xxxxx' : text(tx.argument) }),
+    command: shownText(tx.commandBytes),
+    ...(tx.argument.length > 0 && { command_data: tx.command === 'PASS' ? 'xxxxx' : shownText(tx.argument) }),
     ...(codes.length > 0 && { completion_code: codes }),
     ...(lines.length > 0 && { reply: lines.map((line) => line.slice(4)) }),
     ...(isTransfer && { dynamic_port: tx.endpoint!.port, mode: tx.isPassive ? 'passive' : 'active' }),
     reply_received: tx.isAnswered ? 'yes' : 'no',
   };
 }
-
-const text = (bytes: Uint8Array): string => latin1(bytes, 0, Math.min(bytes.length, MAX_TEXT_CHARACTERS));
-
-/** A log line is for reading. */
-const MAX_TEXT_CHARACTERS = 1000;
-const MAX_SHOWN = 32;

@@ -1,6 +1,7 @@
 import { latin1 } from '../../base/bytes.ts';
 import { TO_SERVER } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
+import { MAX_TEXT_CHARACTERS } from '../shown-text.ts';
 import { HTTP_BUFFERS } from './buffers.ts';
 import { fieldName } from './field-name.ts';
 import { HTTP_FILES } from './files.ts';
@@ -94,6 +95,3 @@ const REFERER = fieldName('referer');
 const LOCATION = fieldName('location');
 const CONTENT_RANGE = fieldName('content-range');
 const parts = targetParts();
-
-/** A log line is for reading; the whole of a 64 KiB target is in the packet. */
-export const MAX_TEXT_CHARACTERS = 1000;

@@ -1,10 +1,11 @@
 import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { HTTP_FILES } from '../http/files.ts';
-import { describeHttp, MAX_TEXT_CHARACTERS } from '../http/http.ts';
+import { describeHttp } from '../http/http.ts';
 import { HTTP_DEFAULTS, type HttpOptions } from '../http/options.ts';
 import { matchPreface } from '../http/preface.ts';
 import type { AppProtocol, ProbeAnswer } from '../protocol.ts';
+import { MAX_TEXT_CHARACTERS } from '../shown-text.ts';
 import { HTTP2_BUFFERS } from './buffers.ts';
 import { FRAME, FRAME_HEAD_BYTES } from './frame-reader.ts';
 import { ERROR_CODES, SETTING_NAMES } from './names.ts';

@@ -1,5 +1,5 @@
-import { latin1 } from '../../base/bytes.ts';
 import { describeCall } from '../dcerpc/dcerpc.ts';
+import { MAX_LISTED, shownText } from '../shown-text.ts';
 import { commandName, statusName } from './names.ts';
 import type { Creation, Negotiation, SmbDetail, SmbTransaction, TreeConnect } from './transaction.ts';
 
@@ -28,8 +28,8 @@ function describeDetail(detail: SmbDetail, tx: SmbTransaction): Record<string, u
       return describeCreation(detail);
     case 'file': {
       const { name, tree, id } = detail.file;
-      const share = tree === null ? '' : text(tree.name);
-      return { filename: text(name), share, fuid: id === null ? '' : fileIdText(Buffer.from(id, 'latin1')) };
+      const share = tree === null ? '' : shownText(tree.name);
+      return { filename: shownText(name), share, fuid: id === null ? '' : fileIdText(Buffer.from(id, 'latin1')) };
     }
     case 'dcerpc':
       return { dcerpc: { ...describeCall(detail), call_id: detail.callId } };
@@ -41,7 +41,7 @@ function describeNegotiation(
   { agreement }: SmbTransaction,
 ): Record<string, unknown> {
   return {
-    client_dialects: dialects.slice(0, MAX_SHOWN_DIALECTS),
+    client_dialects: dialects.slice(0, MAX_LISTED),
     ...(clientGuid !== null && { client_guid: fileIdText(clientGuid) }),
     server_guid: serverGuid === null ? '' : fileIdText(serverGuid),
     ...(agreement.maxReadBytes > 0 && { max_read_size: agreement.maxReadBytes }),
@@ -60,14 +60,14 @@ const describeAccount = ({
   host: Uint8Array;
   version: string | null;
 }): Record<string, unknown> => ({
-  ...{ domain: text(domain), user: text(user), host: text(host) },
+  ...{ domain: shownText(domain), user: shownText(user), host: shownText(host) },
   ...(version !== null && { version }),
 });
 
 function describeTree(detail: TreeConnect, version: 1 | 2): Record<string, unknown> {
   const { tree, requestService, responseService, shareType } = detail;
   return {
-    [tree.isPipe ? 'named_pipe' : 'share']: text(tree.name),
+    [tree.isPipe ? 'named_pipe' : 'share']: shownText(tree.name),
     ...(version === 1
       ? {
           service: {
@@ -82,7 +82,7 @@ function describeTree(detail: TreeConnect, version: 1 | 2): Record<string, unkno
 function describeCreation({ name, disposition, options, sizeBytes, fileId }: Creation): Record<string, unknown> {
   return {
     [name.length > 0 && (options & DIRECTORY) !== 0 ? 'directory' : 'filename']:
-      name.length > 0 ? text(name) : '<share_root>',
+      name.length > 0 ? shownText(name) : '<share_root>',
     disposition: DISPOSITIONS[disposition] ?? 'UNKNOWN',
     access: (options & DELETE_ON_CLOSE) === 0 ? 'normal' : 'delete on close',
     size: sizeBytes,
@@ -97,12 +97,6 @@ const DISPOSITIONS = ['SUPERSEDE', 'OPEN', 'CREATE', 'OPEN_IF', 'OVERWRITE', 'OV
   (name) => `FILE_${name}`,
 );
 const SHARE_TYPES: readonly (string | undefined)[] = [undefined, 'FILE', 'PIPE', 'PRINT'];
-
-/** A log line is for reading. */
-const MAX_SHOWN_DIALECTS = 32;
-const MAX_TEXT_CHARACTERS = 1000;
-
-const text = (bytes: Uint8Array): string => latin1(bytes, 0, Math.min(bytes.length, MAX_TEXT_CHARACTERS));
 
 /** A file's number: two bytes of SMB1, 16 of SMB2, which are shown as Suricata does. */
 function fileIdText(bytes: Uint8Array): string {

@@ -1,7 +1,6 @@
 import { copyBytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import { MAX_FILE_BYTES } from '../files.ts';
 
-/** Bytes of a file that rules see; as of other files. Behind them, only the places of what comes are followed. */
-export const MAX_FILE_BYTES = 100 * 1024;
 /** Pieces of one file that lie behind a hole; as in Suricata. */
 const MAX_PIECES = 64;
 
@@ -32,6 +31,7 @@ export class FileContent {
     return this.#bytes.length;
   }
 
+  /** Behind the limit, only the places of what comes are followed. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, Math.min(this.#wholeBytes, MAX_FILE_BYTES));
   }

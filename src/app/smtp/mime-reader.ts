@@ -1,5 +1,6 @@
 import { latin1, u8 } from '../../base/bytes.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
+import { MAX_FILE_BYTES } from '../files.ts';
 import { mainValue, parameter } from '../mime-field.ts';
 import type { SmtpEvent } from './events.ts';
 import { Base64Decoder, IdentityDecoder, QuotedPrintableDecoder, type TransferDecoder } from './transfer-encoding.ts';
@@ -14,10 +15,6 @@ export interface MimeFile {
   isCut: boolean;
 }
 
-/**
- * Decoded bytes of one attachment that rules see; Suricata's `content-limit` of its mime parser. The rest is skipped.
- */
-const MAX_FILE_BYTES = 100 * 1024;
 /** Ours: with them a mail holds at most 3.2 MiB. Over it: `smtp.mime_too_many_files`. */
 const MAX_FILES = 32;
 /** Ours; forwarded mails are rarely five deep. Over it: `smtp.mime_too_many_levels`. */

@@ -1,6 +1,6 @@
-import { latin1 } from '../../base/bytes.ts';
 import { TO_CLIENT } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
+import { MAX_LISTED, MAX_TEXT_CHARACTERS, shownText } from '../shown-text.ts';
 import { SMTP_BUFFERS, SMTP_FILES } from './buffers.ts';
 import { SmtpParser } from './parser.ts';
 import { probeSmtp } from './probe.ts';
@@ -23,9 +23,9 @@ export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
 /** EVE's `smtp` object. */
 function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Record<string, unknown> {
   return {
-    ...(helo !== null && { helo: text(helo) }),
-    ...(sender !== null && { mail_from: text(sender) }),
-    ...(recipients.length > 0 && { rcpt_to: recipients.slice(0, MAX_SHOWN).map(text) }),
+    ...(helo !== null && { helo: shownText(helo) }),
+    ...(sender !== null && { mail_from: shownText(sender) }),
+    ...(recipients.length > 0 && { rcpt_to: recipients.slice(0, MAX_LISTED).map(shownText) }),
   };
 }
 
@@ -33,8 +33,8 @@ function describeSmtp({ helo, sender, recipients }: SmtpTransaction): Record<str
 function describeMail({ content, isComplete }: SmtpTransaction): Record<string, unknown> {
   if (content === null) return {};
   const field = (name: string): string | null => content.fields.get(name)?.slice(0, MAX_TEXT_CHARACTERS) ?? null;
-  const list = (name: string): string[] | null => field(name)?.split(/,\s*/).slice(0, MAX_SHOWN) ?? null;
-  const names = content.files.flatMap(({ name }) => (name === null ? [] : [text(name)]));
+  const list = (name: string): string[] | null => field(name)?.split(/,\s*/).slice(0, MAX_LISTED) ?? null;
+  const names = content.files.flatMap(({ name }) => (name === null ? [] : [shownText(name)]));
   const email: Record<string, unknown> = {
     status: isComplete ? 'PARSE_DONE' : content.fields.size > 0 ? 'BODY_STARTED' : 'HEADER_STARTED',
     from: field('from'),
@@ -47,9 +47,3 @@ function describeMail({ content, isComplete }: SmtpTransaction): Record<string, 
   };
   return { email: Object.fromEntries(Object.entries(email).filter(([, value]) => value !== null)) };
 }
-
-const text = (bytes: Uint8Array): string => latin1(bytes, 0, Math.min(bytes.length, MAX_TEXT_CHARACTERS));
-
-/** A log line is for reading. */
-const MAX_TEXT_CHARACTERS = 1000;
-const MAX_SHOWN = 32;
