@@ -27,6 +27,11 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly stage: Stage;
   /** Rules compare it without regard to case, whatever they say: hashes and numbers in hexadecimal. */
   readonly isCaseless?: boolean;
+  /**
+   * There can be several, and what a rule writes behind the keyword's second mention need not hold of the one that the
+   * first is about, as in Suricata 7.
+   */
+  readonly isRepeated?: boolean;
   /** The n-th is of the n-th file: what a rule asks of such buffers must hold of one and the same file. */
   readonly isOfFile?: boolean;
   /** Of the stage `body`: what is there does not grow, only more of them may come. */

@@ -99,7 +99,7 @@ function readMetadata(text: string): Readonly<Record<string, readonly string[]>>
 
 /** What grows is transformed when it is complete: a digest, for one, does not keep its beginning. */
 function transformedBuffer({ protocol, definition }: BufferChoice, key: string, transform: Transform): BufferChoice {
-  const { name, summary, direction, stage } = definition;
+  const { name, summary, direction, stage, isRepeated = false } = definition;
   return {
     protocol,
     definition: {
@@ -107,6 +107,7 @@ function transformedBuffer({ protocol, definition }: BufferChoice, key: string, 
       summary,
       direction,
       stage: stage === STAGE.body ? STAGE.complete : stage,
+      isRepeated,
       read: (transaction, way, nth) => {
         const bytes = definition.read(transaction, way, nth);
         return bytes === null ? null : transform(bytes);

@@ -172,6 +172,9 @@ export class RuleDraft {
     this.#stickyAt = this.keywordAt;
     this.lastContent = null;
     this.#lastInspection = null;
+    if (choice?.definition.isRepeated === true && this.inspection(choice).steps.length > 0) {
+      this.inspections.push({ choice, steps: [] });
+    }
   }
 
   /** Suricata refuses a sticky buffer that nothing looks into before the next one. */
@@ -214,7 +217,7 @@ export class RuleDraft {
 
   inspection(choice: BufferChoice | null): InspectionDraft {
     const definition = choice?.definition ?? null;
-    const found = this.inspections.find((inspection) => (inspection.choice?.definition ?? null) === definition);
+    const found = this.inspections.findLast((inspection) => (inspection.choice?.definition ?? null) === definition);
     if (found !== undefined) return found;
     const inspection = { choice, steps: [] };
     this.inspections.push(inspection);

@@ -11,6 +11,7 @@ export const DNS_BUFFERS: readonly BufferDefinition<DnsTransaction>[] = [
     summary: 'each name that is asked for, with dots, in the case in which it came',
     direction: TO_SERVER,
     stage: STAGE.head,
+    isRepeated: true,
     read: (tx, direction, nth) => (direction === TO_SERVER ? (tx.request?.questions[nth]?.name ?? null) : null),
   },
   singleBuffer(

@@ -12,6 +12,7 @@ export const FTP_BUFFERS: readonly BufferDefinition<FtpTransaction>[] = [
     summary: 'one line of the reply',
     direction: TO_CLIENT,
     stage: STAGE.head,
+    isRepeated: true,
     read: ({ replies }, direction, nth) => (direction === TO_CLIENT ? (replies[nth] ?? null) : null),
   },
   {

@@ -84,6 +84,7 @@ export const FTP_DATA_BUFFERS: readonly BufferDefinition<FtpDataTransaction>[] =
     summary: 'content of the file',
     direction: null,
     stage: STAGE.body,
+    isRepeated: true,
     read: (tx, direction, nth) => (nth > 0 || direction !== tx.direction ? null : tx.content.view()),
   },
   ...fileBuffers(null, FTP_DATA_FILES),

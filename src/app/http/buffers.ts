@@ -76,6 +76,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
     summary: 'content of files: the response body; of uploads the request body, or the files in a form',
     direction: null,
     stage: STAGE.body,
+    isRepeated: true,
     read: uploadedFile,
   },
   ...fileBuffers(null, HTTP_FILES),
@@ -149,6 +150,7 @@ function single(name: string, summary: string, direction: Direction): Buffer {
     summary,
     direction,
     stage: STAGE.head,
+    isRepeated: true,
     read: (tx, asked, nth) => {
       const message = tx.message(asked);
       const { head } = message;

@@ -45,6 +45,7 @@ function field(
     summary,
     direction: null,
     stage: STAGE.head,
+    isRepeated: true,
     read: (tx, direction, nth) => {
       const { head, hasFields } = tx.message(direction);
       return head === null || !hasFields || nth >= head.fieldCount ? null : read(head, nth);

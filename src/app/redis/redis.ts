@@ -30,6 +30,7 @@ const REDIS_BUFFERS: readonly BufferDefinition<RedisTransaction>[] = [
     summary: 'one argument of a command, without its framing and quotes',
     direction: TO_SERVER,
     stage: STAGE.head,
+    isRepeated: true,
     read: (tx, direction, nth) => (direction === TO_SERVER ? tx.argument(nth + 1) : null),
   },
 ];

@@ -52,6 +52,7 @@ export const SMB_BUFFERS: readonly BufferDefinition<SmbTransaction>[] = [
     summary: 'content of a file that is read or written',
     direction: null,
     stage: STAGE.body,
+    isRepeated: true,
     read: (tx, direction, nth) => transferOf(tx, direction, nth)?.content.view() ?? null,
   },
   ...fileBuffers(null, SMB_FILES),

@@ -51,6 +51,7 @@ function listed(
     summary,
     direction: TO_SERVER,
     stage: STAGE.body,
+    isRepeated: true,
     read: (transaction, direction, nth) => (direction === TO_SERVER ? read(transaction, nth) : null),
   };
 }

@@ -19,6 +19,7 @@ export const TLS_BUFFERS: readonly Buffer[] = [
     summary: 'one application protocol of the hello',
     direction: null,
     stage: STAGE.head,
+    isRepeated: true,
     read: (tx, direction, nth) => tx.side(direction).hello?.applicationProtocols[nth] ?? null,
   },
   ofHello('tls.random', [], 'random of the hello', null, ({ hello }) => hello?.random ?? null),
@@ -53,6 +54,7 @@ export const TLS_BUFFERS: readonly Buffer[] = [
     summary: 'one alternative name of the certificate',
     direction: null,
     stage: STAGE.body,
+    isRepeated: true,
     read: (tx, direction, nth) => tx.side(direction).certificate?.alternativeNames[nth] ?? null,
   },
   {
@@ -60,6 +62,7 @@ export const TLS_BUFFERS: readonly Buffer[] = [
     summary: 'one certificate of the chain, as sent',
     direction: null,
     stage: STAGE.body,
+    isRepeated: true,
     read: (tx, direction, nth) => tx.side(direction).certificates[nth] ?? null,
   },
   internal(single('tls.version', [], 'version, two bytes', null, STAGE.head, ({ version }) => numberBytes(version))),
