@@ -135,8 +135,8 @@ describe('events', () => {
   });
 
   test('messages that do not belong there', () => {
-    expectEvents(overUdp(asked(answer())), 'dns.not_a_request');
-    expectEvents(overUdp(asked(query()), answered(query())), 'dns.not_a_response');
+    expectEvents(overUdp(asked(answer())), 'dns.not_request');
+    expectEvents(overUdp(asked(query()), answered(query())), 'dns.not_response');
     expectEvents(overUdp(answered(answer())), 'dns.unsolicited_response');
   });
 

@@ -208,7 +208,7 @@ describe('deviations', () => {
     ['tls.invalid_record_version', record(22, '0100', '0x0200')],
     ['tls.invalid_record_type', record(99, '00')],
     ['tls.invalid_record_length', fromHex(`160303${'ffff'}`)],
-    ['tls.invalid_tls_header', record(22, '')],
+    ['tls.error_message_encountered', fromHex('8003 00 0001')],
     ['tls.invalid_handshake_message', record(22, '63000000')],
     ['tls.invalid_handshake_message', record(22, '02000000')],
     ['tls.handshake_invalid_length', clientHello({ ciphers: '003500' })],
@@ -227,6 +227,13 @@ describe('deviations', () => {
   ])('%s', (event, bytes) => {
     expect(eventsOf(bytes)).toEqual([event]);
     expect(eventsOf(...Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual([event]);
+  });
+
+  test('a record that ends within the header of a message; what follows is read', () => {
+    const cut = ['tls.invalid_ssl_record', 'tls.invalid_handshake_message'];
+    expect(eventsOf(record(22, '0100'))).toEqual(cut);
+    expect(eventsOf(record(22, '0000 0000 01'))).toEqual(cut);
+    expect(eventsOf(record(22, ''), record(22, '0000 0000'))).toEqual([]);
   });
 
   test('a second hello may not name another server', () => {

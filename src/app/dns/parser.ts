@@ -76,7 +76,7 @@ export class DnsParser implements AppParser {
     }
     const message = new DnsMessage(bytes);
     if (direction === TO_CLIENT) this.#readResponse(message);
-    else if (message.isResponse) this.#raise(null, TO_SERVER, 'dns.not_a_request');
+    else if (message.isResponse) this.#raise(null, TO_SERVER, 'dns.not_request');
     else this.#readRequest(message);
   }
 
@@ -111,7 +111,7 @@ export class DnsParser implements AppParser {
       this.#open.delete(message.id);
       if (!this.#shown.includes(tx)) this.#shown.push(tx);
     }
-    if (!message.isResponse) this.#raise(tx, TO_CLIENT, 'dns.not_a_response');
+    if (!message.isResponse) this.#raise(tx, TO_CLIENT, 'dns.not_response');
     this.#check(tx, TO_CLIENT, message);
     this.#show(tx, TO_CLIENT);
   }

@@ -11,7 +11,7 @@ export const HTTP_EVENTS = {
     'a request has both Content-Length and Transfer-Encoding (RFC 9112 §6.1)',
   ),
   'http.request_content_length_differs': drop('a request has Content-Lengths that differ (RFC 9112 §6.3)'),
-  'http.duplicate_content_length_field_in_request': report('a request repeats its Content-Length'),
+  'http.duplicate_content_length_field_in_request': report("a request's Content-Lengths differ, or are no numbers"),
   'http.invalid_content_length_field_in_request': drop("a request's Content-Length is not a number (RFC 9112 §6.3)"),
   'http.invalid_transfer_encoding_value_in_request': drop(
     "a request's Transfer-Encoding does not end in one plain chunked (RFC 9112 §6.3)",
@@ -50,6 +50,7 @@ export const HTTP_EVENTS = {
   'http.host_header_ambiguous': drop('the target and the Host field name different hosts'),
   'http.request_header_host_invalid': drop('the Host field is not a host name with optional port (RFC 9112 §3.2)'),
   'http.request_uri_host_invalid': drop('a target with scheme has no host name with optional port (RFC 9110 §4.2.1)'),
+  'http.request_auth_unrecognized': report('an Authorization that is not Basic, Digest or Bearer'),
   // The target of requests.
   'http.uri_illegal_character': drop('a control byte or DEL in the target (RFC 3986 §2)'),
   'http.uri_space': drop('a space within the target (RFC 9112 §3.2)'),
@@ -78,6 +79,8 @@ export const HTTP_EVENTS = {
   'http.response_too_many_fields': report('a response has more fields than the limit'),
   'http.response_invalid_protocol': report('a status line whose version is not HTTP/x.y'),
   'http.response_invalid_status': report('a status line without a status of three digits'),
+  'http.range_invalid': report('a Content-Range that cannot be read, or lies beyond the size'),
+  'http.response_multipart_byteranges': report('ranges as parts of a body that ends with the connection'),
   'http.100_continue_already_seen': report('a second 100 (Continue) for one request'),
   'http.unexpected_101': report('101 (Switching Protocols) to a request without Upgrade'),
   'http.unable_to_match_response_to_request': report('a response without a request'),

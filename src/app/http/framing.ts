@@ -27,9 +27,10 @@ export function requestFraming(head: Head, tx: HttpTransaction, framing: Framing
 
   if (codingField >= 0) {
     if (lengthField >= 0) raise('http.request_content_length_and_transfer_encoding');
-    if (tx.request.version === null || tx.request.version < 11) raise('http.request_transfer_encoding_old_proto');
+    const isOldVersion = tx.request.version === null || tx.request.version < 11;
+    if (isOldVersion) raise('http.request_transfer_encoding_old_proto');
     const value = valuesText(head, TRANSFER_ENCODING, codingField);
-    if (value.toLowerCase() !== 'chunked') raise('http.invalid_transfer_encoding_value_in_request');
+    if (isOldVersion || value.toLowerCase() !== 'chunked') raise('http.invalid_transfer_encoding_value_in_request');
     if (isAnyFolded(head, TRANSFER_ENCODING, codingField)) raise('http.request_framing_field_folded');
     if (hasChunked(value)) framing.kind = FRAMING.chunked;
   }
@@ -37,7 +38,9 @@ export function requestFraming(head: Head, tx: HttpTransaction, framing: Framing
     if (isAnyFolded(head, CONTENT_LENGTH, lengthField)) raise('http.request_framing_field_folded');
     const lengths = contentLengths(head, lengthField);
     if (lengths.isInvalid) raise('http.invalid_content_length_field_in_request');
-    if (lengths.count > 1) raise('http.duplicate_content_length_field_in_request');
+    if (lengths.count > 1 && (lengths.isDifferent || lengths.isInvalid)) {
+      raise('http.duplicate_content_length_field_in_request');
+    }
     if (lengths.isDifferent) raise('http.request_content_length_differs');
     if (framing.kind === FRAMING.none) {
       framing.kind = FRAMING.length;
@@ -60,7 +63,11 @@ export function responseFraming(head: Head, tx: HttpTransaction, framing: Framin
       if (lengthField >= 0) raise('http.response_content_length_and_transfer_encoding');
     }
   }
-  if (lengthField < 0) return;
+  if (lengthField < 0) {
+    const type = framing.kind === FRAMING.untilClose ? head.find(CONTENT_TYPE) : -1;
+    if (type >= 0 && MULTIPART_RANGES.test(head.valueText(type))) raise('http.response_multipart_byteranges');
+    return;
+  }
   const lengths = contentLengths(head, lengthField);
   if (lengths.isDifferent) raise('http.duplicate_content_length_field_in_response');
   if (lengths.isInvalid) raise('http.invalid_content_length_field_in_response');
@@ -81,6 +88,8 @@ const TRANSFER_ENCODING = fieldName('transfer-encoding');
 export const CONTENT_ENCODING = fieldName('content-encoding');
 export const HOST = fieldName('host');
 export const UPGRADE = fieldName('upgrade');
+const CONTENT_TYPE = fieldName('content-type');
+const MULTIPART_RANGES = /multipart\/byteranges/i;
 
 const hasChunked = (value: string): boolean => value.toLowerCase().replaceAll('\0', '').includes('chunked');
 

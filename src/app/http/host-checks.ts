@@ -32,7 +32,23 @@ export function checkHost(
   if (!isInTarget) return;
   const targetEnd = hostNameEnd(head.bytes, parts.hostStart, parts.hostEnd);
   const valueEnd = hostNameEnd(value, start, end);
-  if (!isSameName(head.bytes, parts.hostStart, targetEnd, value, start, valueEnd)) raise('http.host_header_ambiguous');
+  const isOtherName = !isSameName(head.bytes, parts.hostStart, targetEnd, value, start, valueEnd);
+  const targetPort = portIn(head.bytes, targetEnd, parts.hostEnd);
+  const valuePort = portIn(value, valueEnd, end);
+  const isOtherPort = targetPort >= 0 && valuePort >= 0 && targetPort !== valuePort;
+  if (isOtherName || isOtherPort) raise('http.host_header_ambiguous');
+}
+
+/** What stands behind a host name: `:` and a number. -1: nothing, or no port. */
+function portIn(bytes: Uint8Array, nameEnd: number, end: number): number {
+  if (nameEnd === end || bytes[nameEnd] !== COLON || end - nameEnd > 6) return -1;
+  let port = 0;
+  for (let at = nameEnd + 1; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    port = port * 10 + digit;
+  }
+  return port < 65_536 ? port : -1;
 }
 
 /** `http:/a` or `http:///a`: of a target with such a scheme, RFC 9110 §4.2.1 wants a host. */
@@ -53,14 +69,7 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
     if (allowed[bytes[at]!] === 0) return false;
   }
   if (nameEnd === end) return !isBracketed || bytes[end - 1] === 0x5d;
-  if (bytes[nameEnd] !== COLON || end - nameEnd > 6) return false;
-  let port = 0;
-  for (let at = nameEnd + 1; at < end; at++) {
-    const digit = bytes[at]! - 0x30;
-    if (digit < 0 || digit > 9) return false;
-    port = port * 10 + digit;
-  }
-  return port < 65_536;
+  return portIn(bytes, nameEnd, end) >= 0;
 }
 
 export function isSameName(

@@ -2,6 +2,7 @@ import { TO_SERVER } from '../../base/direction.ts';
 import { STAGE } from '../protocol.ts';
 import { COLON, CR, IS_TOKEN, LF } from './chars.ts';
 import type { HttpEvent } from './events.ts';
+import { fieldName } from './field-name.ts';
 import { FRAMING, HOST, requestFraming, UPGRADE } from './framing.ts';
 import type { Head } from './head.ts';
 import { SCAN } from './head-scanner.ts';
@@ -123,6 +124,9 @@ export class RequestReader extends MessageReader {
     tx.request.hasFields = true;
     this.#checkTarget(head);
     checkHost(head, tx, parts, head.find(HOST), this.raise);
+    const credentials = head.find(AUTHORIZATION);
+    if (credentials >= 0 && !KNOWN_SCHEME.test(head.valueText(credentials)))
+      this.raise('http.request_auth_unrecognized');
   }
 
   #checkTarget(head: Head): void {
@@ -173,4 +177,7 @@ export class RequestReader extends MessageReader {
   }
 }
 
+const AUTHORIZATION = fieldName('authorization');
+/** Those that Suricata knows. */
+const KNOWN_SCHEME = /^(?:basic|digest|bearer)/i;
 const parts = targetParts();

@@ -2,6 +2,8 @@ import { fromLatin1 } from '../../base/bytes.ts';
 import { TO_CLIENT } from '../../base/direction.ts';
 import { STAGE } from '../protocol.ts';
 import { isSpace, LF, NUL } from './chars.ts';
+import { isContentRange } from './content-range.ts';
+import { fieldName } from './field-name.ts';
 import { FRAMING, responseFraming } from './framing.ts';
 import { type Head, LINE_FAULT } from './head.ts';
 import { SCAN } from './head-scanner.ts';
@@ -163,6 +165,8 @@ export class ResponseReader extends MessageReader {
       this.#skipInterim(head);
       return;
     }
+    const range = head.find(CONTENT_RANGE);
+    if (range >= 0 && !isContentRange(head.valueText(range))) this.raise('http.range_invalid');
     if (tx.isHead) this.framing.kind = FRAMING.none;
     else responseFraming(head, tx, this.framing, this.raise);
     this.exchange.report(tx, TO_CLIENT, STAGE.head);
@@ -229,5 +233,6 @@ export class ResponseReader extends MessageReader {
 
 /** Longer lines before a status line are content. */
 const MAX_JUNK_BYTES = 1024;
+const CONTENT_RANGE = fieldName('content-range');
 const HTTP = [0x68, 0x74, 0x74, 0x70];
 const HTTP_SLASH = fromLatin1('HTTP/');

@@ -28,6 +28,8 @@ const MAX_BOUNDARY_BYTES = 254;
 const MAX_FILE_NAME_BYTES = 255;
 /** RFC 5322 §2.1.1. */
 const MAX_LINE_BYTES = 998;
+/** RFC 2045 §6.7 and §6.8. */
+const MAX_ENCODED_LINE_BYTES = 76;
 
 /** Fields that are looked into; those of the mail itself are for events. */
 const STRUCTURE_FIELDS = ['content-type', 'content-disposition', 'content-transfer-encoding'];
@@ -45,6 +47,9 @@ export class MimeReader {
   /** Of the head in hand: the interesting fields, and which of them goes on in the next line. */
   #head = new Map<string, string>();
   #field: string | null = null;
+  /** Of the value of any field in hand, in the lines before this one; and what of this line is no value. */
+  #fieldBytes = 0;
+  #prefixBytes = 0;
   #decoder: TransferDecoder | null = null;
   /** Null where the part in hand is none. */
   #file: MimeFile | null = null;
@@ -70,7 +75,7 @@ export class MimeReader {
     if (this.#isBoundary(bytes, start, end)) return;
     if (this.#isInHead) {
       this.#readHead(bytes, start, end);
-      if (isWhole) this.#checkLength();
+      if (isWhole) this.#endHeadLine();
       return;
     }
     this.#decoder?.write(bytes, start, end);
@@ -81,7 +86,9 @@ export class MimeReader {
   more(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
     this.#lineBytes += end - start;
     if (!this.#isInHead) this.#decoder?.write(bytes, start, end);
-    if (isWhole) this.#endLine(endingBytes);
+    if (!isWhole) return;
+    if (this.#isInHead) this.#endHeadLine();
+    else this.#endLine(endingBytes);
   }
 
   /** Bytes are missing here. */
@@ -98,7 +105,18 @@ export class MimeReader {
 
   #endLine(endingBytes: number): void {
     this.#checkLength();
-    if (!this.#isInHead) this.#decoder?.endLine(endingBytes);
+    const decoder = this.#decoder;
+    if (decoder === null) return;
+    if (this.#lineBytes > MAX_ENCODED_LINE_BYTES && !(decoder instanceof IdentityDecoder)) {
+      this.#raise('smtp.mime_long_enc_line');
+    }
+    decoder.endLine(endingBytes);
+  }
+
+  #endHeadLine(): void {
+    this.#checkLength();
+    this.#fieldBytes += this.#lineBytes - this.#prefixBytes;
+    if (this.#fieldBytes > MAX_FIELD_BYTES) this.#raise('smtp.mime_long_header_value');
   }
 
   #checkLength(): void {
@@ -106,6 +124,7 @@ export class MimeReader {
   }
 
   #readHead(bytes: Uint8Array, start: number, end: number): void {
+    this.#prefixBytes = 0;
     if (start === end) {
       this.#endHead();
       return;
@@ -119,6 +138,9 @@ export class MimeReader {
     while (colonAt < end && u8(bytes, colonAt) !== COLON) colonAt++;
     if (colonAt - start > MAX_FIELD_NAME_BYTES) this.#raise('smtp.mime_long_header_name');
     this.#field = null;
+    this.#fieldBytes = 0;
+    this.#prefixBytes = Math.min(end, colonAt + 1) - start;
+    while (start + this.#prefixBytes < end && u8(bytes, start + this.#prefixBytes) === SPACE) this.#prefixBytes++;
     if (colonAt === end) return;
     const name = latin1(bytes, start, Math.min(colonAt, start + MAX_FIELD_NAME_BYTES))
       .trimEnd()
@@ -134,7 +156,6 @@ export class MimeReader {
   #addToField(text: string): void {
     const name = this.#field!;
     const value = this.#head.get(name)! + text;
-    if (value.length > MAX_FIELD_BYTES) this.#raise('smtp.mime_long_header_value');
     this.#head.set(name, value.slice(0, MAX_FIELD_BYTES));
   }
 
@@ -166,7 +187,11 @@ export class MimeReader {
 
   #beginLeaf(type: string, disposition: string, encoding: string): void {
     const name = parameter(disposition, 'filename') ?? parameter(type, 'name');
-    if (name === null && mainValue(disposition) !== 'attachment') return;
+    if (name === null && mainValue(disposition) !== 'attachment') {
+      // Its content is not kept; whether it is well encoded is told.
+      this.#decoder = decoderOf(encoding, new ByteBuffer(0));
+      return;
+    }
     if (name !== null && name.length > MAX_FILE_NAME_BYTES) this.#raise('smtp.mime_long_filename');
     if (this.files.length >= MAX_FILES) {
       this.#raise('smtp.mime_too_many_files');
@@ -175,16 +200,7 @@ export class MimeReader {
     const content = new ByteBuffer(MAX_FILE_BYTES);
     this.#file = { name: name === null ? null : Buffer.from(name, 'latin1'), content, isCut: false };
     this.files.push(this.#file);
-    switch (mainValue(encoding)) {
-      case 'base64':
-        this.#decoder = new Base64Decoder(content);
-        break;
-      case 'quoted-printable':
-        this.#decoder = new QuotedPrintableDecoder(content);
-        break;
-      default:
-        this.#decoder = new IdentityDecoder(content);
-    }
+    this.#decoder = decoderOf(encoding, content);
   }
 
   #endPart(): void {
@@ -211,6 +227,17 @@ export class MimeReader {
       return true;
     }
     return false;
+  }
+}
+
+function decoderOf(encoding: string, content: ByteBuffer): TransferDecoder {
+  switch (mainValue(encoding)) {
+    case 'base64':
+      return new Base64Decoder(content);
+    case 'quoted-printable':
+      return new QuotedPrintableDecoder(content);
+    default:
+      return new IdentityDecoder(content);
   }
 }
 

@@ -7,7 +7,8 @@ import { type AppEventInfo, drop, report } from '../events.ts';
 export const TLS_EVENTS = {
   // Records: RFC 8446 §5.1, RFC 5246 §6.2.
   'tls.invalid_sslv2_header': report('an SSLv2 message whose lengths contradict each other'),
-  'tls.invalid_tls_header': report('a record of the handshake without content'),
+  'tls.error_message_encountered': report('an error message of SSLv2'),
+  'tls.invalid_ssl_record': report('a record of the handshake that ends within the header of a message'),
   'tls.invalid_record_version': report('a record of a version that is not SSL 3 or TLS; what follows is not read'),
   'tls.invalid_record_type': report('a record of an unknown type; what follows is not read'),
   'tls.invalid_record_length': report('a record that is longer than 18,432 bytes'),

@@ -58,6 +58,11 @@ export class HandshakeReader {
     this.#handler = handler;
   }
 
+  /** The header of a message has begun, and not all of it is there. */
+  get isInHeader(): boolean {
+    return this.#headerBytes > 0;
+  }
+
   consume(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
     while (at < end && !this.#handler.isOver) {

@@ -21,7 +21,7 @@ import { isTls13, VERSION } from './versions.ts';
 const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23, heartbeat: 24 } as const;
 /** RFC 5246 §6.2.3. TLS 1.3 allows less (RFC 8446 §5.2); the looser limit fits both. */
 const MAX_RECORD_BYTES = 2 ** 14 + 2048;
-const SSL2_MESSAGE = { clientHello: 1, serverHello: 4 } as const;
+const SSL2_MESSAGE = { error: 0, clientHello: 1, serverHello: 4 } as const;
 
 /** A record, its header, its content; and the content of records of two kinds. */
 export const TLS_FRAMES = ['pdu', 'hdr', 'data', 'alert.pdu', 'heartbeat.pdu'] as const;
@@ -258,7 +258,6 @@ class Side implements RecordHandler, MessageHandler {
         return CONTENT.skip;
       case RECORD.handshake:
         if (this.isEncrypted) return CONTENT.skip;
-        if (bytes === 0) parser.raise(direction, 'tls.invalid_tls_header');
         return CONTENT.handshake;
       case RECORD.applicationData:
         parser.onApplicationData(direction);
@@ -276,6 +275,10 @@ class Side implements RecordHandler, MessageHandler {
   onContent(content: Content, bytes: Uint8Array, start: number, end: number, offset: number): void {
     if (content === CONTENT.handshake) {
       this.#messages.consume(bytes, start, end);
+      if (offset + end - start === this.#recordBytes && this.#messages.isInHeader) {
+        this.#parser.raise(this.#direction, 'tls.invalid_ssl_record');
+        this.#parser.raise(this.#direction, 'tls.invalid_handshake_message');
+      }
       return;
     }
     const header = this.#heartbeat;
@@ -326,6 +329,7 @@ class Side implements RecordHandler, MessageHandler {
       return version === VERSION.ssl2 ? CONTENT.stop : CONTENT.skip;
     }
     if (!isClient && prefix[0] === SSL2_MESSAGE.serverHello) this.#parser.begin(this.#direction, VERSION.ssl2);
+    else if (prefix[0] === SSL2_MESSAGE.error) this.#parser.raise(this.#direction, 'tls.error_message_encountered');
     else this.#parser.raise(this.#direction, 'tls.invalid_sslv2_header');
     return CONTENT.stop;
   }
