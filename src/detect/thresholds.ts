@@ -45,8 +45,11 @@ export class Thresholds {
     if (entry < 0) {
       entry = table.claim(this.#key, timeMs);
       this.#begin(entry, threshold, timeMs);
-    } else if (type === 'rate_filter' && table.startMs[entry] === ACTING) {
-      this.newAction = threshold.newAction;
+    } else if (type === 'rate_filter' && table.count[entry]! < 0) {
+      const actsSinceSeconds = -table.count[entry]!;
+      if (wholeSeconds(timeMs) - actsSinceSeconds <= wholeSeconds(threshold.timeoutMs)) {
+        this.newAction = threshold.newAction;
+      } else table.count[entry] = count + 1;
       return 'full';
     } else if (timeMs - table.startMs[entry]! > windowMs) {
       this.#begin(entry, threshold, timeMs);
@@ -67,8 +70,8 @@ export class Thresholds {
         return seen > count ? 'full' : 'none';
       case 'rate_filter':
         if (seen > count) {
-          table.startMs[entry] = ACTING;
-          table.endMs[entry] = timeMs + threshold.timeoutMs;
+          table.count[entry] = -wholeSeconds(timeMs);
+          table.endMs[entry] = timeMs + threshold.timeoutMs + windowMs + MILLISECONDS;
           this.newAction = threshold.newAction;
         }
         return 'full';
@@ -85,8 +88,12 @@ export class Thresholds {
   }
 }
 
-/** A start that no packet has: the rate was exceeded, and the new action holds until the entry ends. */
-const ACTING = -1;
+/**
+ * As in Suricata, a rate filter acts for a whole number of seconds; the first match behind them is not counted, and the
+ * window of before goes on. While it acts, the count is the second in which that began, negated.
+ */
+const MILLISECONDS = 1000;
+const wholeSeconds = (timeMs: number): number => Math.floor(timeMs / MILLISECONDS);
 
 /** Thresholds of one rule count apart. */
 const TYPE_NUMBERS: Readonly<Record<Threshold['type'], number>> = {

@@ -28,19 +28,19 @@ export class ThresholdConfig {
     this.#entries = entries;
   }
 
-  /** Together with the rule's own, which only an entry of exactly this rule replaces. */
+  /**
+   * As in Suricata a rule has one threshold at most: its own, or the first that is meant for all. An `event_filter` of
+   * exactly this rule replaces it, a `rate_filter` does not.
+   */
   applyTo(gid: number, sid: number, own: readonly Threshold[]): ThresholdRules {
-    let thresholds = [...own];
+    let thresholds = own;
     const suppressions: Suppression[] = [];
     for (const entry of this.#entries) {
       if ((entry.gid !== 0 && entry.gid !== gid) || (entry.sid !== 0 && entry.sid !== sid)) continue;
       if (entry.suppression !== null) suppressions.push(entry.suppression);
       if (entry.threshold === null) continue;
-      if (entry.sid === 0 && own.length > 0) continue;
-      if (entry.sid !== 0 && entry.threshold.type !== 'rate_filter') {
-        thresholds = thresholds.filter(({ type }) => type === 'rate_filter');
-      }
-      thresholds.push(entry.threshold);
+      const replaces = entry.sid !== 0 && entry.threshold.type !== 'rate_filter';
+      if (replaces || thresholds.length === 0) thresholds = [entry.threshold];
     }
     return { thresholds, suppressions };
   }

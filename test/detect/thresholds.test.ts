@@ -57,7 +57,19 @@ describe('a rule that matches again and again is told of', () => {
 
   test('a rate filter acts until its time is over', () => {
     const filter = 'rate_filter gen_id 1, sig_id 5, track by_src, count 1, seconds 2, new_action pass, timeout 5';
-    expect(passagesOf('', filter, [0, 1, 5.9, 6.1, 7])).toBe('full pass pass full pass');
+    expect(passagesOf('', filter, [0, 1, 5.9, 6.9])).toBe('full pass pass pass');
+    expect(passagesOf('', filter, [0, 1, 7, 8, 9])).toBe('full pass full full pass');
+  });
+
+  test('a rule has one threshold at most', () => {
+    const rate = 'rate_filter gen_id 1, sig_id 5, track by_src, count 1, seconds 9, new_action drop, timeout 9';
+    const limit = 'event_filter gen_id 1, sig_id 5, type limit, track by_src, count 1, seconds 9';
+    const forAll = (count: number) =>
+      `event_filter gen_id 0, sig_id 0, type limit, track by_src, count ${count}, seconds 9`;
+    expect(passagesOf('threshold:type limit,track by_src,count 1,seconds 9;', rate, [0, 1])).toBe('full silent');
+    expect(passagesOf('', `${rate}\n${limit}`, [0, 1])).toBe('full silent');
+    expect(passagesOf('', `${limit}\n${rate}`, [0, 1])).toBe('full silent');
+    expect(passagesOf('', `${forAll(1)}\n${forAll(2)}`, [0, 1, 2])).toBe('full silent silent');
   });
 
   test('what the file says of exactly this rule comes before what the rule says itself', () => {
