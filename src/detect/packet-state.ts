@@ -80,7 +80,8 @@ export class PacketState implements RuleState {
     trackKey(this.#packet, id, 0, track, this.#key);
     let entry = this.#hosts.find(this.#key, timeMs);
     if (entry < 0) entry = this.#hosts.claim(this.#key, timeMs);
-    this.#hosts.endMs[entry] = timeMs + lifetimeMs;
+    // As in Suricata, in whole seconds, the last of which belongs to it.
+    this.#hosts.endMs[entry] = (Math.floor(timeMs / 1000) + 1) * 1000 + lifetimeMs;
   }
 
   unsetHostBit(id: number, track: HostTrack): void {

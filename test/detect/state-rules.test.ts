@@ -150,6 +150,8 @@ describe('flowint', () => {
     ['content:"?"; flowint:failed,notset;', [up('?')], [1]],
     ['content:"?"; flowint:failed,isnotset;', [up('fail'), up('?')], []],
     ['content:"?"; flowint:failed,<,9;', [up('?')], []],
+    ['content:"?"; flowint:failed,>=,never;', [up('fail'), up('?')], [1]],
+    ['content:"?"; flowint:never,>=,failed;', [up('fail'), up('?')], []],
     ['content:"?"; flowint:failed,>=,limit;', [up('limit'), up('fail'), up('?')], []],
     ['content:"?"; flowint:failed,>=,limit;', [up('limit'), up('fail'), up('fail'), up('?')], [1]],
     ['content:"?"; flowint:below,>,4000000000;', [up('below'), up('?')], [1]],

@@ -55,7 +55,8 @@ function flowBitEffect(id: number, command: BitCommand): StateEffect {
 
 const flowint = defineKeyword({
   name: 'flowint',
-  summary: 'Numbers of a flow: name, then = + - (set, add, subtract) or < <= == != >= > and a number; isset, notset',
+  summary:
+    'Numbers of a flow: name, then = + - (set, add, subtract) or < <= == != >= > and a number or a name, 0 where it was never set; isset, notset',
   example: 'flowint:failed_logins,+,1;',
   parse: (value) => {
     const [name = '', modifier = '', operand, ...more] = commaSeparated(value.text);
@@ -86,16 +87,14 @@ const flowint = defineKeyword({
     const change = CHANGES[modifier];
     if (change !== undefined) {
       draft.changeState('flowint', (state) => {
-        const right = number ?? state.flowInt(other);
-        if (right !== null) state.setFlowInt(id, change(state.flowInt(id) ?? 0, right));
+        state.setFlowInt(id, change(state.flowInt(id) ?? 0, number ?? state.flowInt(other) ?? 0));
       });
       return;
     }
     const compare = COMPARISONS[modifier]!;
     draft.askState('flowint', (state) => {
       const left = state.flowInt(id);
-      const right = number ?? state.flowInt(other);
-      return left !== null && right !== null && compare(left, right);
+      return left !== null && compare(left, number ?? state.flowInt(other) ?? 0);
     });
   },
 });
