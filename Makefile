@@ -45,10 +45,11 @@ $(ADDON): $(NATIVE_SOURCES) | $(INSTALLED)
 	@. .ci/node-headers; node-gyp rebuild -C native --loglevel=warn
 	@touch $@
 
-dist/.built: $(SOURCES) package.json tsconfig.json tsconfig.build.json | $(INSTALLED)
+dist/.built: $(SOURCES) package.json tsconfig.json tsconfig.build.json .ci/bundle.js | $(INSTALLED)
 	@mkdir -p dist
 	@find dist -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
 	tsc -p tsconfig.build.json
+	@node .ci/bundle.js
 	@touch $@
 
 test: ## Set up, build and run all tests; the last line counts them. ONLY=test/flow runs a part

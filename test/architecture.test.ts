@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** The folders of src/, in the order in which a packet meets them. Each may import from those before it. */
@@ -60,6 +60,20 @@ describe('src/', () => {
   test('only main.ts ends the process', () => {
     const ending = sources.filter((file) => readFileSync(join('src', file), 'utf8').includes('process.exit('));
     expect(ending.filter((file) => file !== 'main.ts')).toEqual([]);
+  });
+
+  test('files that are started by their name, such as those of threads, are in .ci/bundle.js', () => {
+    const started = sources.flatMap((file) =>
+      Array.from(readFileSync(join('src', file), 'utf8').matchAll(/'\.\/([\w-]+)\.js'/g), ([, name]) =>
+        join(dirname(file), name!),
+      ),
+    );
+    expect(started.length).toBeGreaterThan(2);
+    expect(started.filter((path) => !existsSync(join('src', `${path}.ts`)))).toEqual([]);
+    const bundler = readFileSync('.ci/bundle.js', 'utf8');
+    expect(started.filter((path) => !bundler.includes(`'${path}'`))).toEqual([]);
+    // They are all in one folder then.
+    expect(new Set(started.map((path) => basename(path))).size).toBe(new Set(started).size);
   });
 
   test('has no import of a file that is not there', () => {

@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { makeFolder } from '../base/make-folder.ts';
 import { Matcher } from '../base/native/matcher.ts';
@@ -178,9 +178,10 @@ export function ruleKey(texts: RuleTexts, { rules, variables, state }: Config): 
   return hash.digest('hex');
 }
 
-/** Another one for every build: when and how large its files are. */
+/** Another one for every build: when it was made, and how large its files are. */
 function programVersion(): string {
-  const root = dirname(import.meta.dirname);
+  // In a bundle all code is in this folder, else this is one of its folders.
+  const root = basename(import.meta.dirname) === 'bundle' ? import.meta.dirname : dirname(import.meta.dirname);
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => /\.[jt]s$/.test(name));
   const hash = createHash('sha256');
   for (const name of files.sort()) {
