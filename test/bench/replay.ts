@@ -10,7 +10,7 @@ import { markdown, shown } from './report.ts';
 import { BENCH_CONFIG, compiled, textsOf } from './rule-sets.ts';
 import { type SelfTimes, selfTimes } from './self-time.ts';
 import { play, type StageCost, stageCosts } from './stage-costs.ts';
-import { STAGES } from './stages.ts';
+import { WHOLE } from './stages.ts';
 import {
   bulkTraffic,
   capturedTraffic,
@@ -69,7 +69,7 @@ function sources(): (() => Traffic | Promise<Traffic>)[] {
 
 function repeat({ frames }: Traffic, forSeconds: number): void {
   const endMs = performance.now() + forSeconds * 1000;
-  do play(frames, STAGES.at(-1)!.begin(BENCH_CONFIG, ruleset));
+  do play(frames, WHOLE.begin(BENCH_CONFIG, ruleset));
   while (performance.now() < endMs);
 }
 

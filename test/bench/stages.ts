@@ -43,6 +43,9 @@ export const STAGES: readonly StageCut[] = [
   },
 ];
 
+/** All of them. */
+export const WHOLE: StageCut = STAGES.at(-1)!;
+
 /** Where flows land must not depend on the run. */
 const SEED = [1, 2] as const;
 
