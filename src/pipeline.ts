@@ -14,6 +14,7 @@ import type { Exceptions } from './detect/exceptions.ts';
 import { FlowContext } from './detect/flow-context.ts';
 import { figuresOf } from './detect/flow-figures.ts';
 import type { Ruleset } from './detect/ruleset.ts';
+import { ownTracks, type Tracks } from './detect/tracks.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import type { FlowSlot } from './flow/slot.ts';
 import { FLOW_FLAG, type FlowEndReason, FlowTable, LOOKUP } from './flow/table.ts';
@@ -48,6 +49,8 @@ export interface PipelineOptions {
   readonly counterMemory?: ArrayBufferLike;
   /** Several workers share the caps on concurrent flows. */
   readonly flowCounts?: FlowCounts;
+  /** They share what rules remember of hosts. */
+  readonly tracks?: Tracks;
   readonly worker?: number;
   /** Whoever answers packets can have the kernel go on with a flow by itself: what `bypasses` says counts. */
   readonly canBypass?: boolean;
@@ -134,7 +137,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     const figures = figuresOf(this.#flows, this.#streams);
     this.#detector = new Detector(ruleset, limits, {
       figures,
-      seed: options.seed,
+      tracks: options.tracks ?? ownTracks(options.seed),
       ...(options.evaluator !== undefined && { evaluator: options.evaluator }),
     });
     this.#findings = new Findings(this.#detector.matches);

@@ -17,13 +17,13 @@ import type { Ruleset } from './ruleset.ts';
 import { StreamDetector, type StreamLimits } from './stream-detector.ts';
 import type { WindowMemory } from './stream-window.ts';
 import { Thresholds } from './thresholds.ts';
+import type { Tracks } from './tracks.ts';
 import { TransactionDetector } from './transaction-detector.ts';
 
 /** What detection needs of its surroundings. */
 export interface DetectionHost {
   readonly figures: FlowFigures;
-  /** Secret and random for each process: where hosts land in tables must not be foreseeable. */
-  readonly seed: readonly [number, number];
+  readonly tracks: Tracks;
   /** Left out: one that does not measure. */
   readonly evaluator?: Evaluator;
 }
@@ -56,8 +56,8 @@ export class Detector {
   /** Bits of JUDGED, each shifted by the direction. */
   readonly #judgedOnce = new FlowBits();
 
-  constructor(ruleset: Ruleset, limits: StreamLimits, { figures, seed, evaluator }: DetectionHost) {
-    const found = new MatchList(new PacketState(figures, seed), new Thresholds(seed));
+  constructor(ruleset: Ruleset, limits: StreamLimits, { figures, tracks, evaluator }: DetectionHost) {
+    const found = new MatchList(new PacketState(figures, tracks.hosts), new Thresholds(tracks.thresholds));
     this.matches = found.matches;
     this.#detection = new DetectionContext(ruleset, found, evaluator ?? new Evaluator());
     this.#stream = new StreamDetector(this.#detection, limits);

@@ -3,7 +3,7 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { HostTrack, RuleState, TextScope } from '../rules/rule-state.ts';
 import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { FlowFigures } from './flow-figures.ts';
-import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
+import { TRACK_KEY_WORDS, type TrackTable } from './track-table.ts';
 
 /** What rules have set on a flow. As many as rules have names for. */
 class FlowVariables {
@@ -23,9 +23,9 @@ export class PacketState implements RuleState {
   readonly #texts = new Map<number, Uint8Array>();
   #packet!: Packet;
 
-  constructor(figures: FlowFigures, seed: readonly [number, number]) {
+  constructor(figures: FlowFigures, hosts: TrackTable) {
     this.#figures = figures;
-    this.#hosts = new TrackTable(seed);
+    this.#hosts = hosts;
   }
 
   /** Marks of hosts that had to go before their time, since too many were there. */
@@ -71,23 +71,39 @@ export class PacketState implements RuleState {
   }
 
   hostBit(id: number, track: HostTrack): boolean {
-    trackKey(this.#packet, id, 0, track, this.#key);
-    return this.#hosts.find(this.#key, this.#packet.timeMs) >= 0;
+    const hosts = this.#hosts;
+    hosts.enter();
+    try {
+      return hosts.find(this.#keyOf(id, track), this.#packet.timeMs) >= 0;
+    } finally {
+      hosts.leave();
+    }
   }
 
   setHostBit(id: number, track: HostTrack, lifetimeMs: number): void {
     const { timeMs } = this.#packet;
-    trackKey(this.#packet, id, 0, track, this.#key);
-    let entry = this.#hosts.find(this.#key, timeMs);
-    if (entry < 0) entry = this.#hosts.claim(this.#key, timeMs);
-    // As in Suricata, in whole seconds, the last of which belongs to it.
-    this.#hosts.endMs[entry] = (Math.floor(timeMs / 1000) + 1) * 1000 + lifetimeMs;
+    const hosts = this.#hosts;
+    const key = this.#keyOf(id, track);
+    hosts.enter();
+    try {
+      let entry = hosts.find(key, timeMs);
+      if (entry < 0) entry = hosts.claim(key, timeMs);
+      // As in Suricata, in whole seconds, the last of which belongs to it.
+      hosts.endMs[entry] = (Math.floor(timeMs / 1000) + 1) * 1000 + lifetimeMs;
+    } finally {
+      hosts.leave();
+    }
   }
 
   unsetHostBit(id: number, track: HostTrack): void {
-    trackKey(this.#packet, id, 0, track, this.#key);
-    const entry = this.#hosts.find(this.#key, this.#packet.timeMs);
-    if (entry >= 0) this.#hosts.endMs[entry] = 0;
+    const hosts = this.#hosts;
+    hosts.enter();
+    try {
+      const entry = hosts.find(this.#keyOf(id, track), this.#packet.timeMs);
+      if (entry >= 0) hosts.endMs[entry] = 0;
+    } finally {
+      hosts.leave();
+    }
   }
 
   flowPackets(direction: Direction): number {
@@ -106,6 +122,11 @@ export class PacketState implements RuleState {
     return this.#figures.streamBytes(this.#packet.flow, direction);
   }
 
+  #keyOf(id: number, track: HostTrack): Uint32Array {
+    trackKey(this.#packet, id % WORD, Math.floor(id / WORD), track, this.#key);
+    return this.#key;
+  }
+
   #known(): FlowVariables | null {
     const { flow } = this.#packet;
     return this.hasFlow && flow < this.#flows.length ? this.#flows[flow]! : null;
@@ -121,6 +142,9 @@ export class PacketState implements RuleState {
     return variables;
   }
 }
+
+/** Numbers of one word of a key. */
+const WORD = 2 ** 32;
 
 /** What is remembered (two numbers), and of whom; `rule`: of nobody in particular. A pair is the same either way. */
 export function trackKey(

@@ -2,7 +2,7 @@ import type { Rule } from '../rules/rule.ts';
 import type { NewAction, Suppression, Threshold } from '../rules/threshold.ts';
 import type { Packet } from '../wire/packet.ts';
 import { trackKey } from './packet-state.ts';
-import { TRACK_KEY_WORDS, TrackTable } from './track-table.ts';
+import { TRACK_KEY_WORDS, type TrackTable } from './track-table.ts';
 
 /** What becomes of a rule that matched. `silent`: it acts, and is not told of. `none`: as if it had not matched. */
 export type Passage = 'full' | 'silent' | 'none';
@@ -14,8 +14,8 @@ export class Thresholds {
   readonly #table: TrackTable;
   readonly #key = new Uint32Array(TRACK_KEY_WORDS);
 
-  constructor(seed: readonly [number, number]) {
-    this.#table = new TrackTable(seed);
+  constructor(table: TrackTable) {
+    this.#table = table;
   }
 
   /** Counters that had to go before their time, since too many were there. */
@@ -29,11 +29,17 @@ export class Thresholds {
     if (packet.ipVersion === 0) return 'full';
     const { suppressions, thresholds } = rule;
     for (let i = 0; i < suppressions.length; i++) if (isSuppressed(suppressions[i]!, packet)) return 'silent';
-    for (let i = 0; i < thresholds.length; i++) {
-      const passage = this.#count(rule, thresholds[i]!, packet);
-      if (passage !== 'full') return passage;
+    if (thresholds.length === 0) return 'full';
+    this.#table.enter();
+    try {
+      for (let i = 0; i < thresholds.length; i++) {
+        const passage = this.#count(rule, thresholds[i]!, packet);
+        if (passage !== 'full') return passage;
+      }
+      return 'full';
+    } finally {
+      this.#table.leave();
     }
-    return 'full';
   }
 
   #count(rule: Rule, threshold: Threshold, packet: Packet): Passage {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Direction } from '../base/direction.ts';
 
 /** Whose bit it is: the host that sent the packet, the one that it is for, or the pair of them in either order. */
@@ -8,7 +9,8 @@ export type TextScope = 'flow' | 'pkt';
 
 /**
  * What rules remember beyond a packet, and what is known of its flow, seen from the packet in hand. Detection has it;
- * names are the numbers that `variableId` gives. Without a flow, what belongs to flows is neither set nor read.
+ * names are the numbers that `variableId` gives, those of hosts' bits `hostBitId`. Without a flow, what belongs to flows
+ * is neither set nor read.
  */
 export interface RuleState {
   readonly hasFlow: boolean;
@@ -47,9 +49,16 @@ export type StateUse = readonly number[];
 
 const ids = new Map<string, number>();
 
+/** The number of a bit of hosts, of 48 bits: the same in all threads, which share what they remember of hosts. */
+export function hostBitId(kind: StateKind, name: string): number {
+  return createHash('sha256').update(`${kind} ${name}`).digest().readUIntBE(0, HOST_BIT_BYTES);
+}
+
+const HOST_BIT_BYTES = 6;
+
 /**
- * The number of a name. The same for as long as the thread lives, so that what flows and hosts remember outlives the
- * rules that set it; there are as many as rules have named.
+ * The number of a name. The same for as long as the thread lives, so that what flows remember outlives the rules
+ * that set it; there are as many as rules have named.
  */
 export function variableId(kind: StateKind, name: string): number {
   const key = `${kind} ${name}`;

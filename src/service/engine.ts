@@ -3,6 +3,7 @@ import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
+import { sharedTracks } from '../detect/tracks.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
 import type { LineOutput } from '../output/line-output.ts';
@@ -65,6 +66,7 @@ export class Engine implements Inspector {
       midstreamUntilMs: config.stream.midstream === false ? nowMs + COLD_START_MS : Number.POSITIVE_INFINITY,
       counterMemory: settings.counters,
       flowCounts: new FlowCounts(settings.flowCells, worker),
+      ...(settings.tracks !== null && { tracks: sharedTracks(settings.tracks, worker) }),
       worker,
       canBypass: settings.bypassMark !== 0,
     });

@@ -1,6 +1,7 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
+import { forgetWorker, type TrackMemory, trackMemory } from '../detect/tracks.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
@@ -72,6 +73,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #flowCells: Int32Array<SharedArrayBuffer>;
+  readonly #tracks: TrackMemory | null;
   readonly #rules: InstalledRules;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
@@ -94,6 +96,7 @@ export class Supervisor {
     this.#rules = new InstalledRules({ firewall, log, onFailure });
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
+    this.#tracks = queueCount > 1 ? trackMemory() : null;
     this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
   }
 
@@ -253,6 +256,7 @@ export class Supervisor {
         counters: slot.counters,
         latency: slot.latency,
         flowCells: this.#flowCells,
+        tracks: this.#tracks,
         maxPendingCharacters: this.#policy.policy.config.outputs.eve.bufferBytes,
       },
       {
@@ -287,6 +291,7 @@ export class Supervisor {
     }
     // Its flows are gone with it, and must not count against the caps of the others.
     new FlowCounts(this.#flowCells).forget(slot.worker);
+    if (this.#tracks !== null) forgetWorker(this.#tracks, slot.worker);
     if (this.#isStopping || this.#timers.length === 0) return;
     this.#restarts++;
     const reason = end.isOrderly ? 'it ended unasked' : end.reason;

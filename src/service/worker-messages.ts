@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
+import type { TrackMemory } from '../detect/tracks.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy } from './policy.ts';
 
@@ -23,6 +24,8 @@ export interface WorkerSettings {
   readonly latency: SharedArrayBuffer;
   /** The caps on concurrent flows hold for all workers together. */
   readonly flowCells: Int32Array<SharedArrayBuffer>;
+  /** What rules remember of hosts holds for all workers. Null: there is one. */
+  readonly tracks: TrackMemory | null;
   /** See CONTROL. */
   readonly control: SharedArrayBuffer;
   /** Event text that may be on its way to the main thread; what comes on top is dropped and counted. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Thresholds } from '../../src/detect/thresholds.ts';
+import { TrackTable } from '../../src/detect/track-table.ts';
 import { ruleEnvironment } from '../../src/rules/environment.ts';
 import { parseThresholdConfig } from '../../src/rules/threshold-config.ts';
 import { Packet } from '../../src/wire/packet.ts';
@@ -18,7 +19,7 @@ function packetOf(source: number, timeMs: number, destination = 1): Packet {
 
 /** What becomes of matches of the rule at these seconds: told of, silent, or none at all. */
 function passagesOf(options: string, config: string, seconds: readonly number[], source = 7): string {
-  const thresholds = new Thresholds([1, 2]);
+  const thresholds = new Thresholds(TrackTable.own([1, 2]));
   const environment = { ...ruleEnvironment(), thresholds: parseThresholdConfig(config, VARIABLES).config };
   const rule = compileText(`alert ip any any -> any any (${options} sid:5;)`, environment).rules[0]!;
   return seconds
@@ -81,11 +82,20 @@ describe('a rule that matches again and again is told of', () => {
   });
 
   test('counts apart for each host', () => {
-    const thresholds = new Thresholds([1, 2]);
+    const thresholds = new Thresholds(TrackTable.own([1, 2]));
     const options = 'threshold:type limit,track by_src,count 1,seconds 9;';
     const rule = compileText(`alert ip any any -> any any (${options} sid:5;)`).rules[0]!;
     expect([7, 8, 7].map((source) => thresholds.weigh(rule, packetOf(source, 0)))).toEqual(['full', 'full', 'silent']);
   });
+});
+
+test('workers that share a table count together', () => {
+  const memory = TrackTable.sharedMemory();
+  const workers = [0, 1].map((worker) => new Thresholds(TrackTable.shared(memory, worker)));
+  const options = 'detection_filter:track by_src,count 3,seconds 9;';
+  const rule = compileText(`alert ip any any -> any any (${options} sid:5;)`).rules[0]!;
+  const passages = [0, 1, 2, 3, 4].map((n) => workers[n % 2]!.weigh(rule, packetOf(7, 0)));
+  expect(passages).toEqual(['none', 'none', 'none', 'full', 'full']);
 });
 
 describe('a line of threshold.config that cannot be read', () => {

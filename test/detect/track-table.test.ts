@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { afterAll, describe, expect, test } from 'vitest';
 import { TRACK_KEY_WORDS, TrackTable } from '../../src/detect/track-table.ts';
+import { Compiled } from '../support/compiled.ts';
 
 function keyOf(number: number): Uint32Array {
   const key = new Uint32Array(TRACK_KEY_WORDS);
@@ -8,7 +11,7 @@ function keyOf(number: number): Uint32Array {
 }
 
 test('finds what was claimed, until it ends', () => {
-  const table = new TrackTable([1, 2]);
+  const table = TrackTable.own([1, 2]);
   expect(table.find(keyOf(1), 0)).toBe(-1);
   const entry = table.claim(keyOf(1), 0);
   table.count[entry] = 7;
@@ -20,7 +23,7 @@ test('finds what was claimed, until it ends', () => {
 });
 
 test('grows, keeps what it has, and forgets what ends first when it is full', () => {
-  const table = new TrackTable([1, 2]);
+  const table = TrackTable.own([1, 2]);
   const count = 200_000;
   for (let i = 0; i < count; i++) {
     const entry = table.claim(keyOf(i), 0);
@@ -32,4 +35,61 @@ test('grows, keeps what it has, and forgets what ends first when it is full', ()
   expect(found.length).toBe(count - table.evicted);
   expect(table.endMs.length).toBe(131_072);
   expect(table.find(keyOf(count - 1), 0)).toBeGreaterThanOrEqual(0);
+});
+
+test('workers find in a shared table what another one has claimed', () => {
+  const memory = TrackTable.sharedMemory();
+  const [one, two] = [TrackTable.shared(memory, 0), TrackTable.shared(memory, 1)];
+  expect(two.find(keyOf(1), 0)).toBe(-1);
+  const entry = one.claim(keyOf(1), 0);
+  one.endMs[entry] = 100;
+  expect(two.find(keyOf(1), 99)).toBe(entry);
+  expect(two.find(keyOf(1), 100)).toBe(-1);
+});
+
+test('a worker that ended within the table holds up nobody', () => {
+  const memory = TrackTable.sharedMemory();
+  const [one, two] = [TrackTable.shared(memory, 0), TrackTable.shared(memory, 1)];
+  one.enter();
+  TrackTable.forget(memory, 1);
+  // Not its own: the first worker still has it.
+  one.leave();
+  two.enter();
+  TrackTable.forget(memory, 1);
+  one.enter();
+  one.leave();
+});
+
+describe('threads at the same time', () => {
+  const compiled = new Compiled('src/detect/track-table.ts');
+  afterAll(() => compiled.close());
+
+  test('no count is lost', async () => {
+    const program = compiled.program(
+      'count.js',
+      `
+      import { workerData } from 'node:worker_threads';
+      import { TRACK_KEY_WORDS, TrackTable } from './src/detect/track-table.js';
+      const table = TrackTable.shared(workerData.memory, workerData.worker);
+      const key = new Uint32Array(TRACK_KEY_WORDS);
+      for (let i = 0; i < workerData.times; i++) {
+        key[5] = i % 7;
+        table.enter();
+        let entry = table.find(key, 0);
+        if (entry < 0) entry = table.claim(key, 0);
+        table.endMs[entry] = 1;
+        table.count[entry]++;
+        table.leave();
+      }
+      `,
+    );
+    const memory = TrackTable.sharedMemory();
+    const times = 70_000;
+    const threads = [0, 1, 2].map((worker) => new Worker(program, { workerData: { memory, worker, times } }));
+    const codes = await Promise.all(threads.map((thread) => once(thread, 'exit')));
+    expect(codes).toEqual([[0], [0], [0]]);
+    const table = TrackTable.shared(memory, 0);
+    const counts = [0, 1, 2, 3, 4, 5, 6].map((number) => table.count[table.find(keyOf(number), 0)]);
+    expect(counts).toEqual(Array.from({ length: 7 }, () => (times / 7) * threads.length));
+  });
 });

@@ -9,12 +9,15 @@ import { PAGE } from '../support/web-server.ts';
 
 const LARGE_BYTES = 20 * 2 ** 20;
 const RULE = 'drop http any any -> any any (msg:"attack"; http.uri; content:"/attack"; sid:1;)\n';
+/** Blocks what a host asks for beyond four times. */
+const RATE_RULE =
+  'drop http any any -> any any (msg:"too often"; flow:to_server; http.uri; content:"/often"; detection_filter:track by_src,count 4,seconds 600; sid:2;)\n';
 const CURL_TIMEOUT = 28;
 
 describeWithWebServer('one client and two queues', (bed) => {
   const start = (balance: string): Promise<VpatchProcess> =>
     VpatchProcess.start(bed.testbed, {
-      rules: RULE,
+      rules: RULE + RATE_RULE,
       args: ['-m', 'prevent', '--queues', '2'],
       config: `queue: { balance: ${balance} }\nstate: { folder: ${tmpdir()} }\n`,
     });
@@ -46,6 +49,14 @@ describeWithWebServer('one client and two queues', (bed) => {
     expect(vpatch.events('alert')).toHaveLength(6);
     // Each connection was seen by one worker only.
     expect(vpatch.events('anomaly').map(({ anomaly }) => anomaly)).toEqual([]);
+  });
+
+  test('by ports: what a rule counts of a host is counted over both', async () => {
+    await start('ports');
+    const statuses: (number | null)[] = [];
+    for (let n = 0; n < 7; n++) statuses.push((await get('/often')).status);
+    expect(statuses).toEqual([0, 0, 0, 0, CURL_TIMEOUT, CURL_TIMEOUT, CURL_TIMEOUT]);
+    expect(Math.min(...packetsByQueue())).toBeGreaterThan(0);
   });
 
   test('by addresses: one of them has all', async () => {

@@ -11,24 +11,24 @@ const script = (body: string): string => `
   const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
   const { readFileSync } = await import('node:fs');
   const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
+  const { checkPolicy } = await import(dist + '/service/policy-check.js');
   const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
   const { LatencyHistogram } = await import(dist + '/service/latency.js');
   const { FlowCounts } = await import(dist + '/flow/counts.js');
   const { DEFAULTS } = await import(dist + '/config/config.js');
   const queues = () => readFileSync('/proc/self/net/netfilter/nfnetlink_queue', 'utf8').trim();
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const rules = { files: [], classification: null, reference: null, reputation: null, threshold: null };
+  const { checked } = await checkPolicy({ config: DEFAULTS, rules });
   const thread = startWorkerThread({
-    queue: 9, worker: 0, mode: 'detect',
-    policy: {
-      config: DEFAULTS,
-      rules: { files: [], classification: null, reference: null, reputation: null, threshold: null },
-    },
+    queue: 9, worker: 0, mode: 'detect', checked,
     exceptions: [],
     rejectMark: 0,
     bypassMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     latency: new SharedArrayBuffer(LatencyHistogram.bytes),
     flowCells: FlowCounts.sharedCells(1),
+    tracks: null,
     maxPendingCharacters: 1000,
   }, { onEvents() {}, onLog() {} });
   await thread.ready;

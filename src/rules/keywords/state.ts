@@ -1,6 +1,13 @@
 import type { RuleDraft } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
-import { type HostTrack, type StateCondition, type StateEffect, type StateKind, variableId } from '../rule-state.ts';
+import {
+  type HostTrack,
+  hostBitId,
+  type StateCondition,
+  type StateEffect,
+  type StateKind,
+  variableId,
+} from '../rule-state.ts';
 import { commaSeparated, type OptionValue } from '../values.ts';
 
 /** Suricata's defaults, in seconds. */
@@ -124,7 +131,6 @@ const HOSTBITS_SIDES: Readonly<Record<string, readonly HostTrack[]>> = {
 const hostbits = defineKeyword({
   name: 'hostbits',
   summary: 'Marks of a host: set, unset, toggle, isset, isnotset, a name, and src (default), dst or both',
-  difference: 'Each worker has its own',
   example: 'hostbits:set,scanner,src;',
   parse: (value) => {
     const [command, ...rest] = splitCommand(value);
@@ -155,7 +161,6 @@ const xbits = defineKeyword({
   name: 'xbits',
   summary:
     'Marks of a host or a pair: set, unset, toggle, isset, isnotset, a name, track ip_src|ip_dst|ip_pair, expire',
-  difference: 'Each worker has its own, so that they are exact for a pair of hosts',
   example: 'xbits:set,bad_login,track ip_src,expire 600;',
   parse: (value) => {
     const [command, name = '', trackText = '', expireText, ...more] = splitCommand(value);
@@ -189,7 +194,7 @@ function addHostBit(
   track: HostTrack,
   lifetimeS: number,
 ): void {
-  const id = variableId(kind, name);
+  const id = hostBitId(kind, name);
   const lifetimeMs = lifetimeS * 1000;
   switch (command) {
     case 'isset':

@@ -9,7 +9,6 @@ const threshold = defineKeyword({
   name: 'threshold',
   summary:
     'How often it alerts: type limit (the first N), threshold (each Nth) or both (once at N), in a time, for a host',
-  difference: 'Each worker counts what it sees: exact for a pair of hosts, less for a single host or a rule',
   example: 'threshold:type limit,track by_src,count 1,seconds 60;',
   parse: (value) => {
     const { type, ...rest } = pairsOf(value, ['type', 'track', 'count', 'seconds']);
@@ -25,7 +24,6 @@ const threshold = defineKeyword({
 const detectionFilter = defineKeyword({
   name: 'detection_filter',
   summary: 'Matches only beyond so many times within so many seconds for a host; it then alerts and acts each time',
-  difference: 'Each worker counts what it sees, as with threshold',
   example: 'detection_filter:track by_src,count 10,seconds 60;',
   parse: (value) => thresholdOf(value, 'detection_filter', pairsOf(value, ['track', 'count', 'seconds'])),
   compile: (argument, draft) => {
