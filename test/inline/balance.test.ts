@@ -53,6 +53,7 @@ describeWithWebServer('one client and two queues', (bed) => {
 
   test('by ports: what a rule counts of a host is counted over both', async () => {
     await start('ports');
+    for (let n = 0; n < 12; n++) expect((await get('/')).output).toBe(PAGE);
     const statuses: (number | null)[] = [];
     for (let n = 0; n < 7; n++) statuses.push((await get('/often')).status);
     expect(statuses).toEqual([0, 0, 0, 0, CURL_TIMEOUT, CURL_TIMEOUT, CURL_TIMEOUT]);
