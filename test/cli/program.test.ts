@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { buildProgram, commandPath, forEachCommand } from '../../src/cli/program.ts';
 import { vpatch } from '../support/command-line.ts';
+
+/** Loads all commands, which on a busy machine takes longer than a test may. */
+const LOAD_LIMIT_MS = 120_000;
+beforeAll(() => buildProgram(), LOAD_LIMIT_MS);
 
 const PAGE_COLUMNS = 100;
 
