@@ -1,6 +1,8 @@
 import { EMPTY_BYTES, u8 } from '../base/bytes.ts';
 import { addWords, finish } from '../wire/checksum.ts';
 import type { WireEvent } from '../wire/events.ts';
+import { IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
+import { IPV6_HEADER_BYTES } from '../wire/ipv6.ts';
 import type { Packet } from '../wire/packet.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { Datagram } from './datagram.ts';
@@ -23,8 +25,6 @@ export type FragmentOutcome = (typeof FRAGMENT)[keyof typeof FRAGMENT];
 const MAX_LENGTH_BYTES = 65_535;
 /** Ethernet with three VLAN tags has 26, Linux cooked capture with them 32. */
 const MAX_LINK_BYTES = 64;
-const IPV6_HEADER_BYTES = 40;
-const IPV4_HEADER_BYTES = 20;
 
 /**
  * Puts fragments together, RFC 791 §3.2 and RFC 8200 §4.5. The first data wins, and whether a fragment with other data

@@ -4,8 +4,8 @@ import { tooShort } from './cut.ts';
 import type { WireEvent } from './events.ts';
 import { GreView } from './gre.ts';
 import { IcmpView } from './icmp.ts';
-import { Ipv4View } from './ipv4.ts';
-import { Ipv6View } from './ipv6.ts';
+import { IPV4_HEADER_BYTES, Ipv4View } from './ipv4.ts';
+import { IPV6_HEADER_BYTES, Ipv6View } from './ipv6.ts';
 import { LinkView } from './link.ts';
 import { CHECKSUM, IP_PROTOCOL, LINK, NO_TUNNEL, type Packet } from './packet.ts';
 import { SctpView } from './sctp.ts';
@@ -262,8 +262,6 @@ export class Decoder {
   }
 }
 
-const IPV4_HEADER_BYTES = 20;
-const IPV6_HEADER_BYTES = 40;
 /** RFC 4303 §2: what is not encrypted. */
 const ESP_HEADER_BYTES = 8;
 

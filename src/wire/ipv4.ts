@@ -37,7 +37,8 @@ const TTL = 8;
 const PROTOCOL = 9;
 const SOURCE = 12;
 const DESTINATION = 16;
-const MIN_HEADER_BYTES = 20;
+/** Without options. */
+export const IPV4_HEADER_BYTES = 20;
 /** RFC 919 §7, as a signed number. */
 const BROADCAST = ~0;
 /** RFC 791 §3.1: the total length field has 16 bits. */
@@ -79,12 +80,12 @@ export class Ipv4View {
     this.#start = start;
     this.end = frameEnd;
     this.wireEnd = frameWireEnd;
-    if (frameEnd - start < MIN_HEADER_BYTES) {
-      return tooShort(start + MIN_HEADER_BYTES, frameWireEnd, 'ipv4.pkt_too_small');
+    if (frameEnd - start < IPV4_HEADER_BYTES) {
+      return tooShort(start + IPV4_HEADER_BYTES, frameWireEnd, 'ipv4.pkt_too_small');
     }
     if (u8(bytes, start + VERSION_IHL) >> 4 !== 4) return 'ipv4.wrong_ip_version';
     const headerBytes = this.headerBytes;
-    if (headerBytes < MIN_HEADER_BYTES) return 'ipv4.hlen_too_small';
+    if (headerBytes < IPV4_HEADER_BYTES) return 'ipv4.hlen_too_small';
     const totalBytes = this.#totalBytes();
     if (totalBytes < headerBytes) return 'ipv4.iplen_smaller_than_hlen';
     if (start + totalBytes > frameWireEnd) return 'ipv4.trunc_pkt';
@@ -168,7 +169,7 @@ export class Ipv4View {
   /** Raises each event once, however often its cause occurs. */
   checkOptions(events: string[]): void {
     const end = this.payloadStart;
-    let at = this.#start + MIN_HEADER_BYTES;
+    let at = this.#start + IPV4_HEADER_BYTES;
     let hasDuplicate = false;
     let hasUnknown = false;
     let hasSourceRoute = false;

@@ -53,7 +53,8 @@ const NEXT_HEADER = 6;
 const HOP_LIMIT = 7;
 const SOURCE = 8;
 const DESTINATION = 24;
-const HEADER_BYTES = 40;
+/** Without extension headers. */
+export const IPV6_HEADER_BYTES = 40;
 const MAX_PAYLOAD_BYTES = 65_535;
 const FRAGMENT_HEADER_BYTES = 8;
 
@@ -92,14 +93,15 @@ export class Ipv6View {
     this.#start = start;
     this.end = frameEnd;
     this.wireEnd = frameWireEnd;
-    if (frameEnd - start < HEADER_BYTES) return tooShort(start + HEADER_BYTES, frameWireEnd, 'ipv6.pkt_too_small');
+    if (frameEnd - start < IPV6_HEADER_BYTES)
+      return tooShort(start + IPV6_HEADER_BYTES, frameWireEnd, 'ipv6.pkt_too_small');
     if (u8(bytes, start + VERSION) >> 4 !== 6) return 'ipv6.wrong_ip_version';
     let payloadBytes = u16(bytes, start + PAYLOAD_LENGTH);
-    const availableBytes = frameWireEnd - start - HEADER_BYTES;
+    const availableBytes = frameWireEnd - start - IPV6_HEADER_BYTES;
     // BIG TCP and jumbograms (RFC 2675): too long for the field. What the kernel handed over is the length.
     if (payloadBytes === 0 && availableBytes > MAX_PAYLOAD_BYTES) payloadBytes = availableBytes;
     if (payloadBytes > availableBytes) return 'ipv6.trunc_pkt';
-    this.wireEnd = start + HEADER_BYTES + payloadBytes;
+    this.wireEnd = start + IPV6_HEADER_BYTES + payloadBytes;
     this.end = Math.min(frameEnd, this.wireEnd);
     return null;
   }
@@ -142,7 +144,7 @@ export class Ipv6View {
     this.isFragment = false;
     this.hasFinalAddresses = true;
     this.protocol = this.nextHeader;
-    this.payloadStart = this.#start + HEADER_BYTES;
+    this.payloadStart = this.#start + IPV6_HEADER_BYTES;
     if (this.protocol === IP_PROTOCOL.tcp || this.protocol === IP_PROTOCOL.udp) return null;
 
     let next = this.protocol;
@@ -190,7 +192,7 @@ export class Ipv6View {
       return null;
     }
     // No header is shorter than two bytes. Suricata counts this among the extension headers, not to the transport.
-    const isPromiseKept = next === NEXT.none || at === this.#start + HEADER_BYTES || this.end - at >= 2;
+    const isPromiseKept = next === NEXT.none || at === this.#start + IPV6_HEADER_BYTES || this.end - at >= 2;
     if (!isPromiseKept) return tooShort(at + 2, this.wireEnd, 'ipv6.trunc_exthdr');
     if (next === NEXT.none && at < this.end) events.push('ipv6.data_after_none_header');
     if (next === IP_PROTOCOL.icmp) events.push('ipv6.icmpv4');

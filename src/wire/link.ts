@@ -1,5 +1,7 @@
 import { i32, u8, u16, u32, u32le } from '../base/bytes.ts';
 import { type CutEvent, tooShort } from './cut.ts';
+import { IPV4_HEADER_BYTES } from './ipv4.ts';
+import { IPV6_HEADER_BYTES } from './ipv6.ts';
 import { LINK, type LinkType } from './packet.ts';
 
 export const LINK_EVENTS = {
@@ -48,8 +50,6 @@ const OTHER_PPP_PROTOCOLS: ReadonlySet<number> = new Set([
   0x0233, 0x0281, 0x0283, 0x8021, 0x8023, 0x8025, 0x8027, 0x8029, 0x802b, 0x8033, 0x8035, 0x8057, 0x80fd, 0x8281,
   0xc021, 0xc023, 0xc025, 0xc02b, 0xc223, 0xc227,
 ]);
-const IPV4_HEADER_BYTES = 20;
-const IPV6_HEADER_BYTES = 40;
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;
 

@@ -1,4 +1,5 @@
 import { u8, u16 } from '../base/bytes.ts';
+import { IPV6_HEADER_BYTES } from './ipv6.ts';
 import { LINK, type LinkType, type Packet } from './packet.ts';
 
 export const UDP_TUNNEL_EVENTS = {
@@ -10,7 +11,6 @@ export type UdpTunnelEvent = keyof typeof UDP_TUNNEL_EVENTS;
 /** RFC 4380, RFC 7348, RFC 8926: as registered at IANA. */
 const PORT = { teredo: 3544, vxlan: 4789, geneve: 6081 } as const;
 
-const IPV6_HEADER_BYTES = 40;
 const IPV6_PAYLOAD_LENGTH = 4;
 const TEREDO_ORIGIN_BYTES = 8;
 const VXLAN_BYTES = 8;
