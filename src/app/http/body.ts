@@ -2,17 +2,12 @@ import { latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import { BrotliDecoder } from './brotli.ts';
-import type { ContentDecoder } from './content-decoder.ts';
+import { type ContentDecoder, isBomb } from './content-decoder.ts';
 import type { HttpEvent } from './events.ts';
 import { CONTENT_ENCODING } from './framing.ts';
 import type { Head } from './head.ts';
 import { Inflater } from './inflate.ts';
 import type { HttpOptions } from './options.ts';
-
-/** Above this the content of a body was made to be big: deflate of text seldom reaches 20, its most is 1,032. */
-const BOMB_RATIO = 200;
-/** Less output than this is not worth calling a bomb. */
-const BOMB_MIN_BYTES = 64 * 1024;
 
 /** The content of one message: chunk framing removed, content codings undone, cut at the limit. */
 export class Body {
@@ -157,9 +152,7 @@ export class Body {
     }
     if (output.isFull) {
       this.isFull = true;
-      if (output.length >= BOMB_MIN_BYTES && output.length > layer.inputBytes * BOMB_RATIO) {
-        return 'http.compression_bomb';
-      }
+      if (isBomb(layer.inputBytes, output.length)) return 'http.compression_bomb';
     }
     return event;
   }

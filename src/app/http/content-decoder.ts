@@ -13,3 +13,13 @@ export interface ContentDecoder {
   /** Returns where it stopped: before `end` where the output is full, or nothing more can be read. */
   write(input: Uint8Array, start: number, end: number): number;
 }
+
+/**
+ * Its content was made to be big. Deflate of text seldom makes a twentieth of it, and at the most 1,032 bytes of one;
+ * less than 64 KiB are not worth calling a bomb.
+ */
+export const isBomb = (packedBytes: number, unpackedBytes: number): boolean =>
+  unpackedBytes >= MIN_BOMB_BYTES && unpackedBytes > packedBytes * BOMB_RATIO;
+
+const MIN_BOMB_BYTES = 64 * 1024;
+const BOMB_RATIO = 200;

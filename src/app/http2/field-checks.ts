@@ -6,6 +6,7 @@ import { isAuthority, isSameName } from '../http/host-checks.ts';
 import { hostNameEnd } from '../http/uri.ts';
 import type { Http2Event } from './events.ts';
 import type { FieldList } from './field-list.ts';
+import { PSEUDO } from './pseudo-fields.ts';
 
 type Raise = (event: Http2Event | HttpEvent) => void;
 
@@ -16,7 +17,7 @@ type Raise = (event: Http2Event | HttpEvent) => void;
 export function checkFields(fields: FieldList, direction: Direction, isTrailer: boolean, raise: Raise): void {
   const faults = faultsOf(fields, isTrailer ? NO_PSEUDO_HEADERS : PSEUDO_HEADERS[direction]!);
   if (direction === TO_CLIENT) {
-    const isComplete = isTrailer || fields.find(STATUS) >= 0;
+    const isComplete = isTrailer || fields.find(PSEUDO.status) >= 0;
     if ((faults & ~FAULT.whitespace) !== 0 || !isComplete) raise('http2.response_malformed');
     return;
   }
@@ -67,12 +68,12 @@ function faultsOf(fields: FieldList, pseudoHeaders: readonly Uint8Array[]): numb
 
 /** RFC 9113 §8.3.1; RFC 8441 §4 for `:protocol`, with which CONNECT has scheme and path. */
 function checkRequest(fields: FieldList, raise: Raise): void {
-  const method = fields.find(METHOD);
-  const path = fields.find(PATH);
-  const scheme = fields.find(SCHEME);
-  const authority = fields.find(AUTHORITY);
+  const method = fields.find(PSEUDO.method);
+  const path = fields.find(PSEUDO.path);
+  const scheme = fields.find(PSEUDO.scheme);
+  const authority = fields.find(PSEUDO.authority);
   const isConnect = method >= 0 && isValue(fields, method, CONNECT);
-  const isTunnel = isConnect && fields.find(PROTOCOL) < 0;
+  const isTunnel = isConnect && fields.find(PSEUDO.protocol) < 0;
   if (method < 0 || (isTunnel ? authority < 0 : path < 0 || scheme < 0)) raise('http2.request_pseudo_header_missing');
   const isBad =
     (method >= 0 && !isToken(fields, method)) ||
@@ -141,12 +142,6 @@ function isValue(fields: FieldList, field: number, value: Uint8Array): boolean {
   return true;
 }
 
-const METHOD = fromLatin1(':method');
-const PATH = fromLatin1(':path');
-const SCHEME = fromLatin1(':scheme');
-const AUTHORITY = fromLatin1(':authority');
-const PROTOCOL = fromLatin1(':protocol');
-const STATUS = fromLatin1(':status');
 const HOST = fromLatin1('host');
 const CONNECT = fromLatin1('CONNECT');
 const TE = fromLatin1('te');
@@ -158,5 +153,8 @@ const AT_SIGN = 0x40;
 const ASTERISK = 0x2a;
 
 /** By direction. */
-const PSEUDO_HEADERS: readonly (readonly Uint8Array[])[] = [[METHOD, PATH, SCHEME, AUTHORITY, PROTOCOL], [STATUS]];
+const PSEUDO_HEADERS: readonly (readonly Uint8Array[])[] = [
+  [PSEUDO.method, PSEUDO.path, PSEUDO.scheme, PSEUDO.authority, PSEUDO.protocol],
+  [PSEUDO.status],
+];
 const NO_PSEUDO_HEADERS: readonly Uint8Array[] = [];

@@ -4,11 +4,8 @@ import { nameMark } from '../http/field-name.ts';
 import { type Head, takeHead } from '../http/head.ts';
 import type { HttpMessage } from '../http/transaction.ts';
 import type { FieldList } from './field-list.ts';
+import { PSEUDO } from './pseudo-fields.ts';
 
-const METHOD = fromLatin1(':method');
-const PATH = fromLatin1(':path');
-const AUTHORITY = fromLatin1(':authority');
-const STATUS = fromLatin1(':status');
 const VERSION = fromLatin1('HTTP/2');
 const SPACE = fromLatin1(' ');
 const CRLF = fromLatin1('\r\n');
@@ -20,9 +17,9 @@ const HTTP_2 = 20;
  * request line, then a line for each field, the pseudo-headers included, as Suricata has it. CONNECT has no path.
  */
 export function setRequestHead(message: HttpMessage, fields: FieldList): Head {
-  const methodField = fields.find(METHOD);
-  const pathField = fields.find(PATH);
-  const targetField = pathField >= 0 ? pathField : fields.find(AUTHORITY);
+  const methodField = fields.find(PSEUDO.method);
+  const pathField = fields.find(PSEUDO.path);
+  const targetField = pathField >= 0 ? pathField : fields.find(PSEUDO.authority);
   const head = takeHead(fields.length + START_LINE_BYTES);
   if (methodField >= 0) {
     message.firstStart = head.length;
@@ -44,7 +41,7 @@ export function setRequestHead(message: HttpMessage, fields: FieldList): Head {
 
 /** The same for a response. It has no reason phrase. */
 export function setResponseHead(message: HttpMessage, fields: FieldList): Head {
-  const statusField = fields.find(STATUS);
+  const statusField = fields.find(PSEUDO.status);
   const head = takeHead(fields.length + START_LINE_BYTES);
   message.firstStart = 0;
   append(head, VERSION);

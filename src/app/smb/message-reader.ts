@@ -3,13 +3,11 @@ import type { DataSink } from './data-sink.ts';
 import { SMB1_HEADER_BYTES, SMB2_HEADER_BYTES } from './header.ts';
 
 /** RFC 1002 §4.3.1: a type and 24 bits of length. */
-const FRAME_HEADER_BYTES = 4;
+export const FRAME_HEADER_BYTES = 4;
 const SESSION_MESSAGE = 0x00;
-const SESSION_REQUEST = 0x81;
-const KEEP_ALIVE = 0x85;
 /** What is kept of a command before it is read; data of files and pipes behind it is followed as it comes; ours. */
 export const MAX_COMMAND_BYTES = 64 * 1024;
-const MAGIC_BYTES = 4;
+export const MAGIC_BYTES = 4;
 const COMMAND = 12;
 const NEXT_COMMAND = 20;
 /** Of SMB2's reads and writes, what is kept at least: the fixed part; and of the data, what tells what they are. */
@@ -132,7 +130,7 @@ export class MessageReader {
     const frameBytes = (u8(header, 1) << 16) | (u8(header, 2) << 8) | u8(header, 3);
     if (!this.#isLost && type !== SESSION_MESSAGE) {
       this.#headerBytes = 0;
-      if (type < SESSION_REQUEST || type > KEEP_ALIVE) return this.#lose(at);
+      if (!isSessionType(type)) return this.#lose(at);
       this.#tell('nbss', at + this.#origin - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
       this.#frameLeft = frameBytes;
       this.#skipLeft = frameBytes;
@@ -327,6 +325,9 @@ function seekFrame(bytes: Uint8Array, start: number, end: number): number {
   while (at <= last && (u8(bytes, at) !== SESSION_MESSAGE || magicAt(bytes, at + FRAME_HEADER_BYTES) === null)) at++;
   return at;
 }
+
+/** Of a frame that is no message: from a request for a session to a keep-alive, RFC 1002 §4.3.1. */
+export const isSessionType = (type: number): boolean => type >= 0x81 && type <= 0x85;
 
 /** The first byte of a magic that is known; null: it is none. */
 export function magicAt(bytes: Uint8Array, at: number): number | null {

@@ -1,12 +1,8 @@
 import { u8 } from '../../base/bytes.ts';
 import type { Direction } from '../../base/direction.ts';
 import type { Channel, ProbeAnswer } from '../protocol.ts';
-import { magicAt } from './message-reader.ts';
+import { FRAME_HEADER_BYTES, isSessionType, MAGIC_BYTES, magicAt } from './message-reader.ts';
 
-const FRAME_HEADER_BYTES = 4;
-const MAGIC_BYTES = 4;
-const SESSION_REQUEST = 0x81;
-const KEEP_ALIVE = 0x85;
 /** As in Suricata: what a session is begun with is short. */
 const MAX_FIRST_FRAME_BYTES = 255;
 
@@ -48,8 +44,7 @@ function probeFrame(bytes: Uint8Array, at: number, end: number): ProbeAnswer {
 
 /** RFC 1002 §4.3.1: a request for a session, its answer or a keep-alive; with at most 255 bytes. */
 function isSessionFrame(bytes: Uint8Array, at: number, end: number): boolean {
-  const type = u8(bytes, at);
-  if (type < SESSION_REQUEST || type > KEEP_ALIVE) return false;
+  if (!isSessionType(u8(bytes, at))) return false;
   for (let i = 1; i < 3 && at + i < end; i++) if (u8(bytes, at + i) !== 0) return false;
   return true;
 }

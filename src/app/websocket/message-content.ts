@@ -1,4 +1,5 @@
 import { ByteBuffer } from '../byte-buffer.ts';
+import { isBomb } from '../http/content-decoder.ts';
 import { Inflater } from '../http/inflate.ts';
 import type { WebsocketEvent } from './events.ts';
 
@@ -6,9 +7,6 @@ import type { WebsocketEvent } from './events.ts';
 export const MAX_PAYLOAD_BYTES = 0xffff;
 /** RFC 7692 §7.1.2: as far back as a packed message can refer to those before it. */
 const WINDOW_BYTES = 32_768;
-/** As for bodies of HTTP: text seldom reaches 20. */
-const BOMB_RATIO = 200;
-const BOMB_MIN_BYTES = 64 * 1024;
 /** RFC 7692 §7.2.2: what a sender leaves out at the end of a message. */
 const MESSAGE_TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
@@ -133,7 +131,7 @@ class DeflatedContent implements MessageContent {
       event ??= 'websocket.reassembly_limit_reached';
       this.#kept ??= output.bytes.slice(this.#start, this.#start + MAX_PAYLOAD_BYTES);
       stream.slide();
-      if (this.#unpackedBytes > BOMB_MIN_BYTES && this.#unpackedBytes > BOMB_RATIO * this.#packedBytes) {
+      if (isBomb(this.#packedBytes, this.#unpackedBytes)) {
         stream.isBroken = true;
         return 'websocket.compression_bomb';
       }
