@@ -1,8 +1,6 @@
+import { CR, LF } from '../base/ascii.ts';
 import { u8 } from '../base/bytes.ts';
 import { ByteBuffer } from './byte-buffer.ts';
-
-const CR = 0x0d;
-const LF = 0x0a;
 
 /**
  * Lines of a text protocol, whatever pieces they come in. A line ends at LF, with or without a CR before it. One over

@@ -1,5 +1,6 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
 import { AddressSet, parseAddressRange } from '../base/address-set.ts';
+import { QUESTION_MARK } from '../base/ascii.ts';
 import { latin1 } from '../base/bytes.ts';
 import { TO_SERVER } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
@@ -88,13 +89,11 @@ function serverPortOf({ protocol, direction, sourcePort, destinationPort }: Pack
   return direction === TO_SERVER ? destinationPort : sourcePort;
 }
 
-const QUERY_MARK = 0x3f;
-
 function hasPath(wanted: string, transaction: Transaction | null, protocol: AppProtocol | null): boolean {
   if (transaction === null || protocol === null) return false;
   const uri = protocol.buffers.find(({ name }) => name === 'http.uri')?.read(transaction, TO_SERVER, 0) ?? null;
   if (uri === null) return false;
-  const queryAt = uri.indexOf(QUERY_MARK);
+  const queryAt = uri.indexOf(QUESTION_MARK);
   const path = latin1(uri, 0, queryAt < 0 ? uri.length : queryAt);
   return wanted.endsWith('*') ? path.startsWith(wanted.slice(0, -1)) : path === wanted;
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CR, LF } from '../base/ascii.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Turn } from './conversation.ts';
 
@@ -106,8 +107,6 @@ interface Block {
 const DEFAULT_FLOW: Flow = { port: 80, transport: 'tcp' };
 const MAX_PORT = 65_535; // RFC 9293 §3.1: ports have 16 bits.
 
-const CR = 0x0d;
-const LF = 0x0a;
 const SINGLE_ESCAPES: ReadonlyMap<string, number> = new Map([
   ['r', CR],
   ['n', LF],

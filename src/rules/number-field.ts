@@ -1,3 +1,4 @@
+import { DIGIT_0, HYPHEN, PLUS } from '../base/ascii.ts';
 import { LOWER_CASE, u8 } from '../base/bytes.ts';
 
 /** How a number is written in the traffic. */
@@ -37,7 +38,7 @@ export class NumberField {
   #readText(bytes: Uint8Array, start: number, end: number, givenBase: number): number {
     let at = start;
     while (at < end && isSpace(u8(bytes, at))) at++;
-    const isNegative = at < end && u8(bytes, at) === MINUS;
+    const isNegative = at < end && u8(bytes, at) === HYPHEN;
     if (at < end && (isNegative || u8(bytes, at) === PLUS)) at++;
 
     let base = givenBase;
@@ -96,9 +97,6 @@ export const TWO_32 = 2 ** 32;
 
 const trailingZeros = (word: number): number => (word === 0 ? 32 : 31 - Math.clz32(word & -word));
 const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
-const PLUS = 0x2b;
-const MINUS = 0x2d;
-const DIGIT_0 = 0x30;
 const NO_DIGIT = 99;
 
 function digitOf(byte: number): number {

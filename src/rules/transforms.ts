@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { COLON, DOT, LF, PERCENT, PLUS, SPACE } from '../base/ascii.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 import type { Regex } from '../base/native/regex.ts';
 
@@ -46,18 +47,12 @@ export const compressWhitespace = (): Transform =>
     return length;
   });
 
-const DOT = 0x2e;
-
 export const dotPrefix = (): Transform =>
   writing((bytes, output) => {
     output[0] = DOT;
     output.set(bytes, 1);
     return bytes.length + 1;
   }, 1);
-
-const PERCENT = 0x25;
-const PLUS = 0x2b;
-const SPACE = 0x20;
 
 /** `%41` and `+`; what is no escape stays as it is. */
 export const urlDecode = (): Transform =>
@@ -87,16 +82,13 @@ export const xorWith = (key: Uint8Array): Transform =>
     return bytes.length;
   });
 
-const COLON = 0x3a;
-const LINE_FEED = 0x0a;
-
 /** Names of header lines, up to the colon. */
 export const headerLowerCase = (): Transform =>
   writing((bytes, output) => {
     let isName = true;
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i]!;
-      if (byte === LINE_FEED) isName = true;
+      if (byte === LF) isName = true;
       else if (byte === COLON) isName = false;
       output[i] = isName ? LOWER_CASE[byte]! : byte;
     }
@@ -109,7 +101,7 @@ export const stripPseudoHeaders = (): Transform =>
     let length = 0;
     let isPseudo = false;
     for (let i = 0; i < bytes.length; i++) {
-      if (i === 0 || bytes[i - 1] === LINE_FEED) isPseudo = bytes[i] === COLON;
+      if (i === 0 || bytes[i - 1] === LF) isPseudo = bytes[i] === COLON;
       if (!isPseudo) output[length++] = bytes[i]!;
     }
     return length;

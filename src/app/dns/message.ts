@@ -1,3 +1,4 @@
+import { DOT } from '../../base/ascii.ts';
 import { EMPTY_BYTES, u8, u16, u32 } from '../../base/bytes.ts';
 
 // RFC 1035 §4.1.1, offsets in bytes from the start of the message.
@@ -193,5 +194,4 @@ export class DnsMessage {
 const POINTER = 0xc0;
 const MAX_POINTER = 0x3fff;
 const MAX_LABEL_BYTES = 63;
-const DOT = 0x2e;
 const scratch = new Uint8Array(MAX_NAME_BYTES);

@@ -1,4 +1,4 @@
-export const QUESTION_MARK = 0x3f;
+import { QUESTION_MARK } from '../../base/ascii.ts';
 
 /**
  * The single byte of Windows-1252 that looks most like a code point, as Windows maps it and libhtp with it; a question

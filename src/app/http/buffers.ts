@@ -1,8 +1,8 @@
+import { AT_SIGN, CR, LF } from '../../base/ascii.ts';
 import { EMPTY_BYTES, fromLatin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { fileBuffers } from '../files.ts';
 import { type BufferDefinition, STAGE } from '../protocol.ts';
-import { CR, LF } from './chars.ts';
 import { type FieldName, fieldName } from './field-name.ts';
 import { HTTP_FILES, uploadedFile } from './files.ts';
 import { HOST } from './framing.ts';
@@ -329,7 +329,6 @@ function joinedValue(head: Head, first: number): Uint8Array {
 }
 
 const AUTHORITY = fieldName(':authority');
-const AT_SIGN = 0x40;
 const COOKIE = fieldName('cookie');
 const SET_COOKIE = fieldName('set-cookie');
 const COLON_SPACE = fromLatin1(': ');

@@ -1,15 +1,4 @@
-export const NUL = 0x00;
-export const TAB = 0x09;
-export const LF = 0x0a;
-export const CR = 0x0d;
-export const SPACE = 0x20;
-export const PERCENT = 0x25;
-export const DOT = 0x2e;
-export const SLASH = 0x2f;
-export const COLON = 0x3a;
-export const SEMICOLON = 0x3b;
-export const BACKSLASH = 0x5c;
-export const DEL = 0x7f;
+import { CR, SPACE, TAB } from '../../base/ascii.ts';
 
 /** 1 for the characters of a token, RFC 9110 §5.6.2. */
 export const IS_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) =>

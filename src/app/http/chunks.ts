@@ -1,4 +1,5 @@
-import { CR, HEX_VALUE, isSpace, LF, SEMICOLON, SPACE, TAB } from './chars.ts';
+import { CR, LF, SEMICOLON, SPACE, TAB } from '../../base/ascii.ts';
+import { HEX_VALUE, isSpace } from './chars.ts';
 import { MAX_CHUNK_BYTES, MAX_CHUNK_LINE_BYTES } from './options.ts';
 
 /** What is wrong with the framing of a chunked body; a set of bits. */

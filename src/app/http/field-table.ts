@@ -1,5 +1,6 @@
+import { CR, LF } from '../../base/ascii.ts';
 import { EMPTY_BYTES, LOWER_CASE, latin1 } from '../../base/bytes.ts';
-import { CR, isBlank, LF } from './chars.ts';
+import { isBlank } from './chars.ts';
 import type { FieldName } from './field-name.ts';
 
 /** The fields of one message as offsets into its bytes. */

@@ -1,4 +1,5 @@
-import { CR, isBlank, LF } from './chars.ts';
+import { CR, LF } from '../../base/ascii.ts';
+import { isBlank } from './chars.ts';
 import type { Head } from './head.ts';
 import { MAX_LINE_BYTES } from './options.ts';
 

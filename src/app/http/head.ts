@@ -1,5 +1,6 @@
+import { COLON, CR, LF, NUL, SPACE } from '../../base/ascii.ts';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
-import { COLON, CR, IS_TOKEN, isBlank, LF, NUL, SPACE } from './chars.ts';
+import { IS_TOKEN, isBlank } from './chars.ts';
 import { nameMark } from './field-name.ts';
 import { FieldTable } from './field-table.ts';
 

@@ -1,5 +1,5 @@
+import { COLON } from '../../base/ascii.ts';
 import { LOWER_CASE } from '../../base/bytes.ts';
-import { COLON } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import { HOST } from './framing.ts';
 import type { Head } from './head.ts';

@@ -1,4 +1,5 @@
-import { COLON, CR, isBlank, isSpace, LF, NUL } from './chars.ts';
+import { COLON, CR, LF, NUL } from '../../base/ascii.ts';
+import { isBlank, isSpace } from './chars.ts';
 import { type Head, LINE_FAULT } from './head.ts';
 
 /** Faults behind which a browser may read other fields than a strict parser. */

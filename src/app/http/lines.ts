@@ -1,4 +1,5 @@
-import { CR, isSpace, SPACE } from './chars.ts';
+import { CR, SPACE } from '../../base/ascii.ts';
+import { isSpace } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import type { Head } from './head.ts';
 import { type HttpMessage, type HttpTransaction, parseVersion } from './transaction.ts';

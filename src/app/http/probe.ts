@@ -1,6 +1,7 @@
+import { CR, LF, SLASH, SPACE, TAB } from '../../base/ascii.ts';
 import { LOWER_CASE } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT } from '../../base/direction.ts';
-import { CR, IS_TOKEN, LF, SLASH, SPACE, TAB } from './chars.ts';
+import { IS_TOKEN } from './chars.ts';
 import { matchPreface } from './preface.ts';
 
 /** Ours: no other protocol whose lines begin with a word and a path has lines as long. */

@@ -1,6 +1,7 @@
+import { COLON, CR, LF } from '../../base/ascii.ts';
 import { TO_SERVER } from '../../base/direction.ts';
 import { STAGE } from '../protocol.ts';
-import { COLON, CR, IS_TOKEN, LF } from './chars.ts';
+import { IS_TOKEN } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import { fieldName } from './field-name.ts';
 import { FRAMING, HOST, requestFraming, UPGRADE } from './framing.ts';

@@ -1,7 +1,8 @@
+import { LF, NUL } from '../../base/ascii.ts';
 import { fromLatin1 } from '../../base/bytes.ts';
 import { TO_CLIENT } from '../../base/direction.ts';
 import { STAGE } from '../protocol.ts';
-import { isSpace, LF, NUL } from './chars.ts';
+import { isSpace } from './chars.ts';
 import { isContentRange } from './content-range.ts';
 import { fieldName } from './field-name.ts';
 import { FRAMING, responseFraming } from './framing.ts';

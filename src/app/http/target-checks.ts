@@ -1,4 +1,5 @@
-import { BACKSLASH, DEL, DOT, HEX_VALUE, PERCENT, SEMICOLON, SLASH, SPACE } from './chars.ts';
+import { BACKSLASH, DEL, DOT, PERCENT, SEMICOLON, SLASH, SPACE } from '../../base/ascii.ts';
+import { HEX_VALUE } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import type { Head } from './head.ts';
 import type { HttpTransaction } from './transaction.ts';

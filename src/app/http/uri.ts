@@ -1,6 +1,18 @@
+import {
+  AT_SIGN,
+  BACKSLASH,
+  CLOSING_BRACKET,
+  COLON,
+  DOT,
+  HASH,
+  OPENING_BRACKET,
+  PERCENT,
+  QUESTION_MARK,
+  SLASH,
+} from '../../base/ascii.ts';
 import { LOWER_CASE } from '../../base/bytes.ts';
-import { bestFit, QUESTION_MARK } from './best-fit.ts';
-import { BACKSLASH, COLON, DOT, HEX_VALUE, isBlank, PERCENT, SLASH } from './chars.ts';
+import { bestFit } from './best-fit.ts';
+import { HEX_VALUE, isBlank } from './chars.ts';
 
 /** Where the parts of a request target are; offsets, -1 for a part that is not there. Reused. */
 export interface TargetParts {
@@ -274,8 +286,3 @@ function dotsAt(bytes: Uint8Array, at: number, length: number): 0 | 1 | 2 {
   if (bytes[at + 1] !== DOT) return 0;
   return at + 2 === length || bytes[at + 2] === SLASH ? 2 : 0;
 }
-
-const HASH = 0x23;
-const AT_SIGN = 0x40;
-const OPENING_BRACKET = 0x5b;
-const CLOSING_BRACKET = 0x5d;

@@ -1,4 +1,5 @@
-import { COLON, CR, IS_TOKEN, isBlank, LF, SPACE, TAB } from './chars.ts';
+import { COLON, CR, LF, SPACE, TAB } from '../../base/ascii.ts';
+import { IS_TOKEN, isBlank } from './chars.ts';
 import { nameMark } from './field-name.ts';
 import type { Head } from './head.ts';
 import { endsInVersion } from './head-scanner.ts';

@@ -1,6 +1,7 @@
+import { ASTERISK, AT_SIGN, COLON, CR, LF, NUL, SLASH } from '../../base/ascii.ts';
 import { fromLatin1, LOWER_CASE } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT } from '../../base/direction.ts';
-import { COLON, CR, IS_TOKEN, isBlank, LF, NUL, SLASH } from '../http/chars.ts';
+import { IS_TOKEN, isBlank } from '../http/chars.ts';
 import type { HttpEvent } from '../http/events.ts';
 import { isAuthority, isSameName } from '../http/host-checks.ts';
 import { hostNameEnd } from '../http/uri.ts';
@@ -149,8 +150,6 @@ const TRAILERS = fromLatin1('trailers');
 const CONNECTION_FIELDS = ['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade'].map(
   fromLatin1,
 );
-const AT_SIGN = 0x40;
-const ASTERISK = 0x2a;
 
 /** By direction. */
 const PSEUDO_HEADERS: readonly (readonly Uint8Array[])[] = [

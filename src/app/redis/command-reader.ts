@@ -1,3 +1,4 @@
+import { ASTERISK, CR, DIGIT_0, DOLLAR, HYPHEN, LF } from '../../base/ascii.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import { splitLine } from './typed-line.ts';
 
@@ -128,8 +129,8 @@ export class CommandReader {
       this.#state = STATE.lineFeed;
       return;
     }
-    const digit = byte - ZERO;
-    const isSign = byte === MINUS && this.#numberBytes === 0 && !this.#isNegative;
+    const digit = byte - DIGIT_0;
+    const isSign = byte === HYPHEN && this.#numberBytes === 0 && !this.#isNegative;
     const isLeadingZero = this.#numberBytes > 0 && this.#number === 0;
     if (isSign) this.#isNegative = true;
     else if (digit < 0 || digit > 9 || isLeadingZero || ++this.#numberBytes > MAX_NUMBER_BYTES) this.isBroken = true;
@@ -192,9 +193,3 @@ export class CommandReader {
 }
 
 const CRLF_BYTES = 2;
-const LF = 0x0a;
-const CR = 0x0d;
-const DOLLAR = 0x24;
-const ASTERISK = 0x2a;
-const MINUS = 0x2d;
-const ZERO = 0x30;

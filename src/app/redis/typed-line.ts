@@ -1,3 +1,4 @@
+import { BACKSLASH, DOUBLE_QUOTE, SINGLE_QUOTE } from '../../base/ascii.ts';
 /**
  * The arguments of a command that was typed as a line, as Redis takes them apart: between blanks, with double quotes in
  * which \n, \r, \t, \b, \a and \xHH are escapes, and single quotes in which \' is one. Null: a quote is open, or
@@ -58,6 +59,3 @@ const ESCAPES: Readonly<Record<string, number>> = { n: 0x0a, r: 0x0d, t: 0x09, b
 /** As isspace of C. */
 const isBlank = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 const NUL = 0;
-const DOUBLE_QUOTE = 0x22;
-const SINGLE_QUOTE = 0x27;
-const BACKSLASH = 0x5c;

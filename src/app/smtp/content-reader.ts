@@ -1,3 +1,4 @@
+import { CR, DOT, LF } from '../../base/ascii.ts';
 import { u8 } from '../../base/bytes.ts';
 import type { SmtpEvent } from './events.ts';
 import { MimeReader } from './mime-reader.ts';
@@ -127,7 +128,3 @@ export class ContentReader {
     this.#isLineBegun = !isWhole;
   }
 }
-
-const CR = 0x0d;
-const LF = 0x0a;
-const DOT = 0x2e;

@@ -1,3 +1,4 @@
+import { COLON, HYPHEN, SPACE, TAB } from '../../base/ascii.ts';
 import { latin1, u8 } from '../../base/bytes.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import { MAX_FILE_BYTES } from '../files.ts';
@@ -246,8 +247,3 @@ function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8
   for (let i = 0; i < prefix.length; i++) if (u8(bytes, start + i) !== prefix[i]) return false;
   return true;
 }
-
-const TAB = 0x09;
-const SPACE = 0x20;
-const HYPHEN = 0x2d;
-const COLON = 0x3a;

@@ -1,3 +1,4 @@
+import { HYPHEN } from '../../base/ascii.ts';
 import { latin1, u8 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { LineReader } from '../line-reader.ts';
@@ -315,7 +316,6 @@ export class SmtpParser implements AppParser {
 const READY = 220;
 const COMPLETED = 250;
 const START_MAIL = 354;
-const HYPHEN = 0x2d;
 const FROM = /^FROM[ \t]*:?/i;
 const TO = /^TO[ \t]*:?/i;
 

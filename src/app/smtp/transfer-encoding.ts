@@ -1,3 +1,4 @@
+import { CR, EQUALS_SIGN, LF, SPACE, TAB } from '../../base/ascii.ts';
 import type { ByteBuffer } from '../byte-buffer.ts';
 
 /** Undoes a Content-Transfer-Encoding (RFC 2045 §6) piece by piece. */
@@ -127,12 +128,6 @@ export class QuotedPrintableDecoder implements TransferDecoder {
     this.#digit = null;
   }
 }
-
-const CR = 0x0d;
-const LF = 0x0a;
-const TAB = 0x09;
-const SPACE = 0x20;
-const EQUALS_SIGN = 0x3d;
 
 const BASE64 = new Int8Array(256).fill(-1);
 for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {

@@ -1,3 +1,4 @@
+import { LF } from '../../base/ascii.ts';
 import { fromLatin1, latin1, u8, u32 } from '../../base/bytes.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import type { SshEvent } from './events.ts';
@@ -215,5 +216,3 @@ export class SideReader {
     this.stop();
   }
 }
-
-const LF = 0x0a;

@@ -1,4 +1,5 @@
 import { FILE_DIGESTS, FILE_SIZE, type FileDigest } from '../../app/files.ts';
+import { DOT } from '../../base/ascii.ts';
 import { latin1, u8, u32 } from '../../base/bytes.ts';
 import { addBufferTest } from '../buffer-test.ts';
 import { ContentDraft } from '../content-draft.ts';
@@ -105,8 +106,6 @@ const STORE_DIRECTIONS: ReadonlySet<string> = new Set([
   'toclient',
 ]);
 const STORE_SCOPES: ReadonlySet<string> = new Set(['file', 'tx', 'ssn', 'flow']);
-
-const DOT = 0x2e;
 
 /**
  * The digests of a list, one in a line, as bytes. What follows them on the line is for people: `md5sum` writes names.

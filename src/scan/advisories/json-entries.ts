@@ -1,3 +1,13 @@
+import {
+  BACKSLASH,
+  CLOSING_BRACE,
+  CLOSING_BRACKET,
+  COMMA,
+  DOUBLE_QUOTE,
+  OPENING_BRACE,
+  OPENING_BRACKET,
+} from '../../base/ascii.ts';
+
 /** One value within a large document: the Debian tracker's longest, that of Linux, has 5 MiB. */
 const MAX_ENTRY_CHARACTERS = 64 * 1024 * 1024;
 
@@ -18,17 +28,17 @@ export async function* jsonEntries(chunks: AsyncIterable<string>): AsyncGenerato
       if (isInText) {
         if (isEscaped) isEscaped = false;
         else if (code === BACKSLASH) isEscaped = true;
-        else if (code === QUOTE) isInText = false;
+        else if (code === DOUBLE_QUOTE) isInText = false;
         continue;
       }
-      if (code === QUOTE) isInText = true;
-      else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      if (code === DOUBLE_QUOTE) isInText = true;
+      else if (code === OPENING_BRACE || code === OPENING_BRACKET) {
         depth++;
         if (depth === 1) {
-          if (code !== OPEN_BRACE) throw new SyntaxError('expected a JSON object');
+          if (code !== OPENING_BRACE) throw new SyntaxError('expected a JSON object');
           start = at + 1;
         }
-      } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET || (code === COMMA && depth === 1)) {
+      } else if (code === CLOSING_BRACE || code === CLOSING_BRACKET || (code === COMMA && depth === 1)) {
         if (code !== COMMA) depth--;
         const isEnd = depth === 0;
         if (code !== COMMA && !isEnd) continue;
@@ -51,11 +61,3 @@ export async function* jsonEntries(chunks: AsyncIterable<string>): AsyncGenerato
 function entryOf(text: string): [string, unknown] {
   return Object.entries(JSON.parse(`{${text}}`) as object)[0]!;
 }
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;

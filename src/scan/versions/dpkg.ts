@@ -1,3 +1,4 @@
+import { DIGIT_0, DIGIT_9 } from '../../base/ascii.ts';
 import { compareDigits } from './text.ts';
 
 /** Versions of Debian and Ubuntu packages: `[epoch:]upstream[-revision]`, deb-version(7). Any text has a place. */
@@ -45,8 +46,6 @@ function compareParts(a: string, b: string): number {
   return 0;
 }
 
-const DIGIT_0 = 0x30;
-const DIGIT_9 = 0x39;
 /** Letters come before everything else that is no digit. */
 const NON_LETTER_WEIGHT = 256;
 
