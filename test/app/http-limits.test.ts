@@ -5,6 +5,7 @@ import { createHttp } from '../../src/app/http/http.ts';
 import type { HttpTransaction } from '../../src/app/http/transaction.ts';
 import { type AppSink, STAGE } from '../../src/app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { growthOf, LINEAR } from '../support/growth.ts';
 import { play, type Step, step } from './http-pages.ts';
 import { channel } from './support.ts';
 
@@ -321,28 +322,12 @@ describe('work grows with the input, not faster', () => {
     ],
   };
   for (const [name, make] of Object.entries(inputs)) {
-    test(name, () => {
-      const small = make(1);
-      const big = make(10);
-      play(small);
-      let best = Number.POSITIVE_INFINITY;
-      // The least of several: other processes only ever add time. Quadratic work would be a ratio of 100.
-      for (let i = 0; i < 5 && best > 30; i++) best = Math.min(best, cpuMs(() => play(big)) / cpuMs(() => play(small)));
-      expect(best).toBeLessThan(30);
+    test(name, async () => {
+      const growth = await growthOf((scale) => {
+        const steps = make(scale);
+        return () => play(steps);
+      });
+      expect(growth).toBeLessThan(LINEAR);
     });
   }
 });
-
-function cpuMs(work: () => void): number {
-  const startedAt = process.cpuUsage();
-  const until = 3;
-  let runs = 0;
-  let used = 0;
-  while (used < until) {
-    work();
-    runs++;
-    const { user, system } = process.cpuUsage(startedAt);
-    used = (user + system) / 1000;
-  }
-  return used / runs;
-}

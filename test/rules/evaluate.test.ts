@@ -78,12 +78,9 @@ describe('backtracking', () => {
     ['content:"a"; byte_jump:1,0,relative; content:"zz"; distance:0;', 'a\x01---'],
     ['content:"a"; pcre:"/b.*zz/Rs";', 'ab---'],
     ['content:"a"; content:"b"; within:50; content:"c"; within:2;', 'ab---'],
-  ])('hostile traffic for %s costs little', (options, traffic) => {
-    const steps = stepsOf(options);
-    const input = inspected(traffic.repeat(20_000));
-    const start = performance.now();
-    expect(evaluateSteps(steps, input)).toBe(false);
-    expect(performance.now() - start).toBeLessThan(500);
+  ])('hostile traffic for %s ends soon', (options, traffic) => {
+    // Trying every place from every other one would take longer than any test may.
+    expect(evaluateSteps(stepsOf(options), inspected(traffic.repeat(200_000)))).toBe(false);
   });
 
   test('ends after a fixed number of tries, counts it, and does not match', () => {

@@ -8,6 +8,7 @@ import { DEFAULT_TCP_TRACKER_OPTIONS } from '../../src/stream/options.ts';
 import { TcpTracker } from '../../src/stream/tracker.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
+import { growthOf, LINEAR } from '../support/growth.ts';
 import { usedMemory } from '../support/heap.ts';
 import { Conversation, type Side, setSegment, TO_CLIENT, TO_SERVER } from './conversation.ts';
 
@@ -168,18 +169,12 @@ describe('hostile packets', () => {
     );
   });
 
-  test('one-byte segments in the worst order cost about the same each', () => {
-    const run = (count: number): number => {
+  test('one-byte segments in the worst order cost about the same each', async () => {
+    const growth = await growthOf((scale) => () => {
       const talk = new Conversation({ maxOutOfOrderSegments: 1024 }).handshake();
-      const before = process.cpuUsage().user;
-      for (let i = 0; i < count; i++) talk.fromClient({ seq: 60_000 - ((i * 2) % 50_000), ack: 1, data: 'x' });
-      return (process.cpuUsage().user - before) / 1000;
-    };
-    run(2000);
-    const few = run(4000);
-    const many = run(40_000);
-    // Ten times the packets cost ten times the work; quadratic work would be a hundred times.
-    expect(many).toBeLessThan(few * 40 + 50);
+      for (let i = 0; i < 4000 * scale; i++) talk.fromClient({ seq: 60_000 - ((i * 2) % 50_000), ack: 1, data: 'x' });
+    });
+    expect(growth).toBeLessThan(LINEAR);
   });
 });
 

@@ -15,5 +15,8 @@ export const isLong = factor >= 10;
 /** For suites of which an ordinary run tries the same cases each time: nobody's change shall fail by chance. */
 export const SEED: { readonly seed?: number } = isFuzzing ? {} : { seed: 1 };
 
+/** How long a test may take that tries `fuzzRuns` cases, by what it may take in an ordinary run. */
+export const fuzzTimeMs = (usualMs: number): number => usualMs * Math.max(1, factor);
+
 /** How many cases a property tries that has its own idea of enough: `{ numRuns: fuzzRuns(20) }`. */
 export const fuzzRuns = (usual: number): number => Math.ceil(usual * factor);

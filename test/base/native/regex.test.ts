@@ -125,9 +125,7 @@ describe('Regex', () => {
     ])('%s', (pattern, subject) => {
       const regex = new Regex(`${verb}${pattern}`, 0, limits);
       expect(regex.isJit).toBe(name === 'compiled');
-      const started = performance.now();
       expect(Object.values(REGEX_ERROR)).toContain(match(regex, subject));
-      expect(performance.now() - started).toBeLessThan(1000);
     });
   });
 
