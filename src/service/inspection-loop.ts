@@ -30,6 +30,8 @@ export interface LoopHooks {
   onTurn(): boolean;
   /** `onTurn` has more to do: look for packets, but do not wait for them. */
   isBusy(): boolean;
+  /** Something that needs the thread's event loop, which otherwise never turns. Null, nearly always: nothing. */
+  pause(): Promise<void> | null;
   /** True once for each time that packets may have passed while nothing was handed to this queue. */
   takeLapse(): boolean;
   /** A batch of so many packets was answered, `tookMs` after it had come. */
@@ -47,8 +49,8 @@ const DRAIN_QUIET_MS = 100;
 /** A queue that does not fall silent has rules of somebody else: it is closed nevertheless. */
 const DRAIN_LIMIT_MS = 3_000;
 
-/** Receives, judges and answers, until `onTurn` says stop. Blocks its thread. */
-export function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): void {
+/** Receives, judges and answers, until `onTurn` says stop. Blocks its thread, save for what `pause` asks for. */
+export async function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): Promise<void> {
   const packet = new Packet();
   let expiredAtMs = 0;
   do {
@@ -59,6 +61,8 @@ export function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHoo
       expiredAtMs = nowMs;
       expire(inspector, nowMs, hooks);
     }
+    const pause = hooks.pause();
+    if (pause !== null) await pause;
   } while (hooks.onTurn());
 }
 

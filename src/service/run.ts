@@ -128,7 +128,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
       for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
       if (rules.refused.length > 0)
         log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
-      releaseMemory();
+      await releaseMemory();
       log.info(readyText(config, rules.loaded, interception, firewall));
       await serve({
         ...settings,
@@ -275,7 +275,10 @@ function serviceOf(
     const problem = next.status === 'ok' ? interceptionProblem(interceptionOf(next.policy.config)) : null;
     return problem === null ? next : { status: 'invalid', problems: [problem] };
   };
-  const adopt = (checked: CheckedPolicy): Promise<void> => supervisor.replacePolicy(checked);
+  const adopt = async (checked: CheckedPolicy): Promise<void> => {
+    await supervisor.replacePolicy(checked);
+    await releaseMemory();
+  };
   const policies = new PolicyKeeper({ policy, read, check: checkPolicy, adopt, now }, rules);
   return new InlineService({
     supervisor,

@@ -22,19 +22,19 @@ const settings = workerData as WorkerSettings;
 const control = new Int32Array(settings.control);
 const report = (message: WorkerReport): void => settings.port.postMessage(message);
 
-run();
+void run();
 
-function run(): void {
+async function run(): Promise<void> {
   try {
     const events = new EventChunks(control, settings.maxPendingCharacters, (text) => report({ type: 'events', text }));
     const engine = new Engine(settings, events, new WallClock().nowMs(), (changes) =>
       report({ type: 'dataset', changes }),
     );
-    releaseMemory();
+    await releaseMemory();
     const source = openQueue();
     report({ type: 'ready' });
     const hooks = loopHooks(engine, events);
-    inspect(source, engine, hooks);
+    await inspect(source, engine, hooks);
     drain(source, engine, hooks);
     engine.finish();
     events.flush();
@@ -68,6 +68,8 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
   let seenCommands = 0;
   let seenLapses = 0;
   let isRunning = true;
+  /** What was in use before is garbage, and no small one. */
+  let hasReplaced = false;
   const latency = new LatencyHistogram(settings.latency);
   const preparation = new Preparation<LoadedPolicy>();
 
@@ -81,7 +83,9 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
 
   const adopt = (): void => {
     const loaded = preparation.take();
-    if (loaded !== null) engine.adopt(loaded);
+    if (loaded === null) return;
+    engine.adopt(loaded);
+    hasReplaced = true;
   };
 
   const follow = (command: WorkerCommand): void => {
@@ -134,6 +138,11 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
       return isRunning;
     },
     isBusy: () => preparation.isBusy,
+    pause(): Promise<void> | null {
+      if (!hasReplaced) return null;
+      hasReplaced = false;
+      return releaseMemory();
+    },
     takeLapse(): boolean {
       const lapses = Atomics.load(control, CONTROL.LAPSES);
       const isNew = lapses !== seenLapses;

@@ -27,12 +27,13 @@ firewall.install({
   balance: 'addresses',
 });
 process.stderr.write('ready\n');
-inspect(
+await inspect(
   source,
   { process: () => VERDICT.accept, mark: 0, noteLapse: () => {}, expire: () => {} },
   {
     onTurn: () => true,
     isBusy: () => false,
+    pause: () => null,
     takeLapse: () => false,
     onAnswered() {},
     onFailure: (error) => {

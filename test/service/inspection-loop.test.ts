@@ -63,6 +63,7 @@ function hooks(turns: number): LoopHooks & { failures: string[] } {
     failures,
     onTurn: () => --left > 0,
     isBusy: () => false,
+    pause: () => null,
     takeLapse: () => false,
     onAnswered() {},
     onFailure: (error) => failures.push((error as Error).message),
@@ -73,10 +74,10 @@ describe.each([
   ['open', VERDICT.accept],
   ['closed', VERDICT.drop],
 ] as const)('fail %s', (_name, whenUndecided) => {
-  test('a packet at which the inspection throws gets the failure verdict, the others their own', () => {
+  test('a packet at which the inspection throws gets the failure verdict, the others their own', async () => {
     const source = new ScriptedSource([[1, 2, 5, 6, 7], [10], [11]], whenUndecided);
     const given = hooks(3);
-    inspect(source, inspector, given);
+    await inspect(source, inspector, given);
     expect(Object.fromEntries(source.answers)).toEqual({
       1: VERDICT.accept,
       2: VERDICT.drop,
@@ -91,7 +92,7 @@ describe.each([
   });
 });
 
-test('what is to be rejected is accepted with the mark, which is added to the one that it has', () => {
+test('what is to be rejected is accepted with the mark, which is added to the one that it has', async () => {
   const source = new ScriptedSource([[1, 2, 3, 4]], VERDICT.accept);
   let number = 0;
   const rejecting = {
@@ -105,19 +106,38 @@ test('what is to be rejected is accepted with the mark, which is added to the on
     noteLapse(): void {},
     expire(): void {},
   };
-  inspect(source, rejecting, hooks(1));
+  await inspect(source, rejecting, hooks(1));
   expect([...source.answers.values()]).toEqual([VERDICT.drop, VERDICT.accept, VERDICT.accept, VERDICT.accept]);
   expect([...source.marks]).toEqual([[2, 2 ** 31 + 2]]);
 });
 
-test('an empty wait sends nothing, and the loop ends when told', () => {
+test('an empty wait sends nothing, and the loop ends when told', async () => {
   const source = new ScriptedSource([], VERDICT.accept);
-  inspect(source, inspector, hooks(4));
+  await inspect(source, inspector, hooks(4));
   expect(source.flushes).toBe(0);
   expect(source.timeMs).toBe(1_000_400);
 });
 
-test('of packets that passed uninspected the inspector learns before it gets the next ones', () => {
+test('what needs the event loop gets its turn between two batches', async () => {
+  const source = new ScriptedSource([[1], [2], [3]], VERDICT.accept);
+  const story: string[] = [];
+  const pauses = [
+    null,
+    () => new Promise<void>((resolve) => setImmediate(resolve)).then(() => void story.push('paused')),
+    null,
+  ];
+  const telling = {
+    ...inspector,
+    process(packet: Packet): Verdict {
+      story.push(`packet ${packet.number}`);
+      return VERDICT.accept;
+    },
+  };
+  await inspect(source, telling, { ...hooks(3), pause: () => pauses.shift()?.() ?? null });
+  expect(story).toEqual(['packet 1', 'packet 2', 'paused', 'packet 3']);
+});
+
+test('of packets that passed uninspected the inspector learns before it gets the next ones', async () => {
   const source = new ScriptedSource([[1], [], [2], [3]], VERDICT.accept);
   const story: string[] = [];
   const telling = {
@@ -131,14 +151,14 @@ test('of packets that passed uninspected the inspector learns before it gets the
     expire(): void {},
   };
   const lapses = [false, true, false, false];
-  inspect(source, telling, { ...hooks(4), takeLapse: () => lapses.shift()! });
+  await inspect(source, telling, { ...hooks(4), takeLapse: () => lapses.shift()! });
   expect(story).toEqual(['packet 1', 'lapse at 1000100', 'packet 2', 'lapse at 1000100', 'packet 3']);
 });
 
-test('silent flows are looked for a few times a second, not at every batch', () => {
+test('silent flows are looked for a few times a second, not at every batch', async () => {
   const source = new ScriptedSource([[1], [1], [1], [1]], VERDICT.accept);
   inspector.expiries = 0;
-  inspect(source, inspector, hooks(10));
+  await inspect(source, inspector, hooks(10));
   // Four batches at one instant, then six waits of 100 ms.
   expect(inspector.expiries).toBe(3);
 });
