@@ -17,8 +17,9 @@ const BESIDE = [
 
 const nameOf = (path) => path.slice(path.lastIndexOf('/') + 1);
 const input = Object.fromEntries(['main', ...BESIDE].map((path) => [nameOf(path), `src/${path}.ts`]));
-// Addons are found from where they are installed.
-const bundle = await rolldown({ input, platform: 'node', external: ['cap', 'better-sqlite3'] });
+// Addons are found from where they are installed; and of old code that is not in node_modules, Node says that it is old.
+const external = ['cap', 'better-sqlite3', 'pcap-parser'];
+const bundle = await rolldown({ input, platform: 'node', external });
 rmSync(FOLDER, { recursive: true, force: true });
 await bundle.write({
   dir: FOLDER,

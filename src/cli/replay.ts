@@ -4,6 +4,7 @@ import { captureConfig } from '../config/capture-config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { LosslessFile } from '../output/lossless-file.ts';
 import { CHECKSUM } from '../wire/packet.ts';
+import { capturesIn } from './capture-files.ts';
 import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
 import { EXIT, Failure, unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
@@ -21,7 +22,10 @@ export function registerReplay(program: Command): void {
     .command('replay')
     .summary('inspect capture files')
     .description('Inspects capture files (pcap, pcapng; - is standard input) as if their packets arrived now.')
-    .argument('<file...>', 'capture files, inspected one after the other');
+    .argument(
+      '<file...>',
+      'capture files, inspected one after the other; of a folder, all .pcap, .pcapng and .cap below it',
+    );
   addCommonOptions(command)
     .addOption(
       new Option('--checksums <how>', 'judge checksums; off for captures that were made on the sending host')
@@ -38,12 +42,16 @@ const EXAMPLES = `
 Examples:
   vpatch replay -S local.rules attack.pcap
   vpatch replay -m prevent --eve events.json -S '/var/lib/suricata/rules/*.rules' a.pcap b.pcapng
+  vpatch replay --fail-on-alert -S local.rules test/harmless
   tcpdump -w - -i eth0 port 80 | vpatch replay --eve - -`;
 
-async function replay(files: readonly string[], options: ReplayOptions): Promise<void> {
+async function replay(places: readonly string[], options: ReplayOptions): Promise<void> {
   if (options.json === true && options.eve === '-') {
     throw new Failure(EXIT.usage, '--json and --eve - both write to standard output: give --eve a file');
   }
+  const files = capturesIn(places);
+  // Who names one file knows it.
+  const isNamed = files.length > 1 || files[0] !== places[0];
   const config = captureConfig(settingsFrom(options).config);
   const rules = loadInspectedRules(config);
   const eveFile = config.outputs.eve.file;
@@ -61,7 +69,7 @@ async function replay(files: readonly string[], options: ReplayOptions): Promise
   const startedMs = performance.now();
   const broken: CaptureFileError[] = [];
   for (const file of files) {
-    if (inspection.eve !== null && files.length > 1) inspection.eve.captureFile = file;
+    if (inspection.eve !== null && isNamed) inspection.eve.captureFile = file;
     try {
       await readCapture(file, (captured) => inspection.process(captured));
     } catch (error) {

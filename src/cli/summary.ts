@@ -27,7 +27,7 @@ export function summaryText(files: readonly string[], summary: Summary): string 
   const dropCount = drops.reduce((sum, { packets }) => sum + packets, 0);
   const refused = rules.refused > 0 ? `, ${rules.refused} refused (vpatch rules check says why)` : '';
   const lines = [
-    `${files.join(', ')}: ${counted(at('decoder', 'pkts'), 'packet')}, ${counted(at('decoder', 'bytes'), 'byte')}, ` +
+    `${namesOf(files)}: ${counted(at('decoder', 'pkts'), 'packet')}, ${counted(at('decoder', 'bytes'), 'byte')}, ` +
       `${counted(at('flow', 'total'), 'flow')} in ${seconds.toFixed(2)} s`,
     `mode ${mode}, ${counted(rules.loaded, 'rule')}${refused}`,
     `${counted(alertCount, 'alert')}`,
@@ -41,6 +41,12 @@ export function summaryText(files: readonly string[], summary: Summary): string 
   ];
   return `${lines.map(withoutControls).join('\n')}\n`;
 }
+
+/** More are counted. */
+const MAX_NAMED_FILES = 4;
+
+const namesOf = (files: readonly string[]): string =>
+  files.length <= MAX_NAMED_FILES ? files.join(', ') : counted(files.length, 'capture file');
 
 const COUNT_COLUMNS = 9;
 

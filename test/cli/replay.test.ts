@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -102,6 +102,39 @@ describe('replay', () => {
     await vpatch('replay', ...args, path('attack.pcap'), path('benign.pcap'));
     const [first] = readFileSync(path('two.json'), 'utf8').split('\n');
     expect(JSON.parse(first!)).toMatchObject({ pcap_filename: path('attack.pcap') });
+  });
+
+  test('of a folder is one of all captures below it, in order, each named in its events', async () => {
+    const folder = path('captures');
+    mkdirSync(join(folder, 'b', 'c'), { recursive: true });
+    const places = ['z.pcap', join('b', 'c', 'x.PCAP'), join('b', 'y.cap'), 'a.pcapng.pcap', 'v.pcap'];
+    for (const place of places) copyFileSync(path('attack.pcap'), join(folder, place));
+    // Neither a capture by its name.
+    writeFileSync(join(folder, 'README.md'), '# not one');
+    const args = ['-c', path('empty.yaml'), '-S', path('test.rules'), '--eve', path('folder.json')];
+    const { exitCode, stdout } = await vpatch('replay', ...args, folder);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('5 capture files: ');
+    expect(stdout).toContain('5  1:9000001 shell (allowed)');
+    const lines = readFileSync(path('folder.json'), 'utf8').split('\n').slice(0, -1);
+    const named = lines.map((line) => (JSON.parse(line) as { pcap_filename: string }).pcap_filename);
+    expect([...new Set(named)]).toEqual(places.map((place) => join(folder, place)).sort());
+  });
+
+  test('of a folder with one capture names it too', async () => {
+    mkdirSync(path('one'));
+    copyFileSync(path('attack.pcap'), join(path('one'), 'attack.pcap'));
+    const args = ['-c', path('empty.yaml'), '-S', path('test.rules'), '--eve', path('one.json')];
+    await vpatch('replay', ...args, path('one'));
+    const [first] = readFileSync(path('one.json'), 'utf8').split('\n');
+    expect(JSON.parse(first!)).toMatchObject({ pcap_filename: join(path('one'), 'attack.pcap') });
+  });
+
+  test('of a folder without a capture is refused', async () => {
+    mkdirSync(path('none'));
+    const { exitCode, stderr } = await replay('none');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`${path('none')}: no capture file (.pcap, .pcapng, .cap) is below it`);
   });
 
   test('drops malformed packets in both modes, unless told otherwise', async () => {
