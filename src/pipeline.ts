@@ -429,6 +429,7 @@ export class Pipeline implements StreamConsumer, AppSink {
     if (packet.flow !== NO_FLOW) {
       const marks = flowMarks(judgement);
       if (marks !== 0) this.#mark(packet.flow, marks);
+      if (judgement.condemnsFlow) this.#abandon(packet.flow);
     }
     if (this.#hasEnded) this.#letGo(packet.flow);
     // Of what is in a tunnel, the kernel knows nothing.
@@ -463,6 +464,17 @@ export class Pipeline implements StreamConsumer, AppSink {
     this.#reporter.records?.connectionOver(flow, this.#timeMs);
     this.#apps.release(flow);
     this.#detector.forgetStreams(flow);
+  }
+
+  /** A condemned flow is remembered for long, and needs nothing of its content: nothing of it is looked into any more. */
+  #abandon(flow: FlowSlot): void {
+    const flags = this.#flows.flags[flow]!;
+    // Its answers pass nevertheless, and are inspected.
+    if ((flags & FLOW_FLAG.ownQuery) !== 0 && (flags & FLOW_FLAG.broken) === 0) return;
+    this.#reporter.records?.connectionOver(flow, this.#timeMs);
+    this.#apps.abandon(flow);
+    this.#detector.forgetStreams(flow);
+    this.#streams.abandon(flow);
   }
 
   #forget(flow: FlowSlot, reason: FlowEndReason): void {

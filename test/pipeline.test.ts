@@ -481,3 +481,15 @@ describe('memory', () => {
     expect(player.played.dropped).toEqual([]);
   });
 });
+
+test('of a condemned flow, which is remembered for an hour, hardly anything is kept', () => {
+  const player = new Player({ rules: RULE, mode: 'prevent' });
+  const attack = (clientPort: number): void => {
+    for (const packet of conversation([request('/attack')], { clientPort }).slice(0, 5)) player.send(packet);
+  };
+  for (let port = 1024; port < 2024; port++) attack(port);
+  const before = usedMemory().heapBytes;
+  for (let port = 2024; port < 4024; port++) attack(port);
+  expect(player.played.blockedAlerts).toHaveLength(3000);
+  expect((usedMemory().heapBytes - before) / 2000).toBeLessThan(2048);
+});

@@ -144,6 +144,19 @@ export class AppLayer {
     this.#sessions[flow] = undefined;
   }
 
+  /** Nothing more of the flow arrives: of its protocol, only the name is kept. */
+  abandon(flow: FlowSlot): void {
+    const session = this.#sessions[flow];
+    if (session === undefined || session.isOver) return;
+    if (session.protocol === null) {
+      this.release(flow);
+      return;
+    }
+    if (session.countedBytes > 0) this.memory.forget(flow, session);
+    session.abandon();
+    this.#share(flow, session);
+  }
+
   #settle(flow: FlowSlot, session: AppSession): void {
     this.memory.note(flow, session);
     if (session.isOver) this.#share(flow, session);

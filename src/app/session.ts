@@ -117,6 +117,12 @@ export class AppSession {
     this.#detection = null;
   }
 
+  /** Nothing more of it arrives. What it speaks remains known. */
+  abandon(): void {
+    this.close();
+    this.state = 'done';
+  }
+
   /** Gives back what it holds. */
   shed(): void {
     this.close();

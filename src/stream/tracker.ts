@@ -148,6 +148,14 @@ export class TcpTracker {
     this.#reassembler.forget(session.toClient);
   }
 
+  /** Nothing more of this connection arrives: what is kept of its bytes is let go. */
+  abandon(slot: FlowSlot): void {
+    const session = this.#sessions.at(slot);
+    if (session === null) return;
+    this.#reassembler.forget(session.toServer);
+    this.#reassembler.forget(session.toClient);
+  }
+
   /** A FIN or RST of a bypassed connection, which the kernel has found to be one of its own. */
   endBypassed(packet: Packet): void {
     const session = this.#sessions.at(packet.flow);
