@@ -98,7 +98,10 @@ const datasetName = z.string().regex(/^[^\s,;"]{1,64}$/, { error: 'expected the 
 const dataset = section({
   type: key('type', oneOf(DATASET_TYPES)),
   load: key('load', text('the path of a file')),
-  state: key('state', text('the name of a file below the state folder', /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))/)),
+  state: key(
+    'state',
+    text('the name of a file below the state folder', /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))(?!(?:.*\/)?\.?$)/s),
+  ),
   memory: key('memoryBytes', size(1, MAX_DATASET_BYTES)),
 })
   .refine(({ type }) => type !== undefined, `expected a type: ${DATASET_TYPES.join(', ')}`)

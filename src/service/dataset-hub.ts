@@ -12,6 +12,8 @@ export const SAVE_INTERVAL_MS = 60_000;
 export class DatasetHub {
   readonly #sets = new Map<string, Dataset>();
   readonly #unsaved = new Set<Dataset>();
+  /** Of the rules in use; null: nobody has said. */
+  #names: ReadonlySet<string> | null = null;
   readonly #folder: string;
   readonly #log: Logger;
 
@@ -20,8 +22,17 @@ export class DatasetHub {
     this.#log = log;
   }
 
-  /** A worker tells what its rules did. */
+  /** The rules in use have these sets: others are written once more, and forgotten. */
+  keepOnly(names: readonly string[]): void {
+    this.save();
+    this.#names = new Set(names);
+    // One that could not be written is among the unsaved ones, and is tried again.
+    for (const name of this.#sets.keys()) if (!this.#names.has(name)) this.#sets.delete(name);
+  }
+
+  /** A worker tells what its rules did; of rules that are no longer in use it may come late. */
   take(changes: DatasetChanges): void {
+    if (this.#names?.has(changes.name) === false) return;
     let set = this.#sets.get(changes.name);
     if (set === undefined || set.type !== changes.type || set.file !== changes.file) {
       // Its rules are the newer ones.

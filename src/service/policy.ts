@@ -16,11 +16,14 @@ export interface CheckedPolicy {
   readonly policy: Policy;
   /** Of a RuleImage. */
   readonly image: RuleImage['bytes'];
+  /** Names of the sets of values that its rules have. */
+  readonly datasets: readonly string[];
 }
 
-export const checkedPolicy = ({ config, rules }: Policy, { bytes }: RuleImage): CheckedPolicy => ({
+export const checkedPolicy = ({ config, rules }: Policy, { bytes, datasets }: RuleImage): CheckedPolicy => ({
   policy: { config, rules: { ...rules, files: [] } },
   image: bytes,
+  datasets,
 });
 
 const VERSION_DIGITS = 12;

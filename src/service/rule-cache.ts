@@ -22,7 +22,7 @@ import { RuleImage } from './rule-image.ts';
 import type { RuleTexts } from './rule-texts.ts';
 
 /** The form of the file; another one is not read. */
-const MAGIC = Buffer.from('vpatch rules 1\n\n', 'latin1');
+const MAGIC = Buffer.from('vpatch rules 2\n\n', 'latin1');
 const DIGEST_BYTES = 32;
 /** Digest of all behind it, key, and room up to the image, whose databases must be aligned. */
 const DIGEST_AT = MAGIC.length;

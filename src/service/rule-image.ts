@@ -11,6 +11,8 @@ export interface ImageParts {
   readonly places: readonly RulePlace[];
   /** See CompiledRules. */
   readonly dataUsers: readonly RulePlace[];
+  /** Names of the sets of values that the rules have. */
+  readonly datasets: readonly string[];
   readonly arrangement: Arrangement;
   readonly databases: SerializedDatabases;
 }
@@ -25,6 +27,7 @@ type Range = readonly [number, number];
 
 interface Head {
   readonly report: RuleReport;
+  readonly datasets: readonly string[];
   readonly index: Range;
   readonly texts: Range;
   readonly databases: Readonly<Record<string, Range>>;
@@ -56,7 +59,7 @@ export class RuleImage {
     this.#head = JSON.parse(bufferOf(bytes, [LENGTH_BYTES, LENGTH_BYTES + headBytes]).toString('utf8')) as Head;
   }
 
-  static of({ report, places, dataUsers, arrangement, databases }: ImageParts): RuleImage {
+  static of({ report, places, dataUsers, datasets, arrangement, databases }: ImageParts): RuleImage {
     const files = [...new Set(places.map(({ file }) => file))];
     const numberOf = new Map(files.map((file, number) => [file, number]));
     const texts = places.map(({ text }) => Buffer.from(text, 'utf8'));
@@ -83,7 +86,7 @@ export class RuleImage {
       });
       const [indexAt, textsAt, ...databasesAt] = ranges as [Range, Range, ...Range[]];
       const named = Object.fromEntries(keys.map((key, i) => [key, databasesAt[i]!]));
-      const head: Head = { report, index: indexAt, texts: textsAt, databases: named };
+      const head: Head = { report, datasets, index: indexAt, texts: textsAt, databases: named };
       return { head: Buffer.from(JSON.stringify(head), 'utf8'), ranges };
     };
     // Places further back have more digits: room for them is a matter of some bytes for each section.
@@ -98,6 +101,10 @@ export class RuleImage {
 
   get report(): RuleReport {
     return this.#head.report;
+  }
+
+  get datasets(): readonly string[] {
+    return this.#head.datasets;
   }
 
   /** Every database, borrowed. */

@@ -73,6 +73,7 @@ export const imageOf = (compiled: CompiledRuleset): RuleImage =>
     report: reportOf(compiled),
     places: compiled.rules,
     dataUsers: compiled.dataUsers,
+    datasets: [...compiled.datasets.keys()],
     arrangement: compiled.arrangement,
     databases: compiled.databases.serialize(),
   });

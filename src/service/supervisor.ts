@@ -140,6 +140,7 @@ export class Supervisor {
 
   /** Binds all queues, checks them, then intercepts. Rejects with a message for the administrator. */
   async start(): Promise<void> {
+    this.#options.datasets.keepOnly(this.#policy.datasets);
     try {
       await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
       if (this.#isStopping) return;
@@ -174,6 +175,7 @@ export class Supervisor {
     // A worker that is started from now on begins with it.
     this.#policy = checked;
     for (const thread of threads) thread.command({ type: 'adopt' });
+    this.#options.datasets.keepOnly(checked.datasets);
     this.#recallBypassed();
   }
 

@@ -131,6 +131,36 @@ test.each(['state /tmp/x', 'save ../x', 'state a/../../x'])(
   },
 );
 
+test.each(['state .', 'state ./', 'save sub/', 'state a/.'])(
+  'a set is kept in a file, and in no folder: %s',
+  (setting) => {
+    const { diagnostics } = compileText(
+      `alert http any any -> any any (http.host; dataset:set,s,type string,${setting}; sid:1;)`,
+      ruleEnvironment({ buffers: TEST_BUFFERS }),
+    );
+    expect(diagnostics.map(({ message }) => message)).toEqual([expect.stringContaining('is a folder, and not a file')]);
+  },
+);
+
+test.each([
+  ['state a.lst', 'state a.lst'],
+  ['state a.lst', 'save ./a.lst'],
+  ['state x//a.lst', 'state x/./a.lst'],
+  ['state a', 'state a/b'],
+  ['save a/b/c', 'state a'],
+])('two sets have files of their own: %s, %s', (first, second) => {
+  const rule = (name: string, setting: string, sid: number): string =>
+    `alert http any any -> any any (http.host; dataset:set,${name},type string,${setting}; sid:${sid};)\n`;
+  const { rules, diagnostics } = compileText(
+    rule('one', first, 1) + rule('two', second, 2) + rule('one', first, 3) + rule('three', 'state ab', 4),
+    ruleEnvironment({ buffers: TEST_BUFFERS }),
+  );
+  expect(rules.map(({ sid }) => sid)).toEqual([1, 3, 4]);
+  expect(diagnostics).toMatchObject([
+    { sid: 2, message: expect.stringMatching(/cannot keep the set two: .* keeps the set one$/) },
+  ]);
+});
+
 test('a rule finds its file beside its own', () => {
   const named: string[] = [];
   const environment = ruleEnvironment({

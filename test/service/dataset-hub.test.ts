@@ -45,6 +45,31 @@ test('a set of no file is kept for other workers, and not written', () => {
   expect(() => readFileSync(join(folder, 'datasets', 's.lst'))).toThrow();
 });
 
+test('sets that the rules have no more are written once more, and forgotten', () => {
+  const hub = hubAt(folder);
+  hub.keepOnly(['s', 'other']);
+  hub.take({ ...NOTHING, all: ['a'], added: ['a'] });
+  hub.take({ ...NOTHING, name: 'other', file: 'other.lst', all: ['b'], added: ['b'] });
+  hub.keepOnly(['other']);
+  expect(hub.all().map(({ name }) => name)).toEqual(['other']);
+  expect(readFileSync(join(folder, 'datasets', 's.lst'), 'utf8')).toBe('YQ==\n');
+  // Of a worker that has not heard yet.
+  hub.take({ ...NOTHING, added: ['late'] });
+  expect(hub.all().map(({ name }) => name)).toEqual(['other']);
+  hub.save();
+  expect(readFileSync(join(folder, 'datasets', 's.lst'), 'utf8')).toBe('YQ==\n');
+});
+
+test('a set that the rules have no more is tried again where it could not be written', () => {
+  writeFileSync(join(folder, 'datasets'), '');
+  const hub = hubAt(folder, []);
+  hub.take({ ...NOTHING, all: ['a'] });
+  hub.keepOnly([]);
+  rmSync(join(folder, 'datasets'));
+  hub.save();
+  expect(readFileSync(join(folder, 'datasets', 's.lst'), 'utf8')).toBe('YQ==\n');
+});
+
 test('a file that cannot be written is told of, and tried again', () => {
   const lines: string[] = [];
   writeFileSync(join(folder, 'datasets'), '');

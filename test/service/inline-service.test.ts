@@ -83,7 +83,7 @@ function setUp(addresses: HostAddresses | null = null) {
           : { status: 'ok', policy: { config: state.next, rules: state.rules } },
       check: async (policy) => ({
         rules: REPORT,
-        checked: { policy, image: new Uint8Array(new SharedArrayBuffer(0)) },
+        checked: { policy, image: new Uint8Array(new SharedArrayBuffer(0)), datasets: [] },
       }),
       adopt: async ({ policy }) => void state.adopted.push(policy),
       now,

@@ -27,7 +27,7 @@ function setUp(first: Policy) {
     {
       policy: first,
       read: () => state.next,
-      check: async (policy) => ({ rules: reported(policy), checked: { policy, image: NO_IMAGE } }),
+      check: async (policy) => ({ rules: reported(policy), checked: { policy, image: NO_IMAGE, datasets: [] } }),
       adopt: async (checked) => {
         await adoption();
         state.adopted.push(checked.policy);

@@ -91,7 +91,7 @@ describe('a cache of rules', () => {
   const harm: [string, () => void][] = [
     ['empty', () => writeFileSync(file, '')],
     ['longer', () => writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(1)]))],
-    ['of another form', () => writeFileSync(file, readFileSync(file).fill('vpatch rules 0', 0, 14))],
+    ['of another form', () => writeFileSync(file, readFileSync(file).fill('vpatch rules 1', 0, 14))],
     ['that of other rules', () => renameSync(file, join(folder, `rules-${OTHER_KEY.slice(0, 16)}.cache`))],
     ['writable by others', () => chmodSync(file, 0o622)],
     ['in a folder that others can write', () => chmodSync(folder, 0o777)],

@@ -25,6 +25,7 @@ const LAPSE = ['lapse 0', 'lapse 1'];
 const checked = (): CheckedPolicy => ({
   policy: { config: DEFAULTS, rules: NO_RULES },
   image: new Uint8Array(new SharedArrayBuffer(0)),
+  datasets: ['s'],
 });
 
 class FakeThread implements Thread {

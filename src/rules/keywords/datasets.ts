@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import {
   DATASET_TYPES,
   Dataset,
@@ -93,8 +94,13 @@ function keptFile(value: OptionValue, name: string | undefined): string | null {
   if (name.startsWith('/') || name.split('/').includes('..')) {
     value.fail(`"${name}" leads out of the folder in which sets are kept`);
   }
+  if (/(?:^|\/)\.?$/.test(name)) value.fail(`"${name}" is a folder, and not a file in which a set can be kept`);
   return name;
 }
+
+/** The same file, or one where the other has a folder. */
+const areInEachOther = (a: string, b: string): boolean =>
+  `${normalize(a)}/`.startsWith(`${normalize(b)}/`) || `${normalize(b)}/`.startsWith(`${normalize(a)}/`);
 
 const describedAs = (definition: DatasetDefinition): Settings => ({
   ...definition,
@@ -119,7 +125,12 @@ function datasetNamed(draft: RuleDraft, name: string, settings: Settings, hasRep
     : settings;
   if (settings.type !== null && settings.type !== type) draft.fail(`the set ${name} is of type ${type}`, draft.valueAt);
   if (type === null) return draft.fail(`the first rule with the set ${name} must say its type`, draft.valueAt);
-  const made = new Dataset({ type, memoryBytes, file: state ?? save });
+  const kept = state ?? save;
+  for (const [other, { file }] of datasets) {
+    if (kept === null || file === null || !areInEachOther(kept, file)) continue;
+    draft.fail(`${kept} cannot keep the set ${name}: ${file} keeps the set ${other}`, draft.valueAt);
+  }
+  const made = new Dataset({ type, memoryBytes, file: kept });
   const text =
     load === null
       ? state === null
