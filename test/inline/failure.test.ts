@@ -282,6 +282,7 @@ import { Worker } from 'node:worker_threads';
 const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
 const { Supervisor } = await import(dist + '/service/supervisor.js');
 const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
+const { checkPolicy } = await import(dist + '/service/policy-check.js');
 const { DatasetHub } = await import(dist + '/service/dataset-hub.js');
 const { chooseFirewall } = await import(dist + '/service/firewall.js');
 const { Counters } = await import(dist + '/base/counters.js');
@@ -339,8 +340,12 @@ const rules = {
   classification: null, reference: null, reputation: null, threshold: null,
 };
 const config = mergeConfig({ mode: 'prevent', failure: { engine: ${JSON.stringify(way)} } });
+// The check does not keep a process.
+const alive = setInterval(() => {}, 1000);
+const { checked } = await checkPolicy({ config, rules });
+clearInterval(alive);
 const supervisor = new Supervisor({
-  policy: { config, rules }, exceptions: [],
+  policy: checked, exceptions: [],
   firewall: chooseFirewall().firewall,
   interception: { firstQueue: 0, queueCount: 1, hooks: ['input', 'output'], interfaces: [], managementPorts: [],
     failure: ${JSON.stringify(way)}, rejectMark: 0, bypassMark: 0, balance: 'addresses' },
