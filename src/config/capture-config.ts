@@ -5,7 +5,11 @@ export function captureConfig(config: Config): Config {
   const { stream, tunnel } = config;
   return {
     ...config,
-    stream: { ...stream, midstream: stream.midstream === true },
+    stream: {
+      ...stream,
+      midstream: stream.midstream === true,
+      strayEnds: stream.strayEnds === 'auto' ? 'drop' : stream.strayEnds,
+    },
     tunnel: { ...tunnel, isIpv4InIpv4Open: tunnel.isIpv4InIpv4Open === true },
   };
 }

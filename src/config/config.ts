@@ -28,6 +28,7 @@ export type Midstream = boolean | 'auto';
 /** `ignore`: they are inspected as far as they can be. `pass`: no rule looks at them. `drop`: they drop. */
 export const MIDSTREAM_POLICIES = ['auto', 'ignore', 'pass', 'drop'] as const;
 export type MidstreamPolicy = (typeof MIDSTREAM_POLICIES)[number];
+export const STRAY_END_POLICIES = ['auto', 'pass', 'drop'] as const;
 
 export const HOOKS = ['input', 'output', 'forward'] as const;
 export type Hook = (typeof HOOKS)[number];
@@ -181,6 +182,8 @@ export interface Config {
      * What becomes of such connections. `auto`: those that are not followed are a limit, as `failure.limits` has it.
      */
     readonly midstreamPolicy: MidstreamPolicy;
+    /** FIN and RST of connections that are not followed. `auto`: they pass in live traffic, and drop in captures. */
+    readonly strayEnds: (typeof STRAY_END_POLICIES)[number];
     /** Of some connections only one direction is seen. */
     readonly isOneSided: boolean;
   };
@@ -341,6 +344,7 @@ export const DEFAULTS: Config = deepFreeze({
     depthBytes: MIB,
     midstream: 'auto',
     midstreamPolicy: 'auto',
+    strayEnds: 'auto',
     isOneSided: false,
   },
   appLayer: { memoryBytes: 64 * MIB },

@@ -22,6 +22,7 @@ import {
   ORDERED_ACTIONS,
   RULE_POLICIES,
   SCAN_PRESETS,
+  STRAY_END_POLICIES,
 } from './config.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { notifySchema } from './notify-schema.ts';
@@ -283,6 +284,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       midstream: key('midstream', flagOr('auto')),
       'async-oneside': key('isOneSided', flag()),
       'midstream-policy': key('midstreamPolicy', oneOf(MIDSTREAM_POLICIES)),
+      'stray-ends': key('strayEnds', oneOf(STRAY_END_POLICIES)),
     }),
   ),
   'app-layer': key('appLayer', section({ memory: key('memoryBytes', size(MIB, 64 * GIB)) })),

@@ -8,5 +8,6 @@ export function verdictSettings({ failure, stream, rules }: Config, mode: Mode):
   const { midstreamPolicy } = stream;
   const drops = midstreamPolicy === 'drop' || (midstreamPolicy === 'auto' && onLimit === VERDICT.drop);
   const onUnknownConnection = drops ? VERDICT.drop : VERDICT.accept;
-  return { mode, onLimit, onUnknownConnection, maxAlertsPerPacket: rules.maxAlertsPerPacket };
+  const onStrayEnd = stream.strayEnds === 'drop' ? VERDICT.drop : VERDICT.accept;
+  return { mode, onLimit, onUnknownConnection, onStrayEnd, maxAlertsPerPacket: rules.maxAlertsPerPacket };
 }

@@ -14,6 +14,7 @@
  * - `invalid`: it does not fit the connection, whose state is as before. Nothing of it was taken.
  * - `closed`: data on a connection that was reset. Nothing of it was taken.
  * - `not-tracked`: its connection's beginning was not seen.
+ * - `stray-end`: the same, of a packet with FIN or RST.
  */
 export type StreamOutcome =
   | 'inspected'
@@ -25,4 +26,5 @@ export type StreamOutcome =
   | 'differs'
   | 'invalid'
   | 'closed'
-  | 'not-tracked';
+  | 'not-tracked'
+  | 'stray-end';

@@ -351,7 +351,7 @@ export class TcpTracker {
     if (packet.payloadEnd > packet.payloadStart) packet.events.push('stream.rst_with_data' satisfies StreamEvent);
     if (session === null) {
       packet.events.push('stream.rst_but_no_session' satisfies StreamEvent);
-      return this.#notTracked(packet);
+      return this.#strayEnd(packet);
     }
     // Of a bypassed connection nobody knows where it is: its receiver judges.
     if (session.resetDirection !== null || session.isBypassed) return 'inspected';
@@ -383,8 +383,14 @@ export class TcpTracker {
     if (!isBareFin && (packet.tcpFlags & ACK) !== 0 && this.#mayPickUp(packet)) {
       return this.#segment(this.#handshake.pickUp(packet, false), packet);
     }
-    if ((packet.tcpFlags & FIN) !== 0) packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
-    return this.#notTracked(packet);
+    if ((packet.tcpFlags & FIN) === 0) return this.#notTracked(packet);
+    packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
+    return this.#strayEnd(packet);
+  }
+
+  #strayEnd(packet: Packet): StreamOutcome {
+    this.#notTracked(packet);
+    return 'stray-end';
   }
 
   #mayPickUp(packet: Packet): boolean {

@@ -29,6 +29,8 @@ export interface VerdictSettings {
   readonly maxAlertsPerPacket: number;
   /** The same of connections that are not followed, since their beginning was not seen. */
   readonly onUnknownConnection: Verdict;
+  /** And of what ends such a one, whatever policy there is for it. */
+  readonly onStrayEnd: Verdict;
 }
 
 /** What keeps a rule from blocking. */
@@ -131,14 +133,24 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
     return;
   }
   if (into.reason !== null || settings.mode === 'detect') return;
-  if (findings.outcome === 'unknown-connection') {
-    if (settings.onUnknownConnection === VERDICT.accept) return;
-    into.condemnsFlow = true;
-    drop('stream midstream', into);
+  const { outcome } = findings;
+  const isEnd = outcome === 'unknown-fin' || outcome === 'unknown-reset';
+  // All that it can do is to end its connection, which may have been forgotten.
+  if (isEnd && settings.onStrayEnd === VERDICT.accept) return;
+  if (outcome === 'unknown-connection' || outcome === 'unknown-fin') {
+    if (settings.onUnknownConnection === VERDICT.drop) {
+      into.condemnsFlow = true;
+      drop('stream midstream', into);
+      return;
+    }
+    if (outcome === 'unknown-connection') return;
+  }
+  if (isEnd) {
+    drop('stream error', into);
     return;
   }
   // What no rule is to look at, no limit kept from being looked at.
-  const reason = isPassed || settings.onLimit === VERDICT.accept ? null : limitOf(findings.outcome);
+  const reason = isPassed || settings.onLimit === VERDICT.accept ? null : limitOf(outcome);
   if (reason !== null) drop(reason, into);
 }
 
@@ -175,7 +187,7 @@ function judgeMatches(
   return false;
 }
 
-function limitOf(outcome: Exclude<Outcome, 'unknown-connection'>): DropReason | null {
+function limitOf(outcome: Exclude<Outcome, `unknown-${string}`>): DropReason | null {
   switch (outcome) {
     case 'inspected':
       return null;

@@ -5,9 +5,16 @@ import { TCP_FLAG } from '../wire/tcp.ts';
 /**
  * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
  * or a gap was there that the receiver has too. The others are decided by the configuration. `unknown-connection`: its
- * beginning was not seen, and it is not followed. `rule-limit`: a rule that blocks was too dear to be tried to its end.
+ * beginning was not seen, and it is not followed; `unknown-fin`, `unknown-reset`: the end of such a one. `rule-limit`: a rule that blocks was too dear to be tried to its end.
  */
-export type Outcome = 'inspected' | 'memory-limit' | 'rule-limit' | 'outside-stream' | 'unknown-connection';
+export type Outcome =
+  | 'inspected'
+  | 'memory-limit'
+  | 'rule-limit'
+  | 'outside-stream'
+  | 'unknown-connection'
+  | 'unknown-fin'
+  | 'unknown-reset';
 
 /** What TCP tracking did with the packet's bytes, as far as it matters for its verdict. */
 export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
@@ -17,7 +24,10 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
     case 'gap':
       return 'inspected';
     case 'not-tracked':
-      return isLastWord(packet) ? 'inspected' : 'unknown-connection';
+      return 'unknown-connection';
+    case 'stray-end':
+      if ((packet.tcpFlags & TCP_FLAG.rst) !== 0) return 'unknown-reset';
+      return packet.payloadBytes === 0 ? 'unknown-fin' : 'unknown-connection';
     case 'memory-cap':
     case 'not-compared':
       return 'memory-limit';
@@ -34,10 +44,6 @@ export function outcomeOf(outcome: StreamOutcome, packet: Packet): Outcome {
 /** An urgent pointer takes a byte out of what the application reads, be it one of another packet. */
 const changesStream = ({ payloadBytes, tcpFlags }: Packet): boolean =>
   payloadBytes > 0 || (tcpFlags & TCP_FLAG.urg) !== 0;
-
-/** All that it can do is to end its connection, which may have been forgotten. */
-const isLastWord = ({ tcpFlags, payloadBytes }: Packet): boolean =>
-  (tcpFlags & TCP_FLAG.rst) !== 0 || ((tcpFlags & TCP_FLAG.fin) !== 0 && payloadBytes === 0);
 
 /** Its payload is, was or will be inspected as part of the stream: rules on the stream do not look at it once more. */
 export const belongsToStream = (outcome: StreamOutcome): boolean =>

@@ -5,7 +5,10 @@ import { mergeConfig } from '../../src/config/overrides.ts';
 
 test('what is not set is as in Suricata, and what is set stays', () => {
   const { stream, tunnel } = captureConfig(DEFAULTS);
-  expect([stream.midstream, tunnel.isIpv4InIpv4Open]).toEqual([false, false]);
-  const chosen = mergeConfig(DEFAULTS, { stream: { midstream: true }, tunnel: { isIpv4InIpv4Open: true } });
+  expect([stream.midstream, stream.strayEnds, tunnel.isIpv4InIpv4Open]).toEqual([false, 'drop', false]);
+  const chosen = mergeConfig(DEFAULTS, {
+    stream: { midstream: true, strayEnds: 'pass' },
+    tunnel: { isIpv4InIpv4Open: true },
+  });
   expect(captureConfig(chosen)).toEqual(chosen);
 });

@@ -410,9 +410,9 @@ describe('mid-stream', () => {
   test('without permission a flow without handshake is not tracked', () => {
     const talk = new Conversation();
     expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'x' })).toBe('not-tracked');
-    expect(talk.fromClient({ flags: 'FA', seq: 2, ack: 1 })).toBe('not-tracked');
+    expect(talk.fromClient({ flags: 'FA', seq: 2, ack: 1 })).toBe('stray-end');
     expect(talk.events).toEqual(['stream.fin_but_no_session']);
-    expect(talk.fromServer({ flags: 'R', seq: 2 })).toBe('not-tracked');
+    expect(talk.fromServer({ flags: 'R', seq: 2 })).toBe('stray-end');
     expect(talk.events).toEqual(['stream.rst_but_no_session']);
     expect(talk.fromServer({ flags: 'SA', seq: 2, ack: 1 })).toBe('not-tracked');
     expect(talk.flows.timeoutClass(talk.slot)).toBe(TIMEOUT_CLASS.tcpUntracked);
@@ -456,7 +456,7 @@ describe('mid-stream', () => {
 
   test('a FIN with data is picked up, one without is not', () => {
     const talk = new Conversation({ midstreamUntilMs: 2000 });
-    expect(talk.fromClient({ flags: 'FA', seq: 500, ack: 90 })).toBe('not-tracked');
+    expect(talk.fromClient({ flags: 'FA', seq: 500, ack: 90 })).toBe('stray-end');
     expect(talk.fromClient({ flags: 'FA', seq: 490, ack: 90, data: 'last words' })).toBe('inspected');
     talk.fromServer({ seq: 90, ack: 501 });
     expect(talk.takeLog()).toBe('>last words >.');

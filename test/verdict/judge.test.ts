@@ -11,6 +11,7 @@ const PREVENT: VerdictSettings = {
   mode: 'prevent',
   onLimit: VERDICT.drop,
   onUnknownConnection: VERDICT.drop,
+  onStrayEnd: VERDICT.drop,
   maxAlertsPerPacket: MAX_ALERTS_PER_PACKET,
 };
 const DETECT: VerdictSettings = { ...PREVENT, mode: 'detect' };
@@ -164,6 +165,20 @@ test('a connection that is not followed drops whole in prevent mode as the confi
   expect(judged(PREVENT, findings).condemnsFlow).toBe(true);
   expect(judged({ ...PREVENT, onUnknownConnection: VERDICT.accept }, findings).verdict).toBe(VERDICT.accept);
   expect(judged(DETECT, findings).verdict).toBe(VERDICT.accept);
+});
+
+test('the end of a connection that is not followed drops or passes as the configuration says', () => {
+  const followed = { ...PREVENT, onUnknownConnection: VERDICT.accept };
+  for (const isExempt of [true, false]) {
+    const reset = { outcome: 'unknown-reset', isExempt } as const;
+    expect(judged(PREVENT, reset)).toMatchObject({ reason: 'stream error', condemnsFlow: false });
+    expect(judged({ ...PREVENT, onStrayEnd: VERDICT.accept }, reset).verdict).toBe(VERDICT.accept);
+    expect(judged(DETECT, reset).verdict).toBe(VERDICT.accept);
+    const fin = { outcome: 'unknown-fin', isExempt } as const;
+    expect(judged(PREVENT, fin)).toMatchObject({ reason: 'stream midstream', condemnsFlow: true });
+    expect(judged(followed, fin)).toMatchObject({ reason: 'stream error', condemnsFlow: false });
+    expect(judged({ ...PREVENT, onStrayEnd: VERDICT.accept }, fin).verdict).toBe(VERDICT.accept);
+  }
 });
 
 test('at most fifteen alerts are reported, the first in order, and silent rules take no place', () => {

@@ -97,7 +97,6 @@ const REASONS: Readonly<Record<string, string>> = {
   'stream.memcap': 'flow.max-tcp bounds the sessions',
   'stream.checksum-validation': 'live the kernel says which checksums hold; a replay has --checksums',
   'stream.inline': 'streams are always inspected before they are delivered',
-  'stream.drop-invalid': 'single checks decide (docs/checks.md)',
   'stream.bypass': 'connections that no rule needs are bypassed anyway (`bypass` in the configuration)',
   'stream.reassembly': STREAMS,
   'stream.reassembly.check-overlap-different-data': 'data that differs from what came before is always dropped',

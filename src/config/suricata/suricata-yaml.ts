@@ -67,6 +67,7 @@ interface Found {
   actionOrder?: readonly OrderedAction[];
   midstream?: boolean;
   midstreamPolicy?: string;
+  dropsInvalid?: boolean;
   isOneSided?: boolean;
   memoryBytes?: number;
   depthBytes?: number;
@@ -130,6 +131,7 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   set('fragmentTimeoutSeconds', reader.positive(['defrag', 'timeout']));
   set('maxDatagrams', reader.positive(['defrag', 'trackers']));
   set('midstream', reader.flag(['stream', 'midstream']));
+  set('dropsInvalid', reader.flag(['stream', 'drop-invalid']));
   set('isOneSided', reader.flag(['stream', 'async-oneside']));
   set(
     'midstreamPolicy',
@@ -183,7 +185,9 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
   const limits = limitsOf(found);
   const { fragmentMemoryBytes, fragmentTimeoutSeconds, maxDatagrams } = found;
   const { requestBodyBytes, responseBodyBytes, memoryBytes, depthBytes, midstream } = found;
-  const midstreamPolicy = midstreamPolicyOf(found.midstreamPolicy ?? found.exceptionPolicy);
+  const unknownPolicy = found.midstreamPolicy ?? found.exceptionPolicy;
+  const midstreamPolicy = midstreamPolicyOf(unknownPolicy);
+  const passesStrayEnds = unknownPolicy === 'bypass' || found.dropsInvalid === false;
   return {
     rules: {
       ...(files.length > 0 && { files }),
@@ -209,6 +213,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
       ...(depthBytes !== undefined && { depthBytes }),
       ...(midstream !== undefined && { midstream }),
       ...(midstreamPolicy !== undefined && { midstreamPolicy }),
+      ...(passesStrayEnds && { strayEnds: 'pass' as const }),
       ...(found.isOneSided !== undefined && { isOneSided: found.isOneSided }),
     },
     http: {

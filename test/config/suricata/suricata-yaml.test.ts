@@ -77,6 +77,15 @@ describe('an existing suricata.yaml', () => {
     expect(load(`${yaml}\n`).config.stream.midstreamPolicy).toBe(policy);
   });
 
+  test.each([
+    ['stream: { drop-invalid: yes }', 'auto'],
+    ['stream: { drop-invalid: no }', 'pass'],
+    ['stream: { midstream-policy: bypass }', 'pass'],
+    ['stream: { midstream-policy: pass-flow }', 'auto'],
+  ])('gives what becomes of their ends: %s', (yaml, policy) => {
+    expect(load(`${yaml}\n`).config.stream.strayEnds).toBe(policy);
+  });
+
   test('gives the bounds of what is kept of fragments', () => {
     const { config, notes } = load('defrag: { memcap: 16mb, trackers: 2000, timeout: 30, max-frags: 65535 }\n');
     expect(config.defrag).toEqual({
