@@ -1,15 +1,14 @@
 #include "connection_marks.h"
 
-#include <arpa/inet.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/netlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
+
+#include "netlink.h"
 
 namespace vpatch {
 namespace {
@@ -21,14 +20,7 @@ constexpr size_t kSendBytes = 32 * 1024;
 /** An answer that does not come at all must not hold the thread for ever. */
 constexpr time_t kAnswerSeconds = 5;
 
-constexpr uint16_t MessageType(int type) { return static_cast<uint16_t>((NFNL_SUBSYS_CTNETLINK << 8) | type); }
-
-template <typename T>
-T Load(const uint8_t* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
+constexpr uint16_t MessageType(int type) { return NetfilterType(NFNL_SUBSYS_CTNETLINK, type); }
 
 void Append(std::vector<uint8_t>* out, const void* value, size_t length) {
   const auto* bytes = static_cast<const uint8_t*>(value);
@@ -139,13 +131,12 @@ bool ListMarked(Socket* socket, uint32_t bit, std::vector<std::vector<uint8_t>>*
         errno = -Load<nlmsgerr>(message + NLMSG_HDRLEN).error;
         return false;
       }
-      constexpr size_t kFixedBytes = NLMSG_HDRLEN + sizeof(nfgenmsg);
-      if (header.nlmsg_type != MessageType(IPCTNL_MSG_CT_NEW) || header.nlmsg_len < kFixedBytes) continue;
+      if (header.nlmsg_type != MessageType(IPCTNL_MSG_CT_NEW) || header.nlmsg_len < kNetfilterHeaderBytes) continue;
       (*count)++;
       if (changes->empty() || changes->back().size() > kSendBytes) changes->emplace_back();
       const uint8_t family = Load<nfgenmsg>(message + NLMSG_HDRLEN).nfgen_family;
       AppendMessage(&changes->back(), IPCTNL_MSG_CT_NEW, 0, family, [&](std::vector<uint8_t>* out) {
-        AppendIdentity(out, message + kFixedBytes, header.nlmsg_len - kFixedBytes);
+        AppendIdentity(out, message + kNetfilterHeaderBytes, header.nlmsg_len - kNetfilterHeaderBytes);
         AppendAttribute32(out, CTA_MARK, 0);
         AppendAttribute32(out, CTA_MARK_MASK, bit);
       });

@@ -2,12 +2,8 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
-#include <linux/netlink.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +12,9 @@
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include "netlink.h"
+#include "queue_socket.h"
 
 namespace vpatch {
 namespace {
@@ -43,72 +42,13 @@ static_assert(std::size(kColumnNames) == kColumns);
 constexpr uint32_t kMaxCapacity = 1024;
 /** Room in a slot for what is not payload: headers and every attribute that the kernel may add. */
 constexpr uint32_t kMinSlotBytes = 512;
-/** The timeout goes to the kernel as whole seconds and microseconds; a day is as good as for ever. */
-constexpr double kMaxTimeoutMs = 86'400'000;
 
-// Header files older than 4.20 lack them; the values are ABI.
-#ifndef NETLINK_CAP_ACK
-#define NETLINK_CAP_ACK 10
-#endif
-
-constexpr uint16_t MessageType(int type) { return static_cast<uint16_t>((NFNL_SUBSYS_QUEUE << 8) | type); }
-
-// Slots need not be aligned, so nothing is read through a pointer of its own type.
-template <typename T>
-T Load(const uint8_t* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-uint32_t LoadBig32(const uint8_t* at) { return ntohl(Load<uint32_t>(at)); }
-
-/** Builds netlink messages one behind the other in memory that the caller has sized for them. */
-class MessageWriter {
- public:
-  explicit MessageWriter(uint8_t* buffer) : buffer_(buffer) {}
-
-  void Begin(int type, uint16_t flags, uint16_t queue) {
-    message_ = size_;
-    const nlmsghdr header{0, MessageType(type), static_cast<uint16_t>(NLM_F_REQUEST | flags), 0, 0};
-    const nfgenmsg generic{AF_UNSPEC, NFNETLINK_V0, htons(queue)};
-    Append(&header, sizeof header);
-    Append(&generic, sizeof generic);
-  }
-
-  void Attribute(uint16_t type, const void* value, uint16_t length) {
-    const nlattr header{static_cast<uint16_t>(NLA_HDRLEN + length), type};
-    Append(&header, sizeof header);
-    Append(value, length);
-    while (size_ % NLA_ALIGNTO != 0) buffer_[size_++] = 0;
-  }
-
-  void Attribute32(uint16_t type, uint32_t value) {
-    const uint32_t big = htonl(value);
-    Attribute(type, &big, sizeof big);
-  }
-
-  void End() {
-    const uint32_t length = static_cast<uint32_t>(size_ - message_);
-    std::memcpy(buffer_ + message_ + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
-  }
-
-  size_t size() const { return size_; }
-
- private:
-  void Append(const void* value, size_t length) {
-    std::memcpy(buffer_ + size_, value, length);
-    size_ += length;
-  }
-
-  uint8_t* buffer_;
-  size_t size_ = 0;
-  size_t message_ = 0;
-};
-
-constexpr size_t kMessageBytes = NLMSG_HDRLEN + sizeof(nfgenmsg);
+constexpr uint16_t kPacketType = NetfilterType(NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET);
+constexpr uint16_t kVerdictType = NetfilterType(NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT);
+constexpr uint16_t kBatchVerdictType = NetfilterType(NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT_BATCH);
 /** A verdict with a mark, the longest that decide() writes. */
 constexpr size_t kVerdictBytes =
-    kMessageBytes + NLA_HDRLEN + sizeof(nfqnl_msg_verdict_hdr) + NLA_HDRLEN + sizeof(uint32_t);
+    kNetfilterHeaderBytes + NLA_HDRLEN + sizeof(nfqnl_msg_verdict_hdr) + NLA_HDRLEN + sizeof(uint32_t);
 
 /** A typed array that lives in JavaScript, and the pointer that was taken from it. */
 template <typename Element>
@@ -162,34 +102,25 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     slot_bytes_ = slot_bytes;
 
     out_.resize(capacity * kVerdictBytes);
-    senders_.resize(capacity);
     slots_.resize(capacity);
     headers_.resize(capacity);
     for (uint32_t i = 0; i < capacity; i++) {
       slots_[i] = {bytes_.data() + size_t{i} * slot_bytes, slot_bytes};
-      headers_[i].msg_hdr.msg_name = &senders_[i];
       headers_[i].msg_hdr.msg_iov = &slots_[i];
       headers_[i].msg_hdr.msg_iovlen = 1;
     }
 
-    const char* step = Open(max_length, copy_bytes, receive_buffer_bytes, flags);
+    const char* step = socket_.Open({queue_, max_length, copy_bytes, receive_buffer_bytes, out_.size(), flags});
     if (step == nullptr) return;
-    const int error = errno;
-    Close();
-    auto thrown = Napi::Error::New(env, std::string(step) + ": " + std::strerror(error));
-    thrown.Set("errno", Napi::Number::New(env, error));
-    thrown.Set("step", Napi::String::New(env, step));
-    thrown.ThrowAsJavaScriptException();
+    ThrowErrno(env, step);
   }
-
-  ~NfQueue() override { Close(); }
 
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "NfQueue",
                        {
                            InstanceMethod<&NfQueue::Receive>("receive"),
                            InstanceMethod<&NfQueue::Decide>("decide"),
-                           InstanceMethod<&NfQueue::CloseNow>("close"),
+                           InstanceMethod<&NfQueue::Close>("close"),
                            InstanceAccessor<&NfQueue::PortId>("portId"),
                            InstanceAccessor<&NfQueue::ReceiveBufferBytes>("receiveBufferBytes"),
                            InstanceAccessor<&NfQueue::Statistics>("statistics"),
@@ -197,94 +128,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   }
 
  private:
-  /** Null on success; else the step that failed, with errno set. */
-  const char* Open(uint32_t max_length, uint32_t copy_bytes, uint32_t receive_buffer_bytes, uint32_t flags) {
-    fd_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    if (fd_ < 0) return "socket";
-
-    // A full socket is no news for the reader: the kernel counts those packets itself (user_dropped), and the error
-    // would only cost a system call each.
-    SetOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
-    // Without it the answer to a failed verdict repeats the verdict.
-    SetOption(SOL_NETLINK, NETLINK_CAP_ACK, 1);
-    const int buffer = static_cast<int>(std::min<uint32_t>(receive_buffer_bytes, 0x3fffffff));
-    if (!SetOption(SOL_SOCKET, SO_RCVBUFFORCE, buffer)) SetOption(SOL_SOCKET, SO_RCVBUF, buffer);
-    // One message with all verdicts of a batch has to fit, or sendmsg answers EMSGSIZE.
-    const int send_buffer = static_cast<int>(out_.size() + 4096);
-    if (!SetOption(SOL_SOCKET, SO_SNDBUFFORCE, send_buffer)) SetOption(SOL_SOCKET, SO_SNDBUF, send_buffer);
-
-    sockaddr_nl address{};
-    address.nl_family = AF_NETLINK;
-    socklen_t length = sizeof address;
-    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0) return "socket";
-    if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0) return "socket";
-    port_id_ = address.nl_pid;
-
-    uint8_t buffer_bytes[128];
-    MessageWriter bind_message(buffer_bytes);
-    const nfqnl_msg_config_cmd command{NFQNL_CFG_CMD_BIND, 0, 0};
-    bind_message.Begin(NFQNL_MSG_CONFIG, NLM_F_ACK, queue_);
-    bind_message.Attribute(NFQA_CFG_CMD, &command, sizeof command);
-    bind_message.End();
-    if (!Request(buffer_bytes, bind_message.size())) return "bind";
-
-    // Until copy mode is set the kernel drops every packet of the queue, so this is one message and the next one.
-    MessageWriter configuration(buffer_bytes);
-    const nfqnl_msg_config_params parameters{htonl(copy_bytes), NFQNL_COPY_PACKET};
-    configuration.Begin(NFQNL_MSG_CONFIG, NLM_F_ACK, queue_);
-    configuration.Attribute(NFQA_CFG_PARAMS, &parameters, sizeof parameters);
-    configuration.Attribute32(NFQA_CFG_QUEUE_MAXLEN, max_length);
-    // Of two such pairs in one message the kernel would see only the last.
-    configuration.Attribute32(NFQA_CFG_FLAGS, flags);
-    configuration.Attribute32(NFQA_CFG_MASK, flags);
-    configuration.End();
-    if (!Request(buffer_bytes, configuration.size())) return "configure";
-    return nullptr;
-  }
-
-  bool SetOption(int level, int name, int value) { return setsockopt(fd_, level, name, &value, sizeof value) == 0; }
-
-  static bool RefusedBy(int error) {
-    errno = error;
-    return false;
-  }
-
-  /** Sends a message and waits for the answer. False with errno set when the kernel refused. */
-  bool Request(const uint8_t* message, size_t length) {
-    if (!Send(message, length)) return false;
-    for (;;) {
-      // Peek first: a packet must stay in the socket for receive(). It also is the answer, since the kernel sets the
-      // copy mode after everything that can fail.
-      uint8_t answer[NLMSG_HDRLEN + sizeof(nlmsgerr)];
-      const ssize_t got = recv(fd_, answer, sizeof answer, MSG_PEEK);
-      if (got < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
-      if (got < 0) return false;
-      if (static_cast<size_t>(got) < NLMSG_HDRLEN) return RefusedBy(EPROTO);
-      const auto header = Load<nlmsghdr>(answer);
-      if (header.nlmsg_type == MessageType(NFQNL_MSG_PACKET)) return true;
-
-      if (recv(fd_, answer, sizeof answer, MSG_DONTWAIT) != got) return RefusedBy(EPROTO);
-      if (header.nlmsg_type != NLMSG_ERROR || static_cast<size_t>(got) < sizeof answer) continue;
-      const auto error = Load<nlmsgerr>(answer + NLMSG_HDRLEN);
-      return error.error == 0 || RefusedBy(-error.error);
-    }
-  }
-
-  /** Netlink to the kernel is synchronous: when this returns true, the kernel has worked through the messages. */
-  bool Send(const uint8_t* messages, size_t length) {
-    sockaddr_nl kernel{};
-    kernel.nl_family = AF_NETLINK;
-    // The kernel runs out of memory at worst for a moment; but never let that hold the thread for ever.
-    for (int attempt = 0; attempt < kSendAttempts; attempt++) {
-      const ssize_t sent = sendto(fd_, messages, length, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
-      // After a partial send (datagrams know none) all is sent again: a second verdict for a packet finds no packet.
-      if (sent == static_cast<ssize_t>(length)) return true;
-      if (sent < 0 && errno != EINTR && errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) return false;
-      if (sent < 0 && errno != EINTR) usleep(kSendPauseMicroseconds);
-    }
-    return false;
-  }
-
   Napi::Value Receive(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     double timeout_ms;
@@ -294,16 +137,10 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     }
     // A batch verdict answers everything up to an id: it would answer forgotten rows too, by another row's verdict.
     if (undecided_ > 0) return Fail(env, "receive: the last batch has not been decided");
-    if (fd_ < 0) return Fail(env, "receive: the queue is closed");
+    if (!socket_.is_open()) return Fail(env, "receive: the queue is closed");
     if (!bytes_.IsIntact(env) || !rows_.IsIntact(env)) return Fail(env, "receive: an array has been detached");
 
-    // The timeout of the socket holds for the first message and MSG_WAITFORONE makes the others immediate: one
-    // system call for a batch, where poll() would make two. (Processor time per packet came out equal.)
-    const bool waits = timeout_ms > 0;
-    if (waits && !SetReceiveTimeout(std::min(timeout_ms, kMaxTimeoutMs))) return FailWithErrno(env, "receive");
-
-    for (uint32_t i = 0; i < capacity_; i++) headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_nl);
-    const int received = recvmmsg(fd_, headers_.data(), capacity_, waits ? MSG_WAITFORONE : MSG_DONTWAIT, nullptr);
+    const int received = socket_.Receive(headers_.data(), capacity_, timeout_ms);
     if (received < 0) {
       if (errno == ENOBUFS) {
         overruns_++;
@@ -320,24 +157,12 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     return Napi::Number::New(env, rows);
   }
 
-  bool SetReceiveTimeout(double timeout_ms) {
-    if (timeout_ms == timeout_ms_) return true;
-    // A zero timeval waits for ever.
-    const auto microseconds = std::max(1LL, static_cast<long long>(timeout_ms * 1000));
-    const timeval timeout{static_cast<time_t>(microseconds / 1'000'000),
-                          static_cast<suseconds_t>(microseconds % 1'000'000)};
-    if (setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0) return false;
-    timeout_ms_ = timeout_ms;
-    return true;
-  }
-
   /** True when the slot holds a packet; the row then describes it. */
   bool ReadDatagram(uint32_t slot, uint32_t* row) {
     const mmsghdr& received = headers_[slot];
     const uint32_t start = slot * slot_bytes_;
     const uint8_t* message = bytes_.data() + start;
-    const bool is_from_kernel = received.msg_hdr.msg_namelen >= sizeof(sockaddr_nl) && senders_[slot].nl_pid == 0;
-    if (!is_from_kernel || received.msg_len < NLMSG_HDRLEN) {
+    if (received.msg_len < NLMSG_HDRLEN) {
       malformed_++;
       return false;
     }
@@ -348,8 +173,8 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
       if (!has_code || Load<nlmsgerr>(message + NLMSG_HDRLEN).error != 0) kernel_errors_++;
       return false;
     }
-    if (header.nlmsg_type != MessageType(NFQNL_MSG_PACKET) || header.nlmsg_len < kMessageBytes ||
-        received.msg_len < kMessageBytes) {
+    if (header.nlmsg_type != kPacketType || header.nlmsg_len < kNetfilterHeaderBytes ||
+        received.msg_len < kNetfilterHeaderBytes) {
       malformed_++;
       return false;
     }
@@ -362,7 +187,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     row[kStart] = start;
     uint32_t full_length = 0;
     bool has_id = false;
-    for (uint32_t at = kMessageBytes; at + NLA_HDRLEN <= length;) {
+    for (uint32_t at = kNetfilterHeaderBytes; at + NLA_HDRLEN <= length;) {
       const auto attribute = Load<nlattr>(message + at);
       const uint32_t value_at = at + NLA_HDRLEN;
       const uint8_t* value = message + value_at;
@@ -414,7 +239,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
       return env.Undefined();
     }
     if (count == 0) return env.Undefined();
-    if (fd_ < 0) return Fail(env, "decide: the queue is closed");
+    if (!socket_.is_open()) return Fail(env, "decide: the queue is closed");
     if (!rows_.IsIntact(env) || !verdicts_.IsIntact(env) || !marks_.IsIntact(env)) {
       return Fail(env, "decide: an array has been detached");
     }
@@ -430,7 +255,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
 
       // A batch verdict holds for every waiting packet up to the id, compared so that ids may wrap. All earlier ones
       // are decided by now, for rows come in the order of their ids: what is left is this run.
-      const int type = next - first > 1 ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT;
+      const uint16_t type = next - first > 1 ? kBatchVerdictType : kVerdictType;
       const uint32_t last_id = ids[size_t{next - 1} * kColumns];
       const nfqnl_msg_verdict_hdr verdict{htonl(accepts ? NF_ACCEPT : NF_DROP), htonl(last_id)};
       messages.Begin(type, 0, queue_);
@@ -439,31 +264,21 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
       messages.End();
       first = next;
     }
-    if (!Send(out_.data(), messages.size())) return FailWithErrno(env, "decide");
+    if (!socket_.Send(out_.data(), messages.size())) return FailWithErrno(env, "decide");
     undecided_ = 0;
     return env.Undefined();
   }
 
-  Napi::Value CloseNow(const Napi::CallbackInfo& info) {
-    Close();
+  Napi::Value Close(const Napi::CallbackInfo& info) {
+    socket_.Close();
+    undecided_ = 0;
     return info.Env().Undefined();
   }
 
-  void Close() {
-    if (fd_ < 0) return;
-    // The kernel unbinds the queue by itself when its socket goes.
-    close(fd_);
-    fd_ = -1;
-    undecided_ = 0;
-  }
-
-  Napi::Value PortId(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), port_id_); }
+  Napi::Value PortId(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), socket_.port_id()); }
 
   Napi::Value ReceiveBufferBytes(const Napi::CallbackInfo& info) {
-    int value = 0;
-    socklen_t length = sizeof value;
-    if (fd_ >= 0) getsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &value, &length);
-    return Napi::Number::New(info.Env(), value);
+    return Napi::Number::New(info.Env(), socket_.ReceiveBufferBytes());
   }
 
   Napi::Value Statistics(const Napi::CallbackInfo& info) {
@@ -480,25 +295,24 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   }
 
   static Napi::Value FailWithErrno(Napi::Env env, const char* step) {
+    ThrowErrno(env, step);
+    return env.Undefined();
+  }
+
+  static void ThrowErrno(Napi::Env env, const char* step) {
     const int error = errno;
     auto thrown = Napi::Error::New(env, std::string(step) + ": " + std::strerror(error));
     thrown.Set("errno", Napi::Number::New(env, error));
     thrown.Set("step", Napi::String::New(env, step));
     thrown.ThrowAsJavaScriptException();
-    return env.Undefined();
   }
 
-  static constexpr int kSendAttempts = 200;
-  static constexpr useconds_t kSendPauseMicroseconds = 500;
-
-  int fd_ = -1;
+  QueueSocket socket_;
   uint16_t queue_ = 0;
-  uint32_t port_id_ = 0;
   uint32_t capacity_ = 0;
   uint32_t slot_bytes_ = 0;
   /** Rows that receive() returned and decide() has not answered. */
   uint32_t undecided_ = 0;
-  double timeout_ms_ = -1;
 
   RegisteredArray<uint8_t> bytes_;
   RegisteredArray<uint32_t> rows_;
@@ -506,7 +320,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   RegisteredArray<uint32_t> marks_;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> slots_;
-  std::vector<sockaddr_nl> senders_;
   std::vector<uint8_t> out_;
 
   uint64_t kernel_errors_ = 0;
