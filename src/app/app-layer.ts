@@ -43,8 +43,8 @@ export class AppLayer {
   readonly #endpoints: FlowEndpoints;
   readonly #frames: FrameListener | null;
   readonly #sessions: (AppSession | undefined)[] = [];
-  /** Sessions that are over, each for all flows of which the same is to be said. As many as there are such words. */
-  readonly #over = new Map<string, AppSession>();
+  /** By protocol, sessions that are over, each for all flows of which the same is to be said. */
+  readonly #over = new Map<AppProtocol | null, AppSession[]>();
   readonly #expectations = new Expectations();
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
@@ -164,10 +164,13 @@ export class AppLayer {
 
   /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */
   #share(flow: FlowSlot, session: AppSession): void {
-    const { state, protocol, shown, isEncrypted } = session;
-    const words = `${state} ${isEncrypted} ${protocol?.name} ${shown[TO_SERVER]} ${shown[TO_CLIENT]}`;
-    const known = this.#over.get(words);
-    if (known === undefined) this.#over.set(words, session);
+    let ended = this.#over.get(session.protocol);
+    if (ended === undefined) {
+      ended = [];
+      this.#over.set(session.protocol, ended);
+    }
+    const known = ended.find((other) => saysTheSame(other, session));
+    if (known === undefined) ended.push(session);
     else this.#sessions[flow] = known;
   }
 
@@ -221,3 +224,10 @@ export class AppLayer {
 }
 
 const speaks = ({ transports }: AppProtocol, transport: Transport): boolean => transports.includes(transport);
+
+/** Of two sessions of the same protocol. */
+const saysTheSame = (a: AppSession, b: AppSession): boolean =>
+  a.state === b.state &&
+  a.isEncrypted === b.isEncrypted &&
+  a.shown[TO_SERVER] === b.shown[TO_SERVER] &&
+  a.shown[TO_CLIENT] === b.shown[TO_CLIENT];

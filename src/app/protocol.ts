@@ -99,11 +99,11 @@ export interface Channel {
   /** What was said of it by the connection that announced this one, or by the protocol before this one. */
   readonly subject?: unknown;
   /** Left out: nobody asks. */
-  readonly frames?: FrameSink;
+  readonly frames?: FrameSink | undefined;
   /** When the bytes in hand came, milliseconds since 1970 UTC. Valid within the methods of a stream's parser. */
-  readonly nowMs?: () => number;
+  readonly nowMs?: (() => number) | undefined;
   /** Announces another connection. Valid within the parser's methods. */
-  readonly expect?: (expectation: Expectation) => void;
+  readonly expect?: ((expectation: Expectation) => void) | undefined;
 }
 
 /** Another connection of the same two hosts, as one of them has announced it: the data connection of FTP. */
