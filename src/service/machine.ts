@@ -7,6 +7,7 @@ import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
 import { type Finding, missing, ok, unknown, warning } from './finding.ts';
 import { chooseFirewall, type FirewallChoice, installedFirewalls } from './firewall.ts';
+import { marks } from './mark-findings.ts';
 import { networkFindings } from './network-findings.ts';
 import { disks, memory } from './resource-findings.ts';
 
@@ -27,6 +28,7 @@ export function inspectMachine(config: Config, run: RunCommand = runCommand): Fi
     ...disks(config),
     clock(run),
     ...vpatchRules(run),
+    marks(config, run),
     ...networkFindings(run),
   ];
 }
