@@ -1,6 +1,7 @@
+import type { Packet } from '../wire/packet.ts';
 import { distance, isAfter } from './sequence.ts';
-import type { TcpHalf, TcpSession } from './session.ts';
-import type { SegmentOptions, SynOptions } from './tcp-header.ts';
+import { TCP_STATE, type TcpHalf, type TcpSession } from './session.ts';
+import { type SegmentOptions, SYN, type SynOptions } from './tcp-header.ts';
 
 /** Whether data from `sequence` on is not far from what the receiver can take: old, expected, or in its window. */
 export function isNearWindow(half: TcpHalf, sequence: number, length: number): boolean {
@@ -11,6 +12,13 @@ export function isNearWindow(half: TcpHalf, sequence: number, length: number): b
     distance(half.next, sequence) <= nearBehindBytes(half)
   );
 }
+
+/**
+ * Whether both sides have to sign their packets, or neither. Whose keys are which, the server's answer to the SYN has
+ * told. Receivers discard what is otherwise (RFC 2385 §2).
+ */
+export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolean =>
+  (tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
 
 /**
  * What the first segment of a sender says whose place is not known, since packets passed unseen: `old`, it is from

@@ -5,7 +5,7 @@ import type { Packet } from '../wire/packet.ts';
 import { applyAck, echoesSyn } from './acceptance.ts';
 import { isOver } from './closing.ts';
 import type { StreamEvent } from './events.ts';
-import type { StreamOutcome } from './outcome.ts';
+import { refuse, type StreamOutcome } from './outcome.ts';
 import type { Reassembler } from './reassembler.ts';
 import { distance, isAfter } from './sequence.ts';
 import { type OtherSyn, PICKED_UP_WINDOW_BYTES, TCP_STATE, type TcpHalf, type TcpSession } from './session.ts';
@@ -385,8 +385,3 @@ const MAX_OTHER_SYNS = 10;
 const MAX_OTHER_SYN_ACKS = 5;
 
 const hasPayload = (packet: Packet): boolean => packet.payloadEnd > packet.payloadStart;
-
-function refuse(packet: Packet, event: StreamEvent): StreamOutcome {
-  packet.events.push(event);
-  return 'invalid';
-}

@@ -1,3 +1,6 @@
+import type { Packet } from '../wire/packet.ts';
+import type { StreamEvent } from './events.ts';
+
 /**
  * What became of the bytes of one TCP packet. What that means for the packet is decided in `verdict/`.
  *
@@ -28,3 +31,9 @@ export type StreamOutcome =
   | 'closed'
   | 'not-tracked'
   | 'stray-end';
+
+/** Says on the packet why nothing of it is taken. */
+export function refuse(packet: Packet, event: StreamEvent, outcome: StreamOutcome = 'invalid'): StreamOutcome {
+  packet.events.push(event);
+  return outcome;
+}

@@ -3,7 +3,7 @@ import type { StreamConsumer } from './consumer.ts';
 import { DeliveredMemory, isFromThisHost, StreamMemory } from './delivered-bytes.ts';
 import type { StreamEvent } from './events.ts';
 import type { ReassemblyLimits } from './options.ts';
-import type { StreamOutcome } from './outcome.ts';
+import { refuse, type StreamOutcome } from './outcome.ts';
 import { SEGMENT_OVERHEAD_BYTES, SegmentQueue } from './segment-queue.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { TcpHalf } from './session.ts';
@@ -43,7 +43,7 @@ export class Reassembler {
   accept(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
     const length = packet.payloadEnd - packet.payloadStart;
     const end = (sequence + length) | 0;
-    if (half.hasFin && isAfter(end, half.fin)) return this.#refuse(packet, 'tcp.data_after_fin', 'invalid');
+    if (half.hasFin && isAfter(end, half.fin)) return refuse(packet, 'tcp.data_after_fin', 'invalid');
     if (isAfter(end, half.highest)) half.highest = end;
     if (!half.isAnchored && half.isSynced && sequence !== half.next) {
       const refusal = this.#judgePlace(flow, half, packet, sequence);
@@ -94,7 +94,7 @@ export class Reassembler {
     }
     this.#forgetDelivered(half);
     half.highest = (sequence + packet.payloadEnd - packet.payloadStart) | 0;
-    return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+    return refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
   }
 
   /** The sender goes on with this packet, and nobody saw what it has sent since `half.next`. */
@@ -181,13 +181,13 @@ export class Reassembler {
     if (differing >= 0) return this.#refuseDiffering(half, packet, (sequence + differing) | 0);
     if (isAfter(sequence, half.next)) {
       const kept = this.#keep(half, packet, sequence);
-      return kept === 'kept' ? this.#refuse(packet, 'tcp.unplaced_data', 'unplaced') : kept;
+      return kept === 'kept' ? refuse(packet, 'tcp.unplaced_data', 'unplaced') : kept;
     }
     if (!isAfter(pickedUpAt, sequence)) return null;
     if (half.hasWord && !isAfter((sequence + length) | 0, acked)) return null;
-    if (half.restarts === MAX_RESTARTS) return this.#refuse(packet, 'tcp.unplaced_data', 'unplaced');
+    if (half.restarts === MAX_RESTARTS) return refuse(packet, 'tcp.unplaced_data', 'unplaced');
     if (delivered !== null && !this.#memory.hasRoomFor(delivered.queueCostBytes)) {
-      return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+      return refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
     }
     this.#restart(flow, half, half.hasWord && isAfter(acked, sequence) ? acked : sequence);
     return null;
@@ -235,7 +235,7 @@ export class Reassembler {
     const isComparedWhole =
       delivered !== null && distance(from, delivered.start) >= 0 && distance(end, delivered.end) <= 0;
     if (isComparedWhole || this.#limits.isOneSided) return 'inspected';
-    return this.#refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
+    return refuse(packet, 'tcp.retransmit_not_compared', 'not-compared');
   }
 
   /** Copies data behind a hole. */
@@ -246,10 +246,10 @@ export class Reassembler {
     if (newBytes === 0) return 'kept';
     const { maxOutOfOrderBytes, maxOutOfOrderSegments } = this.#limits;
     if (queue.bytes + newBytes > maxOutOfOrderBytes || queue.plannedCount > maxOutOfOrderSegments) {
-      return this.#refuse(packet, 'stream.reassembly_insert_limit', 'memory-cap');
+      return refuse(packet, 'stream.reassembly_insert_limit', 'memory-cap');
     }
     if (!this.#memory.hasRoomFor(newBytes + SEGMENT_OVERHEAD_BYTES)) {
-      return this.#refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
+      return refuse(packet, 'stream.reassembly_insert_memcap', 'memory-cap');
     }
     const costBefore = queue.costBytes;
     queue.insert(sequence, packet.bytes, packet.payloadStart);
@@ -355,12 +355,7 @@ export class Reassembler {
 
   #refuseDiffering(half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
     this.#differingOffset = half.offset + distance(sequence, half.next);
-    return this.#refuse(packet, 'tcp.retransmit_differs', 'differs');
-  }
-
-  #refuse(packet: Packet, event: StreamEvent, outcome: StreamOutcome): StreamOutcome {
-    packet.events.push(event);
-    return outcome;
+    return refuse(packet, 'tcp.retransmit_differs', 'differs');
   }
 }
 

@@ -10,6 +10,7 @@ import {
   isBeforeFirstByte,
   isNearWindow,
   isTimestampFresh,
+  mustSignAlike,
   placeOf,
 } from './acceptance.ts';
 import { noteBareAck } from './bare-ack.ts';
@@ -24,7 +25,7 @@ import type { StreamConsumer } from './consumer.ts';
 import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
 import { DEFAULT_TCP_TRACKER_OPTIONS, type TcpTrackerOptions } from './options.ts';
-import type { StreamOutcome } from './outcome.ts';
+import { refuse, type StreamOutcome } from './outcome.ts';
 import { Reassembler } from './reassembler.ts';
 import { afterReset, judgeReset } from './reset.ts';
 import { isAfter } from './sequence.ts';
@@ -95,7 +96,7 @@ export class TcpTracker {
     const flags = packet.tcpFlags;
     const session = this.#sessions.at(packet.flow);
     this.hasResumed = false;
-    if (session !== null && packet.isTcpSigned !== session.isSigned && mustBeAlike(session, packet)) {
+    if (session !== null && packet.isTcpSigned !== session.isSigned && mustSignAlike(session, packet)) {
       return refuse(packet, 'tcp.unexpected_signature');
     }
     if ((flags & ACK) === 0 && packet.acknowledgement !== 0) {
@@ -401,13 +402,4 @@ export class TcpTracker {
     this.#flows.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpUntracked);
     return 'not-tracked';
   }
-}
-
-/** Whose keys are which, the server's answer to the SYN has told. Receivers discard what is otherwise (RFC 2385 §2). */
-const mustBeAlike = (session: TcpSession, packet: Packet): boolean =>
-  (packet.tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
-
-function refuse(packet: Packet, event: StreamEvent): StreamOutcome {
-  packet.events.push(event);
-  return 'invalid';
 }
