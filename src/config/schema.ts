@@ -1,9 +1,5 @@
 import { z } from 'zod';
-import { FILE_DIGESTS } from '../app/files.ts';
 import { parseAddressRange } from '../base/address-set.ts';
-import { EVENT_TYPES } from '../output/event-types.ts';
-import { RECORD_TYPES } from '../output/record-types.ts';
-import { SYSLOG_FACILITIES, SYSLOG_FORMATS } from '../output/syslog.ts';
 import { DATASET_TYPES } from '../rules/dataset.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';
@@ -26,6 +22,7 @@ import {
 } from './config.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { notifySchema } from './notify-schema.ts';
+import { outputsSchema } from './outputs-schema.ts';
 import type { Overrides } from './overrides.ts';
 import { scheduleSchema } from './schedule-schema.ts';
 import {
@@ -129,17 +126,6 @@ const ruleSource = section({
     checksum,
     header,
   }));
-
-const eventTypes = allOr(list(`of ${EVENT_TYPES.join(', ')}`, oneOf(EVENT_TYPES)));
-
-/** sun_path of unix(7), with its NUL. */
-const MAX_SOCKET_PATH_BYTES = 107;
-
-const unixSocket = expecting<string | null>('the path of a Unix socket, or none', (value) => {
-  if (value === 'none') return null;
-  if (typeof value !== 'string' || !/^[/@]./.test(value)) return undefined;
-  return Buffer.byteLength(value) <= MAX_SOCKET_PATH_BYTES ? value : undefined;
-});
 
 const managementPort = whole(1, MAX_U16);
 
@@ -329,38 +315,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       'max-per-second': key('maxPerSecond', whole(1, MAX_EVENTS)),
     }),
   ),
-  outputs: key(
-    'outputs',
-    section({
-      eve: key(
-        'eve',
-        section({
-          file: key('file', text('the path of a file, or - for standard output')),
-          buffer: key('bufferBytes', size(64 * KIB, GIB)),
-          'stats-interval': key('statsIntervalMs', duration()),
-          records: key('records', allOr(list('types of records', oneOf(RECORD_TYPES)))),
-          'file-hashes': key('fileHashes', list('hash functions', oneOf(FILE_DIGESTS))),
-        }),
-      ),
-      syslog: key(
-        'syslog',
-        section({
-          socket: key('socket', unixSocket),
-          format: key('format', oneOf(SYSLOG_FORMATS)),
-          facility: key('facility', oneOf(SYSLOG_FACILITIES)),
-          types: key('types', eventTypes),
-        }),
-      ),
-      socket: key(
-        'socket',
-        section({
-          path: key('path', unixSocket),
-          kind: key('kind', oneOf(['stream', 'datagram'])),
-          types: key('types', eventTypes),
-        }),
-      ),
-    }),
-  ),
+  outputs: key('outputs', outputsSchema),
   history: key(
     'history',
     section({
