@@ -16,6 +16,7 @@ const LAYERS = [
   'verdict',
   'output',
   'config',
+  'content.ts',
   'pipeline.ts',
   'patches',
   'scan',

@@ -1,4 +1,10 @@
+import type { AppLayer } from '../app/app-layer.ts';
 import type { Counters } from '../base/counters.ts';
+import type { Defragmenter } from '../defrag/defragmenter.ts';
+import type { Detector } from '../detect/detector.ts';
+import type { FlowTable } from '../flow/table.ts';
+import type { TcpTracker } from '../stream/tracker.ts';
+import type { FlowBypass } from '../verdict/bypass.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 import { REPORT_COUNTERS } from './reporter.ts';
 
@@ -81,4 +87,31 @@ export class PacketCounters {
   #add(counter: number, amount: number): void {
     this.#values[counter] = this.#values[counter]! + amount;
   }
+}
+
+/** Whose state is shown as it is, and not counted packet by packet. */
+export interface GaugedStages {
+  readonly defragmenter: Defragmenter;
+  readonly flows: FlowTable;
+  readonly streams: TcpTracker;
+  readonly apps: AppLayer;
+  readonly detector: Detector;
+  /** Null: there is none. */
+  readonly bypass: FlowBypass | null;
+}
+
+export function setGauges(counters: Counters, stages: GaugedStages): void {
+  const { defragmenter, flows, streams, apps, detector, bypass } = stages;
+  counters.set('defrag.timeouts', defragmenter.timeouts);
+  counters.set('defrag.memuse', defragmenter.usedBytes);
+  counters.set('flow.active', flows.size);
+  counters.set('flow.bypassed', bypass?.activeFlows ?? 0);
+  counters.set('flow.bypassed_total', bypass?.totalFlows ?? 0);
+  counters.set('tcp.reassembly_memuse', streams.keptBytes);
+  counters.set('app_layer.memuse', apps.memory.usedBytes);
+  counters.set('app_layer.memcap', apps.memory.sheds);
+  counters.set('detect.stream_window_memuse', detector.windowMemory.usedBytes);
+  counters.set('detect.tracks_evicted', detector.evictedTracks);
+  counters.set('detect.excepted', detector.exceptedMatches);
+  counters.set('detect.rules_parked', detector.parkedRules);
 }

@@ -109,7 +109,9 @@ export class Reporter {
     this.#tags.release(flow);
   }
 
+  /** Time has passed, with packets or without. */
   expire(nowMs: number): void {
+    this.#sink.elapse?.(nowMs);
     this.#tags.expire(nowMs);
   }
 

@@ -169,21 +169,22 @@ class RecordingPipeline extends Pipeline {
     const ruleset = Ruleset.of([], []);
     super({ config, ruleset, sink, mode: 'prevent', seed: [1, 2], midstreamUntilMs: Number.NEGATIVE_INFINITY });
     this.#seenOf = seenOf;
+    const { content } = this;
+    const onData = content.onData.bind(content);
+    content.onData = (flow, direction, bytes, start, end, offset) => {
+      this.#record(direction, offset, Buffer.from(bytes.subarray(start, end)).toString('latin1'));
+      onData(flow, direction, bytes, start, end, offset);
+    };
+    const onGap = content.onGap.bind(content);
+    content.onGap = (flow, direction, missingBytes) => {
+      this.#record(direction, null, UNSEEN.repeat(Math.min(missingBytes, MAX_UNSEEN)));
+      onGap(flow, direction, missingBytes);
+    };
   }
 
   override process(packet: Packet): Verdict {
     this.#packetInHand = packet;
     return super.process(packet);
-  }
-
-  override onData(flow: number, direction: Direction, bytes: Uint8Array, start: number, end: number, offset: number) {
-    this.#record(direction, offset, Buffer.from(bytes.subarray(start, end)).toString('latin1'));
-    super.onData(flow, direction, bytes, start, end, offset);
-  }
-
-  override onGap(flow: number, direction: Direction, missingBytes: number): void {
-    this.#record(direction, null, UNSEEN.repeat(Math.min(missingBytes, MAX_UNSEEN)));
-    super.onGap(flow, direction, missingBytes);
   }
 
   /** `offset` 0: a new stream begins. */
