@@ -25,20 +25,32 @@ export interface EngineChoice {
   readonly ruleSets: readonly RuleSet[];
   /** Beside vpatch as it is where the host tracks no connections: with what bypass it can have. */
   readonly withBypass: boolean;
+  /** Beside it with one: as many, each with a worker, shared by connections. 1: none. */
+  readonly queues: number;
   readonly withSuricata: boolean;
 }
 
-export function enginesFor({ ruleSets, withBypass, withSuricata }: EngineChoice): Engine[] {
-  const vpatch = (rules: RuleSet, about: string, settings: string): Engine => ({
+export function enginesFor({ ruleSets, withBypass, queues, withSuricata }: EngineChoice): Engine[] {
+  const vpatch = (rules: RuleSet, about: string, settings: string, args: readonly string[] = []): Engine => ({
     name: `vpatch, ${rules.name}${about}`,
-    inspection: { by: 'vpatch', rules, settings, args: ['--mode', 'prevent'] },
+    inspection: { by: 'vpatch', rules, settings, args: ['--mode', 'prevent', ...args] },
   });
+  const bypass = 'bypass: { enabled: true }\n';
   const most = ruleSets.at(-1);
   return [
     { name: BASELINE, inspection: { by: 'nobody' } },
     { name: 'accept all', inspection: { by: 'accept-all' } },
     ...ruleSets.map((rules) => vpatch(rules, '', 'bypass: { enabled: false }\n')),
-    ...(withBypass && most !== undefined ? [vpatch(most, ', bypass', 'bypass: { enabled: true }\n')] : []),
+    ...(withBypass && most !== undefined ? [vpatch(most, ', bypass', bypass)] : []),
+    // What shares by connections needs the kernel to track them, and that is the price of bypass too.
+    ...(queues > 1 && most !== undefined
+      ? [
+          vpatch(most, `, bypass, ${queues} queues`, `${bypass}queue: { balance: ports }\n`, [
+            '--queues',
+            String(queues),
+          ]),
+        ]
+      : []),
     ...(withSuricata
       ? ruleSets.map((rules): Engine => ({ name: `Suricata, ${rules.name}`, inspection: { by: 'suricata', rules } }))
       : []),

@@ -40,6 +40,7 @@ async function main(): Promise<number> {
       name === 'none' ? NO_RULES : name === 'shipped' ? SHIPPED_RULES : ownRules(settings.ownRules!),
     ),
     withBypass: settings.withBypass,
+    queues: settings.queues,
     withSuricata,
   });
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;

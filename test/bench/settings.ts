@@ -11,6 +11,7 @@ export interface Settings {
   /** Null: there are none. */
   readonly ownRules: string | null;
   readonly withBypass: boolean;
+  readonly queues: number;
   readonly json: string;
   /** A folder. */
   readonly plots: string;
@@ -29,6 +30,7 @@ export const USAGE = `make bench ARGS='...'   what inspection costs here, beside
   --rules PLACE       a file, a folder, or a pattern
   --connections N     held open at the same time (10000)
   --bypass            also vpatch with flows that the kernel goes on with by itself
+  --queues N          also vpatch with so many queues, shared by connections (1)
   --json FILE         all samples and medians (.bench/bench.json)
   --plots FOLDER      for the plots (.bench)`;
 
@@ -45,6 +47,7 @@ export function settingsOf(args: readonly string[]): Settings {
       rules: { type: 'string' },
       connections: { type: 'string', default: '10000' },
       bypass: { type: 'boolean', default: false },
+      queues: { type: 'string', default: '1' },
       json: { type: 'string', default: '.bench/bench.json' },
       plots: { type: 'string', default: '.bench' },
     },
@@ -70,6 +73,7 @@ export function settingsOf(args: readonly string[]): Settings {
     ruleSets,
     ownRules,
     withBypass: values.bypass,
+    queues: positive('--queues', values.queues),
     json: values.json,
     plots: values.plots,
   };
