@@ -1,6 +1,6 @@
 /**
  * Makes the worker of the drill hang when it is told, in the place where a real one would: instead of turning. To be
- * imported before the worker.
+ * evaluated before the worker.
  */
 import { getEnvironmentData } from 'node:worker_threads';
 import { NfqueueSource } from '../../capture/nfqueue.ts';
