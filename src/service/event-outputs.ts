@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
-import { DatagramOutput } from '../output/datagram-output.ts';
+import { DatagramOutput, type DatagramSettings } from '../output/datagram-output.ts';
 import { type EveLine, EveLines, type EventReader } from '../output/eve-lines.ts';
 import { type EventTypes, linesOfTypes } from '../output/event-types.ts';
 import type { LineOutput } from '../output/line-output.ts';
 import type { Logger } from '../output/log.ts';
-import { StreamOutput } from '../output/stream-output.ts';
+import { StreamOutput, type StreamSettings } from '../output/stream-output.ts';
 import { syslogMessage } from '../output/syslog.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -22,8 +22,9 @@ export interface OutputStatus {
 }
 
 interface Opened extends Pick<OutputStatus, 'name' | 'target'> {
-  readonly output: LineOutput | DatagramOutput;
-  readonly types: EventTypes;
+  readonly output: Pick<LineOutput, 'lostLines' | 'close'>;
+  /** Those events that it asks for. */
+  write(lines: EveLines): void;
 }
 
 /** All outputs of the configuration as one, which never waits for any of them. */
@@ -47,21 +48,24 @@ export class EventOutputs implements LineOutput, EventReader {
         ? null
         : new BufferedFile(eve.file, { bufferBytes: eve.bufferBytes, onError: onError(eve.file) });
     const opened: Opened[] = [];
-    if (eve.file !== null && file !== null) opened.push({ name: 'file', target: eve.file, output: file, types: 'all' });
+    if (eve.file !== null && file !== null) {
+      opened.push({ name: 'file', target: eve.file, output: file, write: ({ text }) => file.write(text) });
+    }
     if (syslog.socket !== null) {
       const { socket: target, types } = syslog;
       const settings = { ...syslog, hostname: hostname(), pid: process.pid };
       const messageOf = (line: EveLine): string => syslogMessage(line, settings);
-      const output = new DatagramOutput({ socket: target, messageOf, onError: onError(target) });
-      opened.push({ name: 'syslog', target, output, types });
+      opened.push({
+        name: 'syslog',
+        target,
+        ...datagramsOf({ socket: target, messageOf, onError: onError(target) }, types),
+      });
     }
     if (socket.path !== null) {
       const { path: target, types, kind } = socket;
-      const output = new (kind === 'stream' ? StreamOutput : DatagramOutput)({
-        socket: target,
-        onError: onError(target),
-      });
-      opened.push({ name: 'socket', target, output, types });
+      const settings = { socket: target, onError: onError(target) };
+      const open = kind === 'stream' ? streamOf : datagramsOf;
+      opened.push({ name: 'socket', target, ...open(settings, types) });
     }
     return new EventOutputs(opened, file);
   }
@@ -79,11 +83,7 @@ export class EventOutputs implements LineOutput, EventReader {
   }
 
   read(lines: EveLines): void {
-    for (const { output, types } of this.#opened) {
-      if (output instanceof DatagramOutput) output.write(linesOfTypes(lines, types));
-      else if (types === 'all') output.write(lines.text);
-      else writeLines(output, linesOfTypes(lines, types));
-    }
+    for (const output of this.#opened) output.write(lines);
   }
 
   /** Events of this thread. */
@@ -101,8 +101,24 @@ export class EventOutputs implements LineOutput, EventReader {
   }
 }
 
-function writeLines(output: LineOutput, lines: readonly EveLine[]): void {
-  if (lines.length > 0) output.write(lines.map(({ text }) => `${text}\n`).join(''));
+type OpenedSocket = Pick<Opened, 'output' | 'write'>;
+
+function streamOf(settings: StreamSettings, types: EventTypes): OpenedSocket {
+  const output = new StreamOutput(settings);
+  const textOf = (lines: EveLines): string =>
+    types === 'all' ? lines.text : linesOfTypes(lines, types).reduce((text, line) => `${text}${line.text}\n`, '');
+  return {
+    output,
+    write: (lines) => {
+      const text = textOf(lines);
+      if (text !== '') output.write(text);
+    },
+  };
+}
+
+function datagramsOf(settings: DatagramSettings, types: EventTypes): OpenedSocket {
+  const output = new DatagramOutput(settings);
+  return { output, write: (lines) => output.write(linesOfTypes(lines, types)) };
 }
 
 /** Counts what the workers could not send as well. */
