@@ -170,7 +170,9 @@ export class Pipeline {
     } else if (packet.isUnreadable && packet.ipVersion !== 0 && findings.failedCheck === null) {
       this.#detector.onUnreadable();
     }
-    return this.#conclude(packet);
+    const verdict = this.#conclude(packet);
+    this.content.apps.rest();
+    return verdict;
   }
 
   /** Ends flows that were idle for too long. `process` does so itself; a live source calls it when no packet comes. */

@@ -43,6 +43,8 @@ export class AppLayer {
   readonly #endpoints: FlowEndpoints;
   readonly #frames: FrameListener | null;
   readonly #sessions: (AppSession | undefined)[] = [];
+  /** The one that was given something since the last `rest`. */
+  #fed: AppSession | null = null;
   /** By protocol, sessions that are over, each for all flows of which the same is to be said. */
   readonly #over = new Map<AppProtocol | null, AppSession[]>();
   readonly #expectations = new Expectations();
@@ -64,6 +66,7 @@ export class AppLayer {
     this.currentFlow = flow;
     const session = this.#session(flow, direction);
     if (session.isOver) return;
+    this.#fed = session;
     session.consume(direction, bytes, start, end);
     this.#settle(flow, session);
   }
@@ -85,6 +88,7 @@ export class AppLayer {
       session.open(protocol);
       this.#sessions[flow] = session;
     }
+    this.#fed = session;
     session.consume(direction, bytes, start, end);
     this.memory.note(flow, session);
   }
@@ -93,6 +97,7 @@ export class AppLayer {
     this.currentFlow = flow;
     const session = this.#session(flow, direction);
     if (session.isOver) return;
+    this.#fed = session;
     session.gap(direction, missingBytes);
     this.#settle(flow, session);
   }
@@ -101,8 +106,15 @@ export class AppLayer {
     this.currentFlow = flow;
     const session = this.#session(flow, null);
     if (session.isOver) return;
+    this.#fed = session;
     session.end(direction);
     this.#settle(flow, session);
+  }
+
+  /** The packet is over, and all that was to be said of it is said. */
+  rest(): void {
+    this.#fed?.rest();
+    this.#fed = null;
   }
 
   state(flow: FlowSlot): AppState {

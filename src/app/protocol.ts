@@ -152,6 +152,8 @@ export interface AppParser {
    * then; what stays below a kilobyte or two is not worth counting.
    */
   readonly heldBytes: number;
+  /** All has been said of what came so far: gives back what is over. A connection may be silent for hours from now. */
+  rest?(): void;
   /** The flow is gone: gives back what it holds and tells nobody. */
   close?(): void;
 }

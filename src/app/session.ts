@@ -112,6 +112,11 @@ export class AppSession {
     this.#giveUpIfHopeless(this.#detection);
   }
 
+  /** See AppParser. */
+  rest(): void {
+    this.#parser?.rest?.();
+  }
+
   close(): void {
     this.#parser?.close?.();
     this.#parser = null;

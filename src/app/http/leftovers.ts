@@ -1,6 +1,6 @@
 import type { HttpMessage, HttpTransaction } from './transaction.ts';
 
-/** What is over, and may be looked at until the parser's next call: then its memory is given back. */
+/** What is over, and may be looked at until the packet is over, or the parser's next call: its memory is given back. */
 export class Leftovers {
   readonly #finished: HttpTransaction[] = [];
   /** Complete messages with a body: rules have seen it, and it is not kept while the response is waited for. */

@@ -76,6 +76,10 @@ export class HttpParser implements AppParser, Exchange {
     }
   }
 
+  rest(): void {
+    this.#leftovers.release();
+  }
+
   close(): void {
     this.#leftovers.release();
     for (const tx of this.#open) tx.release();

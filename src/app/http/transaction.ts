@@ -82,7 +82,7 @@ export class HttpMessage {
   }
 }
 
-/** A request and its response. Valid until the parser's next call after both are complete. */
+/** A request and its response. When both are complete, valid until the packet is over, or the parser's next call. */
 export class HttpTransaction implements Transaction {
   readonly id: number;
   readonly request = new HttpMessage();

@@ -97,6 +97,10 @@ export class Http2Parser implements AppParser, SideListener {
     for (const tx of [...this.#open.values()]) this.#cut(tx, direction);
   }
 
+  rest(): void {
+    this.#leftovers.release();
+  }
+
   close(): void {
     this.#leftovers.release();
     for (const tx of this.#open.values()) tx.release();
