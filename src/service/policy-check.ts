@@ -28,24 +28,27 @@ const OLD_GENERATION_MIB = 1024;
 /** Half of what V8 would take: while there are the old rules and the new ones, memory is what is scarce. */
 const YOUNG_GENERATION_MIB = 24;
 
-/** From the cache, or else compiled anew. `tell` hears why what is in the cache cannot be used. */
-export async function loadPolicy(policy: Policy, tell: (what: string) => void): Promise<PolicyCheck> {
-  const cached = new RuleCache(policy.config.rules.cacheFolder).read(ruleKey(policy.rules, policy.config));
-  if (cached.status === 'unusable')
+/** For a reload: whoever stops the service meanwhile does not wait for it. */
+export const checkPolicy: CheckPolicy = (policy) => policyFrom(policy, () => {}, false);
+
+/** For the start. `tell` hears why what is in the cache cannot be used. */
+export const loadPolicy = (policy: Policy, tell: (what: string) => void): Promise<PolicyCheck> =>
+  policyFrom(policy, tell, true);
+
+/** From the cache, where it was tried out before, or else compiled anew. `keepsAlive`: the process does not end before. */
+async function policyFrom(policy: Policy, tell: (what: string) => void, keepsAlive: boolean): Promise<PolicyCheck> {
+  const key = ruleKey(policy.rules, policy.config);
+  const cached = new RuleCache(policy.config.rules.cacheFolder).read(key);
+  if (cached.status === 'there') return checkOf(policy, cached.image);
+  if (cached.status === 'unusable') {
     tell(`the rules are compiled anew, since the cache cannot be used: ${cached.reason}`);
-  return cached.status === 'there' ? checkOf(policy, cached.image) : inThread(policy, true);
+  }
+  return inThread({ policy, key }, keepsAlive);
 }
 
-/** Compiles it in any case. Whoever stops the service meanwhile does not wait for that. */
-export const checkPolicy: CheckPolicy = (policy) => inThread(policy, false);
-
-/**
- * In a thread of its own, so that neither packets nor commands wait and nothing is left in this thread's memory.
- * `keepsAlive`: the process does not end before it.
- */
-const inThread = (policy: Policy, keepsAlive: boolean): Promise<PolicyCheck> =>
+/** In a thread of its own, so that neither packets nor commands wait and nothing is left in this thread's memory. */
+const inThread = (task: CheckerTask, keepsAlive: boolean): Promise<PolicyCheck> =>
   new Promise((resolve, reject) => {
-    const task: CheckerTask = { policy, key: ruleKey(policy.rules, policy.config) };
     const thread = new Worker(new URL('./policy-checker.js', import.meta.url), {
       name: 'vpatch-check',
       workerData: task,
@@ -63,7 +66,7 @@ const inThread = (policy: Policy, keepsAlive: boolean): Promise<PolicyCheck> =>
       // What compiling patterns has left behind, before the workers load theirs.
       trimNativeMemory();
       if (image === null) reject(new Error('the check of the rules ended without a word'));
-      else resolve(checkOf(policy, image));
+      else resolve(checkOf(task.policy, image));
     });
   });
 
