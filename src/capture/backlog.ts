@@ -13,14 +13,27 @@ export class Backlog {
   /** Received since nothing waited, or since the queue may last have been full. */
   #runPackets = 0;
   #hasRunOverflowed = false;
+  /** What the queue did not take came behind what was in it: behind the last batch, too. */
+  #isBehind = false;
 
   constructor(lengthPackets: number, batchPackets: number) {
     this.#lengthPackets = lengthPackets;
     this.#batchPackets = batchPackets;
   }
 
-  /** Takes note of a batch, maybe an empty one. `lastId`: the kernel's number of its last packet. */
+  /**
+   * Takes note of a batch, maybe an empty one: may packets have passed before it, or among it? `lastId`: the kernel's
+   * number of its last packet.
+   */
   hasOverflowed(count: number, lastId: number): boolean {
+    const wasBehind = this.#isBehind;
+    const hasSkipped = this.#hasSkipped(count, lastId);
+    this.#isBehind = this.#hasFilled(count) || hasSkipped;
+    return this.#isBehind || wasBehind || (this.#hasRunOverflowed && !this.#isRunning);
+  }
+
+  /** With this batch, as many have come one behind the other as the queue holds. */
+  #hasFilled(count: number): boolean {
     if (!this.#isRunning) {
       // The batch before was in hand while this one came.
       this.#runPackets = this.#lastCount;
@@ -29,8 +42,7 @@ export class Backlog {
     this.#runPackets += count;
     this.#lastCount = count;
     this.#isRunning = count === this.#batchPackets;
-    if (this.#hasSkipped(count, lastId)) return true;
-    if (this.#runPackets < this.#lengthPackets) return this.#hasRunOverflowed && !this.#isRunning;
+    if (this.#runPackets < this.#lengthPackets) return false;
     this.#runPackets -= this.#lengthPackets;
     this.#hasRunOverflowed = true;
     return true;

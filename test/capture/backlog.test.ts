@@ -17,17 +17,22 @@ describe('a queue of 20 packets, received in batches of 8', () => {
   });
 
   test('may have been full when as many waited one behind the other, and until none wait any more', () => {
-    expect(overflows([8, 8, 8, 8, 2, 3])).toEqual([false, false, true, false, true, false]);
+    expect(overflows([8, 8, 8, 8, 2, 3])).toEqual([false, false, true, true, true, false]);
     // Those in hand waited too, when the next ones came.
     expect(overflows([7, 8, 5])).toEqual([false, false, true]);
   });
 
+  test('did not take what came behind those that were in it: behind the last batch, which others follow or none', () => {
+    expect(overflows([7, 8, 5, 1, 1])).toEqual([false, false, true, true, false]);
+    expect(overflows([7, 8, 5, 0, 1])).toEqual([false, false, true, true, false]);
+  });
+
   test('may have been so again, as many packets later', () => {
-    expect(overflows(Array(10).fill(8))).toEqual([false, false, true, false, true, false, false, true, false, true]);
+    expect(overflows(Array(10).fill(8))).toEqual([false, false, true, true, true, true, false, true, true, true]);
   });
 
   test('has lost one whose number is missing', () => {
-    expect(overflows([3, 3, 0, 3], [0, 3])).toEqual([false, false, false, true]);
+    expect(overflows([3, 3, 0, 3, 3, 3], [0, 3])).toEqual([false, false, false, true, true, false]);
   });
 
   test('numbers wrap', () => {
