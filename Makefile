@@ -27,7 +27,7 @@ CAPTURE ?=
 # How long `make soak` goes on.
 MINUTES ?= 60
 
-.PHONY: help setup build test demo bench bench-replay bench-curves soak prove fuzz check lint types sanitizers docs conformance install deb clean
+.PHONY: help setup build test demo bench bench-replay bench-curves bench-docs soak prove fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,10 @@ bench-replay: ## Time by stage of the pipeline, and where it goes; RULES=PLACE, 
 bench-curves: ## What a packet costs as rules, open connections and its own size grow, as tables and plots
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/bench/curves.js $(ARGS)
+
+bench-docs: ## Put tables and plots of the benchmarks that were run here into docs/performance.md
+	@$(MAKE) build dist/tools/.built
+	@node dist/tools/test/bench/fill-page.js
 
 soak: ## A service under requests, attacks, floods and reloads for MINUTES (60), within 512 MiB (needs root)
 	@.ci/setup

@@ -3,26 +3,19 @@
  * Processor time of one core. node curves.js [--only rules,flows,size] [--seconds N] [--json FILE] [--plots FOLDER]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { generatedRules } from '../soak/generated-rules.ts';
 import { usedMemory } from '../support/heap.ts';
+import { type Curve, curveTable } from './curve.ts';
 import { SHIPPED_RULES } from './engine.ts';
-import { type LineChart, lineChart } from './line-chart.ts';
+import { lineChart } from './line-chart.ts';
 import { OpenFlows } from './open-flows.ts';
-import { markdown, shown } from './report.ts';
+import { writePlots } from './plots.ts';
 import { BENCH_CONFIG, compiled, type RuleText, textsOf } from './rule-sets.ts';
 import { packetNs } from './stage-costs.ts';
 import { WHOLE } from './stages.ts';
 import { bulkTraffic, connectionTraffic, keepAliveTraffic, type Traffic } from './traffic.ts';
-
-/** Numbers in columns, and their plots. */
-interface Curve {
-  readonly name: string;
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly number[])[];
-  readonly charts: readonly (LineChart & { readonly file: string })[];
-}
 
 const RULES = [0, 1_000, 5_000, 10_000, 20_000, 50_000];
 const FLOWS = [1_000, 10_000, 50_000, 100_000, 200_000, 500_000];
@@ -54,14 +47,11 @@ for (const name of options.only.split(',')) {
   if (make === undefined) throw new Error(`--only ${name}: expected some of ${Object.keys(CURVES).join(', ')}`);
   const curve = make(Number(options.seconds));
   curves.push(curve);
-  console.log(
-    markdown(
-      curve.columns,
-      curve.rows.map((row) => row.map(shown)),
-    ),
+  console.log(curveTable(curve));
+  writePlots(
+    options.plots,
+    curve.charts.map(({ file, ...chart }) => ({ name: file, svg: lineChart(chart) })),
   );
-  mkdirSync(options.plots, { recursive: true });
-  for (const { file, ...chart } of curve.charts) writeFileSync(join(options.plots, file), lineChart(chart));
 }
 mkdirSync(dirname(options.json), { recursive: true });
 writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), curves }, null, 2)}\n`);

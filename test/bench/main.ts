@@ -9,9 +9,9 @@ import { BASELINE, type Engine, enginesFor, NO_RULES, ownRules, SHIPPED_RULES } 
 import { residentMib } from './inspector.ts';
 import { type BenchLoad, warmUp } from './loads.ts';
 import type { Sample, Values } from './measures.ts';
-import { plots } from './plots.ts';
+import { plots, writePlots } from './plots.ts';
 import { isInstalled, missingFor } from './programs.ts';
-import { brief, table } from './report.ts';
+import { brief, comparisonTable, medianTable } from './report.ts';
 import { type Settings, settingsOf, USAGE } from './settings.ts';
 import { summarise } from './statistics.ts';
 
@@ -48,10 +48,9 @@ async function main(): Promise<number> {
   console.log(`${machine}; ${settings.rounds} rounds, ${settings.seconds} s each load\n`);
   const samples = await measure(engines, loads, settings);
   const summary = summarise(samples, BASELINE);
-  console.log(`\n${table(summary, BASELINE)}`);
+  console.log(`\n${medianTable(summary)}\nbeside ${BASELINE}:\n\n${comparisonTable(summary, BASELINE)}`);
 
-  mkdirSync(settings.plots, { recursive: true });
-  for (const { name, svg } of plots(summary, BASELINE)) writeFileSync(join(settings.plots, name), svg);
+  writePlots(settings.plots, plots(summary, BASELINE));
   mkdirSync(dirname(settings.json), { recursive: true });
   writeFileSync(settings.json, `${JSON.stringify({ ...about, engines, summary, samples }, null, 2)}\n`);
   console.log(`all samples: ${settings.json}; plots: ${settings.plots}`);

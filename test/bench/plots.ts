@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { barChart } from './bar-chart.ts';
 import { MEASURE_NAMES, MEASURES, type Measure } from './measures.ts';
 import type { Summary } from './statistics.ts';
@@ -32,6 +34,11 @@ export function plots(summary: readonly Summary[], baseline: string): Plot[] {
       svg: barChart('Latency in ms', summary.map(engines), bars(summary, LATENCIES, 'medians')),
     },
   ];
+}
+
+export function writePlots(folder: string, all: readonly Plot[]): void {
+  mkdirSync(folder, { recursive: true });
+  for (const { name, svg } of all) writeFileSync(join(folder, name), svg);
 }
 
 const LATENCIES: readonly Measure[] = [

@@ -6,10 +6,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ownRules, SHIPPED_RULES } from './engine.ts';
-import { markdown, shown } from './report.ts';
+import { percent, shown } from './report.ts';
 import { BENCH_CONFIG, compiled, textsOf } from './rule-sets.ts';
 import { type SelfTimes, selfTimes } from './self-time.ts';
 import { play, type StageCost, stageCosts } from './stage-costs.ts';
+import { stageTable } from './stage-table.ts';
 import { WHOLE } from './stages.ts';
 import {
   bulkTraffic,
@@ -74,22 +75,11 @@ function repeat({ frames }: Traffic, forSeconds: number): void {
 }
 
 function described({ name, frames }: Traffic, bytes: number, costs: readonly StageCost[], profile: SelfTimes): string {
-  const packetBytes = bytes / frames.length;
-  const wholeNs = costs.at(-1)!.soFarNs;
-  const stages = markdown(
-    ['stage', 'ns a packet', 'share', 'up to it: k packets/s', 'Gbit/s'],
-    costs.map(({ stage, ownNs, soFarNs }) => [
-      stage,
-      shown(Math.round(ownNs)),
-      percent(ownNs / wholeNs),
-      shown(1e6 / soFarNs),
-      shown((packetBytes * 8) / soFarNs),
-    ]),
-  );
+  const stages = stageTable(costs, bytes / frames.length);
   const line = ({ name: place, share }: SelfTimes['folders'][number]): string =>
     `  ${percent(share).padStart(6)}  ${place}`;
   return [
-    `${name}: ${frames.length.toLocaleString('en')} packets of ${shown(packetBytes)} bytes\n`,
+    `${name}: ${frames.length.toLocaleString('en')} packets of ${shown(bytes / frames.length)} bytes\n`,
     stages,
     'samples by folder:',
     ...profile.folders.map(line),
@@ -97,8 +87,4 @@ function described({ name, frames }: Traffic, bytes: number, costs: readonly Sta
     ...profile.functions.slice(0, SHOWN_FUNCTIONS).map(line),
     '',
   ].join('\n');
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }

@@ -1,25 +1,33 @@
-import { MEASURE_NAMES, MEASURES, type MeasureAbout, type Values } from './measures.ts';
+import { MEASURE_NAMES, MEASURES, type Measure, type MeasureAbout, type Values } from './measures.ts';
 import type { Summary } from './statistics.ts';
 
-/** As a table of Markdown that is readable as it stands: a row for each measure that some engine has. */
-export function table(summaries: readonly Summary[], baseline: string): string {
-  const others = summaries.filter(({ engine }) => engine !== baseline);
-  const head = [
-    'load',
-    ...summaries.map(({ engine }) => engine),
-    ...others.map(({ engine }) => `${engine} / ${baseline}`),
-  ];
-  const rows = MEASURE_NAMES.filter((name) => summaries.some(({ medians }) => medians[name] !== undefined)).map(
-    (name) => {
-      const about: MeasureAbout = MEASURES[name];
-      return [
-        about.unit === '' ? about.title : `${about.title}, ${about.unit}`,
-        ...summaries.map(({ medians }) => shown(medians[name])),
-        ...others.map(({ compared }) => comparedShown(compared[name], about)),
-      ];
-    },
+/** What each engine had: tables of Markdown that are readable as they stand, a row for each measure that some engine has. */
+export const medianTable = (summaries: readonly Summary[]): string =>
+  tableOf(summaries, ({ medians }, name) => shown(medians[name]), 'medians');
+
+/** The same beside the baseline: as ratios, pings as differences. */
+export const comparisonTable = (summaries: readonly Summary[], baseline: string): string =>
+  tableOf(
+    summaries.filter(({ engine }) => engine !== baseline),
+    ({ compared }, name) => comparedShown(compared[name], MEASURES[name]),
+    'compared',
   );
-  return markdown(head, rows);
+
+function tableOf(
+  summaries: readonly Summary[],
+  cell: (summary: Summary, name: Measure) => string,
+  of: 'medians' | 'compared',
+): string {
+  const names = MEASURE_NAMES.filter((name) => summaries.some((summary) => summary[of][name] !== undefined));
+  return markdown(
+    ['load', ...summaries.map(({ engine }) => engine)],
+    names.map((name) => [titleOf(MEASURES[name], of), ...summaries.map((summary) => cell(summary, name))]),
+  );
+}
+
+/** A ratio has no unit. */
+function titleOf({ title, unit, comparison }: MeasureAbout, of: 'medians' | 'compared'): string {
+  return unit === '' || (of === 'compared' && comparison === 'ratio') ? title : `${title}, ${unit}`;
 }
 
 /** Three digits that count. */
@@ -38,6 +46,8 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
   const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
   return [line(head), rule, ...rows.map(line), ''].join('\n');
 }
+
+export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** On one line, for whoever watches. */
 export const brief = (values: Values): string =>
