@@ -46,7 +46,7 @@ async function main(): Promise<number> {
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
   const about = { date: new Date().toISOString(), machine, rounds: settings.rounds, seconds: settings.seconds };
   console.log(`${machine}; ${settings.rounds} rounds, ${settings.seconds} s each load\n`);
-  const samples = await measure(engines, loads, settings);
+  const { samples, failures } = await measure(engines, loads, settings);
   const summary = summarise(samples, BASELINE);
   console.log(`\n${medianTable(summary)}\nbeside ${BASELINE}:\n\n${comparisonTable(summary, BASELINE)}`);
 
@@ -54,15 +54,23 @@ async function main(): Promise<number> {
   mkdirSync(dirname(settings.json), { recursive: true });
   writeFileSync(settings.json, `${JSON.stringify({ ...about, engines, summary, samples }, null, 2)}\n`);
   console.log(`all samples: ${settings.json}; plots: ${settings.plots}`);
-  return 0;
+  if (failures > 0) console.error(`bench: ${failures} loads have failed, and are missing above`);
+  return failures > 0 ? 1 : 0;
+}
+
+interface Measured {
+  readonly samples: readonly Sample[];
+  /** Loads that came to nothing. */
+  readonly failures: number;
 }
 
 /**
  * All engines run all the time, and one load after the other is put on them in turn: the machine's speed changes from
  * minute to minute, so that only values of the same round can be compared.
  */
-async function measure(engines: readonly Engine[], loads: readonly BenchLoad[], settings: Settings): Promise<Sample[]> {
+async function measure(engines: readonly Engine[], loads: readonly BenchLoad[], settings: Settings): Promise<Measured> {
   const samples: Sample[] = [];
+  let failures = 0;
   const beds: { readonly bed: Bed; readonly atRest: Values }[] = [];
   try {
     for (const engine of engines) {
@@ -75,19 +83,31 @@ async function measure(engines: readonly Engine[], loads: readonly BenchLoad[], 
       const values: Values[] = beds.map(({ atRest }) => atRest);
       for (const load of loads) {
         for (const [at, { bed }] of beds.entries()) {
-          const measured = await load.run(bed, settings);
+          const measured = await measuredBy(load, bed, settings);
+          if (measured === null) failures++;
           values[at] = { ...values[at], ...measured };
-          if (Object.keys(measured).length > 0) console.log(`${round} ${bed.engine.name}: ${brief(measured)}`);
+          if (Object.keys(measured ?? {}).length > 0)
+            console.log(`${round} ${bed.engine.name}: ${brief(measured ?? {})}`);
         }
       }
       for (const [at, { bed }] of beds.entries()) {
         samples.push({ round, engine: bed.engine.name, values: { ...values[at], ...memory(bed, 'residentAfter') } });
       }
     }
-    return samples;
+    return { samples, failures };
   } finally {
     await VpatchProcess.killAll();
     for (const { bed } of beds) bed.close();
+  }
+}
+
+/** Null: it has failed, and was told. One that does must not end a run of a quarter of an hour. */
+async function measuredBy(load: BenchLoad, bed: Bed, settings: Settings): Promise<Values | null> {
+  try {
+    return await load.run(bed, settings);
+  } catch (error) {
+    console.error(`${bed.engine.name}: ${load.name} has failed: ${(error as Error).message}`);
+    return null;
   }
 }
 
