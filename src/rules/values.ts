@@ -81,11 +81,14 @@ export interface UintRange {
   readonly isNegated: boolean;
 }
 
-/** Suricata's forms of a number to compare with: `5`, `!5`, `!=5`, `<5`, `<=5`, `>5`, `>=5`, `2<>9`, `2-9`, `!2-9`. */
+/**
+ * Suricata's forms of a number to compare with: `5`, `!5`, `!=5`, `<5`, `<=5`, `>5`, `>=5`, `2<>9`, `2-9`, `!2-9`. Some
+ * keywords take it in quotes as well.
+ */
 export const uintRange =
-  ({ max }: { max: number }) =>
+  ({ max, isQuotable = false }: { max: number; isQuotable?: boolean }) =>
   (value: OptionValue): UintRange =>
-    parseUintRange(value.text, max, (message) => value.fail(message));
+    parseUintRange(isQuotable ? word(value) : value.text, max, (message) => value.fail(message));
 
 export function parseUintRange(text: string, max: number, fail: (message: string) => never): UintRange {
   const number = (digits: string, unit: string | undefined): number => {

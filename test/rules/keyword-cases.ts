@@ -655,7 +655,12 @@ export const TRAFFIC_CASES: ReadonlyMap<string, readonly TrafficCase[]> = new Ma
       ),
     ],
   ],
-  ['icmp_seq', [onPackets('icmp_seq:258;', [echo(1, 0, [0, 0, 1, 2])], [echo(1, 0, [1, 2, 0, 0])])]],
+  [
+    'icmp_seq',
+    ['icmp_seq:258;', 'icmp_seq:"258";'].map((options) =>
+      onPackets(options, [echo(1, 0, [0, 0, 1, 2])], [echo(1, 0, [1, 2, 0, 0])]),
+    ),
+  ],
   [
     'flow',
     [

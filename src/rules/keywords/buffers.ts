@@ -72,7 +72,8 @@ export function stickyBufferKeywords(buffers: readonly BufferChoice[], taken: Re
     const aliases = (definition.aliases ?? []).filter((alias) => !taken.has(alias));
     for (const name of [definition.name, ...aliases]) {
       if (keywords.has(name)) continue;
-      const summary = name === definition.name ? definition.summary : `Other name of ${definition.name}`;
+      const again = definition.isRepeated === true ? '; named again, it may be another one' : '';
+      const summary = name === definition.name ? definition.summary + again : `Other name of ${definition.name}`;
       const sticky = defineKeyword({
         name,
         summary,

@@ -28,7 +28,7 @@ const icmpId = defineKeyword({
   name: 'icmp_id',
   summary: 'Identifier of an ICMP echo request or reply',
   example: 'icmp_id:0;',
-  parse: uintRange({ max: 65_535 }),
+  parse: uintRange({ max: 65_535, isQuotable: true }),
   compile: (range, draft) =>
     draft.testPacket((packet) => isEcho(packet) && isInRange(range, echoField(packet, IDENTIFIER))),
 });
@@ -37,7 +37,7 @@ const icmpSeq = defineKeyword({
   name: 'icmp_seq',
   summary: 'Sequence number of an ICMP echo request or reply',
   example: 'icmp_seq:0;',
-  parse: uintRange({ max: 65_535 }),
+  parse: uintRange({ max: 65_535, isQuotable: true }),
   compile: (range, draft) =>
     draft.testPacket((packet) => isEcho(packet) && isInRange(range, echoField(packet, SEQUENCE_NUMBER))),
 });

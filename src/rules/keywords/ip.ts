@@ -21,7 +21,7 @@ const id = defineKeyword({
   name: 'id',
   summary: 'IPv4 identification',
   example: 'id:31337;',
-  parse: uintRange({ max: 65_535 }),
+  parse: uintRange({ max: 65_535, isQuotable: true }),
   compile: (range, draft) =>
     draft.testPacket(
       (packet) => packet.ipVersion === 4 && isInRange(range, u16(packet.bytes, packet.ipStart + IDENTIFICATION)),
