@@ -6,6 +6,7 @@ import { type Finished, Testbed, until } from '../support/netns.ts';
 import { HTTP_PORT, HTTPS_PORT, WebServer } from '../support/web-server.ts';
 import type { Engine } from './engine.ts';
 import { type Inspector, startInspector, UNINSPECTED } from './inspector.ts';
+import { isInstalled } from './programs.ts';
 
 /** A small page, served as a distribution's nginx does: from a file, with a line in the access log. */
 export const PAGE_PATH = '/files/page.html';
@@ -15,6 +16,9 @@ const PAGE_BYTES = 1024;
 const LARGE_BYTES = 100 * 1024;
 /** Held open, beside those of other loads. */
 const MAX_SERVER_CONNECTIONS = 16_000;
+
+/** Without these there is no bed; what single loads need is theirs to say. */
+export const NEEDED_PROGRAMS = ['nginx', 'curl', 'wrk', 'openssl', 'ss'];
 
 /**
  * An engine in namespaces of its own: a client, a server with nginx, iperf3 and a DNS server, a cable between them, and
@@ -86,11 +90,14 @@ export class Bed {
     });
     writeFileSync(join(this.#server.files, 'page.html'), this.page);
     writeFileSync(join(this.#server.files, 'large.bin'), 'x'.repeat(LARGE_BYTES));
-    testbed.start('server', 'iperf3', ['-s'], { stdio: 'ignore' });
-    testbed.start('server', 'dnsmasq', dnsServerArgs(this.serverAddress), { stdio: 'ignore' });
-    await until('iperf3 and the DNS server listen', () => {
+    const servers = [
+      { program: 'iperf3', args: ['-s'], listens: /:5201\s/ },
+      { program: 'dnsmasq', args: dnsServerArgs(this.serverAddress), listens: /:53\s/ },
+    ].filter(({ program }) => isInstalled(program));
+    for (const { program, args } of servers) testbed.start('server', program, args, { stdio: 'ignore' });
+    await until('the servers listen', () => {
       const { output } = testbed.run('server', 'ss', ['-Hltun']);
-      return /:5201\s/.test(output) && /:53\s/.test(output);
+      return servers.every(({ listens }) => listens.test(output));
     });
     this.inspector = await startInspector(this.engine.inspection, testbed, this.folder);
   }

@@ -4,7 +4,7 @@ import { cpus, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { endOnSignals, whyNoTestbed } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
-import { Bed } from './bed.ts';
+import { Bed, NEEDED_PROGRAMS } from './bed.ts';
 import { BASELINE, type Engine, enginesFor, NO_RULES, ownRules, SHIPPED_RULES } from './engine.ts';
 import { residentMib } from './inspector.ts';
 import { type BenchLoad, warmUp } from './loads.ts';
@@ -28,10 +28,15 @@ async function main(): Promise<number> {
     console.error(`bench: cannot make network namespaces with NFQUEUE here (${reason}): run it as root`);
     return 3;
   }
+  const missing = missingFor(NEEDED_PROGRAMS);
+  if (missing !== null) {
+    console.error(`bench: ${missing}`);
+    return 3;
+  }
   const loads = settings.loads.filter((load) => {
-    const missing = missingFor(load.needs);
-    if (missing !== null) console.log(`left out: ${load.name}, since ${missing}`);
-    return missing === null;
+    const lacking = missingFor(load.needs);
+    if (lacking !== null) console.log(`left out: ${load.name}, since ${lacking}`);
+    return lacking === null;
   });
   const withSuricata = isInstalled('suricata');
   if (!withSuricata) console.log('left out: Suricata, which is not installed here');

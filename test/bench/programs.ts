@@ -5,7 +5,12 @@ import { delimiter, join } from 'node:path';
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** The Debian packages of what the loads take, where they are called otherwise. */
-const PACKAGES: Readonly<Record<string, string>> = { ping: 'iputils-ping', dnsmasq: 'dnsmasq-base' };
+const PACKAGES: Readonly<Record<string, string>> = {
+  ping: 'iputils-ping',
+  dnsmasq: 'dnsmasq-base',
+  nginx: 'nginx-light',
+  ss: 'iproute2',
+};
 
 export function isInstalled(program: string): boolean {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS];
