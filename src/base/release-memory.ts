@@ -8,10 +8,10 @@ import { trimNativeMemory } from './native/addon.ts';
  * each megabyte that is in use.
  */
 export async function releaseMemory(): Promise<void> {
-  // There is no other way to ask for it at run time.
+  // There is no other way to ask for it at run time. The flag is the process's and stays set: other threads may be between
+  // this line and the next.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc');
   collect();
   // Node frees what native code holds for an object in a later turn of the event loop, and not while it is collected.
   await new Promise(setImmediate);
