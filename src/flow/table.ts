@@ -2,6 +2,7 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
+import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
 import { isV6Tag, protocolOf, vlanIdOf } from './key.ts';
 import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
@@ -27,31 +28,6 @@ export const LOOKUP = {
   full: 3,
 } as const;
 export type Lookup = (typeof LOOKUP)[keyof typeof LOOKUP];
-
-/** Bits of `FlowTable.flags`. The table clears them when a flow begins; who sets them is not its business. */
-export const FLOW_FLAG = {
-  condemned: 0x01,
-  passed: 0x02,
-  /** The kernel goes on with it. */
-  bypassed: 0x04,
-  alerted: 0x08,
-  /** Condemned by a rule that rejects. */
-  rejected: 0x10,
-  /** Condemned by an always-on check. */
-  broken: 0x20,
-  /** This host opened it, to ask a DNS server. */
-  ownQuery: 0x40,
-  /** A rule or the configuration wants it to be bypassed. */
-  exempt: 0x80,
-  /** Condemned, and a SYN that came since then has begun it anew: the server has yet to answer it. */
-  reopening: 0x100,
-} as const;
-
-/**
- * `timeout`: idle for too long. `evicted`: it was over and made room for another. `recycled`: it was not over, and made
- * room all the same. `reused`: a new connection took its place. `forced`: somebody released it.
- */
-export type FlowEndReason = 'timeout' | 'evicted' | 'recycled' | 'reused' | 'forced';
 
 /**
  * The flows of one worker: a slot each, whose columns are arrays of fixed size, claimed at the start. Memory that no

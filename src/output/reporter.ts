@@ -4,8 +4,9 @@ import type { Counters } from '../base/counters.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { DETECT_EVENTS, type DetectEvent } from '../detect/events.ts';
 import type { Match } from '../detect/match-list.ts';
+import { FLOW_FLAG } from '../flow/flags.ts';
 import type { FlowSlot } from '../flow/slot.ts';
-import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
+import type { FlowTable } from '../flow/table.ts';
 import type { Rule } from '../rules/rule.ts';
 import { CHECKS, type Check } from '../verdict/checks.ts';
 import {

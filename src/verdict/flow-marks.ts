@@ -1,4 +1,4 @@
-import { FLOW_FLAG } from '../flow/table.ts';
+import { FLOW_FLAG } from '../flow/flags.ts';
 import type { Findings, Judgement } from './judge.ts';
 
 /** What a judgement means for the later packets of the flow: bits of FLOW_FLAG. */

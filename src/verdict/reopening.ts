@@ -1,5 +1,6 @@
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
-import { FLOW_FLAG, type FlowTable } from '../flow/table.ts';
+import { FLOW_FLAG } from '../flow/flags.ts';
+import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS, type TimeoutClass } from '../flow/timeouts.ts';
 import { TCP_STATE } from '../stream/session.ts';
 import type { TcpTracker } from '../stream/tracker.ts';

@@ -1,0 +1,24 @@
+/** Bits of `FlowTable.flags`. The table clears them when a flow begins; who sets them is not its business. */
+export const FLOW_FLAG = {
+  condemned: 0x01,
+  passed: 0x02,
+  /** The kernel goes on with it. */
+  bypassed: 0x04,
+  alerted: 0x08,
+  /** Condemned by a rule that rejects. */
+  rejected: 0x10,
+  /** Condemned by an always-on check. */
+  broken: 0x20,
+  /** This host opened it, to ask a DNS server. */
+  ownQuery: 0x40,
+  /** A rule or the configuration wants it to be bypassed. */
+  exempt: 0x80,
+  /** Condemned, and a SYN that came since then has begun it anew: the server has yet to answer it. */
+  reopening: 0x100,
+} as const;
+
+/**
+ * `timeout`: idle for too long. `evicted`: it was over and made room for another. `recycled`: it was not over, and made
+ * room all the same. `reused`: a new connection took its place. `forced`: somebody released it.
+ */
+export type FlowEndReason = 'timeout' | 'evicted' | 'recycled' | 'reused' | 'forced';
