@@ -39,6 +39,9 @@ class QueueSocket {
   /**
    * Messages that wait, at most `capacity`, each into the memory that its header names; waits up to `timeout_ms` for the
    * first one. Their number, or -1 with errno set: EAGAIN when none came.
+   *
+   * Where packets come at short intervals it looks for the next one before it sleeps, as KVM does before it halts: to
+   * wake a thread, and often its processor, takes longer than most of these waits.
    */
   int Receive(mmsghdr* headers, uint32_t capacity, double timeout_ms);
 
@@ -54,6 +57,8 @@ class QueueSocket {
   int fd_ = -1;
   uint32_t port_id_ = 0;
   double timeout_ms_ = -1;
+  /** How long to look before sleeping, in nanoseconds. 0: packets are rare. */
+  int64_t look_ = 0;
 };
 
 }  // namespace vpatch
