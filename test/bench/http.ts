@@ -7,22 +7,11 @@ import { AppLayer } from '../../src/app/app-layer.ts';
 import { type AppSink, type BufferDefinition, STAGE } from '../../src/app/protocol.ts';
 import { TO_SERVER } from '../../src/base/direction.ts';
 import { bufferNamed, flowEndpoints } from '../app/support.ts';
+import { REQUEST } from './traffic.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 300_000;
 
-const request = bytesOf(
-  [
-    'GET /static/app.js?v=1700000000 HTTP/1.1',
-    'Host: www.example.com',
-    'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
-    'Accept: */*',
-    'Accept-Encoding: gzip, deflate, br',
-    'Connection: keep-alive',
-    '',
-    '',
-  ].join('\r\n'),
-);
 const response = bytesOf('HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok');
 
 /** Reads buffers as detection does: those of a head when it is there. */
@@ -53,7 +42,7 @@ function measure(label: string, names: readonly string[], withResponses: boolean
     for (let i = 0; i < REQUESTS; i++) {
       const flow = i & 1023;
       if (!withResponses) layer.release(flow);
-      layer.consume(flow, 0, request, 0, request.length);
+      layer.consume(flow, 0, REQUEST, 0, REQUEST.length);
       if (withResponses) layer.consume(flow, 1, response, 0, response.length);
     }
     const used = process.cpuUsage(startedAt);

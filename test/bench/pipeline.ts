@@ -14,6 +14,7 @@ import { compileRuleset } from '../../src/service/rule-set.ts';
 import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
 import { usedMemory } from '../support/heap.ts';
 import { buildTcp, buildUdp, type TcpFields } from '../support/packets.ts';
+import { REQUEST } from './traffic.ts';
 
 /** Enough to see growth of a byte for each packet. */
 const SMALL_PACKETS = Number(process.env.PACKETS ?? 10_000_000);
@@ -67,18 +68,6 @@ interface Case {
   readonly response: Uint8Array;
 }
 
-const request = Buffer.from(
-  [
-    'GET /static/app.js?v=1700000000 HTTP/1.1',
-    'Host: www.example.com',
-    'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
-    'Accept: */*',
-    'Accept-Encoding: gzip, deflate, br',
-    'Connection: keep-alive',
-    '',
-    '',
-  ].join('\r\n'),
-);
 const page = 'an ordinary page\n'.repeat(20);
 const response = Buffer.from(
   `HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: ${page.length}\r\n\r\n${page}`,
@@ -112,7 +101,7 @@ const CASES: readonly Case[] = [
     response: new Uint8Array(0),
   },
   { name: 'bulk 1448', packets: SMALL_PACKETS / 5, serverPort: 5001, request: bulk(1448), response: new Uint8Array(0) },
-  { name: 'http keep-alive', packets: SMALL_PACKETS, serverPort: 80, request, response },
+  { name: 'http keep-alive', packets: SMALL_PACKETS, serverPort: 80, request: REQUEST, response },
   { name: 'http small page', packets: SMALL_PACKETS, serverPort: 80, request: smallRequest, response: smallPage },
 ];
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { DEFAULT_VARIABLES } from '../../src/rules/environment.ts';
 
 export interface SuricataConfigOptions {
   /** Absolute, patterns allowed. */
@@ -31,7 +32,7 @@ export function suricataConfig(options: SuricataConfigOptions): string {
   const config = {
     vars: {
       'address-groups': overridden(ADDRESS_GROUPS, variables),
-      'port-groups': overridden(PORT_GROUPS, variables),
+      'port-groups': overridden(ports, variables),
     },
     'default-log-dir': folder,
     stats: { enabled: false },
@@ -69,32 +70,9 @@ export function suricataConfig(options: SuricataConfigOptions): string {
   return `%YAML 1.1\n---\n${stringify(config, { version: '1.1', trueStr: 'yes', falseStr: 'no' })}`;
 }
 
+const { addresses, ports } = DEFAULT_VARIABLES;
 /** HOME_NET is for the caller to say. */
-const ADDRESS_GROUPS = {
-  HOME_NET: 'any',
-  EXTERNAL_NET: '!$HOME_NET',
-  ...Object.fromEntries(
-    [
-      ...['HTTP_SERVERS', 'SMTP_SERVERS', 'SQL_SERVERS', 'DNS_SERVERS', 'TELNET_SERVERS', 'DC_SERVERS', 'DNP3_SERVER'],
-      ...['DNP3_CLIENT', 'MODBUS_CLIENT', 'MODBUS_SERVER', 'ENIP_CLIENT', 'ENIP_SERVER', 'AIM_SERVERS'],
-    ].map((name) => [name, '$HOME_NET']),
-  ),
-};
-
-/** Suricata's own defaults. */
-const PORT_GROUPS = {
-  HTTP_PORTS: '80',
-  SHELLCODE_PORTS: '!80',
-  ORACLE_PORTS: '1521',
-  SSH_PORTS: '22',
-  DNP3_PORTS: '20000',
-  MODBUS_PORTS: '502',
-  FILE_DATA_PORTS: '[$HTTP_PORTS,110,143]',
-  FTP_PORTS: '21',
-  GENEVE_PORTS: '6081',
-  VXLAN_PORTS: '4789',
-  TEREDO_PORTS: '3544',
-};
+const ADDRESS_GROUPS = { ...addresses, HOME_NET: 'any' };
 
 const overridden = (group: Readonly<Record<string, string>>, variables: Readonly<Record<string, string>>): object =>
   Object.fromEntries(Object.entries(group).map(([name, value]) => [name, variables[name] ?? value]));
