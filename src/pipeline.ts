@@ -31,6 +31,8 @@ export interface PipelineOptions extends ContentOptions {
   readonly counterMemory?: ArrayBufferLike;
   /** Several workers share the caps on concurrent flows. */
   readonly flowCounts?: FlowCounts;
+  /** The same for the caps by source: memory of `SourceCounts`. */
+  readonly sourceMemory?: SharedArrayBuffer | null;
   readonly worker?: number;
   /** Whoever answers packets can have the kernel go on with a flow by itself: what `bypasses` says counts. */
   readonly canBypass?: boolean;
@@ -84,6 +86,7 @@ export class Pipeline {
       timeouts: config.timeouts,
       worker: options.worker ?? 0,
       ...(options.flowCounts !== undefined && { counts: options.flowCounts }),
+      sourceMemory: options.sourceMemory ?? null,
     });
     this.content = new Content(options, this.#flows, this.counters, (packet) => this.#judge(packet));
     const { streams, apps, detector, findings, anomalies } = this.content;

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { halfSipHash } from '../base/hash.ts';
-import { LOCK_CELLS, TrackLock } from './track-lock.ts';
+import { LOCK_CELLS, SharedLock } from '../base/shared-lock.ts';
 
 /** Two numbers that say what is remembered, and the addresses of one host or two. */
 export const TRACK_KEY_WORDS = 10;
@@ -36,10 +36,10 @@ export class TrackTable {
   /** Most tables never have an entry, and then a look costs nothing. */
   #isUsed = false;
   /** Null: nobody else uses it, and it claims memory when the first entry is made. */
-  readonly #lock: TrackLock | null;
+  readonly #lock: SharedLock | null;
   readonly #head: Int32Array | null;
 
-  private constructor(seed: readonly [number, number], head: Int32Array | null, lock: TrackLock | null) {
+  private constructor(seed: readonly [number, number], head: Int32Array | null, lock: SharedLock | null) {
     this.#seed = seed;
     this.#head = head;
     this.#lock = lock;
@@ -60,7 +60,7 @@ export class TrackTable {
   /** As `worker` sees it; 0, 1, 2 ... */
   static shared(memory: SharedArrayBuffer, worker: number): TrackTable {
     const head = new Int32Array(memory, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
-    const table = new TrackTable([head[SEED]!, head[SEED + 1]!], head, new TrackLock(head, worker));
+    const table = new TrackTable([head[SEED]!, head[SEED + 1]!], head, new SharedLock(head, worker));
     const numbers = (column: number): Float64Array<SharedArrayBuffer> =>
       new Float64Array(memory, HEAD_BYTES + column * NUMBERS_BYTES, MAX_ENTRIES);
     [table.startMs, table.count, table.endMs] = [numbers(0), numbers(1), numbers(2)];
@@ -70,7 +70,7 @@ export class TrackTable {
 
   /** A worker has ended, wherever it was: the others can go on. */
   static forget(memory: SharedArrayBuffer, worker: number): void {
-    new TrackLock(new Int32Array(memory, 0, LOCK_CELLS), worker).forget(worker);
+    new SharedLock(new Int32Array(memory, 0, LOCK_CELLS), worker).forget(worker);
   }
 
   /** Until `leave`, no other worker changes the table. */

@@ -13,6 +13,8 @@ export interface FlowTableOptions {
   readonly maxHalfOpenPerSource: number | null;
   readonly timeouts: FlowTimeouts;
   readonly counts: FlowCounts;
+  /** Of `SourceCounts`, where workers share the caps by source; null: this one counts for itself. */
+  readonly sourceMemory: SharedArrayBuffer | null;
   /** 0 to 255: keeps the flow ids of several workers apart. */
   readonly worker: number;
 }
@@ -27,6 +29,20 @@ export const DEFAULT_FLOW_TABLE_OPTIONS = {
   // Off: behind one address may be a whole company.
   maxFlowsPerSource: null,
   maxHalfOpenPerSource: null,
+  sourceMemory: null,
   timeouts: DEFAULT_FLOW_TIMEOUTS,
   worker: 0,
 } as const;
+
+type FlowCaps = Pick<
+  FlowTableOptions,
+  'maxTcpFlows' | 'maxUdpFlows' | 'maxOtherFlows' | 'maxFlowsPerSource' | 'maxHalfOpenPerSource'
+>;
+
+/** Concurrent flows of all kinds. */
+export const flowCapacity = ({ maxTcpFlows, maxUdpFlows, maxOtherFlows }: FlowCaps): number =>
+  maxTcpFlows + maxUdpFlows + maxOtherFlows;
+
+/** Whether a cap asks who began the flows. */
+export const countsSources = ({ maxFlowsPerSource, maxHalfOpenPerSource }: FlowCaps): boolean =>
+  maxFlowsPerSource !== null || maxHalfOpenPerSource !== null;

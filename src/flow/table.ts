@@ -6,7 +6,7 @@ import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
 import { isV6Tag, protocolOf, vlanIdOf } from './key.ts';
 import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
-import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions } from './options.ts';
+import { countsSources, DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions, flowCapacity } from './options.ts';
 import type { FlowSlot } from './slot.ts';
 import { SourceCounts } from './source-counts.ts';
 import {
@@ -71,7 +71,7 @@ export class FlowTable {
     this.#counts = this.#options.counts;
     this.#timeoutsMs = timeoutsByClass(this.#options.timeouts);
     this.#onEnd = onEnd;
-    const capacity = this.#options.maxTcpFlows + this.#options.maxUdpFlows + this.#options.maxOtherFlows;
+    const capacity = flowCapacity(this.#options);
     this.capacity = capacity;
     this.firstSeenMs = new Float64Array(capacity);
     this.lastSeenMs = new Float64Array(capacity);
@@ -80,9 +80,7 @@ export class FlowTable {
     this.flags = new Uint16Array(capacity);
     this.#index = new FlowIndex(capacity, seed);
     this.#idle = new IdleLists(capacity);
-    const { maxFlowsPerSource, maxHalfOpenPerSource } = this.#options;
-    const countsSources = maxFlowsPerSource !== null || maxHalfOpenPerSource !== null;
-    this.#sources = countsSources ? new SourceCounts(capacity, seed) : null;
+    this.#sources = countsSources(this.#options) ? this.#countSources(seed) : null;
     this.#ids = new Float64Array(capacity);
     // Ids of two runs are unlikely to meet in one log: the first one is random too.
     this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
@@ -293,6 +291,12 @@ export class FlowTable {
     if (this.#tryAdd(kind, this.#options.maxTcpFlows, packet)) return null;
     this.#counts.remove(FLOW_KIND.halfOpen);
     return 'flow.tcp_limit';
+  }
+
+  #countSources(seed: readonly [number, number]): SourceCounts {
+    const { sourceMemory, worker } = this.#options;
+    if (sourceMemory === null) return SourceCounts.own(this.capacity, seed);
+    return SourceCounts.shared(sourceMemory, worker, this.capacity);
   }
 
   #refusalOfSource(sources: SourceCounts, packet: Packet, kind: FlowKind): FlowEvent | null {

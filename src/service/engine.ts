@@ -66,6 +66,7 @@ export class Engine implements Inspector {
       midstreamUntilMs: config.stream.midstream === false ? nowMs + COLD_START_MS : Number.POSITIVE_INFINITY,
       counterMemory: settings.counters,
       flowCounts: new FlowCounts(settings.flowCells, worker),
+      sourceMemory: settings.sourceMemory,
       ...(settings.tracks !== null && { tracks: sharedTracks(settings.tracks, worker) }),
       worker,
       canBypass: settings.bypassMark !== 0,

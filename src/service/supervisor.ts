@@ -3,6 +3,8 @@ import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import { forgetWorker, type TrackMemory, trackMemory } from '../detect/tracks.ts';
 import { FlowCounts } from '../flow/counts.ts';
+import { countsSources, flowCapacity } from '../flow/options.ts';
+import { SourceCounts } from '../flow/source-counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { Recall } from './bypassed-connections.ts';
@@ -73,6 +75,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #flowCells: Int32Array<SharedArrayBuffer>;
+  readonly #sourceMemory: SharedArrayBuffer | null;
   readonly #tracks: TrackMemory | null;
   readonly #rules: InstalledRules;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -96,6 +99,9 @@ export class Supervisor {
     this.#rules = new InstalledRules({ firewall, log, onFailure });
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
+    const { flow } = options.policy.policy.config;
+    this.#sourceMemory =
+      queueCount > 1 && countsSources(flow) ? SourceCounts.sharedMemory(flowCapacity(flow), queueCount) : null;
     this.#tracks = queueCount > 1 ? trackMemory() : null;
     this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
   }
@@ -258,6 +264,7 @@ export class Supervisor {
         counters: slot.counters,
         latency: slot.latency,
         flowCells: this.#flowCells,
+        sourceMemory: this.#sourceMemory,
         tracks: this.#tracks,
         maxPendingCharacters: this.#policy.policy.config.outputs.eve.bufferBytes,
       },
@@ -293,6 +300,7 @@ export class Supervisor {
     }
     // Its flows are gone with it, and must not count against the caps of the others.
     new FlowCounts(this.#flowCells).forget(slot.worker);
+    if (this.#sourceMemory !== null) SourceCounts.forget(this.#sourceMemory, slot.worker);
     if (this.#tracks !== null) forgetWorker(this.#tracks, slot.worker);
     if (this.#isStopping || this.#timers.length === 0) return;
     this.#restarts++;

@@ -24,6 +24,8 @@ export interface WorkerSettings {
   readonly latency: SharedArrayBuffer;
   /** The caps on concurrent flows hold for all workers together. */
   readonly flowCells: Int32Array<SharedArrayBuffer>;
+  /** The same for the caps by source. Null: there is one worker, or no such cap. */
+  readonly sourceMemory: SharedArrayBuffer | null;
   /** What rules remember of hosts holds for all workers. Null: there is one. */
   readonly tracks: TrackMemory | null;
   /** See CONTROL. */

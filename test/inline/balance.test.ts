@@ -15,11 +15,11 @@ const RATE_RULE =
 const CURL_TIMEOUT = 28;
 
 describeWithWebServer('one client and two queues', (bed) => {
-  const start = (balance: string): Promise<VpatchProcess> =>
+  const start = (balance: string, moreConfig = ''): Promise<VpatchProcess> =>
     VpatchProcess.start(bed.testbed, {
       rules: RULE + RATE_RULE,
       args: ['-m', 'prevent', '--queues', '2'],
-      config: `queue: { balance: ${balance} }\nstate: { folder: ${tmpdir()} }\n`,
+      config: `queue: { balance: ${balance} }\nstate: { folder: ${tmpdir()} }\n${moreConfig}`,
     });
   const get = (path: string, ...more: string[]) =>
     bed.testbed.finish('client', 'curl', ['-s', '-m', '2', ...more, bed.url(path)]);
@@ -57,6 +57,15 @@ describeWithWebServer('one client and two queues', (bed) => {
     const statuses: (number | null)[] = [];
     for (let n = 0; n < 7; n++) statuses.push((await get('/often')).status);
     expect(statuses).toEqual([0, 0, 0, 0, CURL_TIMEOUT, CURL_TIMEOUT, CURL_TIMEOUT]);
+    expect(Math.min(...packetsByQueue())).toBeGreaterThan(0);
+  });
+
+  test('by ports: a cap by source holds for both together', async () => {
+    await start('ports', 'flow: { max-per-source: 8 }\n');
+    const { hostname, port } = new URL(bed.url('/'));
+    const hold = `seq 20 | xargs -P 20 -I{} timeout 2 bash -c 'exec 3<>/dev/tcp/${hostname}/${port} && echo open && sleep 5'`;
+    const { output } = await bed.testbed.finish('client', 'bash', ['-c', hold]);
+    expect(output).toBe('open\n'.repeat(8));
     expect(Math.min(...packetsByQueue())).toBeGreaterThan(0);
   });
 

@@ -31,6 +31,7 @@ const script = (body: string): string => `
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     latency: new SharedArrayBuffer(LatencyHistogram.bytes),
     flowCells: FlowCounts.sharedCells(1),
+    sourceMemory: null,
     tracks: null,
     maxPendingCharacters: 1000,
   }, { onEvents() {}, onLog() {} });

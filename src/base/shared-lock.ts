@@ -6,8 +6,8 @@ const SPINS = 200;
 /** Then whoever holds it was put to sleep by the kernel. */
 const SLEEP_MS = 1;
 
-/** Lets one worker at a time use a table that all of them share. */
-export class TrackLock {
+/** Lets one thread at a time use memory that several share. */
+export class SharedLock {
   readonly #cells: Int32Array;
   readonly #worker: number;
 
