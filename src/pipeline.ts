@@ -251,6 +251,7 @@ export class Pipeline {
     const isFirst = isFirstOfFlow(this.#flows, packet.flow);
     const outcome = this.#streams.packet(packet);
     this.content.context.isInStream = belongsToStream(outcome);
+    this.#findings.isInStream = belongsToStream(outcome) && packet.payloadBytes > 0;
     this.#findings.outcome = this.content.reachesLimit ? 'memory-limit' : outcomeOf(outcome, packet);
     // The capture cut its end off, or it was too large for the queue.
     if (packet.missingBytes > 0) this.#findings.outcome = 'outside-stream';

@@ -79,6 +79,8 @@ export class Findings {
   /** It is one of an application protocol: what its server would make of later bytes is unknown. */
   hasBrokenProtocol = false;
   outcome: Outcome = 'inspected';
+  /** Its bytes are part of a stream that has been handed on: when they are sent again, they are old and pass. */
+  isInStream = false;
   /** In the order in which rules are judged, up to the first `pass`. */
   readonly matches: readonly Match[];
 
@@ -97,6 +99,7 @@ export class Findings {
     this.failedCheck = null;
     this.hasBrokenProtocol = false;
     this.outcome = 'inspected';
+    this.isInStream = false;
   }
 }
 
@@ -151,7 +154,9 @@ export function judge(findings: Findings, settings: VerdictSettings, into: Judge
   }
   // What no rule is to look at, no limit kept from being looked at.
   const reason = isPassed || settings.onLimit === VERDICT.accept ? null : limitOf(outcome);
-  if (reason !== null) drop(reason, into);
+  if (reason === null) return;
+  into.condemnsFlow = findings.isInStream;
+  drop(reason, into);
 }
 
 /** Did a `pass` rule match? */

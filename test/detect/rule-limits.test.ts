@@ -55,6 +55,16 @@ test('of a rule that blocks, failure.limits decides what it could not be held ag
   expect(play(drop, texts, { mode: 'prevent', config: open }).dropReasons).toEqual([]);
 });
 
+test('what could not be inspected of a connection does not arrive when it is sent again', () => {
+  const rule = 'drop http any any -> any any (flow:to_server; http.uri; content:"a"; ';
+  const rules = `${rule}content:"a"; within:600; content:"a"; within:600; content:"b"; within:2; sid:1;)`;
+  const player = new Player({ rules, mode: 'prevent' });
+  const [syn, synAck, ack, request] = conversation([up(`GET /${HOSTILE} HTTP/1.1\r\nHost: a\r\n\r\n`)]);
+  for (const packet of [syn!, synAck!, ack!]) expect(player.send(packet)).toBe(true);
+  for (let i = 0; i < 3; i++) expect(player.send(request!)).toBe(false);
+  expect(player.played.dropReasons).toEqual(['rule limit', 'flow drop', 'flow drop']);
+});
+
 test('while it is parked, a rule that blocks still keeps what its pattern is in from arriving', () => {
   const texts = [...Array<string>(PARK_AFTER).fill(HOSTILE), `${HARMLESS} evil`, 'nothing of it'];
   const drop = ruleOf(CHAINS.contents, 'drop');

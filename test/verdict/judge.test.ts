@@ -159,6 +159,16 @@ test.each([
   expect(judged(PREVENT, { outcome, matches: [match('pass', 0, 'flags:S;')] }).verdict).toBe(VERDICT.accept);
 });
 
+test('what a limit kept from inspection is not let in by being sent again', () => {
+  for (const outcome of ['memory-limit', 'rule-limit'] as const) {
+    expect(judged(PREVENT, { outcome, isInStream: true }).condemnsFlow).toBe(true);
+    // A datagram, or bytes that the stream did not take, are inspected anew.
+    expect(judged(PREVENT, { outcome }).condemnsFlow).toBe(false);
+    const accepting = { ...PREVENT, onLimit: VERDICT.accept };
+    expect(judged(accepting, { outcome, isInStream: true }).condemnsFlow).toBe(false);
+  }
+});
+
 test('a connection that is not followed drops whole in prevent mode as the configuration says', () => {
   const findings = { outcome: 'unknown-connection' } as const;
   expect(judged(PREVENT, findings)).toMatchObject({ verdict: VERDICT.drop, reason: 'stream midstream' });
