@@ -1,8 +1,21 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Load, type LoadResult } from '../support/load.ts';
+import type { Failure } from '../../src/config/config.ts';
+import { failingSupervisor } from '../support/failing-supervisor.ts';
+import {
+  CLIENTS,
+  EVIL_RULE,
+  expectOutage,
+  expectServed,
+  LONG_MS,
+  OUTAGE_MS,
+  pause,
+  tell,
+  WAYS,
+} from '../support/failure-rows.ts';
+import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
@@ -10,16 +23,8 @@ import { PAGE } from '../support/web-server.ts';
 
 // The rows of docs/failure.md, each under requests that go on all the time. What is printed is what the page tells.
 
-const RULES =
-  'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
-const LONG_MS = 120_000;
-/** How long a situation lasts that does not end by itself: several times what TCP needs to send again. */
-const OUTAGE_MS = 2_500;
 /** The shortest queue, so that it is soon full. */
 const SHORT_QUEUE = 'queue: { length: 16 }\n';
-
-const WAYS = ['open', 'closed'] as const;
-type Way = (typeof WAYS)[number];
 
 describeWithWebServer('what fails which way', (bed) => {
   let supervisors: ChildProcess[] = [];
@@ -32,24 +37,12 @@ describeWithWebServer('what fails which way', (bed) => {
   const get = (path: string): Promise<Finished> =>
     bed.testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', bed.url(path)]);
   const isInspected = async (): Promise<boolean> => (await get('/evil')).status === CURL_TIMEOUT;
-  const start = (way: Way, config = ''): Promise<VpatchProcess> => {
+  const start = (way: Failure, config = ''): Promise<VpatchProcess> => {
     const text = `state: { folder: ${join(bed.folder, 'state')} }\n${config}`;
-    return VpatchProcess.start(bed.testbed, { rules: RULES, args: ['-m', 'prevent', '--fail', way], config: text });
+    return VpatchProcess.start(bed.testbed, { rules: EVIL_RULE, args: ['-m', 'prevent', '--fail', way], config: text });
   };
   const startLoad = (clients = CLIENTS): Promise<Load> =>
     Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients });
-
-  /** What a row did to requests, for the page. */
-  const tell = (situation: string, way: Way, { requests, failures, longestGapMs }: LoadResult): void => {
-    const gap = `${Math.round(longestGapMs)} ms without an answer`;
-    console.log(`${situation}, ${way}: ${requests} requests, ${failures.length} failed, ${gap}`);
-  };
-  /** The service was on the air: none failed. */
-  const expectServed = (result: LoadResult): void => expect(result.failures).toEqual([]);
-  /** It was off the air for as long as the situation lasted. */
-  const expectOutage = (result: LoadResult): void => {
-    expect(result.longestGapMs).toBeGreaterThan(OUTAGE_MS - 500);
-  };
 
   test.each(WAYS)(
     'start and stop, fail %s',
@@ -108,7 +101,7 @@ describeWithWebServer('what fails which way', (bed) => {
       'fail %s',
       async (way) => {
         const script = join(bed.folder, 'supervisor.mjs');
-        writeFileSync(script, supervisorScript(what, way));
+        writeFileSync(script, failingSupervisor({ what, way, rules: EVIL_RULE }));
         const child = bed.testbed.start('server', process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
         supervisors.push(child);
         let story = '';
@@ -144,7 +137,7 @@ describeWithWebServer('what fails which way', (bed) => {
         const alert =
           'alert http any any -> any any (msg:"page"; flow:established,to_server; http.method; content:"GET"; sid:2;)\n';
         const vpatch = await VpatchProcess.start(bed.testbed, {
-          rules: RULES + alert,
+          rules: EVIL_RULE + alert,
           args: ['-m', 'prevent', '--fail', way, '--eve', join(small, 'eve.json')],
           config:
             `state: { folder: ${join(small, 'state')} }\nhistory: { enabled: true }\n` +
@@ -173,7 +166,7 @@ describeWithWebServer('what fails which way', (bed) => {
     async (way) => {
       const load = await startLoad();
       const vpatch = await VpatchProcess.start(bed.testbed, {
-        rules: `${RULES}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
+        rules: `${EVIL_RULE}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
         args: ['-m', 'prevent', '--fail', way],
       });
       expect(vpatch.log).toContain('1 rules were refused');
@@ -263,102 +256,8 @@ describeWithWebServer('what fails which way', (bed) => {
   );
 });
 
-/** Of an ordinary load, each with one connection. */
-const CLIENTS = 4;
 const CURL_TIMEOUT = 28;
 /** What docs/failure.md promises, and what a test machine may add. */
 const NOTICED_MS = 2_000;
 /** TCP sends again after 0.2, 0.6, 1.4 and 3 s. */
 const RESENT_MS = 3_500;
-
-const pause = (durationMs: number): Promise<void> => new Promise((done) => setTimeout(done, durationMs));
-
-/**
- * The supervisor of the built program, with its firewall and workers, save that the first worker accepts everything
- * until it is told, and then fails. Nothing in the product itself can be told to fail.
- */
-const supervisorScript = (what: 'hangs' | 'dies' | 'runs out of memory', way: Way): string => `
-import { Worker } from 'node:worker_threads';
-const dist = ${JSON.stringify(`file://${dirname(PROGRAM)}`)};
-const { Supervisor } = await import(dist + '/service/supervisor.js');
-const { startWorkerThread } = await import(dist + '/service/worker-thread.js');
-const { checkPolicy } = await import(dist + '/service/policy-check.js');
-const { DatasetHub } = await import(dist + '/service/dataset-hub.js');
-const { chooseFirewall } = await import(dist + '/service/firewall.js');
-const { Counters } = await import(dist + '/base/counters.js');
-const { PIPELINE_COUNTERS } = await import(dist + '/output/pipeline-counters.js');
-const { mergeConfig } = await import(dist + '/config/overrides.js');
-
-const FAILING = \`
-  const { workerData, parentPort } = require('node:worker_threads');
-  (async () => {
-    const { NfqueueSource } = await import(workerData.dist + '/capture/nfqueue.js');
-    const open = ${JSON.stringify(way)} === 'open';
-    const source = new NfqueueSource({ queue: 0, lengthPackets: 4096, isFailOpen: open, whenUndecided: 1 });
-    const state = new Int32Array(workerData.state);
-    parentPort.postMessage('ready');
-    for (;;) {
-      const count = source.receive(50);
-      if (Atomics.load(state, 1) === 1) break;
-      if (count > 0) { for (let i = 0; i < count; i++) source.decide(i, 1, 0); source.flush(); }
-      Atomics.add(state, 0, 1);
-    }
-    const what = ${JSON.stringify(what)};
-    if (what === 'hangs') for (;;) Atomics.wait(state, 2, 0, 100);
-    if (what === 'dies') throw new Error('it broke');
-    const kept = [];
-    for (;;) kept.push(Array.from({ length: 100_000 }, (_, i) => ({ i })));
-  })();
-\`;
-const state = new SharedArrayBuffer(12);
-class FailingThread {
-  lostLines = 0; failedPackets = 0; answeredPackets = 0; #reason = 'it was killed';
-  constructor() {
-    this.worker = new Worker(FAILING, { eval: true, workerData: { dist, state }, resourceLimits: { maxOldGenerationSizeMb: 64 } });
-    this.ready = new Promise((resolve) => this.worker.once('message', () => resolve(NO_RULES)));
-    this.worker.on('error', (error) => { this.#reason = error.message; });
-    this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve({ isOrderly: false, reason: this.#reason })));
-  }
-  get heartbeat() { return Atomics.load(new Int32Array(state), 0); }
-  get hasObeyed() { return true; }
-  command() {}
-  noteLapse() {}
-  async prepare() {}
-  async kill() { await this.worker.terminate(); }
-}
-const NO_RULES = { loaded: 0, byAction: { alert: 0, drop: 0, pass: 0, reject: 0 }, held: 0, refused: [], warnings: 0 };
-let failedAtMs = 0;
-let starts = 0;
-const say = (text) => process.stdout.write(text + '\\n');
-const log = {
-  info: say, warn: say, debug() {},
-  error: (_, text) => say(text + ' after ' + Math.round(performance.now() - failedAtMs) + ' ms'),
-};
-for (const level of ['info', 'warn']) log[level] = (a, b) => say(b ?? a);
-const rules = {
-  files: [{ file: 'test.rules', text: ${JSON.stringify(RULES)} }],
-  classification: null, reference: null, reputation: null, threshold: null,
-};
-const config = mergeConfig({ mode: 'prevent', failure: { engine: ${JSON.stringify(way)} } });
-// The check does not keep a process.
-const alive = setInterval(() => {}, 1000);
-const { checked } = await checkPolicy({ config, rules });
-clearInterval(alive);
-const supervisor = new Supervisor({
-  policy: checked, exceptions: [],
-  firewall: chooseFirewall().firewall,
-  interception: { firstQueue: 0, queueCount: 1, hooks: ['input', 'output'], interfaces: [], managementPorts: [],
-    failure: ${JSON.stringify(way)}, rejectMark: 0, bypassMark: 0, balance: 'addresses' },
-  counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
-  datasets: new DatasetHub('/nonexistent', log),
-  log, onEvents() {},
-  startThread: (settings, hooks) => (starts++ === 0 ? new FailingThread() : startWorkerThread(settings, hooks)),
-});
-await supervisor.start();
-say('ready');
-process.stdin.once('data', () => {
-  failedAtMs = performance.now();
-  Atomics.store(new Int32Array(state), 1, 1);
-});
-process.stdin.once('end', async () => { await supervisor.stop(); process.exit(0); }).resume();
-`;

@@ -9,6 +9,8 @@ export interface LoadResult {
   readonly longestGapMs: number;
   /** The longest time between two pages of one client, which is that of its slowest request. */
   readonly slowestMs: number;
+  /** The most that were answered within one second. */
+  readonly mostPerSecond: number;
 }
 
 export interface LoadOptions {
@@ -22,6 +24,8 @@ export interface LoadOptions {
   readonly limitMs?: number;
   /** Between two requests of a client. */
   readonly pauseMs?: number;
+  /** Instead of pauses: so many are begun by all clients together, as far as the answers come in time. */
+  readonly perSecond?: number;
 }
 
 /** Requests from the client's namespace, until `stop`. */
@@ -61,9 +65,15 @@ export class Load {
 
 const SCRIPT = `
 const http = require('node:http');
-const { url, page, clients, fresh, limitMs, pauseMs } = JSON.parse(process.argv[1]);
+const { url, page, clients, fresh, limitMs, pauseMs, perSecond } = JSON.parse(process.argv[1]);
 const failures = [];
+const periodMs = perSecond === undefined ? 0 : (1000 * clients) / perSecond;
 let requests = 0, longestGapMs = 0, slowestMs = 0, lastMs = performance.now(), isOver = false;
+let mostPerSecond = 0, requestsBefore = 0;
+setInterval(() => {
+  mostPerSecond = Math.max(mostPerSecond, requests - requestsBefore);
+  requestsBefore = requests;
+}, 1000).unref();
 process.stdin.on('end', () => { isOver = true; }).resume();
 const get = (agent) => new Promise((resolve) => {
   const request = http.get(url, { agent, timeout: limitMs }, (response) => {
@@ -88,12 +98,13 @@ const client = async () => {
       if (requests === 0) console.log('begun');
       requests++;
     } else failures.push(failure);
-    await new Promise((resolve) => setTimeout(resolve, failure === null ? pauseMs : 20));
+    const restMs = periodMs === 0 ? pauseMs : Math.max(0, begunMs + periodMs - performance.now());
+    await new Promise((resolve) => setTimeout(resolve, failure === null ? restMs : 20));
   }
 };
 Promise.all(Array.from({ length: clients }, client)).then(() => {
   longestGapMs = Math.max(longestGapMs, performance.now() - lastMs);
-  console.log(JSON.stringify({ requests, failures, longestGapMs, slowestMs }));
+  console.log(JSON.stringify({ requests, failures, longestGapMs, slowestMs, mostPerSecond }));
   process.exit(0);
 });
 `;

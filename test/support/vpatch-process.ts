@@ -24,6 +24,8 @@ export interface VpatchOptions {
   /** Of the configuration. */
   readonly config?: string;
   readonly side?: Side;
+  /** A command that becomes the program which its arguments end with, such as env(1). */
+  readonly wrapper?: readonly string[];
   /** For it and all that it starts. */
   readonly memoryGroup?: MemoryGroup;
 }
@@ -43,7 +45,7 @@ export class VpatchProcess {
   #pastEvents: string | null = null;
 
   constructor(testbed: Testbed, options: VpatchOptions = {}) {
-    const { rules = '', ruleFiles, args = [], config, side = 'server', memoryGroup } = options;
+    const { rules = '', ruleFiles, args = [], config, side = 'server', wrapper = [], memoryGroup } = options;
     this.#eveFile = join(this.#folder, 'eve.json');
     const rulesFile = join(this.#folder, 'test.rules');
     const configFile = join(this.#folder, 'vpatch.yaml');
@@ -52,7 +54,9 @@ export class VpatchProcess {
     writeFileSync(configFile, config ?? `state: { folder: ${join(this.#folder, 'state')} }\n`);
     this.control = join(this.#folder, 'control.sock');
     const loaded = (ruleFiles ?? [rulesFile]).flatMap((file) => ['-S', file]);
-    const all = [
+    const [program, ...all] = [
+      ...wrapper,
+      process.execPath,
       PROGRAM,
       'run',
       '-c',
@@ -64,7 +68,7 @@ export class VpatchProcess {
       this.#eveFile,
       ...args,
     ];
-    this.#process = testbed.start(side, process.execPath, all);
+    this.#process = testbed.start(side, program!, all);
     memoryGroup?.add(this.pid);
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.log += chunk.toString();
@@ -151,6 +155,7 @@ export class VpatchProcess {
 /** Of an EVE line, what the tests look at. */
 export interface EveEvent {
   readonly event_type: string;
+  readonly timestamp: string;
   readonly src_ip?: string;
   readonly src_port?: number;
   readonly dest_ip?: string;
