@@ -38,6 +38,8 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly isWhole?: boolean;
   /** Of such a one: does it stay as it is? Asked of one that is there, before the direction is complete. */
   isSettled?(transaction: T, direction: Direction, nth: number): boolean;
+  /** Each of its lines is a stretch of what `readHead` of the protocol gives. */
+  readonly isOfHead?: boolean;
   /** Numbers in it are little-endian, as its message says; left out: they are not. For `dce` of `byte_test`. */
   isLittleEndian?(transaction: T): boolean;
   /** No keyword of its own leads into it: other keywords compare what it holds. */
@@ -189,6 +191,11 @@ export interface AppProtocol<T extends Transaction = Transaction> {
    */
   probe(direction: Direction, bytes: Uint8Array, start: number, end: number, channel: Channel): ProbeAnswer;
   open(sink: AppSink, channel: Channel): AppParser;
+  /**
+   * All lines of the message's head, with the bytes that its buffers have (`isOfHead`), so that one look at it says what
+   * can't be in any of them. Null where their bytes are not those of the head, or it is not there. Borrowed as they are.
+   */
+  readHead?(transaction: T, direction: Direction): Uint8Array | null;
   /** Context for events: the value of EVE's key. */
   describe(transaction: T): Record<string, unknown>;
   /** Further keys beside that one: the `email` of an SMTP transaction. */

@@ -4,6 +4,7 @@ import type { PortRange } from '../base/port-set.ts';
 import type { Steps } from '../base/steps.ts';
 import type { FastPattern, Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
+import { planGate } from './head-gate.ts';
 import type { PatternDatabases } from './pattern-databases.ts';
 import { type PatternEntry, type PatternPlan, planPatterns } from './pattern-index.ts';
 import { PortNumbering, type PortPlan, planPorts } from './port-table.ts';
@@ -83,15 +84,15 @@ export function* arrange(
   const otherGroups = yield* planner.packetGroups(onPackets, null);
 
   const appGroups = new Map<string, Pair<AppGroupPlan>>();
-  for (const { name } of protocols) {
+  for (const { name, readHead } of protocols) {
     const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
     if (concerned.length === 0) continue;
     // Those that wait for an event are candidates only behind it.
     const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
     yield;
-    const toServer = planner.appGroup(always, TO_SERVER);
+    const toServer = planner.appGroup(always, TO_SERVER, readHead !== undefined);
     yield;
-    appGroups.set(name, [toServer, planner.appGroup(always, TO_CLIENT)]);
+    appGroups.set(name, [toServer, planner.appGroup(always, TO_CLIENT, readHead !== undefined)]);
     yield;
   }
   const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
@@ -184,17 +185,19 @@ class Planner {
     };
   }
 
-  appGroup(all: readonly IndexedRule[], direction: Direction): AppGroupPlan {
+  appGroup(all: readonly IndexedRule[], direction: Direction, hasHead: boolean): AppGroupPlan {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     const patterned = rules.flatMap(withPattern);
     const inBuffers = patterned.filter(
       ({ pattern: { buffer } }) => buffer !== null && (buffer.direction ?? direction) === direction,
     );
     const raw = patterned.filter(({ pattern }) => pattern.buffer === null);
+    const searches = [...groupBy(inBuffers, ({ pattern }): BufferDefinition => pattern.buffer!)].map(
+      ([buffer, patterns]) => ({ buffer, patterns }),
+    );
     return {
-      searches: [...groupBy(inBuffers, ({ pattern }): BufferDefinition => pattern.buffer!).values()].map((entries) => {
-        return { buffer: entries[0]!.index, patterns: this.#shared(entries) };
-      }),
+      searches: searches.map(({ patterns }) => ({ buffer: patterns[0]!.index, patterns: this.#shared(patterns) })),
+      gate: hasHead ? planGate(searches, this.#databases) : null,
       raw: raw.length === 0 ? null : this.#shared(raw),
       unpatterned: indexesOf(rules.filter((entry) => !hasPattern(entry))),
     };

@@ -28,6 +28,10 @@ export class Candidates {
     this.indexes[this.count++] = index;
   }
 
+  has(index: number): boolean {
+    return this.#seen[index] === this.#round;
+  }
+
   addAll(indexes: Int32Array): void {
     this.addRange(indexes, 0, indexes.length);
   }

@@ -1,4 +1,5 @@
 import type { BufferDefinition } from '../app/protocol.ts';
+import type { GatePlan, HeadGate } from './head-gate.ts';
 import type { PatternIndex, PatternPlan } from './pattern-index.ts';
 import type { PortPlan, PortTable } from './port-table.ts';
 
@@ -41,8 +42,10 @@ export interface BufferSearchOf<Patterns, Buffer> {
 }
 
 /** Rules of one application protocol and direction that look into transactions. */
-export interface AppGroupOf<Patterns, Buffer> {
+export interface AppGroupOf<Patterns, Buffer, Gate> {
   readonly searches: readonly BufferSearchOf<Patterns, Buffer>[];
+  /** Tells which of `searches` can find something in a head; null where nothing is to be gained. */
+  readonly gate: Gate | null;
   /** Fast patterns of rules that have theirs in a content of no buffer; null where there are none. */
   readonly raw: Patterns | null;
   /** Candidates of every transaction, since they have no usable pattern. */
@@ -58,14 +61,14 @@ export interface FrameGroupOf<Patterns> {
 }
 
 export type PacketGroup = PacketGroupOf<PatternIndex, PortTable>;
-export type AppGroup = AppGroupOf<PatternIndex, BufferDefinition>;
+export type AppGroup = AppGroupOf<PatternIndex, BufferDefinition, HeadGate>;
 export type BufferSearch = BufferSearchOf<PatternIndex, BufferDefinition>;
 export type FrameGroup = FrameGroupOf<PatternIndex>;
 
 /** The same as nothing but data. */
 export type PacketGroupPlan = PacketGroupOf<PatternPlan, readonly PortPlan[]>;
 /** A buffer is the one in which the rule of this index has its fast pattern. */
-export type AppGroupPlan = AppGroupOf<PatternPlan, number>;
+export type AppGroupPlan = AppGroupOf<PatternPlan, number, GatePlan>;
 export type FrameGroupPlan = FrameGroupOf<PatternPlan>;
 
 /** By direction. */

@@ -5,6 +5,7 @@ import { runAll, type Steps } from '../base/steps.ts';
 import type { RuleList } from '../rules/deferred-rules.ts';
 import type { Rule } from '../rules/rule.ts';
 import { type Arrangement, arrange } from './arrangement.ts';
+import { HeadGate } from './head-gate.ts';
 import { type MatcherOf, PatternDatabases } from './pattern-databases.ts';
 import { PatternIndex, type PatternPlan } from './pattern-index.ts';
 import { type PortPlan, PortTable } from './port-table.ts';
@@ -178,6 +179,7 @@ class LiveGroups {
       searches: plan.searches.map(({ buffer, patterns }) => {
         return { buffer: this.#ruleset.rule(buffer).fastPattern!.buffer!, patterns: this.#index(patterns) };
       }),
+      gate: plan.gate === null ? null : new HeadGate(plan.gate, this.#index(plan.gate.patterns)),
       raw: this.#patterns(plan.raw),
       unpatterned: plan.unpatterned,
     };

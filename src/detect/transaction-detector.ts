@@ -36,7 +36,9 @@ export class TransactionDetector {
     candidates.clear();
     if (group.raw !== null) this.#stream.searchRaw(group.raw, flow, direction);
 
-    const { searches } = group;
+    const { searches, gate } = group;
+    const head = gate === null || stage !== STAGE.head ? null : protocol.readHead!(transaction, direction);
+    if (head !== null) gate!.look(head);
     for (let i = 0; i < searches.length; i++) {
       const { buffer, patterns } = searches[i]!;
       if (buffer.stage === STAGE.body) {
@@ -44,7 +46,7 @@ export class TransactionDetector {
           pending = this.#searchGrowing(searches, i, flow, transaction, direction, stage, pending);
         continue;
       }
-      if (buffer.stage !== stage) continue;
+      if (buffer.stage !== stage || (head !== null && gate!.isClosed(i))) continue;
       for (let nth = 0; ; nth++) {
         const bytes = buffer.read(transaction, direction, nth);
         if (bytes === null) break;

@@ -26,7 +26,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
   part('http.method', ['http_method'], 'method', TO_SERVER, (message, head) =>
     piece(head, message.firstStart, message.firstEnd),
   ),
-  part('http.uri', ['http_uri', 'uricontent'], 'path and query, decoded once and normalised', TO_SERVER, uri),
+  changed(part('http.uri', ['http_uri', 'uricontent'], 'path and query, decoded once and normalised', TO_SERVER, uri)),
   part('http.uri.raw', ['http_raw_uri'], 'request target as sent', TO_SERVER, (message, head) =>
     piece(head, message.secondStart, message.secondEnd),
   ),
@@ -55,8 +55,8 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
   fieldsPart('http.start', ['http_start'], 'start line and fields', null, start),
   single('http.request_header', 'one field of the request', TO_SERVER),
   single('http.response_header', 'one field of the response', TO_CLIENT),
-  fieldsPart('http.host', ['http_host'], 'host name, lower case, without port', TO_SERVER, host),
-  fieldsPart('http.host.raw', ['http_raw_host'], 'host as sent', TO_SERVER, rawHost),
+  changed(fieldsPart('http.host', ['http_host'], 'host name, lower case, without port', TO_SERVER, host)),
+  changed(fieldsPart('http.host.raw', ['http_raw_host'], 'host as sent', TO_SERVER, rawHost)),
   field('http.user_agent', ['http_user_agent'], 'user-agent', TO_SERVER),
   field('http.referer', ['http_referer'], 'referer', TO_SERVER),
   field('http.accept', ['http_accept'], 'accept', TO_SERVER),
@@ -82,6 +82,12 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
   ...fileBuffers(null, HTTP_FILES),
 ];
 
+/** Where fields are repeated, folded or written in an odd way, buffers have them otherwise. */
+export function readHead(tx: HttpTransaction, direction: Direction): Uint8Array | null {
+  const { head, hasFields } = tx.message(direction);
+  return head === null || !hasFields || !head.isCanonical || head.hasRepeats() ? null : head.view(0, head.length);
+}
+
 function piece(head: Head, start: number, end: number): Uint8Array | null {
   return start < 0 ? null : head.view(start, end);
 }
@@ -99,6 +105,7 @@ function part(
     summary,
     direction,
     stage: STAGE.head,
+    isOfHead: true,
     read: (tx, asked, nth) => {
       const message = tx.message(asked);
       return nth > 0 || message.head === null || message.head.fieldsStart === 0
@@ -106,6 +113,11 @@ function part(
         : read(message, message.head, tx);
     },
   };
+}
+
+/** Its bytes are not simply those of the head, however that is written. */
+function changed(buffer: Buffer): Buffer {
+  return { ...buffer, isOfHead: false };
 }
 
 /** A buffer that needs the fields. */
@@ -150,6 +162,7 @@ function single(name: string, summary: string, direction: Direction): Buffer {
     summary,
     direction,
     stage: STAGE.head,
+    isOfHead: true,
     isRepeated: true,
     read: (tx, asked, nth) => {
       const message = tx.message(asked);

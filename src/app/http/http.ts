@@ -2,7 +2,7 @@ import { latin1 } from '../../base/bytes.ts';
 import { TO_SERVER } from '../../base/direction.ts';
 import type { AppProtocol } from '../protocol.ts';
 import { MAX_TEXT_CHARACTERS } from '../shown-text.ts';
-import { HTTP_BUFFERS } from './buffers.ts';
+import { HTTP_BUFFERS, readHead } from './buffers.ts';
 import { fieldName } from './field-name.ts';
 import { HTTP_FILES } from './files.ts';
 import { HOST } from './framing.ts';
@@ -24,6 +24,7 @@ export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<Http
     firstDirection: TO_SERVER,
     probe: probeHttp,
     open: (sink, { frames }) => new HttpParser(sink, settings, frames),
+    readHead,
     describe: describeHttp,
     files: HTTP_FILES,
   };
