@@ -16,13 +16,9 @@ export const PortSet = {
 
   /** What is in `includes` (every port, where that is empty) and not in `excludes`. */
   of(includes: readonly PortRange[], excludes: readonly PortRange[] = []): PortSet {
-    const bits = new Uint8Array(PORTS);
-    if (includes.length === 0) bits.fill(1);
-    for (const [first, last] of includes) bits.fill(1, first, last + 1);
-    for (const [first, last] of excludes) bits.fill(0, first, last + 1);
-    const ranges = rangesOf(bits);
+    const ranges = without(united(includes.length === 0 ? ANY.ranges : includes), united(excludes));
     const isAny = ranges.length === 1 && ranges[0]![0] === 0 && ranges[0]![1] === PORTS - 1;
-    return isAny ? ANY : new PortBits(ranges);
+    return isAny ? ANY : new SomePorts(ranges);
   },
 } as const;
 
@@ -37,33 +33,51 @@ export function parsePortRange(text: string): PortRange | null {
 
 const PORTS = 0x1_0000;
 
-/** One bit a port: 8 KiB, and no search. */
-class PortBits implements PortSet {
+class SomePorts implements PortSet {
   readonly isAny = false;
   readonly ranges: readonly PortRange[];
-  readonly #bits = new Uint32Array(PORTS / 32);
 
   constructor(ranges: readonly PortRange[]) {
     this.ranges = ranges;
-    for (const [first, last] of ranges) {
-      for (let port = first; port <= last; port++) this.#bits[port >>> 5]! |= 1 << (port & 31);
-    }
   }
 
   contains(port: number): boolean {
-    return (this.#bits[port >>> 5]! & (1 << (port & 31))) !== 0;
+    let low = 0;
+    let high = this.ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.ranges[middle]![1] < port) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.ranges.length && this.ranges[low]![0] <= port;
   }
 }
 
 const ANY: PortSet = { isAny: true, contains: () => true, ranges: [[0, PORTS - 1]] };
 
-function rangesOf(members: Uint8Array): PortRange[] {
-  const ranges: PortRange[] = [];
-  let at = members.indexOf(1);
-  while (at >= 0) {
-    const end = members.indexOf(0, at);
-    ranges.push([at, (end < 0 ? PORTS : end) - 1]);
-    at = end < 0 ? -1 : members.indexOf(1, end);
+/** Ascending, and those that overlap or touch are one. */
+function united(ranges: readonly PortRange[]): PortRange[] {
+  const result: PortRange[] = [];
+  for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
+    const before = result.at(-1);
+    if (before === undefined || before[1] + 1 < first) result.push([first, last]);
+    else if (before[1] < last) result[result.length - 1] = [before[0], last];
   }
-  return ranges;
+  return result;
+}
+
+/** Both as `united` makes them. */
+function without(ranges: readonly PortRange[], excluded: readonly PortRange[]): PortRange[] {
+  const result: PortRange[] = [];
+  let at = 0;
+  for (const [first, last] of ranges) {
+    let next = first;
+    while (at < excluded.length && excluded[at]![1] < first) at++;
+    for (let i = at; i < excluded.length && excluded[i]![0] <= last; i++) {
+      if (excluded[i]![0] > next) result.push([next, excluded[i]![0] - 1]);
+      next = excluded[i]![1] + 1;
+    }
+    if (next <= last) result.push([next, last]);
+  }
+  return result;
 }
