@@ -11,6 +11,7 @@ import type { Exceptions } from './detect/exceptions.ts';
 import { FlowContext } from './detect/flow-context.ts';
 import { figuresOf } from './detect/flow-figures.ts';
 import type { Ruleset } from './detect/ruleset.ts';
+import type { Succession } from './detect/succession.ts';
 import { ownTracks, type Tracks } from './detect/tracks.ts';
 import { FLOW_FLAG, type FlowEndReason } from './flow/flags.ts';
 import type { FlowSlot } from './flow/slot.ts';
@@ -102,8 +103,8 @@ export class Content implements StreamConsumer, AppSink {
   }
 
   /** Between packets only. */
-  replacePolicy(ruleset: Ruleset, config: Config): void {
-    this.detector.replace(ruleset);
+  replacePolicy(rules: Succession, config: Config): void {
+    this.detector.replace(rules);
     this.anomalies.checks = new CheckPolicy(config.checks);
   }
 

@@ -1,5 +1,6 @@
 import { Counters } from './base/counters.ts';
 import { TO_CLIENT } from './base/direction.ts';
+import type { Steps } from './base/steps.ts';
 import { VERDICT, type Verdict } from './capture/source.ts';
 import type { Config, MidstreamPolicy } from './config/config.ts';
 import { verdictSettings } from './config/verdict-settings.ts';
@@ -8,6 +9,7 @@ import { Layers } from './defrag/layers.ts';
 import type { Detector } from './detect/detector.ts';
 import type { Exceptions } from './detect/exceptions.ts';
 import type { Ruleset } from './detect/ruleset.ts';
+import type { Succession } from './detect/succession.ts';
 import type { FlowCounts } from './flow/counts.ts';
 import { FLOW_FLAG, type FlowEndReason } from './flow/flags.ts';
 import type { FlowSlot } from './flow/slot.ts';
@@ -106,9 +108,14 @@ export class Pipeline {
     this.#settings = { ...this.#settings, mode };
   }
 
+  /** Makes other rules ready for `replacePolicy`, which must follow before there are others again. */
+  prepare(ruleset: Ruleset): Steps<Succession> {
+    return this.content.detector.prepare(ruleset);
+  }
+
   /** Between packets only. Flows go on. Of the configuration it takes checks, and what judges packets. */
-  replacePolicy(ruleset: Ruleset, config: Config): void {
-    this.content.replacePolicy(ruleset, config);
+  replacePolicy(rules: Succession, config: Config): void {
+    this.content.replacePolicy(rules, config);
     this.#settings = verdictSettings(config, this.#settings.mode);
     this.#bypass?.replace(config);
   }
@@ -185,6 +192,7 @@ export class Pipeline {
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
     this.#flows.expire(nowMs, EXPIRE_MAX_FLOWS);
     this.content.reporter.expire(nowMs);
+    this.content.detector.catchUp();
     this.#layers.defragmenter.expire(nowMs);
   }
 

@@ -1,5 +1,6 @@
 import type { AppProtocol, Stage, Transaction } from '../app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import type { Steps } from '../base/steps.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { DetectionContext } from './detection-context.ts';
@@ -16,6 +17,7 @@ import { inspectsStream } from './rule-traits.ts';
 import type { Ruleset } from './ruleset.ts';
 import { StreamDetector, type StreamLimits } from './stream-detector.ts';
 import type { WindowMemory } from './stream-window.ts';
+import { type Succession, succession } from './succession.ts';
 import { Thresholds } from './thresholds.ts';
 import type { Tracks } from './tracks.ts';
 import { TransactionDetector } from './transaction-detector.ts';
@@ -92,13 +94,21 @@ export class Detector {
     return this.#detection.found.evictedTracks;
   }
 
+  /** Makes other rules ready for `replace`, which must follow before there are others again. */
+  prepare(ruleset: Ruleset): Steps<Succession> {
+    return succession(this.#detection.ruleset, ruleset);
+  }
+
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
-  replace(ruleset: Ruleset): void {
-    const orderOf = new Map(ruleset.identities.map((identity, order) => [identity, order]));
-    const orders = Int32Array.from(this.#detection.ruleset.identities, (identity) => orderOf.get(identity) ?? -1);
-    this.#detection.flows.renumber(orders);
+  replace({ ruleset, places }: Succession): void {
+    this.#detection.flows.renumber(places);
     this.#detection.replace(ruleset);
     this.#judgedOnce.clearAll();
+  }
+
+  /** Has some more of the flows follow the last change of rules. Cheap where all have. */
+  catchUp(): void {
+    this.#detection.flows.catchUp();
   }
 
   /** Starts judging a packet. Both arguments are read until the next call. */

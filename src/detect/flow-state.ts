@@ -22,6 +22,9 @@ const MAX_PENDING_TRANSACTIONS = 1024;
 /** Of forgotten ones so many are kept for reuse. */
 const MAX_SPARE_TRANSACTIONS = 256;
 
+/** Of so many flows at one go, what is remembered follows a change of rules: 1 ms. Ours. */
+const CATCH_UP_FLOWS = 1000;
+
 /** How much may be looked at again. */
 export class RetryBudget {
   #bytes = RETRY_STORE_BYTES;
@@ -155,8 +158,14 @@ export class FlowDetection {
     null,
     null,
   ];
+  /** Changes of rules up to now that it has followed. */
+  generation: number;
   /** Events that concern no transaction, and the rules that matched by them; null until there is one. */
   #whole: PendingTransaction | null = null;
+
+  constructor(generation: number) {
+    this.generation = generation;
+  }
 
   stream(direction: Direction, memory: WindowMemory): StreamDetection {
     let stream = this.streams[direction];
@@ -190,6 +199,12 @@ export class FlowDetections {
   /** Is told of a rule that waited for a transaction that there is no room for. */
   readonly onForgotten: (order: number) => void;
   readonly #spare: PendingTransaction[] = [];
+  /** Changes of rules so far. */
+  #generation = 0;
+  /** Of the last one: see `renumber`. */
+  #orders: Int32Array = NO_ORDERS;
+  /** Flows below have followed it. */
+  #followedTo = 0;
 
   constructor(onForgotten: (order: number) => void) {
     this.onForgotten = onForgotten;
@@ -197,15 +212,17 @@ export class FlowDetections {
 
   /** Null: nothing. */
   of(flow: FlowSlot): FlowDetection | null {
-    return flow < this.#flows.length ? this.#flows[flow]! : null;
+    const state = flow < this.#flows.length ? this.#flows[flow]! : null;
+    if (state !== null && state.generation !== this.#generation) this.#follow(state);
+    return state;
   }
 
   make(flow: FlowSlot): FlowDetection {
     // Without holes, so that the engine keeps it an array.
     while (this.#flows.length <= flow) this.#flows.push(null);
-    let state = this.#flows[flow]!;
+    let state = this.of(flow);
     if (state === null) {
-      state = new FlowDetection();
+      state = new FlowDetection(this.#generation);
       this.#flows[flow] = state;
     }
     return state;
@@ -248,14 +265,32 @@ export class FlowDetections {
       if (pending !== null) for (const entry of pending.values()) this.forget(state, entry);
   }
 
-  /** `orders`: the new number of each rule, -1 where it is gone. */
+  /**
+   * `orders`: the new number of each rule, -1 where it is gone; read until all flows have followed. Each does when it is
+   * asked for, or in its turn: there may be hundreds of thousands.
+   */
   renumber(orders: Int32Array): void {
-    for (const state of this.#flows) {
-      if (state === null) continue;
-      state.renumber(orders);
-    }
+    while (this.#followedTo < this.#flows.length) this.catchUp();
+    this.#orders = orders;
+    this.#generation++;
+    this.#followedTo = 0;
+  }
+
+  /** Has some more of them follow. */
+  catchUp(): void {
+    if (this.#followedTo >= this.#flows.length) return;
+    const end = Math.min(this.#flows.length, this.#followedTo + CATCH_UP_FLOWS);
+    for (let flow = this.#followedTo; flow < end; flow++) this.of(flow);
+    this.#followedTo = end;
+  }
+
+  #follow(state: FlowDetection): void {
+    state.renumber(this.#orders);
+    state.generation = this.#generation;
   }
 }
+
+const NO_ORDERS = new Int32Array(0);
 
 /** `orders`: the new number of each rule, -1 where it is gone. */
 function renumber(rules: Set<number>, orders: Int32Array): void {

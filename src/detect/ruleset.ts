@@ -12,6 +12,7 @@ import { type PortPlan, PortTable } from './port-table.ts';
 import type {
   AppGroup,
   AppGroupPlan,
+  BufferSearch,
   FrameGroup,
   FrameGroupPlan,
   PacketGroup,
@@ -96,6 +97,11 @@ export class Ruleset {
     return identities === '' ? [] : identities.split('\n');
   }
 
+  /** Where rules are that somebody has asked for so far. */
+  get madePlaces(): readonly number[] {
+    return this.#rules.flatMap((rule, place) => (rule === undefined ? [] : [place]));
+  }
+
   packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
     return (this.#packetGroups.get(ipProtocol) ?? this.#otherGroups)[direction];
   }
@@ -146,60 +152,66 @@ class LiveGroups {
     this.#ruleset = ruleset;
   }
 
-  *pair<Plan, Group>([toServer, toClient]: Pair<Plan>, make: (plan: Plan) => Group): Steps<Pair<Group>> {
-    const first = make(toServer);
-    yield;
-    const second = make(toClient);
-    yield;
-    return [first, second];
+  *pair<Plan, Group>([toServer, toClient]: Pair<Plan>, make: (plan: Plan) => Steps<Group>): Steps<Pair<Group>> {
+    return [yield* make(toServer), yield* make(toClient)];
   }
 
-  packetGroup(plan: PacketGroupPlan): PacketGroup {
+  *packetGroup(plan: PacketGroupPlan): Steps<PacketGroup> {
     return {
       isEmpty: plan.isEmpty,
       addressOnly: plan.addressOnly,
       anyProtocol: plan.anyProtocol,
       shownOnly: plan.shownOnly,
-      stream: this.#patterns(plan.stream),
-      streamPorts: this.#ports(plan.streamPorts),
-      streamUnpatterned: this.#ports(plan.streamUnpatterned),
-      streamReaders: this.#ports(plan.streamReaders),
-      packet: this.#patterns(plan.packet),
-      packetPorts: this.#ports(plan.packetPorts),
-      placed: this.#patterns(plan.placed),
-      placedPorts: this.#ports(plan.placedPorts),
-      packetUnpatterned: this.#ports(plan.packetUnpatterned),
-      middle: this.#ports(plan.middle),
-      encrypted: this.#ports(plan.encrypted),
+      stream: yield* this.#patterns(plan.stream),
+      streamPorts: yield* this.#ports(plan.streamPorts),
+      streamUnpatterned: yield* this.#ports(plan.streamUnpatterned),
+      streamReaders: yield* this.#ports(plan.streamReaders),
+      packet: yield* this.#patterns(plan.packet),
+      packetPorts: yield* this.#ports(plan.packetPorts),
+      placed: yield* this.#patterns(plan.placed),
+      placedPorts: yield* this.#ports(plan.placedPorts),
+      packetUnpatterned: yield* this.#ports(plan.packetUnpatterned),
+      middle: yield* this.#ports(plan.middle),
+      encrypted: yield* this.#ports(plan.encrypted),
     };
   }
 
-  appGroup(plan: AppGroupPlan): AppGroup {
+  *appGroup(plan: AppGroupPlan): Steps<AppGroup> {
+    const searches: BufferSearch[] = [];
+    for (const { buffer, patterns } of plan.searches) {
+      const { fastPattern } = this.#ruleset.rule(buffer);
+      yield;
+      searches.push({ buffer: fastPattern!.buffer!, patterns: yield* this.#index(patterns) });
+    }
     return {
-      searches: plan.searches.map(({ buffer, patterns }) => {
-        return { buffer: this.#ruleset.rule(buffer).fastPattern!.buffer!, patterns: this.#index(patterns) };
-      }),
-      gate: plan.gate === null ? null : new HeadGate(plan.gate, this.#index(plan.gate.patterns)),
-      raw: this.#patterns(plan.raw),
+      searches,
+      gate: plan.gate === null ? null : new HeadGate(plan.gate, yield* this.#index(plan.gate.patterns)),
+      raw: yield* this.#patterns(plan.raw),
       unpatterned: plan.unpatterned,
     };
   }
 
-  frameGroup(plan: FrameGroupPlan): FrameGroup {
-    return { patterns: this.#patterns(plan.patterns), unpatterned: plan.unpatterned };
+  *frameGroup(plan: FrameGroupPlan): Steps<FrameGroup> {
+    return { patterns: yield* this.#patterns(plan.patterns), unpatterned: plan.unpatterned };
   }
 
-  #patterns(plan: PatternPlan | null): PatternIndex | null {
-    return plan === null ? null : this.#index(plan);
+  *#patterns(plan: PatternPlan | null): Steps<PatternIndex | null> {
+    return plan === null ? null : yield* this.#index(plan);
   }
 
-  #index(plan: PatternPlan): PatternIndex {
-    const index = this.#indexes.get(plan) ?? new PatternIndex(plan, this.#matcherOf(plan.key));
+  /** Reading a database takes up to some milliseconds. */
+  *#index(plan: PatternPlan): Steps<PatternIndex> {
+    const known = this.#indexes.get(plan);
+    if (known !== undefined) return known;
+    const index = new PatternIndex(plan, this.#matcherOf(plan.key));
     this.#indexes.set(plan, index);
+    yield;
     return index;
   }
 
-  #ports(plans: readonly PortPlan[]): PortTable {
-    return new PortTable(plans, this.#portSets);
+  *#ports(plans: readonly PortPlan[]): Steps<PortTable> {
+    const table = new PortTable(plans, this.#portSets);
+    yield;
+    return table;
   }
 }

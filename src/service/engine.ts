@@ -3,6 +3,7 @@ import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
+import type { Succession } from '../detect/succession.ts';
 import { sharedTracks } from '../detect/tracks.ts';
 import { FlowCounts } from '../flow/counts.ts';
 import { EveWriter } from '../output/eve.ts';
@@ -19,8 +20,9 @@ import { type LoadedRuleset, loadImageInSteps } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** A policy that can be adopted at once. */
-export interface LoadedPolicy extends LoadedRuleset {
+export interface LoadedPolicy extends Pick<LoadedRuleset, 'datasets'> {
   readonly policy: Policy;
+  readonly rules: Succession;
 }
 
 /** The pipeline of one worker, with what it writes to. */
@@ -43,7 +45,8 @@ export class Engine implements Inspector {
     tellDatasets: (changes: DatasetChanges) => void,
   ) {
     const { mode, checked, worker } = settings;
-    const { policy, ruleset, datasets } = runAll(this.load(checked));
+    const { policy } = checked;
+    const { ruleset, datasets } = runAll(loadChecked(checked));
     const config = withSides(policy.config);
     this.#rejectMark = settings.rejectMark;
     this.#tellDatasets = tellDatasets;
@@ -124,20 +127,24 @@ export class Engine implements Inspector {
   }
 
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
-  *load({ policy, image }: CheckedPolicy): Steps<LoadedPolicy> {
-    return { policy, ...(yield* loadImageInSteps(new RuleImage(image), policy.rules, policy.config)) };
+  *load(checked: CheckedPolicy): Steps<LoadedPolicy> {
+    const { ruleset, datasets } = yield* loadChecked(checked);
+    return { policy: checked.policy, datasets, rules: yield* this.#pipeline.prepare(ruleset) };
   }
 
   /** Between packets only. Flows go on, and so do sets of values. */
-  adopt({ policy, ruleset, datasets }: LoadedPolicy): void {
+  adopt({ policy, rules, datasets }: LoadedPolicy): void {
     for (const [name, set] of datasets) {
       const earlier = this.#datasets.get(name);
       if (earlier?.type === set.type) set.continue(earlier);
     }
     this.#datasets = datasets;
-    this.#pipeline.replacePolicy(ruleset, policy.config);
+    this.#pipeline.replacePolicy(rules, policy.config);
   }
 }
+
+const loadChecked = ({ policy, image }: CheckedPolicy): Steps<LoadedRuleset> =>
+  loadImageInSteps(new RuleImage(image), policy.rules, policy.config);
 
 /** With one of the two hooks, only one direction of this host's own connections is seen. */
 function withSides(config: Config): Config {

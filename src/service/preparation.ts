@@ -1,7 +1,7 @@
 import type { Steps } from '../base/steps.ts';
 
 /** How long packets may wait for one piece of it. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 
 /** Work of a worker beside its packets: goes on a little between two batches, until its result is there. */
 export class Preparation<T> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runAll } from '../../src/base/steps.ts';
 import { mergeConfig } from '../../src/config/overrides.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { buildIcmp, buildIp, buildTcp, buildUdp } from '../support/packets.ts';
@@ -153,7 +154,8 @@ describe('rules that are replaced while flows live', () => {
   const replaced = (first: string, second: string, turns: Parameters<typeof conversation>[0], at: number): number[] => {
     const player = new Player({ rules: first });
     conversation(turns).forEach((packet, i) => {
-      if (i === at) player.played.pipeline.replacePolicy(compile(second), mergeConfig({}));
+      const { pipeline } = player.played;
+      if (i === at) pipeline.replacePolicy(runAll(pipeline.prepare(compile(second))), mergeConfig({}));
       player.send(packet);
     });
     return player.finish().alerts;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { runAll } from '../../src/base/steps.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import { compileText } from '../rules/support.ts';
 import { configOf, conversation, datagrams, Player } from '../support/play.ts';
@@ -117,7 +118,8 @@ describe('flowbits', () => {
     for (const packet of packets.slice(0, 4)) player.send(packet);
     const texts = { classification: null, reference: null, threshold: null, reputation: null };
     const { ruleset } = compileRuleset({ ...texts, files: [{ file: 'new.rules', text: attack }] }, configOf());
-    player.played.pipeline.replacePolicy(ruleset, configOf());
+    const { pipeline } = player.played;
+    pipeline.replacePolicy(runAll(pipeline.prepare(ruleset)), configOf());
     for (const packet of packets.slice(4)) player.send(packet);
     expect(player.played.alerts).toEqual([1]);
     for (const packet of conversation([up('attack')], { clientPort: 10_002 })) player.send(packet);

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import type { Steps } from '../../src/base/steps.ts';
 import { Preparation } from '../../src/service/preparation.ts';
 
-/** Each step takes a millisecond of this clock. */
+/** Each step takes half a millisecond of this clock. */
 function setUp() {
   const clock = { nowMs: 0, steps: 0 };
   const preparation = new Preparation<string>(() => clock.nowMs);
   function* work(steps: number): Steps<string> {
     for (let i = 0; i < steps; i++) {
-      clock.nowMs++;
+      clock.nowMs += 0.5;
       clock.steps++;
       yield;
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { runAll } from '../../src/base/steps.ts';
 import { DEFAULTS } from '../../src/config/config.ts';
 import { mergeConfig, type Overrides } from '../../src/config/overrides.ts';
 import { recordHandshake } from '../app/tls-handshake.ts';
@@ -79,7 +80,7 @@ class Connection {
 
   replace(rules: string, config: Overrides = {}): void {
     const merged = mergeConfig(config);
-    this.pipeline.replacePolicy(rulesetOf(rules, merged), merged);
+    this.pipeline.replacePolicy(runAll(this.pipeline.prepare(rulesetOf(rules, merged))), merged);
   }
 }
 
