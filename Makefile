@@ -90,7 +90,7 @@ prove: ## The scan on real installations of Debian, and every transcript inline 
 	@node dist/tools/test/prove/scan.js $(ARGS)
 	@PROVE=1 vitest run test/inline/patches.test.ts
 
-dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/prove test/conformance -name '*.ts' 2>/dev/null) tsconfig.tools.json
+dist/tools/.built: $(SOURCES) $(shell find test/demo test/bench test/soak test/prove test/conformance test/support -name '*.ts' 2>/dev/null) tsconfig.tools.json
 	tsc -p tsconfig.tools.json
 	@touch $@
 

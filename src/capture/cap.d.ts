@@ -8,6 +8,8 @@ declare module 'cap' {
 
       /** Returns the name of the link type. Packets are copied into `buffer`, one at a time. */
       open(device: string, filter: string, bufferBytes: number, buffer: Buffer): string;
+      /** One frame of a device whose packets have Ethernet headers. */
+      send(frame: Buffer): boolean;
       close(): boolean;
       /** `isCut`: the packet is longer than the buffer. */
       on(event: 'packet', listener: (capturedBytes: number, isCut: boolean) => void): this;

@@ -1,58 +1,29 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LiveCaptureOptions } from '../../src/capture/live.ts';
 import { LINK } from '../../src/wire/packet.ts';
-import { Compiled } from '../support/compiled.ts';
 import { Testbed } from '../support/netns.ts';
 import { buildUdp } from '../support/packets.ts';
+import { programFile } from '../support/program-file.ts';
+import type { LiveTask } from './live-process.ts';
 
-/** Listens until it saw `count` packets for port 4242, or something is wrong, and tells in JSON. */
-const LISTENER = `
-import { LiveCapture } from './src/capture/live.js';
-const [options, count] = JSON.parse(process.argv[2]);
-const seen = [];
-const end = (result) => { console.log(JSON.stringify(result)); process.exit(0); };
-try {
-  const capture = await LiveCapture.open(options, ({ bytes, start, end: last, wireBytes, timeMs, number, linkType }) => {
-    seen.push({ hex: bytes.toString('hex', start, last), wireBytes, age: Date.now() - timeMs, number, linkType });
-    if (seen.length < count) return;
-    capture.close();
-    capture.close();
-    setTimeout(() => end({ seen, packets: capture.packets, cutPackets: capture.cutPackets, linkType: capture.linkType }), 200);
-  });
-  console.error('listening');
-} catch (error) {
-  globalThis.gc();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  globalThis.gc();
-  end({ name: error.name, problem: error.problem, message: error.message });
-}
-setTimeout(() => end({ seen, timeout: true }), 8000);
-`;
-
+const LISTENER = programFile(new URL('./live-process.ts', import.meta.url));
 const whyNot = process.getuid?.() === 0 ? null : 'not root';
 
 describe.skipIf(whyNot !== null)(`live capture${whyNot === null ? '' : ` (${whyNot})`}`, () => {
-  let compiled: Compiled;
-  let listener: string;
   let testbed: Testbed;
 
   beforeAll(() => {
     testbed = new Testbed();
-    compiled = new Compiled('src/capture/live.ts', 'src/capture/cap.d.ts');
-    listener = compiled.program('listener.js', LISTENER);
   });
 
-  afterAll(() => {
-    testbed.close();
-    compiled.close();
-  });
+  afterAll(() => testbed.close());
 
   async function listen(
-    options: Record<string, unknown>,
+    options: LiveCaptureOptions,
     count: number,
     send: () => void,
   ): Promise<Record<string, unknown>> {
-    const args = ['--expose-gc', listener, JSON.stringify([options, count])];
+    const args = ['--expose-gc', LISTENER, JSON.stringify({ options, count } satisfies LiveTask)];
     const child = testbed.start('server', process.execPath, args);
     let output = '';
     let log = '';
@@ -108,7 +79,6 @@ describe.skipIf(whyNot !== null)(`live capture${whyNot === null ? '' : ` (${whyN
   });
 
   test('without privileges it says what is needed', async () => {
-    execFileSync('chmod', ['-R', 'a+rX', compiled.folder]);
     const { output } = testbed.run('server', 'setpriv', [
       '--reuid=65534',
       '--clear-groups',
@@ -116,8 +86,8 @@ describe.skipIf(whyNot !== null)(`live capture${whyNot === null ? '' : ` (${whyN
       '--bounding-set=-all',
       process.execPath,
       '--expose-gc',
-      listener,
-      JSON.stringify([{ interfaceName: testbed.interfaces.server }, 1]),
+      LISTENER,
+      JSON.stringify({ options: { interfaceName: testbed.interfaces.server }, count: 1 } satisfies LiveTask),
     ]);
     const result = JSON.parse(output);
     expect(result).toMatchObject({ problem: 'permission' });

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TRACK_KEY_WORDS, TrackTable } from '../../src/detect/track-table.ts';
-import { Compiled } from '../support/compiled.ts';
+import { programFile } from '../support/program-file.ts';
+import type { CountingTask } from './counting-thread.ts';
 
 function keyOf(number: number): Uint32Array {
   const key = new Uint32Array(TRACK_KEY_WORDS);
@@ -61,31 +62,13 @@ test('a worker that ended within the table holds up nobody', () => {
 });
 
 describe('threads at the same time', () => {
-  const compiled = new Compiled('src/detect/track-table.ts');
-  afterAll(() => compiled.close());
-
   test('no count is lost', async () => {
-    const program = compiled.program(
-      'count.js',
-      `
-      import { workerData } from 'node:worker_threads';
-      import { TRACK_KEY_WORDS, TrackTable } from './src/detect/track-table.js';
-      const table = TrackTable.shared(workerData.memory, workerData.worker);
-      const key = new Uint32Array(TRACK_KEY_WORDS);
-      for (let i = 0; i < workerData.times; i++) {
-        key[5] = i % 7;
-        table.enter();
-        let entry = table.find(key, 0);
-        if (entry < 0) entry = table.claim(key, 0);
-        table.endMs[entry] = 1;
-        table.count[entry]++;
-        table.leave();
-      }
-      `,
-    );
+    const program = programFile(new URL('./counting-thread.ts', import.meta.url));
     const memory = TrackTable.sharedMemory();
     const times = 70_000;
-    const threads = [0, 1, 2].map((worker) => new Worker(program, { workerData: { memory, worker, times } }));
+    const threads = [0, 1, 2].map(
+      (worker) => new Worker(program, { workerData: { memory, worker, times } satisfies CountingTask }),
+    );
     const codes = await Promise.all(threads.map((thread) => once(thread, 'exit')));
     expect(codes).toEqual([[0], [0], [0]]);
     const table = TrackTable.shared(memory, 0);

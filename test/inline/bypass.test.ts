@@ -8,7 +8,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../src/service/control-client.ts';
 import type { ControlAnswer, ControlRequest } from '../../src/service/control-protocol.ts';
 import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
+import type { EchoCommand } from './programs/echo-client-process.ts';
+
+const ECHO_SERVER = programFile(new URL('../support/echo-process.ts', import.meta.url));
+const CLIENT = programFile(new URL('./programs/echo-client-process.ts', import.meta.url));
 
 const reason = whyNoTestbed();
 if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
@@ -51,9 +56,7 @@ describe.skipIf(reason !== null)('connections that the kernel goes on with by it
     expect(testbed.run('server', 'openssl', request).status).toBe(0);
     const serve = ['s_server', '-accept', String(TLS_PORT), '-key', key, '-cert', cert, '-WWW', '-quiet'];
     testbed.start('server', 'openssl', serve, { cwd: folder, stdio: 'ignore' });
-    // Answers each line with itself.
-    const echo = `require('net').createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(${PLAIN_PORT})`;
-    testbed.start('server', process.execPath, ['-e', echo], { stdio: 'ignore' });
+    testbed.start('server', process.execPath, [ECHO_SERVER, String(PLAIN_PORT)], { stdio: 'ignore' });
     const ports = (): string => testbed.run('server', 'ss', ['-tlnH']).output;
     await until('the servers listen', () => [TLS_PORT, PLAIN_PORT].every((port) => ports().includes(`:${port} `)));
   });
@@ -236,61 +239,31 @@ class EchoClient {
 
   constructor(testbed: Testbed) {
     this.#address = testbed.addresses.server[4];
-    this.#process = testbed.start('client', process.execPath, ['-e', CLIENT], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#process = testbed.start('client', process.execPath, [CLIENT], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#answers = createInterface(this.#process.stdout!)[Symbol.asyncIterator]();
   }
 
   /** `localPort` 0: any. */
   async open(localPort = 0, host = this.#address): Promise<void> {
-    expect(await this.#ask({ open: { localPort, host, port: PLAIN_PORT } })).toBe('open');
+    expect(await this.#ask({ type: 'open', to: { localPort, host, port: PLAIN_PORT } })).toBe('open');
   }
 
   /** Whether all of it came back within seconds. */
   async echoes(bytes: Buffer): Promise<boolean> {
-    return (await this.#ask({ bytes: bytes.toString('base64') })) === 'whole';
+    return (await this.#ask({ type: 'echo', base64: bytes.toString('base64') })) === 'whole';
   }
 
   async reset(): Promise<void> {
-    expect(await this.#ask({ reset: true })).toBe('closed');
+    expect(await this.#ask({ type: 'reset' })).toBe('closed');
   }
 
   close(): void {
     this.#process.kill('SIGKILL');
   }
 
-  async #ask(command: object): Promise<string> {
+  async #ask(command: EchoCommand): Promise<string> {
     this.#process.stdin!.write(`${JSON.stringify(command)}\n`);
     const { value } = await this.#answers.next();
     return value as string;
   }
 }
-
-const CLIENT = `
-  const { connect } = require('node:net');
-  const ANSWER_LIMIT_MS = 4000;
-  let socket;
-  require('node:readline').createInterface(process.stdin).on('line', (line) => {
-    const command = JSON.parse(line);
-    if (command.open) {
-      socket = connect(command.open, () => console.log('open')).on('error', () => {});
-      return;
-    }
-    if (command.reset) {
-      socket.once('close', () => console.log('closed')).resetAndDestroy();
-      return;
-    }
-    const bytes = Buffer.from(command.bytes, 'base64');
-    let left = bytes.length;
-    const done = (answer) => {
-      clearTimeout(timer);
-      socket.off('data', take);
-      console.log(answer);
-    };
-    const take = (chunk) => {
-      left -= chunk.length;
-      if (left === 0) done('whole');
-    };
-    const timer = setTimeout(done, ANSWER_LIMIT_MS, 'nothing');
-    socket.on('data', take);
-    socket.write(bytes);
-  });`;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Finished, Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { type EveEvent, VpatchProcess } from '../support/vpatch-process.ts';
 
 const reason = whyNoTestbed();
@@ -54,9 +55,9 @@ export class CleanBed {
     return this.testbed.finish('client', program, args);
   }
 
-  /** JavaScript at the client's side; `address` is the server's. */
-  askNode(script: string, address: string = this.address): Promise<string> {
-    return this.ask(process.execPath, '-e', script.replaceAll('ADDRESS', JSON.stringify(address)));
+  /** A client of ours, which lies beside the tests; gives what it said. */
+  askOurs(name: string, ...args: string[]): Promise<string> {
+    return this.ask(process.execPath, ours(name), ...args);
   }
 
   /** Starts a server and waits until somebody listens at its port. */
@@ -74,9 +75,9 @@ export class CleanBed {
     await until(`${program} listens at port ${port}`, isUp);
   }
 
-  /** JavaScript at the server's side. */
-  serveNode(port: number, script: string): Promise<void> {
-    return this.serve(port, process.execPath, '-e', script.replaceAll('PORT', String(port)));
+  /** A server of ours, whose first argument is the port. */
+  serveOurs(name: string, port: number, ...args: string[]): Promise<void> {
+    return this.serve(port, process.execPath, ours(name), String(port), ...args);
   }
 
   /** To be asked last: ends vpatch. Names of checks that may be told of are those that the caller can explain. */
@@ -95,6 +96,8 @@ export class CleanBed {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+const ours = (name: string): string => programFile(new URL(`./programs/${name}-process.ts`, import.meta.url));
 
 /** How often each thing was told, by where it went. */
 function tally(events: readonly EveEvent[]): Record<string, number> {

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { programFile } from '../support/program-file.ts';
 import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
 import { CleanBed, describeWith } from './clean-bed.ts';
 
+const ECHO_SERVER = programFile(new URL('../support/echo-process.ts', import.meta.url));
 const FILE_BYTES = 3_000_000;
 const NODE_PORT = 8084;
 /** Clients, servers, and every listener unasked (ip-sysctl.rst of the kernel's documentation). */
@@ -21,7 +23,7 @@ describeWith(['nginx', 'curl'], 'what ordinary TCP does', () => {
     nginx = await WebServer.start(bed.testbed);
     writeFileSync(join(nginx.files, 'file'), content);
     writeFileSync(join(bed.folder, 'file'), content);
-    await bed.serveNode(NODE_PORT, ECHO_SERVER);
+    await bed.serve(NODE_PORT, process.execPath, ECHO_SERVER, `${NODE_PORT}`, '::');
   });
   afterEach(() => {
     bed.testbed.run('server', 'iptables', ['-t', 'raw', '-F']);
@@ -106,57 +108,14 @@ describeWith(['nginx', 'curl'], 'what ordinary TCP does', () => {
 
   test('silence with keep-alive probes, a reader that stops for a while, ends from both sides', async () => {
     for (const name of ['tcp_keepalive_time', 'tcp_keepalive_intvl']) bed.testbed.set('client', `ipv4/${name}`, 1);
-    expect(
-      await bed.askNode(`
-      const net = require('net');
-      const open = (use) => new Promise((resolve, reject) => {
-        const socket = net.connect({ port: ${NODE_PORT}, host: ADDRESS, allowHalfOpen: true }, () => use(socket, resolve));
-        socket.on('error', reject);
-      });
-      const echoOf = (text, socket) => new Promise((resolve) => {
-        let said = '';
-        socket.on('data', (data) => { said += data; if (said.length >= text.length) resolve(said === text); });
-        socket.write(text);
-      });
-      (async () => {
-        console.log('silent', await open(async (socket, done) => {
-          socket.setKeepAlive(true, 1000);
-          const first = await echoOf('before', socket);
-          setTimeout(async () => { done(first && await echoOf('after a while', socket)); socket.destroy(); }, 3500);
-        }));
-        console.log('slow', await open((socket, done) => {
-          const text = 'x'.repeat(8_000_000);
-          let bytes = 0;
-          socket.on('data', (data) => {
-            if (bytes === 0) { socket.pause(); setTimeout(() => socket.resume(), 2000); }
-            bytes += data.length;
-          }).on('end', () => done(bytes === text.length));
-          socket.end(text);
-        }));
-        console.log('both', await open((socket, done) => { socket.end(); socket.on('close', () => done(true)).resume(); }));
-        console.log('reset', await open((socket, done) => {
-          socket.on('close', () => done(true)).write('y'.repeat(300_000), () => socket.resetAndDestroy());
-        }));
-      })();`),
-    ).toBe('silent true\nslow true\nboth true\nreset true\n');
+    expect(await bed.askOurs('tcp-client', bed.address, `${NODE_PORT}`)).toBe(
+      'silent true\nslow true\nboth true\nreset true\n',
+    );
   });
 
   test('the same port again and again, while the server still remembers the last connection', async () => {
     // The server closes first, and so it is the server that waits. Until the client hears that, its port is taken.
-    const script = `
-      const ask = (left) => {
-        const socket = require('net').connect({ port: ${HTTP_PORT}, host: ADDRESS, localPort: 50000 });
-        let said = '';
-        socket.on('data', (data) => { said += data; }).on('end', () => {
-          console.log(said.split('\\r\\n\\r\\n')[1].trim());
-          if (left > 1) setTimeout(ask, 5, left - 1);
-        }).on('error', ({ code }) => {
-          if (code !== 'EADDRNOTAVAIL') throw new Error(code);
-          setTimeout(ask, 5, left);
-        }).write('GET / HTTP/1.0\\r\\n\\r\\n');
-      };
-      ask(10);`;
-    expect(await bed.askNode(script)).toBe(PAGE.repeat(10));
+    expect(await bed.askOurs('same-port-client', bed.address, `${HTTP_PORT}`, '10')).toBe(PAGE.repeat(10));
   });
 
   test('nothing was dropped, and nothing is odd but what is', () =>
@@ -164,8 +123,3 @@ describeWith(['nginx', 'curl'], 'what ordinary TCP does', () => {
     // again could be the method of a request, and is not followed up to its end.
     bed.expectClean(['stream.3whs_synack_tfo_data_ignored', 'applayer_proto_detection_skipped']));
 });
-
-/** Repeats what it hears, and ends when the other side does. */
-const ECHO_SERVER = `
-  require('net').createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
-    .listen(PORT, '::');`;

@@ -79,16 +79,7 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
     await curl('-o', here('second'), url('/files/large'));
     expect(digestOf('second')).toBe(digest);
     // Node's client, forty requests at a time.
-    const pages = await bed.askNode(`
-      const session = require('http2').connect('http://' + ADDRESS + ':${HTTP2_PORT}');
-      const fetched = (i) => new Promise((resolve, reject) => {
-        let text = '';
-        session.request({ ':path': '/' + i }).on('data', (data) => { text += data; }).on('end', () => resolve(text)).on('error', reject);
-      });
-      Promise.all(Array.from({ length: 40 }, (_, i) => fetched(i))).then((texts) => {
-        console.log(texts.join(''));
-        session.close();
-      });`);
+    const pages = await bed.askOurs('http2-client', bed.address, `${HTTP2_PORT}`, '40');
     expect(pages.trim()).toBe(PAGE.repeat(40).trim());
   });
 
@@ -99,11 +90,7 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
     expect((await bed.finish('curl', '-s', '-m', '1', '--limit-rate', '100k', '-o', '/dev/null', url)).status).toBe(28);
     await bed.ask('sh', '-c', `curl -s --limit-rate 100k -o /dev/null ${url} & sleep 0.5; kill -9 $!`);
     // Closed with data unread: the kernel answers what still comes with resets.
-    await bed.askNode(`
-      const socket = require('net').connect(${HTTP_PORT}, ADDRESS, () => {
-        socket.write('GET /files/huge HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
-        socket.once('data', () => { socket.pause(); setTimeout(() => socket.destroy(), 100); });
-      });`);
+    await bed.askOurs('broken-off-client', bed.address, `${HTTP_PORT}`);
   });
 
   describeWith(['wget', 'wrk'], 'other clients', () => {
@@ -161,10 +148,9 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
   });
 
   test("Node's own HTTP: keep-alive, pipelining, streams of events, upgrades, half-closed connections", async () => {
-    await bed.serveNode(NODE_PORT, NODE_SERVER);
-    const script = `const PORT = ${NODE_PORT};${NODE_CLIENT}`;
+    await bed.serveOurs('web-server', NODE_PORT);
     for (const address of [bed.address, bed.testbed.addresses.server[6]]) {
-      expect(JSON.parse(await bed.askNode(script, address))).toEqual({
+      expect(JSON.parse(await bed.askOurs('web-client', address, `${NODE_PORT}`))).toEqual({
         'keep-alive': 30,
         pipelined: 20,
         'stream of events': 'data: 0,data: 1,data: 2,data: 3',
@@ -182,12 +168,7 @@ describeWith(['nginx', 'curl'], 'ordinary web traffic arrives, and nothing about
       const [key, certificate] = [here('key.pem'), here('certificate.pem')];
       const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
       await bed.ask('openssl', ...made, '-subj', '/CN=shop.example', '-keyout', key, '-out', certificate);
-      await bed.serveNode(
-        TLS_PORT,
-        `const { readFileSync } = require('fs');
-         const options = { key: readFileSync('${key}'), cert: readFileSync('${certificate}'), allowHTTP1: true };
-         require('http2').createSecureServer(options, (_, response) => response.end('in secret')).listen(PORT, '::');`,
-      );
+      await bed.serveOurs('tls-server', TLS_PORT, key, certificate);
       const curl = ['-sS', '--cacert', certificate, '--resolve', `shop.example:${TLS_PORT}:${bed.address}`];
       for (const version of ['--http1.1', '--http2']) {
         expect(await bed.ask('curl', ...curl, version, `https://shop.example:${TLS_PORT}/a`)).toBe('in secret');
@@ -237,120 +218,3 @@ SetOutputFilter DEFLATE
   SetEnv no-gzip 1
 </VirtualHost>
 `;
-
-const NODE_SERVER = `
-  const http = require('http');
-  const { createHash } = require('crypto');
-  const server = http.createServer((request, response) => {
-    switch (request.url) {
-      case '/events': {
-        response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-        let count = 0;
-        const timer = setInterval(() => {
-          response.write('data: ' + count++ + '\\n\\n');
-          if (count === 4) { clearInterval(timer); response.end(); }
-        }, 100);
-        return;
-      }
-      case '/poll':
-        setTimeout(() => response.end('at last'), 1500);
-        return;
-      case '/trailers':
-        response.writeHead(200, { Trailer: 'Sum' });
-        response.write('a little');
-        response.write(' and more');
-        response.addTrailers({ Sum: '7' });
-        response.end();
-        return;
-      default:
-        request.resume().on('end', () => response.end('x'.repeat(request.url.length * 50)));
-    }
-  });
-  server.httpAllowHalfOpen = true;
-  server.on('upgrade', (request, socket) => {
-    const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11');
-    socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n' +
-      'Sec-WebSocket-Accept: ' + accept.digest('base64') + '\\r\\n\\r\\n');
-    let kept = Buffer.alloc(0);
-    socket.on('data', (data) => {
-      kept = Buffer.concat([kept, data]);
-      for (;;) {
-        if (kept.length < 2) return;
-        const isLong = (kept[1] & 127) === 127;
-        const length = isLong ? (kept.length < 10 ? Infinity : kept.readUInt32BE(6)) : kept[1] & 127;
-        const start = (isLong ? 10 : 2) + 4;
-        if (kept.length < start + length) return;
-        const text = Buffer.from(kept.subarray(start, start + length).map((b, i) => b ^ kept[start - 4 + (i & 3)]));
-        const answer = Buffer.from('echo of ' + (isLong ? length + ' bytes' : text));
-        socket.write(Buffer.concat([Buffer.from([0x81, answer.length]), answer]));
-        kept = kept.subarray(start + length);
-      }
-    }).on('end', () => socket.end()).on('error', () => {});
-  });
-  server.listen(PORT, '::');`;
-
-const NODE_CLIENT = `
-  const http = require('http');
-  const net = require('net');
-  const got = {};
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  const ask = (path, options = {}, body = '') => new Promise((resolve, reject) => {
-    http.request({ host: ADDRESS, port: PORT, path, agent, ...options }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (data) => { text += data; })
-        .on('end', () => resolve({ text, trailers: response.trailers }));
-    }).on('error', reject).end(body);
-  });
-  const raw = (text, onData) => new Promise((resolve, reject) => {
-    const socket = net.connect({ host: ADDRESS, port: PORT, allowHalfOpen: true }, () => socket.write(text));
-    let kept = Buffer.alloc(0);
-    socket.on('data', (data) => { kept = Buffer.concat([kept, data]); onData(kept, socket); })
-      .on('error', reject).on('close', () => resolve(kept)).on('end', () => socket.end());
-  });
-  const request = (path, more = '') => 'GET ' + path + ' HTTP/1.1\\r\\nHost: shop.example\\r\\n' + more + '\\r\\n';
-  const frame = (data) => {
-    const mask = Buffer.from([1, 2, 3, 4]);
-    const head = data.length < 126 ? Buffer.from([0x81, 0x80 | data.length]) : Buffer.alloc(10);
-    if (data.length >= 126) { head[0] = 0x82; head[1] = 0xff; head.writeUInt32BE(data.length, 6); }
-    return Buffer.concat([head, mask, Buffer.from(data.map((b, i) => b ^ mask[i & 3]))]);
-  };
-  (async () => {
-    let count = 0;
-    for (let i = 0; i < 30; i++) {
-      const body = 'b'.repeat(i * 100);
-      const { text } = await ask('/' + 'p'.repeat(i), { method: i % 2 ? 'POST' : 'GET' }, i % 2 ? body : '');
-      if (text.length === (i + 1) * 50) count++;
-    }
-    got['keep-alive'] = count;
-    const many = await raw(Array.from({ length: 20 }, (_, i) => request('/' + i)).join(''), (kept, socket) => {
-      if (kept.toString().split('200 OK').length === 21 && kept.toString().endsWith('x')) socket.end();
-    });
-    got.pipelined = many.toString().split('200 OK').length - 1;
-    got['stream of events'] = (await ask('/events')).text.trim().split('\\n\\n').join();
-    got['after a long poll'] = (await ask('/poll')).text;
-    const { text, trailers } = await ask('/trailers');
-    got['chunked with trailers'] = text + ';sum=' + trailers.sum;
-    const upgrade = 'Connection: Upgrade\\r\\nUpgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n';
-    let sent = 0;
-    const spoken = await raw(request('/socket', upgrade), (kept, socket) => {
-      const answers = kept.toString('latin1').split('echo of ').length - 1;
-      if (sent === 0) { sent = 1; socket.write(frame(Buffer.from('hello'))); }
-      if (answers === 1 && sent === 1) { sent = 2; socket.write(frame(Buffer.alloc(70000, 7))); }
-      if (answers === 2) socket.end();
-    });
-    got.websocket = spoken.toString('latin1').match(/echo of [ -~]+/g).join();
-    const half = await new Promise((resolve, reject) => {
-      const socket = net.connect({ host: ADDRESS, port: PORT, allowHalfOpen: true }, () => socket.end(request('/poll')));
-      let said = '';
-      socket.on('data', (data) => { said += data; }).on('end', () => resolve(said)).on('error', reject);
-    });
-    got['half-closed'] = half.match(/200 OK/)[0];
-    got['request broken off'] = await new Promise((resolve) => {
-      const start = 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 100000\\r\\n\\r\\n' + 'x'.repeat(5000);
-      const socket = net.connect(PORT, ADDRESS, () => socket.write(start, () => setTimeout(() => socket.resetAndDestroy(), 100)));
-      socket.on('close', () => resolve('closed')).on('error', () => {});
-    });
-    agent.destroy();
-    console.log(JSON.stringify(got));
-  })();`;

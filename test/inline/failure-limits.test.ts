@@ -5,12 +5,15 @@ import { PARK_AFTER } from '../../src/detect/rule-limits.ts';
 import { CLIENTS, expectServed, LONG_MS, pause, tell, WAYS } from '../support/failure-rows.ts';
 import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 import { HTTP_PORT, PAGE } from '../support/web-server.ts';
+import type { UploadSettings } from './programs/upload-process.ts';
 
 // Rows of docs/failure.md that `failure.limits` decides: what becomes of whoever reaches a limit, and of all others.
 
+const UPLOADER = programFile(new URL('./programs/upload-process.ts', import.meta.url));
 const UPLOADS = 100;
 const UPLOAD_BYTES = 60_000;
 /** The least that can be configured, and a sixth of what the uploads hold. */
@@ -48,13 +51,13 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
     async (way) => {
       const vpatch = await start(way, BODY_RULE, PARSER_MEMORY);
       const load = await startLoad();
-      const settings = {
+      const settings: UploadSettings = {
         host: bed.testbed.addresses.server[4],
         port: HTTP_PORT,
         uploads: UPLOADS,
         bytes: UPLOAD_BYTES,
       };
-      const args = ['-e', UPLOADER, JSON.stringify(settings)];
+      const args = [UPLOADER, JSON.stringify(settings)];
       uploads = bed.testbed.start('client', process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
       let said = '';
       uploads.stdout?.on('data', (chunk: Buffer) => {
@@ -94,28 +97,3 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
     LONG_MS,
   );
 });
-
-/** Uploads that stop within their bodies, until a line comes; then the first and the last go on. */
-const UPLOADER = `
-const net = require('node:net');
-const { host, port, uploads, bytes } = JSON.parse(process.argv[1]);
-const half = 'x'.repeat(bytes / 2);
-const head = (name) => 'PUT /upload/' + name + ' HTTP/1.1\\r\\nHost: a.example\\r\\nContent-Length: ' + bytes + '\\r\\n\\r\\n';
-const begin = (name) => new Promise((resolve) => {
-  const socket = net.connect(port, host, () => socket.write(head(name) + half, () => resolve(socket)));
-  socket.on('error', () => {});
-});
-const end = (socket) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, 1500, false);
-  socket.once('data', (data) => { clearTimeout(timer); resolve(/^HTTP.1.1 20/.test(data)); });
-  socket.write(half);
-});
-(async () => {
-  const sockets = [];
-  for (let i = 0; i < uploads; i++) sockets.push(await begin(i));
-  console.log('half');
-  process.stdin.once('data', async () => {
-    console.log('ended ' + (await end(sockets[0])) + ' ' + (await end(sockets.at(-1))));
-  });
-})();
-`;

@@ -16,6 +16,7 @@ import {
 import { KeptConnection } from '../support/kept-connection.ts';
 import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 import { HTTP_PORT, PAGE } from '../support/web-server.ts';
@@ -112,10 +113,9 @@ describeWithWebServer('the process and its host', (bed) => {
     'the clock is set by a day, and back, fail %s',
     async (way) => {
       const offsetFile = join(bed.folder, `offset-${way}`);
-      const shim = join(bed.folder, 'clock.mjs');
+      const shim = programFile(new URL('./programs/shifted-clock.ts', import.meta.url));
       writeFileSync(offsetFile, '0');
-      writeFileSync(shim, clockShim(offsetFile));
-      const vpatch = await start(way, ['env', `NODE_OPTIONS=--import=file://${shim}`]);
+      const vpatch = await start(way, ['env', `OFFSET_FILE=${offsetFile}`, `NODE_OPTIONS=--import=file://${shim}`]);
       const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients: CLIENTS });
       const kept = await Promise.all([1, 2, 3].map(() => KeptConnection.open(bed.testbed, '/')));
       for (const [at, offsetMs] of [DAY_MS, -DAY_MS, 0].entries()) {
@@ -169,18 +169,3 @@ const CURL_TIMEOUT = 28;
 const SYSTEM_TOOLS = '/usr/sbin';
 /** Has a folder stand where the system's tools are, for one process. */
 const WITH_TOOLS = `mount --bind "$0" ${SYSTEM_TOOLS}; exec "$@"`;
-
-/** Sets the clock for one process and its threads, as a file says in milliseconds. */
-const clockShim = (offsetFile: string): string => `
-import { readFileSync } from 'node:fs';
-const now = Date.now;
-const READ_INTERVAL_MS = 20;
-let offsetMs = 0, readAtMs = 0;
-Date.now = () => {
-  if (performance.now() >= readAtMs) {
-    readAtMs = performance.now() + READ_INTERVAL_MS;
-    offsetMs = Number(readFileSync(${JSON.stringify(offsetFile)}, 'utf8'));
-  }
-  return now() + offsetMs;
-};
-`;

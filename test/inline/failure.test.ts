@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
-import { failingSupervisor } from '../support/failing-supervisor.ts';
 import {
   CLIENTS,
   EVIL_RULE,
@@ -17,20 +16,27 @@ import {
 } from '../support/failure-rows.ts';
 import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 import { PAGE } from '../support/web-server.ts';
+import { type FailingServiceSettings, WAYS_TO_FAIL } from './programs/failing-messages.ts';
 
 // The rows of docs/failure.md, each under requests that go on all the time. What is printed is what the page tells.
 
 /** The shortest queue, so that it is soon full. */
 const SHORT_QUEUE = 'queue: { length: 16 }\n';
 
+const SERVICE = programFile(
+  new URL('./programs/failing-service-process.ts', import.meta.url),
+  'test/inline/programs/failing-worker.ts',
+  'src/service/policy-checker.ts',
+);
+
 describeWithWebServer('what fails which way', (bed) => {
-  let supervisors: ChildProcess[] = [];
+  const services: ChildProcess[] = [];
   afterEach(() => {
-    for (const child of supervisors) child.kill('SIGKILL');
-    supervisors = [];
+    for (const service of services.splice(0)) service.kill('SIGKILL');
     for (const table of ['mangle', 'filter', 'security']) bed.testbed.run('server', 'iptables', ['-t', table, '-F']);
   });
 
@@ -96,31 +102,36 @@ describeWithWebServer('what fails which way', (bed) => {
     LONG_MS,
   );
 
-  describe.each(['hangs', 'dies', 'runs out of memory'] as const)('a worker %s', (what) => {
+  describe.each(WAYS_TO_FAIL)('a worker %s', (wayToFail) => {
     test.each(WAYS)(
       'fail %s',
       async (way) => {
-        const script = join(bed.folder, 'supervisor.mjs');
-        writeFileSync(script, failingSupervisor({ what, way, rules: EVIL_RULE }));
-        const child = bed.testbed.start('server', process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
-        supervisors.push(child);
-        let story = '';
-        child.stdout?.on('data', (chunk: Buffer) => {
-          story += chunk.toString();
+        const settings: FailingServiceSettings = { rules: EVIL_RULE, wayToFail, failure: way, folder: bed.folder };
+        const service = bed.testbed.start('server', process.execPath, [SERVICE, JSON.stringify(settings)], {
+          stdio: ['pipe', 'ignore', 'pipe'],
         });
-        await until('it intercepts', () => story.includes('ready'), 20_000);
+        services.push(service);
+        const ended = new Promise((resolve) => service.once('close', resolve));
+        let log = '';
+        service.stderr!.on('data', (chunk: Buffer) => {
+          log += chunk.toString();
+        });
+        const logged = (text: string): Promise<void> => until(`"${text}" is logged`, () => log.includes(text), 20_000);
+        await logged('ready: ');
         const load = await startLoad();
-        child.stdin?.write('fail\n');
-        await until('another worker is there', () => story.includes('again'), 20_000);
+        service.stdin!.write('fail\n');
+        const failedAtMs = performance.now();
+        await logged('error: ');
+        const noticedMs = Math.round(performance.now() - failedAtMs);
+        await logged('has a worker again');
         await until('it inspects', isInspected);
         const result = await load.stop();
-        tell(`worker ${what}, noticed after ${/after (\d+) ms/.exec(story)?.[1]} ms`, way, result);
+        tell(`worker ${wayToFail}, noticed after ${noticedMs} ms`, way, result);
         // Fail closed, it lasts as long as the new worker takes to start, which depends on the machine.
-        if (way === 'open' && what !== 'dies') expect(result.longestGapMs).toBeLessThan(NOTICED_MS + RESENT_MS);
-        if (way === 'open' && what === 'dies') expectServed(result);
-        const ended = new Promise((resolve) => child.once('close', resolve));
-        child.stdin?.end();
-        await ended;
+        if (way === 'open' && wayToFail !== 'dies') expect(result.longestGapMs).toBeLessThan(NOTICED_MS + RESENT_MS);
+        if (way === 'open' && wayToFail === 'dies') expectServed(result);
+        service.stdin!.end();
+        expect(await ended).toBe(0);
         expect(bed.testbed.run('server', 'iptables-save', []).output).not.toContain('VPATCH');
       },
       LONG_MS,

@@ -2,6 +2,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Testbed, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
+import type { Received, RequestsToSend } from './programs/http-client-process.ts';
+
+const CLIENT = programFile(new URL('./programs/http-client-process.ts', import.meta.url));
+const NODE_SERVERS = programFile(new URL('./programs/http-server-process.ts', import.meta.url));
 
 export const SERVERS = { nginx: 8080, apache: 8082, node: 8084 } as const;
 export type ServerName = keyof typeof SERVERS;
@@ -55,11 +60,14 @@ export class HttpServers {
   /** Sends each to the server on a connection of its own. */
   async ask(server: ServerName, requests: readonly Uint8Array[], patience: Patience): Promise<Answered[]> {
     const file = join(this.#folder, 'requests.json');
-    writeFileSync(file, JSON.stringify(requests.map((bytes) => Buffer.from(bytes).toString('base64'))));
-    const args = ['-e', CLIENT, file, ...[SERVERS[server], patience.silenceMs, patience.connections].map(String)];
-    const { status, output, error } = await this.#testbed.finish('server', process.execPath, args);
+    const texts = requests.map((bytes) => Buffer.from(bytes).toString('base64'));
+    writeFileSync(
+      file,
+      JSON.stringify({ port: SERVERS[server], requests: texts, ...patience } satisfies RequestsToSend),
+    );
+    const { status, output, error } = await this.#testbed.finish('server', process.execPath, [CLIENT, file]);
     if (status !== 0) throw new Error(`the client ended with ${status}: ${error}`);
-    const results = JSON.parse(output) as { received: string; isOpen: boolean }[];
+    const results = JSON.parse(output) as Received[];
     return results.map(({ received, isOpen }) => ({ answers: answersIn(received), isOpen }));
   }
 
@@ -81,7 +89,7 @@ export class HttpServers {
     const start = (program: string, ...args: string[]): void => {
       testbed.start('server', program, args, { stdio: 'ignore' });
     };
-    start(process.execPath, '-e', NODE_SERVERS, join(folder, 'scgi.sock'), String(SERVERS.node));
+    start(process.execPath, NODE_SERVERS, join(folder, 'scgi.sock'), String(SERVERS.node), String(SHOWN_BYTES));
     start('nginx', '-c', nginx, '-p', folder);
     start('apache2', '-X', '-f', apache);
     for (const [name, port] of Object.entries(SERVERS)) {
@@ -113,69 +121,6 @@ const seenIn = (text: string | undefined): Seen | null =>
           Buffer.from(text.split('.')[index] ?? '', 'hex').toString('latin1'),
         ]),
       ) as unknown as Seen);
-
-const CLIENT = `
-  const [file, port, silenceMs, connections] = process.argv.slice(1);
-  const requests = JSON.parse(require('fs').readFileSync(file, 'utf8'));
-  const results = [];
-  let next = 0;
-  const ask = () => {
-    if (next === requests.length) return;
-    const index = next++;
-    const chunks = [];
-    let isOpen = true;
-    const socket = require('net').connect(Number(port), '127.0.0.1', () => socket.write(Buffer.from(requests[index], 'base64')));
-    socket.setNoDelay();
-    socket.setTimeout(Number(silenceMs), () => socket.destroy());
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('end', () => { isOpen = false; });
-    socket.on('error', () => { isOpen = false; });
-    socket.on('close', () => {
-      results[index] = { received: Buffer.concat(chunks).toString('latin1'), isOpen };
-      ask();
-    });
-  };
-  process.on('exit', () => require('fs').writeSync(1, JSON.stringify(results)));
-  for (let i = 0; i < Number(connections); i++) ask();
-`;
-
-/** Node's own server, and the application behind nginx. */
-const NODE_SERVERS = `
-  const [path, port] = process.argv.slice(1);
-  const told = (method, path, query, host, body) =>
-    [method, path, query, host, String(body.length), body.slice(0, ${SHOWN_BYTES})]
-      .map((part) => Buffer.from(part ?? '', 'latin1').toString('hex'))
-      .join('.');
-  require('http').createServer((request, response) => {
-    const chunks = [];
-    request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => {
-      const { method, url, headers } = request;
-      const [, path, query] = /^([^?#]*)\\??([^#]*)/.exec(url);
-      const seen = told(method, path, query, headers.host, Buffer.concat(chunks).toString('latin1'));
-      response.setHeader('X-Saw', seen);
-      response.end('SAW ' + seen + '\\n');
-    });
-  }).listen(Number(port), '127.0.0.1');
-  require('net').createServer((socket) => {
-    let received = Buffer.alloc(0);
-    socket.on('error', () => {});
-    socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      const colon = received.indexOf(':');
-      const fieldsEnd = colon < 0 ? -1 : colon + 1 + Number(received.toString('latin1', 0, colon));
-      if (fieldsEnd < 0 || received.length <= fieldsEnd) return;
-      const parts = received.toString('latin1', colon + 1, fieldsEnd).split('\\0');
-      const fields = {};
-      for (let i = 0; i + 1 < parts.length; i += 2) fields[parts[i]] = parts[i + 1];
-      const body = received.toString('latin1', fieldsEnd + 1);
-      if (body.length < Number(fields.CONTENT_LENGTH || 0)) return;
-      const seen = told(fields.METHOD, fields.URI, fields.ARGS, fields.HOST, body);
-      const content = 'SAW ' + seen + '\\n';
-      socket.end('Status: 200 OK\\r\\nX-Saw: ' + seen + '\\r\\nContent-Length: ' + content.length + '\\r\\n\\r\\n' + content);
-    });
-  }).listen(path);
-`;
 
 const nginxConfiguration = (folder: string): string => `
 user root;

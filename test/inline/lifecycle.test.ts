@@ -1,8 +1,9 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Finished, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 import { HTTP_PORT, PAGE, SECOND_HTTP_PORT } from '../support/web-server.ts';
@@ -160,12 +161,8 @@ describeWithWebServer('start, stop and everything that can go wrong between', (b
     });
 
     test('a queue that another program holds: it is named, and no rule is installed', async () => {
-      const script = `
-        const { NfqueueSource } = await import(${JSON.stringify(join(dirname(PROGRAM), 'capture/nfqueue.js'))});
-        globalThis.held = new NfqueueSource({ queue: 4, lengthPackets: 16, isFailOpen: true, whenUndecided: 1 });
-        console.log('bound');
-        setInterval(() => {}, 1000);`;
-      const holder = bed.testbed.start('server', process.execPath, ['--input-type=module', '-e', script]);
+      const program = programFile(new URL('./programs/queue-holder-process.ts', import.meta.url));
+      const holder = bed.testbed.start('server', process.execPath, [program, '4']);
       await new Promise((bound) => holder.stdout?.once('data', bound));
       const [line] = await refused(
         process.execPath,

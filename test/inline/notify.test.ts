@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 
@@ -16,26 +17,15 @@ notify:
 `;
 const LONG_MS = 60_000;
 
-/** Prints `ready`, and then each mail as one line of JSON. */
-const MAIL_SERVER = `
-import { SMTPServer } from 'smtp-server';
-const onData = async (stream, { envelope }, done) => {
-  let source = '';
-  for await (const chunk of stream) source += chunk;
-  console.log(JSON.stringify({ to: envelope.rcptTo.map(({ address }) => address), source }));
-  done(null);
-};
-const server = new SMTPServer({ authOptional: true, disabledCommands: ['STARTTLS'], disableReverseLookup: true, onData });
-server.listen(Number(process.argv[1]), '127.0.0.1', () => console.log('ready'));
-`;
-
 describeWithWebServer('a running service tells by mail', (bed) => {
   let mailServer: ChildProcess;
   let printed = '';
 
   beforeAll(async () => {
-    const script = ['--input-type=module', '-e', MAIL_SERVER, String(MAIL_PORT)];
-    mailServer = bed.testbed.start('server', process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const program = programFile(new URL('./programs/mail-server-process.ts', import.meta.url));
+    mailServer = bed.testbed.start('server', process.execPath, [program, String(MAIL_PORT)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     mailServer.stdout?.on('data', (chunk: Buffer) => {
       printed += chunk.toString();
     });

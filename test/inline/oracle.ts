@@ -9,8 +9,11 @@ import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
 import { type Testbed, until } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { RAW_ADDRESSES, RawLink } from '../support/raw-link.ts';
 import { buildSegment, type Segment } from '../support/segments.ts';
+
+const SERVER = programFile(new URL('./programs/reading-server-process.ts', import.meta.url));
 
 /** Stands for a byte; the tests send others. */
 export const UNSEEN = '?';
@@ -43,7 +46,7 @@ export class Oracle {
     this.#testbed = testbed;
     this.#pipeline = new RecordingPipeline((port) => this.#talks.get(port)?.seen ?? null);
     this.#link = new RawLink(testbed, (packet) => this.#fromServer(packet));
-    this.#server = testbed.start('server', process.execPath, ['-e', SERVER]);
+    this.#server = testbed.start('server', process.execPath, [SERVER, String(SERVER_PORT)]);
   }
 
   static async start(testbed: Testbed): Promise<Oracle> {
@@ -206,15 +209,3 @@ const SYN = 0x02;
 const QUIET_MS = 100;
 /** A receiver can claim megabytes; the socket's bytes end before. */
 const MAX_UNSEEN = 10_000;
-
-/** Says what each of its connections reads: client's port, number of the connection from there, bytes. */
-const SERVER = `
-  const connections = new Map();
-  require('net').createServer({ allowHalfOpen: true }, (socket) => {
-    const port = socket.remotePort;
-    const number = connections.get(port) ?? 0;
-    connections.set(port, number + 1);
-    const say = (data) => process.stdout.write(port + ' ' + number + ' ' + data.toString('hex') + '\\n');
-    say(Buffer.alloc(0));
-    socket.on('data', say).on('error', () => {});
-  }).listen(${SERVER_PORT}, '::', 4096, () => console.log('listening'));`;

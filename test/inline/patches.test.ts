@@ -11,8 +11,12 @@ import { FakeRoot, mavenJar } from '../scan/fake-root.ts';
 import { affectedVersion, install } from '../scan/installations.ts';
 import { vpatch } from '../support/command-line.ts';
 import { Testbed, until, whyNoTestbed } from '../support/netns.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { type Exchange, Exchanges } from './exchanges.ts';
+
+const ECHO_SERVER = programFile(new URL('../support/echo-process.ts', import.meta.url));
+const LONG_CLIENT = programFile(new URL('./programs/piping-client-process.ts', import.meta.url));
 
 const reason = whyNoTestbed();
 if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${reason}`);
@@ -137,14 +141,19 @@ describe.skipIf(reason !== null)('inline, with the patches that a scan has chose
       expect(await exchanges.play([redis, log4j])).toMatchObject([{ isWhole: false }, { isWhole: false }]);
 
       // One that was there before goes on behind the change.
-      const long = testbed.start('client', process.execPath, ['-e', LONG_CLIENT, testbed.addresses.server[4]], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
+      const long = testbed.start(
+        'client',
+        process.execPath,
+        [LONG_CLIENT, String(ECHO_PORT), testbed.addresses.server[4]],
+        {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        },
+      );
       let echoed = '';
       long.stdout!.on('data', (data) => {
         echoed += String(data);
       });
-      const echo = testbed.start('server', process.execPath, ['-e', ECHO_SERVER, testbed.addresses.server[4]]);
+      const echo = testbed.start('server', process.execPath, [ECHO_SERVER, String(ECHO_PORT)]);
       try {
         long.stdin!.write('before ');
         await until('the connection works', () => echoed.includes('before'));
@@ -175,16 +184,6 @@ describe.skipIf(reason !== null)('inline, with the patches that a scan has chose
 });
 
 const ECHO_PORT = 7_777;
-const ECHO_SERVER = `
-  require('net').createServer((socket) => socket.pipe(socket)).listen(${ECHO_PORT}, process.argv[1]);`;
-/** Tries again until the server is there. */
-const LONG_CLIENT = `
-  const begin = () => {
-    const socket = require('net').connect(${ECHO_PORT}, process.argv[1]);
-    socket.once('error', () => setTimeout(begin, 100));
-    socket.once('connect', () => { process.stdin.pipe(socket); socket.pipe(process.stdout); });
-  };
-  begin();`;
 
 interface Way {
   readonly page: Page;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/netns.ts';
 import { buildTcp } from '../support/packets.ts';
+import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
 import { HTTP_PORT, HTTP2_PORT, PAGE } from '../support/web-server.ts';
@@ -81,8 +82,12 @@ describeWithWebServer('what arrives and what does not', (bed) => {
 
   test.each([4, 6] as const)('IPv%d: the ports of an attack that was blocked can be used again', async (version) => {
     const vpatch = await VpatchProcess.start(bed.testbed, { rules: RULES, args: ['-m', 'prevent'] });
-    const args = [bed.testbed.addresses.server[version], `${HTTP_PORT}`, '/attack', '/', '/attack', '/'];
-    const { output } = await bed.testbed.finish('client', process.execPath, ['-e', SAME_PORTS, ...args]);
+    const address = bed.testbed.addresses.server[version];
+    const args = [address, `${HTTP_PORT}`, `${SAME_PORT}`, '/attack', '/', '/attack', '/'];
+    const { output } = await bed.testbed.finish('client', process.execPath, [
+      programFile(new URL('./programs/port-reuse-process.ts', import.meta.url)),
+      ...args,
+    ]);
     expect(output).toBe(`nothing\n${PAGE}nothing\n${PAGE}`);
     expect(await vpatch.stop()).toBe(0);
     expect(vpatch.events('alert').map(({ alert, src_port }) => [alert?.action, src_port])).toEqual([
@@ -96,26 +101,13 @@ describeWithWebServer('what arrives and what does not', (bed) => {
     const UDP_RULE =
       'reject udp any any -> any 9999 (msg:"attack in a datagram"; content:"attack"; sid:9990003; rev:1;)\n';
     const PORT = 9999;
-    /** Says everything that reaches it, over TCP and UDP. */
-    const LISTENER = `
-      const say = (data) => process.stdout.write(data);
-      const answer = 'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok';
-      require('net').createServer((socket) => socket.on('data', (data) => { say(data); socket.write(answer); })
-        .on('error', () => say('[reset]'))).listen(${PORT}, '::', () => say('[ready]'));
-      require('dgram').createSocket('udp6', say).bind(${PORT});`;
-
-    /** Sends one datagram; says what comes back. */
-    const SENDER = `
-      const [address, family, text] = process.argv.slice(1);
-      const socket = require('dgram').createSocket(family);
-      socket.on('error', ({ code }) => { console.log(code); socket.close(); });
-      socket.connect(${PORT}, address, () => socket.send(text));
-      setTimeout(() => process.exit(), 1000);`;
-
     let heard = '';
     let listener: ChildProcess;
     beforeAll(async () => {
-      listener = bed.testbed.start('server', process.execPath, ['-e', LISTENER]);
+      listener = bed.testbed.start('server', process.execPath, [
+        programFile(new URL('./programs/listener-process.ts', import.meta.url)),
+        String(PORT),
+      ]);
       listener.stdout?.on('data', (data: Buffer) => {
         heard += data.toString();
       });
@@ -135,7 +127,8 @@ describeWithWebServer('what arrives and what does not', (bed) => {
       expect(await ask('/attack', version)).toMatchObject({ status: CURL_RESET, output: '' });
       expect((await ask('/ordinary', version)).output).toBe('ok');
       const family = version === 4 ? 'udp4' : 'udp6';
-      const send = ['-e', SENDER, bed.testbed.addresses.server[version], family];
+      const sender = programFile(new URL('./programs/single-datagram-process.ts', import.meta.url));
+      const send = [sender, bed.testbed.addresses.server[version], String(PORT), family];
       expect((await bed.testbed.finish('client', process.execPath, [...send, 'attack'])).output).toBe('ECONNREFUSED\n');
       expect((await bed.testbed.finish('client', process.execPath, [...send, 'harmless'])).output).toBe('');
       expect(heard).toContain('/ordinary');
@@ -316,22 +309,3 @@ const CURL_TIMEOUT = 28;
 const CURL_RESET = 56;
 
 const SAME_PORT = 41_414;
-
-/**
- * Asks for one path after the other, always from the same port, and breaks each connection off: of one that was
- * blocked, the server does not hear that and holds it.
- */
-const SAME_PORTS = `
-  const [host, port, ...paths] = process.argv.slice(1);
-  const ask = (path) => new Promise((resolve) => {
-    let answer = '';
-    const socket = require('net').connect({ host, port, localPort: ${SAME_PORT} }, () => {
-      socket.write('GET ' + path + ' HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
-      setTimeout(() => {
-        console.log(answer.split('\\r\\n\\r\\n')[1]?.trim() ?? 'nothing');
-        socket.once('close', resolve).resetAndDestroy();
-      }, 1000);
-    });
-    socket.on('data', (data) => { answer += data; });
-  });
-  (async () => { for (const path of paths) await ask(path); })();`;

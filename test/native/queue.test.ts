@@ -1,13 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { QUEUE_COLUMN, QUEUE_FLAG, type QueueOptions, SKB_INFO } from '../../src/base/native/queue.ts';
-import { type CompiledSources, compileForNode } from './compile.ts';
+import { programFile } from '../support/program-file.ts';
 import { FLUSH, MARK, type Role } from './queue-process.ts';
 
 const CLIENT = `vpn-c${process.pid}`;
 const SERVER = `vpn-s${process.pid}`;
 const SERVER_ADDRESS = '10.213.0.2';
 const QUEUE = 3;
+const PROGRAM = programFile(new URL('./queue-process.ts', import.meta.url));
 
 const ip = (...words: string[]): string => execFileSync('ip', words, { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
 const inServer = (...command: string[]): string => ip('netns', 'exec', SERVER, ...command);
@@ -44,22 +45,15 @@ const missing = setUp();
 if (missing !== null) console.warn(`\n*** THE QUEUE IS NOT TESTED: ${missing} ***\n`);
 
 describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
-  let sources: CompiledSources;
   const children: ChildProcess[] = [];
 
-  beforeAll(() => {
-    sources = compileForNode();
-  });
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
   });
-  afterAll(() => {
-    sources?.remove();
-    tearDown();
-  });
+  afterAll(tearDown);
 
   function start(namespace: string, task: Role, prefix: string[] = []): ChildProcess {
-    const program = [process.execPath, sources.path('test/native/queue-process.js'), 'task'];
+    const program = [process.execPath, PROGRAM, 'task'];
     const child = spawn('ip', ['netns', 'exec', namespace, ...prefix, ...program], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -1,7 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Testbed } from '../support/netns.ts';
 import { buildTcp } from '../support/packets.ts';
+import { programFile } from '../support/program-file.ts';
 import { HTTP_PORT } from '../support/web-server.ts';
+import type { AttackerSettings } from './attacker-process.ts';
+
+const ATTACKER = programFile(new URL('./attacker-process.ts', import.meta.url));
 
 /** Requests that the shipped patches know, each on a connection of its own. */
 const ATTACKS = [
@@ -30,12 +34,8 @@ export class Attacker {
   readonly #ended: Promise<AttackResult>;
 
   constructor(testbed: Testbed) {
-    const settings = JSON.stringify({
-      host: testbed.addresses.server[4],
-      port: HTTP_PORT,
-      attacks: ATTACKS,
-    });
-    this.#child = testbed.start('client', process.execPath, ['-e', ATTACKER, settings], {
+    const settings: AttackerSettings = { host: testbed.addresses.server[4], port: HTTP_PORT, attacks: ATTACKS };
+    this.#child = testbed.start('client', process.execPath, [ATTACKER, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let output = '';
@@ -53,26 +53,6 @@ export class Attacker {
     return this.#ended;
   }
 }
-
-const ATTACKER = `
-const http = require('node:http');
-const { host, port, attacks } = JSON.parse(process.argv[1]);
-let sent = 0, arrived = 0, isOver = false;
-process.stdin.on('end', () => { isOver = true; }).resume();
-const attack = ({ path, headers }) => new Promise((resolve) => {
-  const request = http.get({ host, port, path, headers, agent: false, timeout: 400 }, (response) => {
-    arrived++;
-    response.resume().on('end', resolve).on('error', resolve);
-  });
-  request.on('timeout', () => request.destroy());
-  request.on('close', resolve).on('error', resolve);
-});
-(async () => {
-  while (!isOver) await attack(attacks[sent++ % attacks.length]);
-  console.log(JSON.stringify({ sent, arrived }));
-  process.exit(0);
-})();
-`;
 
 const FLOOD_FRAMES = 4000;
 const FLOOD_PER_SECOND = 2000;
@@ -95,27 +75,7 @@ export async function flood(testbed: Testbed, seconds: number): Promise<void> {
     });
     frame.set(serverMac, 0);
     frame.set(clientMac, clientMac.length);
-    return Buffer.from(frame).toString('hex');
+    return frame;
   });
-  const child = testbed.start('client', process.execPath, ['-e', FLOOD, testbed.interfaces.client, `${seconds}`], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  child.stdin?.end(JSON.stringify({ frames, perSecond: FLOOD_PER_SECOND }));
-  await new Promise((resolve) => child.once('close', resolve));
+  await testbed.floodFrames(frames, { perSecond: FLOOD_PER_SECOND, seconds });
 }
-
-const FLOOD = `
-const { Cap } = require('cap');
-const { frames, perSecond } = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
-const cap = new Cap();
-cap.open(process.argv[1], '', 65536, Buffer.alloc(65536));
-const bytes = frames.map((frame) => Buffer.from(frame, 'hex'));
-const endMs = Date.now() + 1000 * Number(process.argv[2]);
-let sent = 0;
-const turn = setInterval(() => {
-  for (let i = 0; i < perSecond / 50; i++) cap.send(bytes[sent++ % bytes.length]);
-  if (Date.now() < endMs) return;
-  clearInterval(turn);
-  cap.close();
-}, 20);
-`;

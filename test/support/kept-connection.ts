@@ -1,7 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Testbed } from './netns.ts';
+import { programFile } from './program-file.ts';
 import { HTTP_PORT } from './web-server.ts';
+
+const PROGRAM = programFile(new URL('./kept-connection-process.ts', import.meta.url));
 
 /** A client with one connection, on which it asks for one page after the other when it is told. */
 export class KeptConnection {
@@ -15,7 +18,7 @@ export class KeptConnection {
 
   /** Resolves when it has the first page. */
   static async open(testbed: Testbed, path: string): Promise<KeptConnection> {
-    const args = ['-e', SCRIPT, testbed.addresses.server[4], String(HTTP_PORT)];
+    const args = [PROGRAM, testbed.addresses.server[4], String(HTTP_PORT)];
     const connection = new KeptConnection(
       testbed.start('client', process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }),
     );
@@ -34,14 +37,3 @@ export class KeptConnection {
     this.#child.kill('SIGKILL');
   }
 }
-
-const SCRIPT = `
-const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1]);
-let timer, say = () => {};
-socket.on('data', () => say('answered')).on('error', () => say('silence')).on('close', () => say('silence'));
-require('node:readline').createInterface({ input: process.stdin }).on('line', (path) => {
-  say = (what) => { clearTimeout(timer); say = () => {}; console.log(what); };
-  timer = setTimeout(() => say('silence'), 1000);
-  socket.write('GET ' + path + ' HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n');
-});
-`;

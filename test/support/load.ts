@@ -1,4 +1,8 @@
+import type { LoadSettings } from './load-process.ts';
 import type { Testbed } from './netns.ts';
+import { programFile } from './program-file.ts';
+
+const PROGRAM = programFile(new URL('./load-process.ts', import.meta.url));
 
 /** What became of the requests of a load. */
 export interface LoadResult {
@@ -39,8 +43,8 @@ export class Load {
   /** Resolves when the first page is there. */
   static async start(testbed: Testbed, options: LoadOptions): Promise<Load> {
     const { clients = 4, fresh = false, limitMs = 5_000, pauseMs = 2 } = options;
-    const settings = JSON.stringify({ ...options, clients, fresh, limitMs, pauseMs });
-    const child = testbed.start('client', process.execPath, ['-e', SCRIPT, settings], {
+    const settings: LoadSettings = { ...options, clients, fresh, limitMs, pauseMs };
+    const child = testbed.start('client', process.execPath, [PROGRAM, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let output = '';
@@ -62,49 +66,3 @@ export class Load {
     return this.#stop();
   }
 }
-
-const SCRIPT = `
-const http = require('node:http');
-const { url, page, clients, fresh, limitMs, pauseMs, perSecond } = JSON.parse(process.argv[1]);
-const failures = [];
-const periodMs = perSecond === undefined ? 0 : (1000 * clients) / perSecond;
-let requests = 0, longestGapMs = 0, slowestMs = 0, lastMs = performance.now(), isOver = false;
-let mostPerSecond = 0, requestsBefore = 0;
-setInterval(() => {
-  mostPerSecond = Math.max(mostPerSecond, requests - requestsBefore);
-  requestsBefore = requests;
-}, 1000).unref();
-process.stdin.on('end', () => { isOver = true; }).resume();
-const get = (agent) => new Promise((resolve) => {
-  const request = http.get(url, { agent, timeout: limitMs }, (response) => {
-    let text = '';
-    response.on('data', (part) => { text += part; });
-    response.on('end', () => resolve(text === page ? null : 'status ' + response.statusCode));
-    response.on('error', (error) => resolve(error.message));
-  });
-  request.on('timeout', () => request.destroy(new Error('no answer')));
-  request.on('error', (error) => resolve(error.message));
-});
-const client = async () => {
-  const agent = fresh ? false : new http.Agent({ keepAlive: true, maxSockets: 1 });
-  while (!isOver) {
-    const begunMs = performance.now();
-    const failure = await get(agent);
-    const nowMs = performance.now();
-    slowestMs = Math.max(slowestMs, nowMs - begunMs);
-    if (failure === null) {
-      longestGapMs = Math.max(longestGapMs, nowMs - lastMs);
-      lastMs = nowMs;
-      if (requests === 0) console.log('begun');
-      requests++;
-    } else failures.push(failure);
-    const restMs = periodMs === 0 ? pauseMs : Math.max(0, begunMs + periodMs - performance.now());
-    await new Promise((resolve) => setTimeout(resolve, failure === null ? restMs : 20));
-  }
-};
-Promise.all(Array.from({ length: clients }, client)).then(() => {
-  longestGapMs = Math.max(longestGapMs, performance.now() - lastMs);
-  console.log(JSON.stringify({ requests, failures, longestGapMs, slowestMs, mostPerSecond }));
-  process.exit(0);
-});
-`;

@@ -1,4 +1,6 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { programFile } from './program-file.ts';
+import type { FramesToSend } from './send-frames-process.ts';
 
 /** `far` is there once `addFar` was called. */
 export type Side = 'client' | 'server' | 'far';
@@ -130,15 +132,17 @@ export class Testbed {
 
   /** Puts whole Ethernet frames on the client's end of the cable, as no honest network stack would send them. */
   sendFrames(frames: readonly Uint8Array[]): void {
-    const script = `
-      const { Cap } = require('cap');
-      const cap = new Cap();
-      cap.open(process.argv[1], '', 65536, Buffer.alloc(65536));
-      for (const frame of process.argv.slice(2)) cap.send(Buffer.from(frame, 'hex'));
-      cap.close();`;
-    const args = ['-e', script, this.interfaces.client, ...frames.map((frame) => Buffer.from(frame).toString('hex'))];
-    const { status, error } = this.run('client', process.execPath, args);
+    const input = JSON.stringify(this.#framesToSend(frames, null));
+    const { status, error } = this.run('client', process.execPath, [frameSender()], input);
     if (status !== 0) throw new Error(`frames were not sent: ${error}`);
+  }
+
+  /** In turn, again and again, while the caller's event loop goes on. */
+  async floodFrames(frames: readonly Uint8Array[], flood: NonNullable<FramesToSend['flood']>): Promise<void> {
+    const options = { stdio: ['pipe', 'ignore', 'inherit'] as ['pipe', 'ignore', 'inherit'] };
+    const child = this.start('client', process.execPath, [frameSender()], options);
+    child.stdin!.end(JSON.stringify(this.#framesToSend(frames, flood)));
+    await new Promise((resolve) => child.once('close', resolve));
   }
 
   /** Ends every connection on both sides: what an attack that was dropped left behind sends again for minutes. */
@@ -162,6 +166,11 @@ export class Testbed {
       for (const pid of (stdout ?? '').split('\n').filter((line) => line !== '')) kill(Number(pid));
       spawnSync('ip', ['netns', 'del', name]);
     }
+  }
+
+  #framesToSend(frames: readonly Uint8Array[], flood: FramesToSend['flood']): FramesToSend {
+    const texts = frames.map((frame) => Buffer.from(frame).toString('hex'));
+    return { device: this.interfaces.client, frames: texts, flood };
   }
 
   #inside(side: Side, program: string, args: readonly string[]): [string, string[]] {
@@ -200,6 +209,8 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+const frameSender = (): string => programFile(new URL('./send-frames-process.ts', import.meta.url));
 
 function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: 'pipe' });

@@ -1,20 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Testbed } from './netns.ts';
+import { programFile } from './program-file.ts';
 
 /** Addresses at the client's end of the cable that no network stack answers for. */
 export const RAW_ADDRESSES = { 4: '10.77.0.77', 6: 'fd77::77' } as const;
 
-const SCRIPT = `
-  const { Cap } = require('cap');
-  const cap = new Cap();
-  const buffer = Buffer.alloc(65536);
-  cap.open(process.argv[1], process.argv[2], 1 << 22, buffer);
-  cap.on('packet', (bytes) => process.stdout.write(buffer.toString('hex', 0, bytes) + '\\n'));
-  require('readline').createInterface({ input: process.stdin })
-    .on('line', (line) => cap.send(Buffer.from(line, 'hex')))
-    .on('close', () => process.exit());
-  process.stdout.write('ready\\n');`;
+const PROGRAM = programFile(new URL('./raw-link-process.ts', import.meta.url));
 
 /** Sends and receives whole IP packets at the client's end of the cable, as a network stack of its own. */
 export class RawLink {
@@ -42,12 +34,7 @@ export class RawLink {
       .toString('hex')
       .replace(/..(?!$)/g, '$&:')} and tcp`;
     const options = { stdio: ['pipe', 'pipe', 'inherit'] as ['pipe', 'pipe', 'inherit'] };
-    this.#process = testbed.start(
-      'client',
-      process.execPath,
-      ['-e', SCRIPT, testbed.interfaces.client, filter],
-      options,
-    );
+    this.#process = testbed.start('client', process.execPath, [PROGRAM, testbed.interfaces.client, filter], options);
     this.ready = new Promise((resolve) => {
       createInterface({ input: this.#process.stdout! }).on('line', (line) => {
         if (line === 'ready') resolve();

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../../src/base/bytes.ts';
 import { liveNativeObjects } from '../../../src/base/native/addon.ts';
 import { Matcher } from '../../../src/base/native/matcher.ts';
-import { type CompiledSources, compileForNode } from '../../native/compile.ts';
+import { programFile } from '../../support/program-file.ts';
 
 const compile = (...literals: string[]): Matcher =>
   Matcher.compile(literals.map((text) => ({ bytes: fromLatin1(text), flags: 0 })));
@@ -13,15 +13,11 @@ const find = (matcher: Matcher, text: string): number[] => [
 ];
 
 describe('worker threads', () => {
-  let sources: CompiledSources;
-  beforeAll(() => {
-    sources = compileForNode();
-  });
-  afterAll(() => sources?.remove());
+  const program = programFile(new URL('../../native/worker.ts', import.meta.url));
 
   const run = (serialized: Uint8Array): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(sources.path('test/native/worker.js'), { workerData: serialized });
+      const worker = new Worker(program, { workerData: serialized });
       worker.once('message', resolve);
       worker.once('error', reject);
     });
