@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { policyFolder, policyRulesFile } from '../config/state-paths.ts';
 import { type Composed, type Pins, type Policy, policySchema } from './policy.ts';
-import { replaceFile } from './state-file.ts';
+import { FILE_MODE, replaceFile } from './state-file.ts';
 
 const historyLine = z.object({ timeMs: z.number(), version: z.string(), why: z.string() });
 export type HistoryLine = z.output<typeof historyLine>;
@@ -79,7 +79,8 @@ export class PolicyStore {
     rmSync(draft, { force: true });
     symlinkSync(`versions/${version}.rules`, draft);
     renameSync(draft, this.rulesFile);
-    appendFileSync(join(this.#folder, 'history.jsonl'), `${JSON.stringify({ timeMs, version, why })}\n`);
+    const line = `${JSON.stringify({ timeMs, version, why })}\n`;
+    appendFileSync(join(this.#folder, 'history.jsonl'), line, { mode: FILE_MODE });
     return true;
   }
 

@@ -4,7 +4,7 @@ import { makeFolder } from '../base/make-folder.ts';
 
 /** What weaknesses a host has is nothing for everybody. */
 const FOLDER_MODE = 0o750;
-const FILE_MODE = 0o640;
+export const FILE_MODE = 0o640;
 
 /** Writes a file so that whoever reads it sees the old one or the new one, whole. Makes its folder where needed. */
 export function replaceFile(path: string, content: string | Uint8Array): void {

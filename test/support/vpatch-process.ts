@@ -38,15 +38,16 @@ export class VpatchProcess {
   readonly exited: Promise<number | null>;
   /** Its control socket. */
   readonly control: string;
+  /** Its event file. */
+  readonly eveFile: string;
   readonly #process: ChildProcess;
   readonly #folder = mkdtempSync(join(tmpdir(), 'vpatch-run-'));
-  readonly #eveFile: string;
   /** Its events, once it has ended and its folder is gone. */
   #pastEvents: string | null = null;
 
   constructor(testbed: Testbed, options: VpatchOptions = {}) {
     const { rules = '', ruleFiles, args = [], config, side = 'server', wrapper = [], memoryGroup } = options;
-    this.#eveFile = join(this.#folder, 'eve.json');
+    this.eveFile = join(this.#folder, 'eve.json');
     const rulesFile = join(this.#folder, 'test.rules');
     const configFile = join(this.#folder, 'vpatch.yaml');
     writeFileSync(rulesFile, rules);
@@ -65,7 +66,7 @@ export class VpatchProcess {
       this.control,
       ...loaded,
       '--eve',
-      this.#eveFile,
+      this.eveFile,
       ...args,
     ];
     this.#process = testbed.start(side, program!, all);
@@ -137,7 +138,7 @@ export class VpatchProcess {
   }
 
   #readEvents(): string {
-    return existsSync(this.#eveFile) ? readFileSync(this.#eveFile, 'utf8') : '';
+    return existsSync(this.eveFile) ? readFileSync(this.eveFile, 'utf8') : '';
   }
 
   async #untilReady(): Promise<void> {

@@ -32,6 +32,9 @@ export type KnownDownload = Readonly<z.output<typeof knownDownload>>;
 
 /** With the one that is live: the one before it is there to look at, or to go back to. */
 const KEPT_SETS = 2;
+/** What was published is for everybody to read, and for nobody else to write, whatever the umask. */
+const FILE_MODE = 0o644;
+const FOLDER_MODE = 0o755;
 
 /**
  * The folder in which fetched rules live: `downloads/` as they came, `sets/` unpacked, `current`, a link to the set
@@ -52,10 +55,10 @@ export class RuleStore {
 
   /** Only one at a time writes. Throws SourceError where another one is at work. */
   lock(): () => void {
-    makeFolder(this.folder, 0o755);
+    makeFolder(this.folder, FOLDER_MODE);
     const file = join(this.folder, 'lock');
     try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      writeFileSync(file, String(process.pid), { flag: 'wx', mode: FILE_MODE });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
       const owner = Number(readFileSync(file, 'utf8'));
@@ -82,7 +85,7 @@ export class RuleStore {
   }
 
   saveDownload(source: string, bytes: Uint8Array, known: KnownDownload): void {
-    makeFolder(join(this.folder, 'downloads'), 0o755);
+    makeFolder(join(this.folder, 'downloads'), FOLDER_MODE);
     this.#replaceFile(this.#downloadFile(source), bytes);
     const downloads = { ...this.downloads(), [source]: known };
     this.#replaceFile(join(this.folder, 'sources.json'), `${JSON.stringify(downloads, null, 2)}\n`);
@@ -95,8 +98,8 @@ export class RuleStore {
       for (const [source, files] of sources) {
         for (const [path, bytes] of files) {
           const file = join(folder, source, path);
-          makeFolder(dirname(file), 0o755);
-          writeFileSync(file, bytes, { mode: 0o644, flush: true });
+          makeFolder(dirname(file), FOLDER_MODE);
+          writeFileSync(file, bytes, { mode: FILE_MODE, flush: true });
         }
       }
     } catch (error) {
@@ -117,12 +120,12 @@ export class RuleStore {
 
   #newSetFolder(): string {
     const sets = join(this.folder, 'sets');
-    makeFolder(sets, 0o755);
+    makeFolder(sets, FOLDER_MODE);
     const numbers = readdirSync(sets)
       .map((name) => Number.parseInt(name, 10))
       .filter(Number.isInteger);
     const folder = join(sets, `${Math.max(0, ...numbers) + 1}-${randomBytes(3).toString('hex')}`);
-    mkdirSync(folder);
+    mkdirSync(folder, FOLDER_MODE);
     return folder;
   }
 
