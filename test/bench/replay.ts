@@ -9,7 +9,7 @@ import { ownRules, SHIPPED_RULES } from './engine.ts';
 import { percent, shown } from './report.ts';
 import { BENCH_CONFIG, compiled, textsOf } from './rule-sets.ts';
 import { type SelfTimes, selfTimes } from './self-time.ts';
-import { play, type StageCost, stageCosts } from './stage-costs.ts';
+import { heapBytesPerPacket, play, type StageCost, stageCosts } from './stage-costs.ts';
 import { stageTable } from './stage-table.ts';
 import { WHOLE } from './stages.ts';
 import {
@@ -40,14 +40,11 @@ const rules = options.rules === '' ? SHIPPED_RULES : ownRules(options.rules);
 const ruleset = compiled(textsOf(rules));
 console.log(`${ruleset.ruleCount} rules (${rules.name}); processor time of one core\n`);
 
-const reports = [];
+const reports: TrafficReport[] = [];
 for (const make of sources()) {
-  const traffic = await make();
-  const costs = stageCosts(traffic, BENCH_CONFIG, ruleset, seconds);
-  const profile = await selfTimes(() => repeat(traffic, seconds));
-  const bytes = traffic.frames.reduce((sum, frame) => sum + frame.wireBytes, 0);
-  console.log(described(traffic, bytes, costs, profile));
-  reports.push({ name: traffic.name, packets: traffic.frames.length, bytes, costs, profile });
+  const report = await reportOf(await make());
+  console.log(described(report));
+  reports.push(report);
 }
 mkdirSync(dirname(options.json), { recursive: true });
 writeFileSync(
@@ -74,13 +71,34 @@ function repeat({ frames }: Traffic, forSeconds: number): void {
   while (performance.now() < endMs);
 }
 
-function described({ name, frames }: Traffic, bytes: number, costs: readonly StageCost[], profile: SelfTimes): string {
-  const stages = stageTable(costs, bytes / frames.length);
+interface TrafficReport {
+  readonly name: string;
+  readonly packets: number;
+  /** Of all packets. */
+  readonly bytes: number;
+  readonly costs: readonly StageCost[];
+  readonly heapBytesPerPacket: number;
+  readonly profile: SelfTimes;
+}
+
+async function reportOf(traffic: Traffic): Promise<TrafficReport> {
+  return {
+    name: traffic.name,
+    packets: traffic.frames.length,
+    bytes: traffic.frames.reduce((sum, frame) => sum + frame.wireBytes, 0),
+    costs: stageCosts(traffic, BENCH_CONFIG, ruleset, seconds),
+    heapBytesPerPacket: heapBytesPerPacket(traffic, BENCH_CONFIG, ruleset),
+    profile: await selfTimes(() => repeat(traffic, seconds)),
+  };
+}
+
+function described({ name, packets, bytes, costs, heapBytesPerPacket, profile }: TrafficReport): string {
   const line = ({ name: place, share }: SelfTimes['folders'][number]): string =>
     `  ${percent(share).padStart(6)}  ${place}`;
   return [
-    `${name}: ${frames.length.toLocaleString('en')} packets of ${shown(bytes / frames.length)} bytes\n`,
-    stages,
+    `${name}: ${packets.toLocaleString('en')} packets of ${shown(bytes / packets)} bytes\n`,
+    stageTable(costs, bytes / packets),
+    `left on the heap: ${heapBytesPerPacket.toFixed(1)} bytes a packet`,
     'samples by folder:',
     ...profile.folders.map(line),
     'by function:',

@@ -1,7 +1,8 @@
 import type { Config } from '../../src/config/config.ts';
 import type { Ruleset } from '../../src/detect/ruleset.ts';
 import { CHECKSUM, Packet } from '../../src/wire/packet.ts';
-import { type Cut, STAGES, type StageCut } from './stages.ts';
+import { usedMemory } from '../support/heap.ts';
+import { type Cut, STAGES, type StageCut, WHOLE } from './stages.ts';
 import { readInto, type Traffic } from './traffic.ts';
 
 export interface StageCost {
@@ -69,6 +70,21 @@ function passSeconds(frames: Traffic['frames'], stage: StageCut, config: Config,
   play(frames, cut);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e6;
+}
+
+/**
+ * What the second half of the traffic leaves on the heap, for a packet. The first half opens the connections and has the
+ * engine optimise. What opens further connections leaves those.
+ */
+export function heapBytesPerPacket({ frames }: Traffic, config: Config, ruleset: Ruleset): number {
+  const middle = frames.length >> 1;
+  const cut = WHOLE.begin(config, ruleset);
+  play(frames.slice(0, middle), cut);
+  const before = usedMemory();
+  play(frames.slice(middle), cut);
+  const after = usedMemory();
+  const bytes = after.heapBytes + after.bufferBytes - before.heapBytes - before.bufferBytes;
+  return bytes / (frames.length - middle);
 }
 
 export function play(frames: Traffic['frames'], cut: Cut): void {
