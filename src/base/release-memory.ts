@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { measureMemory, runInNewContext } from 'node:vm';
 import { trimNativeMemory } from './native/addon.ts';
 
 /**
  * Collects this thread's garbage and returns it to the system. For the end of starting and of a change of rules, which
  * leave much behind and after which little is allocated: by itself V8 would keep it for hours. Takes a millisecond for
- * each megabyte that is in use.
+ * each megabyte that is in use: not where packets wait.
  */
 export async function releaseMemory(): Promise<void> {
   // There is no other way to ask for it at run time. The flag is the process's and stays set: other threads may be between
@@ -16,4 +16,49 @@ export async function releaseMemory(): Promise<void> {
   // Node frees what native code holds for an object in a later turn of the event loop, and not while it is collected.
   await new Promise(setImmediate);
   trimNativeMemory();
+}
+
+/** Between two looks whether V8 has got on: each lets it do what it has to do in this thread. */
+const LOOK_INTERVAL_MS = 100;
+/** V8 begins within ten seconds, and marks beside everything else. A request that it has not met by then is left to it. */
+const MAX_RELEASE_MS = 60_000;
+
+/**
+ * The same for a thread with something better to do: V8 looks for garbage in threads of its own, and this one stops for
+ * some milliseconds, twice. It is done in about ten seconds.
+ */
+export class GradualRelease {
+  readonly #now: () => number;
+  /** Infinite: there is nothing to do. */
+  #nextLookMs = Number.POSITIVE_INFINITY;
+  #endMs = 0;
+  #isCollected = false;
+
+  /** `now` is in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  begin(): void {
+    this.#nextLookMs = this.#now() + LOOK_INTERVAL_MS;
+    this.#endMs = this.#now() + MAX_RELEASE_MS;
+    this.#isCollected = false;
+    // What it measures is of no interest: it has V8 collect step by step, which nothing else does at run time.
+    const over = (): void => {
+      this.#isCollected = true;
+    };
+    measureMemory({ execution: 'default' }).then(over, over);
+  }
+
+  /** Null: nothing to do now, which is to be found out at any time. */
+  goOn(): Promise<void> | null {
+    return this.#nextLookMs === Number.POSITIVE_INFINITY || this.#now() < this.#nextLookMs ? null : this.#look();
+  }
+
+  async #look(): Promise<void> {
+    const isLast = this.#isCollected || this.#now() >= this.#endMs;
+    this.#nextLookMs = isLast ? Number.POSITIVE_INFINITY : this.#now() + LOOK_INTERVAL_MS;
+    await new Promise(setImmediate);
+    if (isLast) trimNativeMemory();
+  }
 }

@@ -97,8 +97,9 @@ class WorkerThread implements Thread {
       name: `vpatch-queue-${settings.queue}`,
       workerData,
       transferList: [port2],
-      // Not the options that Node itself was started with: some are only for the main thread.
-      execArgv: [],
+      // Not the options that Node itself was started with: some are only for the main thread. It would warn of a call
+      // that is not yet promised to stay (GradualRelease).
+      execArgv: ['--no-warnings'],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB, maxOldGenerationSizeMb: OLD_GENERATION_MIB },
     });
 

@@ -2,7 +2,7 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { NativeError } from '../base/native/addon.ts';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
-import { releaseMemory } from '../base/release-memory.ts';
+import { GradualRelease, releaseMemory } from '../base/release-memory.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
@@ -68,8 +68,8 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
   let seenCommands = 0;
   let seenLapses = 0;
   let isRunning = true;
-  /** What was in use before is garbage, and no small one. */
-  let hasReplaced = false;
+  /** What was in use before a change of rules is garbage, and no small one. */
+  const release = new GradualRelease();
   const latency = new LatencyHistogram(settings.latency);
   const preparation = new Preparation<LoadedPolicy>();
 
@@ -85,7 +85,7 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
     const loaded = preparation.take();
     if (loaded === null) return;
     engine.adopt(loaded);
-    hasReplaced = true;
+    release.begin();
   };
 
   const follow = (command: WorkerCommand): void => {
@@ -138,11 +138,7 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
       return isRunning;
     },
     isBusy: () => preparation.isBusy,
-    pause(): Promise<void> | null {
-      if (!hasReplaced) return null;
-      hasReplaced = false;
-      return releaseMemory();
-    },
+    pause: () => release.goOn(),
     takeLapse(): boolean {
       const lapses = Atomics.load(control, CONTROL.LAPSES);
       const isNew = lapses !== seenLapses;
