@@ -14,14 +14,14 @@ import { COLD_START_MS } from '../stream/options.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
-import type { CheckedPolicy, Policy } from './policy.ts';
+import type { CheckedPolicy } from './policy.ts';
 import { RuleImage } from './rule-image.ts';
 import { type LoadedRuleset, loadImageInSteps } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** A policy that can be adopted at once. */
 export interface LoadedPolicy extends Pick<LoadedRuleset, 'datasets'> {
-  readonly policy: Policy;
+  readonly config: Config;
   readonly rules: Succession;
 }
 
@@ -45,9 +45,8 @@ export class Engine implements Inspector {
     tellDatasets: (changes: DatasetChanges) => void,
   ) {
     const { mode, checked, worker } = settings;
-    const { policy } = checked;
     const { ruleset, datasets } = runAll(loadChecked(checked));
-    const config = withSides(policy.config);
+    const config = withSides(checked.config);
     this.#rejectMark = settings.rejectMark;
     this.#tellDatasets = tellDatasets;
     this.#bypassMark = settings.bypassMark;
@@ -129,22 +128,22 @@ export class Engine implements Inspector {
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
   *load(checked: CheckedPolicy): Steps<LoadedPolicy> {
     const { ruleset, datasets } = yield* loadChecked(checked);
-    return { policy: checked.policy, datasets, rules: yield* this.#pipeline.prepare(ruleset) };
+    return { config: checked.config, datasets, rules: yield* this.#pipeline.prepare(ruleset) };
   }
 
   /** Between packets only. Flows go on, and so do sets of values. */
-  adopt({ policy, rules, datasets }: LoadedPolicy): void {
+  adopt({ config, rules, datasets }: LoadedPolicy): void {
     for (const [name, set] of datasets) {
       const earlier = this.#datasets.get(name);
       if (earlier?.type === set.type) set.continue(earlier);
     }
     this.#datasets = datasets;
-    this.#pipeline.replacePolicy(rules, policy.config);
+    this.#pipeline.replacePolicy(rules, config);
   }
 }
 
-const loadChecked = ({ policy, image }: CheckedPolicy): Steps<LoadedRuleset> =>
-  loadImageInSteps(new RuleImage(image), policy.rules, policy.config);
+const loadChecked = ({ config, rules, image }: CheckedPolicy): Steps<LoadedRuleset> =>
+  loadImageInSteps(new RuleImage(image), rules, config);
 
 /** With one of the two hooks, only one direction of this host's own connections is seen. */
 function withSides(config: Config): Config {

@@ -10,10 +10,11 @@ export interface Policy {
   readonly rules: RuleTexts;
 }
 
-/** A policy whose rules were compiled. It crosses threads. */
-export interface CheckedPolicy {
-  /** Without the texts of the rules, which are in the image as far as they are of use. */
-  readonly policy: Policy;
+/**
+ * A policy whose rules were compiled. It crosses threads, without the texts of the rules, which are in the image as far
+ * as they are of use.
+ */
+export interface CheckedPolicy extends Policy {
   /** Of a RuleImage. */
   readonly image: RuleImage['bytes'];
   /** Names of the sets of values that its rules have. */
@@ -21,7 +22,8 @@ export interface CheckedPolicy {
 }
 
 export const checkedPolicy = ({ config, rules }: Policy, { bytes, datasets }: RuleImage): CheckedPolicy => ({
-  policy: { config, rules: { ...rules, files: [] } },
+  config,
+  rules: { ...rules, files: [] },
   image: bytes,
   datasets,
 });

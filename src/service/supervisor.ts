@@ -91,7 +91,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#mode = options.policy.policy.config.mode;
+    this.#mode = options.policy.config.mode;
     this.#policy = options.policy;
     this.#exceptions = options.exceptions;
     this.#interception = options.interception;
@@ -99,7 +99,7 @@ export class Supervisor {
     this.#rules = new InstalledRules({ firewall, log, onFailure });
     const { firstQueue, queueCount } = options.interception;
     this.#flowCells = FlowCounts.sharedCells(queueCount);
-    const { flow } = options.policy.policy.config;
+    const { flow } = options.policy.config;
     this.#sourceMemory =
       queueCount > 1 && countsSources(flow) ? SourceCounts.sharedMemory(flowCapacity(flow), queueCount) : null;
     this.#tracks = queueCount > 1 ? trackMemory() : null;
@@ -266,7 +266,7 @@ export class Supervisor {
         flowCells: this.#flowCells,
         sourceMemory: this.#sourceMemory,
         tracks: this.#tracks,
-        maxPendingCharacters: this.#policy.policy.config.outputs.eve.bufferBytes,
+        maxPendingCharacters: this.#policy.config.outputs.eve.bufferBytes,
       },
       {
         onEvents,

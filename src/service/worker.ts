@@ -49,7 +49,7 @@ async function run(): Promise<void> {
 
 function openQueue(): NfqueueSource {
   const { queue } = settings;
-  const { config } = settings.checked.policy;
+  const { config } = settings.checked;
   const isFailOpen = config.failure.engine === 'open';
   const source = new NfqueueSource({
     queue,

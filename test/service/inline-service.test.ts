@@ -83,9 +83,9 @@ function setUp(addresses: HostAddresses | null = null) {
           : { status: 'ok', policy: { config: state.next, rules: state.rules } },
       check: async (policy) => ({
         rules: REPORT,
-        checked: { policy, image: new Uint8Array(new SharedArrayBuffer(0)), datasets: [] },
+        checked: { ...policy, image: new Uint8Array(new SharedArrayBuffer(0)), datasets: [] },
       }),
-      adopt: async ({ policy }) => void state.adopted.push(policy),
+      adopt: async (checked) => void state.adopted.push(checked),
       now,
     },
     REPORT,

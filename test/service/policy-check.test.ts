@@ -42,9 +42,9 @@ test.each([
   const policy = cachedPolicy();
   const { rules, checked } = await load(policy);
   expect(rules).toMatchObject({ loaded: 600, refused: [] });
-  expect(checked.policy).toEqual({ config: policy.config, rules: { ...policy.rules, files: [] } });
+  expect(checked).toMatchObject({ config: policy.config, rules: { ...policy.rules, files: [] } });
   const image = new RuleImage(checked.image);
-  const { ruleset } = runAll(loadImageInSteps(image, checked.policy.rules, policy.config));
+  const { ruleset } = runAll(loadImageInSteps(image, checked.rules, policy.config));
   expect(ruleset.rule(599).text).toBe(RULES[599]);
 });
 

@@ -27,10 +27,10 @@ function setUp(first: Policy) {
     {
       policy: first,
       read: () => state.next,
-      check: async (policy) => ({ rules: reported(policy), checked: { policy, image: NO_IMAGE, datasets: [] } }),
+      check: async (policy) => ({ rules: reported(policy), checked: { ...policy, image: NO_IMAGE, datasets: [] } }),
       adopt: async (checked) => {
         await adoption();
-        state.adopted.push(checked.policy);
+        state.adopted.push(checked);
       },
       now: () => state.nowMs,
     },

@@ -23,7 +23,8 @@ const NO_RULES = { files: [], classification: null, reference: null, threshold: 
 const LAPSE = ['lapse 0', 'lapse 1'];
 
 const checked = (): CheckedPolicy => ({
-  policy: { config: DEFAULTS, rules: NO_RULES },
+  config: DEFAULTS,
+  rules: NO_RULES,
   image: new Uint8Array(new SharedArrayBuffer(0)),
   datasets: ['s'],
 });
