@@ -29,13 +29,20 @@ export type SmbFrame = `${Layer}.${'pdu' | 'hdr' | 'data'}`;
 /** [MS-SMB2] §2.2.41: what stands in front of an encrypted message. */
 const TRANSFORM_HEADER_BYTES = 52;
 
+/** Where one command lies, or of SMB1 a message. Borrowed: valid during the call that has it. */
+export interface CommandBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  /** Of what is kept of it. */
+  readonly end: number;
+  /** Where it ends itself. */
+  readonly wholeEnd: number;
+}
+
 /** Who is told of the commands of one direction. */
 export interface CommandListener {
-  /**
-   * One command, or of SMB1 a message: its bytes as far as they are kept, borrowed for the call; it ends at `wholeEnd`.
-   * Returns who wants the data that follow behind `end`.
-   */
-  onCommand(version: 1 | 2, bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null;
+  /** Returns who wants the data that follow behind what is kept of it. */
+  onCommand(version: 1 | 2, command: CommandBytes): DataSink | null;
   /** A part of the stream that rules can look into begins at `at` of the bytes at work, or before them. */
   onFrame(name: SmbFrame, at: number, bytes: number): void;
   /** A message cannot be read: it is encrypted or compressed. */
@@ -230,7 +237,8 @@ export class MessageReader {
         this.#keptAt += at;
         return;
       }
-      const sink = this.#listener.onCommand(this.#version, kept, at, Math.min(wholeEnd, keptBytes), wholeEnd);
+      const command = { bytes: kept, start: at, end: Math.min(wholeEnd, keptBytes), wholeEnd };
+      const sink = this.#listener.onCommand(this.#version, command);
       if (isCut) {
         this.#frameLeft -= keptBytes;
         this.#sink = sink;

@@ -2,7 +2,7 @@ import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import type { AppParser, AppSink, Channel, FrameSink } from '../protocol.ts';
 import type { DataSink } from './data-sink.ts';
 import type { SmbEvent } from './events.ts';
-import { type CommandListener, MAGIC, MessageReader } from './message-reader.ts';
+import { type CommandBytes, type CommandListener, MAGIC, MessageReader } from './message-reader.ts';
 import { SmbSession } from './session.ts';
 import { Smb1Commands } from './smb1.ts';
 import { Smb2Commands } from './smb2.ts';
@@ -46,8 +46,7 @@ export class SmbParser implements AppParser {
 
   #listener(direction: Direction, frames: FrameSink | undefined): CommandListener {
     return {
-      onCommand: (version, bytes, start, end, wholeEnd) =>
-        this.#onCommand(direction, version, bytes, start, end, wholeEnd),
+      onCommand: (version, command) => this.#onCommand(direction, version, command),
       onFrame: (name, at, bytes) => {
         if (frames?.isWanted === true) frames.beginFrame(direction, name, at, bytes);
       },
@@ -64,19 +63,12 @@ export class SmbParser implements AppParser {
     this.#session.raise(direction, event);
   }
 
-  #onCommand(
-    direction: Direction,
-    version: 1 | 2,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    wholeEnd: number,
-  ): DataSink | null {
+  #onCommand(direction: Direction, version: 1 | 2, command: CommandBytes): DataSink | null {
     const commands = version === 1 ? this.#smb1 : this.#smb2;
     if (direction === TO_SERVER) {
       this.#session.goOn();
-      return commands.onRequest(bytes, start, end, wholeEnd);
+      return commands.onRequest(command);
     }
-    return commands.onResponse(bytes, start, end, wholeEnd);
+    return commands.onResponse(command);
   }
 }

@@ -33,5 +33,5 @@ export class PipeMessage implements DataSink {
 }
 
 /** Does this begin a fragment of DCERPC? */
-export const looksLikeDcerpc = (bytes: Uint8Array, start: number, end: number): boolean =>
-  end - start >= HEADER_BYTES && looksLikeHeader(bytes, start);
+export const looksLikeDcerpc = (bytes: Uint8Array): boolean =>
+  bytes.length >= HEADER_BYTES && looksLikeHeader(bytes, 0);

@@ -45,6 +45,16 @@ export interface PendingRequest {
   readonly offset: number;
 }
 
+/** What a read or a write carries. */
+export interface FileData {
+  readonly file: OpenFile;
+  readonly direction: Direction;
+  /** Where in the file. */
+  readonly offset: number;
+  /** Also what is not here yet. */
+  readonly dataBytes: number;
+}
+
 /** What is known of a connection, whichever version it speaks. */
 export class SmbSession {
   readonly sink: AppSink;
@@ -235,41 +245,21 @@ export class SmbSession {
     file.transfers[TO_CLIENT] = null;
   }
 
-  /**
-   * Data of a read or a write: hands on what is there of them, and returns who wants the rest. `dataBytes` may be more
-   * than there are.
-   */
-  data(
-    header: SmbHeader,
-    file: OpenFile,
-    direction: Direction,
-    offset: number,
-    dataBytes: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): DataSink | null {
-    if (dataBytes === 0) return null;
-    const here = Math.min(dataBytes, Math.max(0, end - start));
-    const sink = this.#sinkFor(header, file, direction, offset, dataBytes, bytes, start, start + here);
-    if (here > 0) sink.consume(bytes, start, start + here);
+  /** Hands on what is here of the data of a read or a write, and returns who wants the rest. */
+  data(header: SmbHeader, data: FileData, here: Uint8Array): DataSink | null {
+    if (data.dataBytes === 0) return null;
+    const sink = this.#sinkFor(header, data, here);
+    if (here.length > 0) sink.consume(here, 0, here.length);
     return sink;
   }
 
   /** A message through a pipe. */
-  pipeData(
-    header: SmbHeader,
-    file: OpenFile,
-    direction: Direction,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (start >= end) return;
-    const conversation = this.#conversationFor(header, file, direction, bytes, start, end);
+  pipeData(header: SmbHeader, file: OpenFile, direction: Direction, message: Uint8Array): void {
+    if (message.length === 0) return;
+    const conversation = this.#conversationFor(header, file, direction, message);
     if (conversation === null) return;
     conversation.beginMessage(direction);
-    conversation.consume(direction, bytes, start, end);
+    conversation.consume(direction, message, 0, message.length);
   }
 
   /** The connection is over. */
@@ -278,19 +268,10 @@ export class SmbSession {
     for (const file of this.#active) this.#giveUp(file);
   }
 
-  #sinkFor(
-    header: SmbHeader,
-    file: OpenFile,
-    direction: Direction,
-    offset: number,
-    dataBytes: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): DataSink {
-    const isPipe = file.conversation !== null || (file.tree?.isPipe ?? looksLikeDcerpc(bytes, start, end));
+  #sinkFor(header: SmbHeader, { file, direction, offset, dataBytes }: FileData, here: Uint8Array): DataSink {
+    const isPipe = file.conversation !== null || (file.tree?.isPipe ?? looksLikeDcerpc(here));
     if (isPipe) {
-      const conversation = this.#conversationFor(header, file, direction, bytes, start, end);
+      const conversation = this.#conversationFor(header, file, direction, here);
       return new PipeMessage(conversation, direction, dataBytes);
     }
     let active = file.transfers[direction];
@@ -312,17 +293,15 @@ export class SmbSession {
     header: SmbHeader,
     file: OpenFile,
     direction: Direction,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
+    here: Uint8Array,
   ): DcerpcConversation | null {
     const { firstBytes } = file;
     const earlierBytes = firstBytes.length;
-    if (file.conversation !== null || (earlierBytes === 0 && looksLikeDcerpc(bytes, start, end))) {
+    if (file.conversation !== null || (earlierBytes === 0 && looksLikeDcerpc(here))) {
       return this.#conversation(header, file);
     }
     if (direction === TO_CLIENT) return null;
-    firstBytes.append(bytes, start, end);
+    firstBytes.append(here, 0, here.length);
     if (!mayBeginPdu(firstBytes.view())) firstBytes.length = 0;
     if (!firstBytes.isFull) return null;
     firstBytes.length = 0;

@@ -1,4 +1,5 @@
 import { u8, u16le, u32le, u64le } from '../../base/bytes.ts';
+import type { CommandBytes } from './message-reader.ts';
 import { nameOf } from './name.ts';
 
 /** The words and the data of one command; places are counted from the first word. Numbers beyond the words are 0. */
@@ -13,7 +14,8 @@ export class Smb1Block {
   readonly dataEnd: number;
   readonly #wordsAt: number;
 
-  constructor(bytes: Uint8Array, start: number, at: number, end: number, wholeEnd: number) {
+  /** `at`: of the command within the message. */
+  constructor({ bytes, start, end, wholeEnd }: CommandBytes, at: number) {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
@@ -25,6 +27,11 @@ export class Smb1Block {
     this.dataStart = Math.min(this.#wordsAt + announced * 2 + 2, end);
     const dataBytes = this.dataStart === end ? 0 : u16le(bytes, this.dataStart - 2);
     this.dataEnd = Math.min(this.dataStart + dataBytes, end);
+  }
+
+  /** What is there of these bytes of the message. Borrowed as they are. */
+  part(start: number, end: number): Uint8Array {
+    return this.bytes.subarray(start, Math.max(start, Math.min(end, this.end)));
   }
 
   u8(at: number): number {

@@ -2,10 +2,11 @@ import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb1Header, SMB1_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
+import type { CommandBytes } from './message-reader.ts';
 import { MAX_DIALECTS, MAX_NAME_BYTES } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
-import type { PendingRequest, SmbSession } from './session.ts';
+import type { FileData, PendingRequest, SmbSession } from './session.ts';
 import { Smb1Block } from './smb1-block.ts';
 import { SplitCalls } from './split-call.ts';
 import { hasPipeName } from './tree.ts';
@@ -72,13 +73,13 @@ export class Smb1Commands {
     return this.#splitCalls.reservedBytes;
   }
 
-  onRequest(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
+  onRequest(message: CommandBytes): DataSink | null {
     this.#chainedFile = null;
-    return this.#eachCommand(TO_SERVER, bytes, start, end, wholeEnd, (header, block) => this.#request(header, block));
+    return this.#eachCommand(TO_SERVER, message, (header, block) => this.#request(header, block));
   }
 
-  onResponse(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
-    return this.#eachCommand(TO_CLIENT, bytes, start, end, wholeEnd, (header, block) => {
+  onResponse(message: CommandBytes): DataSink | null {
+    return this.#eachCommand(TO_CLIENT, message, (header, block) => {
       const pending = this.#session.answered(header);
       if (pending === null) return null;
       const sink = this.#respond(header, pending, block);
@@ -90,18 +91,16 @@ export class Smb1Commands {
   /** The sink of the last command that has data behind `end`. */
   #eachCommand(
     direction: Direction,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    wholeEnd: number,
+    message: CommandBytes,
     handle: (header: SmbHeader, block: Smb1Block) => DataSink | null,
   ): DataSink | null {
+    const { bytes, start, end } = message;
     const first = readSmb1Header(bytes, start);
     let rest: DataSink | null = null;
     let { command } = first;
     let at = SMB1_HEADER_BYTES;
     for (let count = 1; ; count++) {
-      const block = new Smb1Block(bytes, start, at, end, wholeEnd);
+      const block = new Smb1Block(message, at);
       // Chained commands have one number for all; their answers come in the same chain.
       const messageKey = first.messageKey * 256 + command;
       const sink = handle({ ...first, command, messageKey }, block);
@@ -292,29 +291,22 @@ export class Smb1Commands {
 
   #onRead(header: SmbHeader, { file, offset }: PendingRequest, block: Smb1Block): DataSink | null {
     if (file === null) return null;
-    if (header.command === SMB1.read) {
-      const dataBytes = block.u16(0);
-      return this.#data(header, file, TO_CLIENT, offset, block.dataStart + 3, dataBytes, block);
-    }
-    const dataBytes = block.u16(10) + block.u16(14) * 2 ** 16;
-    return this.#data(header, file, TO_CLIENT, offset, block.start + block.u16(12), dataBytes, block);
+    const isAndx = header.command === SMB1.readAndx;
+    const dataBytes = isAndx ? block.u16(10) + block.u16(14) * 2 ** 16 : block.u16(0);
+    const dataStart = isAndx ? block.start + block.u16(12) : block.dataStart + 3;
+    return this.#data(header, block, { file, direction: TO_CLIENT, offset, dataBytes }, dataStart);
   }
 
   #write(header: SmbHeader, block: Smb1Block): DataSink | null {
     const isAndx = header.command === SMB1.writeAndx;
     const file = this.#file(header, block, isAndx ? 4 : 0);
     if (file === null) return null;
-    let sink: DataSink | null = null;
-    if (isAndx) {
-      const high = block.wordCount >= 14 ? block.u32(24) : 0;
-      const dataBytes = block.u16(20) + block.u16(18) * 2 ** 16;
-      const dataAt = block.start + block.u16(22);
-      sink = this.#data(header, file, TO_SERVER, high * 2 ** 32 + block.u32(6), dataAt, dataBytes, block);
-    } else {
-      // In front of the data: a format and their length, or one byte to align them.
-      const dataAt = block.dataStart + (header.command === SMB1.write ? 3 : 1);
-      sink = this.#data(header, file, TO_SERVER, block.u32(4), dataAt, block.u16(2), block);
-    }
+    const high = isAndx && block.wordCount >= 14 ? block.u32(24) : 0;
+    const offset = high * 2 ** 32 + block.u32(isAndx ? 6 : 4);
+    const dataBytes = isAndx ? block.u16(20) + block.u16(18) * 2 ** 16 : block.u16(2);
+    // In front of the data of the older commands: a format and their length, or one byte to align them.
+    const dataStart = isAndx ? block.start + block.u16(22) : block.dataStart + (header.command === SMB1.write ? 3 : 1);
+    const sink = this.#data(header, block, { file, direction: TO_SERVER, offset, dataBytes }, dataStart);
     if (!UNTOLD.has(header.command)) this.#session.request(header, null, file);
     if (header.command === SMB1.writeAndClose) this.#session.close(file, TO_SERVER);
     return sink;
@@ -335,7 +327,7 @@ export class Smb1Commands {
     const end = start + block.u16(22);
     const totalBytes = block.u16(2);
     if (end > block.end) this.#malformed(TO_SERVER);
-    else if (end - start >= totalBytes) this.#session.pipeData(header, file, TO_SERVER, block.bytes, start, end);
+    else if (end - start >= totalBytes) this.#session.pipeData(header, file, TO_SERVER, block.part(start, end));
     else {
       const call = this.#splitCalls.begin(header, file, totalBytes);
       if (call === null) this.#session.raise(TO_SERVER, 'smb.record_overflow');
@@ -356,7 +348,7 @@ export class Smb1Commands {
     const { whole, file } = call;
     if (whole === null) return;
     this.#splitCalls.end(header);
-    this.#session.pipeData(header, file, TO_SERVER, whole, 0, whole.length);
+    this.#session.pipeData(header, file, TO_SERVER, whole);
   }
 
   #onTransacted(header: SmbHeader, file: OpenFile, block: Smb1Block): void {
@@ -364,7 +356,7 @@ export class Smb1Commands {
     const start = block.start + block.u16(14);
     const end = start + block.u16(12);
     if (end > block.end) this.#malformed(TO_CLIENT);
-    else this.#session.pipeData(header, file, TO_CLIENT, block.bytes, start, end);
+    else this.#session.pipeData(header, file, TO_CLIENT, block.part(start, end));
   }
 
   /** The file whose number is at this place of the words; null: the command is too short. */
@@ -376,20 +368,11 @@ export class Smb1Commands {
     return this.#chainedFile ?? this.#session.file(latin1(block.slice(at, at + 2)), header);
   }
 
-  #data(
-    header: SmbHeader,
-    file: OpenFile,
-    direction: Direction,
-    offset: number,
-    dataStart: number,
-    dataBytes: number,
-    block: Smb1Block,
-  ): DataSink | null {
-    const { bytes, end, wholeEnd } = block;
+  #data(header: SmbHeader, block: Smb1Block, announced: FileData, dataStart: number): DataSink | null {
     const start = Math.max(dataStart, block.start + SMB1_HEADER_BYTES);
-    const there = Math.max(0, Math.min(dataBytes, wholeEnd - start));
-    if (there < dataBytes) this.#malformed(direction);
-    return this.#session.data(header, file, direction, offset, there, bytes, start, end);
+    const dataBytes = Math.max(0, Math.min(announced.dataBytes, block.wholeEnd - start));
+    if (dataBytes < announced.dataBytes) this.#malformed(announced.direction);
+    return this.#session.data(header, { ...announced, dataBytes }, block.part(start, start + dataBytes));
   }
 
   #malformed(direction: Direction): void {

@@ -1,11 +1,13 @@
-import { EMPTY_BYTES, latin1, u8, u16le, u32le, u64le } from '../../base/bytes.ts';
+import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb2Header, SMB2_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
+import type { CommandBytes } from './message-reader.ts';
 import { MAX_DIALECTS, nameOf } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
-import { MAX_DATA_BYTES, type PendingRequest, type SmbSession } from './session.ts';
+import { type FileData, MAX_DATA_BYTES, type PendingRequest, type SmbSession } from './session.ts';
+import { Smb2Body } from './smb2-body.ts';
 import { hasPipeName } from './tree.ts';
 
 /** [MS-SMB2] §2.2.1.2. */
@@ -49,11 +51,11 @@ export class Smb2Commands {
     this.#session = session;
   }
 
-  onRequest(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
-    const header = readSmb2Header(bytes, start);
-    const body = new Body(bytes, start, end, wholeEnd);
+  onRequest(command: CommandBytes): DataSink | null {
+    const header = readSmb2Header(command.bytes, command.start);
+    const body = new Smb2Body(command);
     if (!header.isRelated) this.#relatedFile = null;
-    if (wholeEnd > end && header.command !== SMB2.write && header.command !== SMB2.read) {
+    if (command.wholeEnd > command.end && header.command !== SMB2.write && header.command !== SMB2.read) {
       this.#session.raise(TO_SERVER, 'smb.record_overflow');
     }
     switch (header.command) {
@@ -94,12 +96,12 @@ export class Smb2Commands {
     }
   }
 
-  onResponse(bytes: Uint8Array, start: number, end: number, wholeEnd: number): DataSink | null {
-    const header = readSmb2Header(bytes, start);
+  onResponse(command: CommandBytes): DataSink | null {
+    const header = readSmb2Header(command.bytes, command.start);
     const pending =
       this.#session.answered(header) ?? (header.command === SMB2.negotiate ? this.#session.takeNegotiation() : null);
     if (pending === null) return null;
-    const body = new Body(bytes, start, end, wholeEnd);
+    const body = new Smb2Body(command);
     const isDone = header.status === STATUS.success;
     let sink: DataSink | null = null;
     if (isDone && header.command === SMB2.negotiate) this.#onNegotiated(pending, body);
@@ -112,7 +114,7 @@ export class Smb2Commands {
     return sink;
   }
 
-  #negotiate(header: SmbHeader, body: Body): void {
+  #negotiate(header: SmbHeader, body: Smb2Body): void {
     const count = body.u16(2);
     const dialects: string[] = [];
     for (let n = 0; n < Math.min(count, MAX_DIALECTS) && body.has(36 + 2 * n, 2); n++)
@@ -122,7 +124,7 @@ export class Smb2Commands {
     if (dialects.length < count) this.#malformed(TO_SERVER);
   }
 
-  #onNegotiated({ transaction }: PendingRequest, body: Body): void {
+  #onNegotiated({ transaction }: PendingRequest, body: Smb2Body): void {
     if (!body.has(0, 36)) {
       this.#malformed(TO_CLIENT);
       return;
@@ -139,7 +141,7 @@ export class Smb2Commands {
     }
   }
 
-  #setUpSession(header: SmbHeader, body: Body): void {
+  #setUpSession(header: SmbHeader, body: Smb2Body): void {
     const blob = body.field(12, 14);
     const account = blob === null ? null : readNtlmAccount(blob, 0, blob.length);
     this.#session.request(header, { kind: 'session', account: account === 'malformed' ? null : account });
@@ -147,14 +149,14 @@ export class Smb2Commands {
     if (blob === null) this.#malformed(TO_SERVER);
   }
 
-  #connectTree(header: SmbHeader, body: Body): void {
+  #connectTree(header: SmbHeader, body: Smb2Body): void {
     const path = body.field(4, 6);
     const name = path === null ? EMPTY_BYTES : nameOf(path, 0, path.length);
     this.#session.requestTree(header, { name, isPipe: hasPipeName(name) }, null);
     if (path === null) this.#malformed(TO_SERVER);
   }
 
-  #onTreeConnected(header: SmbHeader, { transaction }: PendingRequest, body: Body): void {
+  #onTreeConnected(header: SmbHeader, { transaction }: PendingRequest, body: Smb2Body): void {
     const detail = transaction?.detail;
     if (detail?.kind !== 'tree') return;
     detail.shareType = body.has(2, 1) ? body.u8(2) : 0;
@@ -163,7 +165,7 @@ export class Smb2Commands {
     this.#session.connectTree(header, detail.tree);
   }
 
-  #create(header: SmbHeader, body: Body): void {
+  #create(header: SmbHeader, body: Smb2Body): void {
     const path = body.field(44, 46);
     const name = path === null ? EMPTY_BYTES : nameOf(path, 0, path.length);
     const file = new OpenFile(name, this.#session.tree(header));
@@ -173,7 +175,7 @@ export class Smb2Commands {
     if (path === null) this.#malformed(TO_SERVER);
   }
 
-  #onCreated({ file, transaction }: PendingRequest, body: Body): void {
+  #onCreated({ file, transaction }: PendingRequest, body: Smb2Body): void {
     if (!body.has(64, 16)) {
       this.#malformed(TO_CLIENT);
       return;
@@ -185,7 +187,7 @@ export class Smb2Commands {
     transaction.detail.sizeBytes = body.u64(48);
   }
 
-  #read(header: SmbHeader, body: Body): void {
+  #read(header: SmbHeader, body: Smb2Body): void {
     const file = this.#file(header, body, 16);
     if (file === null) return;
     const { maxReadBytes } = this.#session.agreement;
@@ -193,7 +195,7 @@ export class Smb2Commands {
     this.#session.await(header, { command: header.command, transaction: null, file, offset: body.u64(8) });
   }
 
-  #onRead(header: SmbHeader, { file, offset }: PendingRequest, body: Body): DataSink | null {
+  #onRead(header: SmbHeader, { file, offset }: PendingRequest, body: Smb2Body): DataSink | null {
     if (file === null) return null;
     if (header.status === STATUS.endOfFile) this.#session.endOfFile(file);
     if (header.status !== STATUS.success && header.status !== STATUS.bufferOverflow) return null;
@@ -206,44 +208,44 @@ export class Smb2Commands {
     if (exceeds(dataBytes, this.#session.agreement.maxReadBytes)) {
       this.#session.raise(TO_CLIENT, 'smb.read_response_too_large');
     }
-    return this.#data(header, file, TO_CLIENT, offset, dataAt, dataBytes, body);
+    return this.#data(header, body, { file, direction: TO_CLIENT, offset, dataBytes }, dataAt);
   }
 
-  #write(header: SmbHeader, body: Body): DataSink | null {
+  #write(header: SmbHeader, body: Smb2Body): DataSink | null {
     const file = this.#file(header, body, 16);
     if (file === null) return null;
     const dataBytes = body.u32(4);
     if (exceeds(dataBytes, this.#session.agreement.maxWriteBytes)) {
       this.#session.raise(TO_SERVER, 'smb.write_request_too_large');
     }
-    return this.#data(header, file, TO_SERVER, body.u64(8), body.u16(2), dataBytes, body);
+    return this.#data(header, body, { file, direction: TO_SERVER, offset: body.u64(8), dataBytes }, body.u16(2));
   }
 
-  #control(header: SmbHeader, body: Body): void {
+  #control(header: SmbHeader, body: Smb2Body): void {
     const file = this.#file(header, body, 8);
     this.#session.request(header, null, file);
     const input = body.wideField(24, 28);
     if (file === null || body.u32(4) !== FSCTL_PIPE_TRANSCEIVE) return;
     if (input === null) this.#malformed(TO_SERVER);
-    else this.#session.pipeData(header, file, TO_SERVER, input, 0, input.length);
+    else this.#session.pipeData(header, file, TO_SERVER, input);
   }
 
-  #onControlled(header: SmbHeader, { file }: PendingRequest, body: Body): void {
+  #onControlled(header: SmbHeader, { file }: PendingRequest, body: Smb2Body): void {
     if (header.status !== STATUS.success && header.status !== STATUS.bufferOverflow) return;
     if (file === null || !body.has(0, 48) || body.u32(4) !== FSCTL_PIPE_TRANSCEIVE) return;
     const output = body.wideField(32, 36);
     if (output === null) this.#malformed(TO_CLIENT);
-    else this.#session.pipeData(header, file, TO_CLIENT, output, 0, output.length);
+    else this.#session.pipeData(header, file, TO_CLIENT, output);
   }
 
-  #close(header: SmbHeader, body: Body): void {
+  #close(header: SmbHeader, body: Smb2Body): void {
     const file = this.#file(header, body, 8);
     if (file !== null) this.#session.close(file, TO_SERVER);
     this.#session.request(header, null, file);
   }
 
   /** The file whose id is at this place of the body; null: the command is too short. */
-  #file(header: SmbHeader, body: Body, at: number): OpenFile | null {
+  #file(header: SmbHeader, body: Smb2Body, at: number): OpenFile | null {
     if (!body.has(at, 16)) {
       this.#malformed(TO_SERVER);
       return null;
@@ -255,85 +257,16 @@ export class Smb2Commands {
     return file;
   }
 
-  #data(
-    header: SmbHeader,
-    file: OpenFile,
-    direction: Direction,
-    offset: number,
-    dataAt: number,
-    dataBytes: number,
-    body: Body,
-  ): DataSink | null {
-    const { bytes, start, end, wholeEnd } = body;
-    const dataStart = start + Math.max(dataAt, SMB2_HEADER_BYTES);
-    const there = Math.max(0, Math.min(dataBytes, wholeEnd - dataStart));
-    if (there < dataBytes) this.#malformed(direction);
-    return this.#session.data(header, file, direction, offset, there, bytes, dataStart, end);
+  /** `dataAt`: from the command's header. */
+  #data(header: SmbHeader, body: Smb2Body, announced: FileData, dataAt: number): DataSink | null {
+    const start = body.start + Math.max(dataAt, SMB2_HEADER_BYTES);
+    const dataBytes = Math.max(0, Math.min(announced.dataBytes, body.wholeEnd - start));
+    if (dataBytes < announced.dataBytes) this.#malformed(announced.direction);
+    return this.#session.data(header, { ...announced, dataBytes }, body.part(start, start + dataBytes));
   }
 
   #malformed(direction: Direction): void {
     this.#session.raise(direction, 'smb.malformed_data');
-  }
-}
-
-/** What stands behind a command's header. Numbers beyond its end are 0. */
-class Body {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly wholeEnd: number;
-
-  constructor(bytes: Uint8Array, start: number, end: number, wholeEnd: number) {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = end;
-    this.wholeEnd = wholeEnd;
-  }
-
-  has(at: number, count: number): boolean {
-    return this.start + SMB2_HEADER_BYTES + at + count <= this.end;
-  }
-
-  u8(at: number): number {
-    return this.has(at, 1) ? u8(this.bytes, this.start + SMB2_HEADER_BYTES + at) : 0;
-  }
-
-  u16(at: number): number {
-    return this.has(at, 2) ? u16le(this.bytes, this.start + SMB2_HEADER_BYTES + at) : 0;
-  }
-
-  u32(at: number): number {
-    return this.has(at, 4) ? u32le(this.bytes, this.start + SMB2_HEADER_BYTES + at) : 0;
-  }
-
-  u64(at: number): number {
-    return this.has(at, 8) ? u64le(this.bytes, this.start + SMB2_HEADER_BYTES + at) : 0;
-  }
-
-  /** A copy; the caller has asked `has`. */
-  slice(start: number, end: number): Uint8Array {
-    const origin = this.start + SMB2_HEADER_BYTES;
-    return this.bytes.slice(origin + start, origin + end);
-  }
-
-  /** What an offset and a length (u16 each) at these places name. Null: it is not all there. */
-  field(offsetAt: number, lengthAt: number): Uint8Array | null {
-    if (!this.has(Math.max(offsetAt, lengthAt), 2)) return null;
-    return this.#part(this.u16(offsetAt), this.u16(lengthAt));
-  }
-
-  /** The same with u32 each. */
-  wideField(offsetAt: number, lengthAt: number): Uint8Array | null {
-    if (!this.has(Math.max(offsetAt, lengthAt), 4)) return null;
-    return this.#part(this.u32(offsetAt), this.u32(lengthAt));
-  }
-
-  #part(offset: number, length: number): Uint8Array | null {
-    if (length === 0) return EMPTY_BYTES;
-    const start = this.start + offset;
-    return offset >= SMB2_HEADER_BYTES && start + length <= this.end
-      ? this.bytes.subarray(start, start + length)
-      : null;
   }
 }
 
