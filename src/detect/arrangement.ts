@@ -7,6 +7,7 @@ import { IP_PROTOCOL } from '../wire/packet.ts';
 import { planGate } from './head-gate.ts';
 import type { PatternDatabases } from './pattern-databases.ts';
 import { type PatternEntry, type PatternPlan, planPatterns } from './pattern-index.ts';
+import { planPayload } from './payload-index.ts';
 import { PortNumbering, type PortPlan, planPorts } from './port-table.ts';
 import type { AppGroupPlan, FrameGroupPlan, PacketGroupPlan, Pair } from './rule-groups.ts';
 import {
@@ -171,13 +172,17 @@ class Planner {
       addressOnly: indexesOf(rules.filter(({ rule }) => isAddressOnly(rule))),
       anyProtocol: indexesOf(rules.filter(({ rule }) => isAddressOnly(rule) && rule.protocol.ipProtocols === null)),
       shownOnly: indexesOf(rules.filter(({ rule }) => isShownOnly(rule))),
-      stream: this.#patterns(inStream),
+      payload: planPayload(
+        inStream.flatMap(withPattern),
+        alone.flatMap(withPattern),
+        placed.flatMap(withPattern),
+        this.#databases,
+      ),
       streamPorts: this.#ports(inStream.filter(hasPattern)),
       streamUnpatterned: this.#ports(inStream.filter((entry) => !hasPattern(entry))),
       streamReaders: this.#ports([...inStream, ...readers]),
       packet: this.#patterns(alone),
       packetPorts: this.#ports(alone.filter(hasPattern)),
-      placed: this.#patterns(placed),
       placedPorts: this.#ports(placed.filter(hasPattern)),
       packetUnpatterned: this.#ports(inPackets.filter((entry) => !hasPattern(entry))),
       middle: this.#ports(middle),

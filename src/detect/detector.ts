@@ -12,6 +12,7 @@ import type { FlowFigures } from './flow-figures.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
 import { type Match, MatchList } from './match-list.ts';
 import { PacketState } from './packet-state.ts';
+import type { PacketGroup } from './rule-groups.ts';
 import type { LimitedRule } from './rule-limits.ts';
 import { inspectsStream } from './rule-traits.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -233,24 +234,7 @@ export class Detector {
     candidates.addAll(detection.rulesOn(group.packetUnpatterned, direction));
     const { bytes, payloadStart, payloadEnd } = packet;
     const hasPayload = payloadEnd > payloadStart;
-    if (hasPayload && group.packet !== null && detection.concerns(group.packetPorts, direction)) {
-      group.packet.search(bytes, payloadStart, payloadEnd, candidates);
-    }
-    if (
-      hasPayload &&
-      !this.#stream.isBeyondDepth &&
-      group.placed !== null &&
-      detection.concerns(group.placedPorts, direction)
-    ) {
-      group.placed.search(bytes, payloadStart, payloadEnd, candidates);
-    }
-    // Payload that no stream took is all that raw-stream rules will ever see of it.
-    if (hasPayload && !flowContext.isInStream) {
-      candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction));
-      if (group.stream !== null && detection.concerns(group.streamPorts, direction)) {
-        group.stream.search(bytes, payloadStart, payloadEnd, candidates);
-      }
-    }
+    if (hasPayload) this.#searchPayload(group);
     for (let i = 0; i < candidates.count; i++) {
       const order = candidates.indexes[i]!;
       const rule = ruleset.rule(order);
@@ -261,6 +245,30 @@ export class Detector {
       if (flowContext.isInStream && inspectsStream(rule) && found.has(order)) continue;
       detection.add(order, null, null);
     }
+  }
+
+  #searchPayload(group: PacketGroup): void {
+    const detection = this.#detection;
+    const { packet, flowContext, candidates } = detection;
+    const { bytes, payloadStart, payloadEnd, direction } = packet;
+    const isForPacket = detection.concerns(group.packetPorts, direction);
+    const isForPlaced = !this.#stream.isBeyondDepth && detection.concerns(group.placedPorts, direction);
+    // Payload that no stream took is all that raw-stream rules will ever see of it.
+    const isForStream = !flowContext.isInStream && detection.concerns(group.streamPorts, direction);
+    if (!flowContext.isInStream) candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction));
+
+    const { payload } = group;
+    if (payload === null || !(isForPacket || isForPlaced || isForStream)) return;
+    if (payload !== this.#stream.searchedPayload) {
+      if (!isForPlaced && !isForStream) {
+        group.packet?.search(bytes, payloadStart, payloadEnd, candidates);
+        return;
+      }
+      payload.search(bytes, payloadStart, payloadEnd);
+    }
+    if (isForPacket) payload.addPacket(candidates);
+    if (isForPlaced) payload.addPlaced(candidates);
+    if (isForStream) payload.addStream(candidates);
   }
 
   /** Of a packet of which only the addresses can be read. Instead of `onPacket`. */

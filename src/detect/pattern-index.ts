@@ -5,15 +5,19 @@ import { AnswerCache, FOUND_COLUMNS } from './answer-cache.ts';
 import type { Candidates } from './candidates.ts';
 import { PatternDatabases } from './pattern-databases.ts';
 
-/** What a search finds, without the search: nothing but data. */
-export interface PatternPlan {
-  /** Of the search, in PatternDatabases. */
-  readonly key: string;
-  readonly longestBytes: number;
+/** Which rules the patterns of a search belong to. */
+export interface PatternRules {
   /** Indexes of the rules that share a pattern: those of the first one, of the second ... */
   readonly rules: Int32Array;
   /** Where those of a pattern begin in `rules`; one more, where they end. */
   readonly starts: Int32Array;
+}
+
+/** What a search finds, without the search: nothing but data. */
+export interface PatternPlan extends PatternRules {
+  /** Of the search, in PatternDatabases. */
+  readonly key: string;
+  readonly longestBytes: number;
 }
 
 export interface PatternEntry {
@@ -74,20 +78,26 @@ export class PatternIndex {
     const row = answers.rowOf(bytes, start, end);
     if (row >= 0 && answers.has(row, bytes, start, end)) {
       const at = row * FOUND_COLUMNS;
-      this.#add(answers.found, at + 1, answers.found[at]!, into);
+      addRulesOf(this.#plan, answers.found, at + 1, answers.found[at]!, into);
       return;
     }
     const { results } = this.#matcher;
     const hits = this.#matcher.scan(bytes, start, end);
     if (row >= 0) answers.remember(row, bytes, start, end, results, hits);
-    this.#add(results, 0, hits, into);
+    addRulesOf(this.#plan, results, 0, hits, into);
   }
+}
 
-  #add(found: Uint32Array, start: number, count: number, into: Candidates): void {
-    const { rules, starts } = this.#plan;
-    for (let i = start; i < start + count; i++) {
-      const id = found[i]!;
-      into.addRange(rules, starts[id]!, starts[id + 1]!);
-    }
+/** Adds the rules of the patterns `found[start, start + count)`. */
+export function addRulesOf(
+  { rules, starts }: PatternRules,
+  found: Uint32Array,
+  start: number,
+  count: number,
+  into: Candidates,
+): void {
+  for (let i = start; i < start + count; i++) {
+    const id = found[i]!;
+    into.addRange(rules, starts[id]!, starts[id + 1]!);
   }
 }

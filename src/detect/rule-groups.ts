@@ -1,23 +1,23 @@
 import type { BufferDefinition } from '../app/protocol.ts';
 import type { GatePlan, HeadGate } from './head-gate.ts';
 import type { PatternIndex, PatternPlan } from './pattern-index.ts';
+import type { PayloadIndex, PayloadPlan } from './payload-index.ts';
 import type { PortPlan, PortTable } from './port-table.ts';
 
 /** Rules of one IP protocol and direction that look at packets, payloads and streams. */
-export interface PacketGroupOf<Patterns, Ports> {
-  /** Fast patterns of rules that look into the reassembled stream; null where there are none. */
-  readonly stream: Patterns | null;
-  /** Ports for which `stream` has rules. */
+export interface PacketGroupOf<Payload, Patterns, Ports> {
+  /** Fast patterns of all rules that have one; null where there are none. */
+  readonly payload: Payload | null;
+  /** Ports for which `payload` has rules on the reassembled stream. */
   readonly streamPorts: Ports;
   /** Rules without a usable pattern that look into the stream. */
   readonly streamUnpatterned: Ports;
   /** All rules that look into the stream, those on transactions that have a content of no buffer included. */
   readonly streamReaders: Ports;
-  /** Fast patterns of rules that look into each packet's own payload alone. */
+  /** Of those in `payload`, rules that look into each packet's own payload alone: most of a long stream meets no other. */
   readonly packet: Patterns | null;
   readonly packetPorts: Ports;
-  /** Fast patterns of rules in `stream` that are tried on packets as well: as far as they look into the stream. */
-  readonly placed: Patterns | null;
+  /** The same for rules on the stream that are tried on packets as well: as far as they look into the stream. */
   readonly placedPorts: Ports;
   /** Rules without a usable pattern that look at packets. */
   readonly packetUnpatterned: Ports;
@@ -60,13 +60,13 @@ export interface FrameGroupOf<Patterns> {
   readonly unpatterned: Int32Array;
 }
 
-export type PacketGroup = PacketGroupOf<PatternIndex, PortTable>;
+export type PacketGroup = PacketGroupOf<PayloadIndex, PatternIndex, PortTable>;
 export type AppGroup = AppGroupOf<PatternIndex, BufferDefinition, HeadGate>;
 export type BufferSearch = BufferSearchOf<PatternIndex, BufferDefinition>;
 export type FrameGroup = FrameGroupOf<PatternIndex>;
 
 /** The same as nothing but data. */
-export type PacketGroupPlan = PacketGroupOf<PatternPlan, readonly PortPlan[]>;
+export type PacketGroupPlan = PacketGroupOf<PayloadPlan, PatternPlan, readonly PortPlan[]>;
 /** A buffer is the one in which the rule of this index has its fast pattern. */
 export type AppGroupPlan = AppGroupOf<PatternPlan, number, GatePlan>;
 export type FrameGroupPlan = FrameGroupOf<PatternPlan>;

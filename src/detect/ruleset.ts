@@ -8,6 +8,7 @@ import { type Arrangement, arrange } from './arrangement.ts';
 import { HeadGate } from './head-gate.ts';
 import { type MatcherOf, PatternDatabases } from './pattern-databases.ts';
 import { PatternIndex, type PatternPlan } from './pattern-index.ts';
+import { PayloadIndex, type PayloadPlan } from './payload-index.ts';
 import { type PortPlan, PortTable } from './port-table.ts';
 import type {
   AppGroup,
@@ -162,13 +163,12 @@ class LiveGroups {
       addressOnly: plan.addressOnly,
       anyProtocol: plan.anyProtocol,
       shownOnly: plan.shownOnly,
-      stream: yield* this.#patterns(plan.stream),
+      payload: yield* this.#payload(plan.payload),
       streamPorts: yield* this.#ports(plan.streamPorts),
       streamUnpatterned: yield* this.#ports(plan.streamUnpatterned),
       streamReaders: yield* this.#ports(plan.streamReaders),
       packet: yield* this.#patterns(plan.packet),
       packetPorts: yield* this.#ports(plan.packetPorts),
-      placed: yield* this.#patterns(plan.placed),
       placedPorts: yield* this.#ports(plan.placedPorts),
       packetUnpatterned: yield* this.#ports(plan.packetUnpatterned),
       middle: yield* this.#ports(plan.middle),
@@ -197,6 +197,13 @@ class LiveGroups {
 
   *#patterns(plan: PatternPlan | null): Steps<PatternIndex | null> {
     return plan === null ? null : yield* this.#index(plan);
+  }
+
+  *#payload(plan: PayloadPlan | null): Steps<PayloadIndex | null> {
+    if (plan === null) return null;
+    const index = new PayloadIndex(plan, this.#matcherOf(plan.key));
+    yield;
+    return index;
   }
 
   /** Reading a database takes up to some milliseconds. */

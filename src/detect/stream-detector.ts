@@ -11,6 +11,7 @@ import { FrameDetector } from './frame-detector.ts';
 import { OpenFrame } from './frames.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
 import type { PatternIndex } from './pattern-index.ts';
+import type { PayloadIndex } from './payload-index.ts';
 import { WindowMemory } from './stream-window.ts';
 
 export interface StreamLimits {
@@ -25,6 +26,8 @@ export class StreamDetector implements RawBytes {
   readonly windowMemory: WindowMemory;
   /** The packet's payload is so far in its stream that rules on the stream look no more. */
   isBeyondDepth = false;
+  /** What was searched for in all of the packet's payload, and not in anything else since; null: nothing. */
+  searchedPayload: PayloadIndex | null = null;
   readonly #detection: DetectionContext;
   readonly #frames: FrameDetector;
   readonly #depthBytes: number;
@@ -34,6 +37,7 @@ export class StreamDetector implements RawBytes {
   #streamDirection: Direction = 0;
   readonly #view: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
   #pieceBytes = 0;
+  #isPayload = false;
   /** What is kept of a direction of which no piece is in hand. */
   readonly #keptView: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
 
@@ -48,6 +52,7 @@ export class StreamDetector implements RawBytes {
   begin(): void {
     this.#stream = null;
     this.isBeyondDepth = false;
+    this.searchedPayload = null;
   }
 
   /**
@@ -68,6 +73,11 @@ export class StreamDetector implements RawBytes {
     this.#stream = stream;
     this.#streamDirection = direction;
     this.#pieceBytes = end - start;
+    this.#isPayload =
+      direction === packet.direction &&
+      bytes === packet.bytes &&
+      start === packet.payloadStart &&
+      end === packet.payloadEnd;
     return stream.window.append(bytes, start, end, offset, this.#view);
   }
 
@@ -92,8 +102,11 @@ export class StreamDetector implements RawBytes {
       stream.waitingSince = view.skippedBytes;
       stream.forgetWaiting();
     }
-    if (group.stream !== null && detection.concerns(group.streamPorts, direction)) {
-      group.stream.search(view.bytes, Math.max(0, newAt - group.stream.longestBytes + 1), view.end, candidates);
+    const { payload } = group;
+    if (payload !== null && detection.concerns(group.streamPorts, direction)) {
+      payload.search(view.bytes, Math.max(0, newAt - payload.longestBytes + 1), view.end);
+      payload.addStream(candidates);
+      this.searchedPayload = this.#isPayload ? payload : null;
     }
     const { budget } = stream;
     budget.earn(this.#pieceBytes);

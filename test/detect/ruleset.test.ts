@@ -18,10 +18,10 @@ function placesOf(text: string, protocol: number = tcp, direction: Direction = T
   const group = ruleset.packetGroup(protocol, direction);
   const app = ruleset.appGroup('http', direction);
   const places: [string, boolean][] = [
-    ['stream', group.stream !== null && hasRules(group.streamPorts)],
+    ['stream', hasRules(group.streamPorts)],
     ['stream unpatterned', hasRules(group.streamUnpatterned)],
     ['packet', group.packet !== null && hasRules(group.packetPorts)],
-    ['placed', group.placed !== null && hasRules(group.placedPorts)],
+    ['placed', hasRules(group.placedPorts)],
     ['packet unpatterned', hasRules(group.packetUnpatterned)],
     ['address only', group.addressOnly.length > 0],
     ...(app?.searches ?? []).map(({ buffer }): [string, boolean] => [buffer.name, true]),
