@@ -1,12 +1,12 @@
 /**
  * `make bench-curves`: what a packet costs as rules, open connections and its own size grow, and what they take of memory.
- * Processor time of one core. node curves.js [--only rules,flows,size] [--seconds N] [--json FILE] [--plots FOLDER]
+ * Processor time of one core.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
 import { generatedRules } from '../soak/generated-rules.ts';
 import { usedMemory } from '../support/heap.ts';
+import { endMistaken, positiveNumber, toolOptions } from '../support/tool-options.ts';
 import { type Curve, curveTable } from './curve.ts';
 import { SHIPPED_RULES } from './engine.ts';
 import { lineChart } from './line-chart.ts';
@@ -32,7 +32,14 @@ const CURVES: Readonly<Record<string, (seconds: number) => Curve>> = {
   size: curveOfSize,
 };
 
-const { values: options } = parseArgs({
+const USAGE = `make bench-curves ARGS='...'   what a packet costs as rules, open connections and its own size grow
+
+  --only A,B          of ${Object.keys(CURVES).join(', ')} (all)
+  --seconds N         of each measurement (0.5)
+  --json FILE         all figures (.bench/curves.json)
+  --plots FOLDER      for the plots (.bench)`;
+
+const { values: options } = toolOptions(USAGE, {
   options: {
     only: { type: 'string', default: Object.keys(CURVES).join(',') },
     seconds: { type: 'string', default: '0.5' },
@@ -44,8 +51,8 @@ const { values: options } = parseArgs({
 const curves: Curve[] = [];
 for (const name of options.only.split(',')) {
   const make = CURVES[name];
-  if (make === undefined) throw new Error(`--only ${name}: expected some of ${Object.keys(CURVES).join(', ')}`);
-  const curve = make(Number(options.seconds));
+  if (make === undefined) endMistaken(`--only ${name}: expected some of ${Object.keys(CURVES).join(', ')}`);
+  const curve = make(positiveNumber('--seconds', options.seconds));
   curves.push(curve);
   console.log(curveTable(curve));
   writePlots(

@@ -1,10 +1,10 @@
 /**
  * `make bench-replay`: packets and bytes a second through the pipeline by stage, and where the time goes. On traffic that
- * is made up, and on captures that are named: node replay.js [--rules PLACE] [--seconds N] [--json FILE] [CAPTURE...]
+ * is made up, and on captures that are named.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
+import { positiveNumber, toolOptions } from '../support/tool-options.ts';
 import { ownRules, SHIPPED_RULES } from './engine.ts';
 import { percent, shown } from './report.ts';
 import { BENCH_CONFIG, compiled, textsOf } from './rule-sets.ts';
@@ -27,7 +27,13 @@ const SEGMENT_BYTES = 1448;
 const KEEP_ALIVE_CONNECTIONS = 64;
 const SHOWN_FUNCTIONS = 12;
 
-const { values: options, positionals: captures } = parseArgs({
+const USAGE = `make bench-replay ARGS='...' CAPTURE=FILE   what each stage costs, on made-up traffic or a capture
+
+  --rules PLACE       a file, a folder, or a pattern (the shipped ones); or RULES=PLACE
+  --seconds N         of each measurement (0.5)
+  --json FILE         all figures (.bench/replay.json)`;
+
+const { values: options, positionals: captures } = toolOptions(USAGE, {
   allowPositionals: true,
   options: {
     rules: { type: 'string', default: '' },
@@ -35,7 +41,7 @@ const { values: options, positionals: captures } = parseArgs({
     json: { type: 'string', default: '.bench/replay.json' },
   },
 });
-const seconds = Number(options.seconds);
+const seconds = positiveNumber('--seconds', options.seconds);
 const rules = options.rules === '' ? SHIPPED_RULES : ownRules(options.rules);
 const ruleset = compiled(textsOf(rules));
 console.log(`${ruleset.ruleCount} rules (${rules.name}); processor time of one core\n`);

@@ -1,17 +1,20 @@
 /**
  * `make prove`: the scan on real installations of Debian, an old release and a current one. What debootstrap has
- * fetched is kept in --roots (default: /var/tmp/vpatch-roots); each run works on a copy. --suite NAME proves one
- * release only. Needs root, and Debian's mirror.
+ * fetched is kept, and each run works on a copy. Needs root, and Debian's mirror.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { mavenJar, zipOf } from '../scan/fake-root.ts';
+import { toolOptions } from '../support/tool-options.ts';
 
 const PROGRAM = resolve('dist/main.js');
 const MIRROR = 'http://deb.debian.org/debian';
+const USAGE = `make prove ARGS='...'   the scan on real installations of Debian
+
+  --roots FOLDER      where what debootstrap fetches is kept (/var/tmp/vpatch-roots)
+  --suite NAME        this release only; repeatable`;
 const MAX_SECONDS = 10;
 const MAX_MEMORY_MIB = 150;
 
@@ -76,7 +79,7 @@ interface Measured {
 }
 
 function main(): number {
-  const { values } = parseArgs({
+  const { values } = toolOptions(USAGE, {
     options: { roots: { type: 'string', default: '/var/tmp/vpatch-roots' }, suite: { type: 'string', multiple: true } },
   });
   if (process.getuid?.() !== 0 || spawnSync('debootstrap', ['--version']).status !== 0) {

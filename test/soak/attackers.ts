@@ -33,8 +33,8 @@ export class Attacker {
   readonly #child: ChildProcess;
   readonly #ended: Promise<AttackResult>;
 
-  constructor(testbed: Testbed) {
-    const settings: AttackerSettings = { host: testbed.addresses.server[4], port: HTTP_PORT, attacks: ATTACKS };
+  constructor(testbed: Testbed, version: 4 | 6) {
+    const settings: AttackerSettings = { host: testbed.addresses.server[version], port: HTTP_PORT, attacks: ATTACKS };
     this.#child = testbed.start('client', process.execPath, [ATTACKER, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -3,34 +3,32 @@
  * mode, within a limit on its memory. No ordinary request may fail, every attack has to be blocked, and memory may not
  * grow. First the changes one after the other with few rules, then the long run with many.
  */
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Mode } from '../../src/config/config.ts';
 import { ask } from '../../src/service/control-client.ts';
 import type { ControlRequest } from '../../src/service/control-protocol.ts';
-import { Load, type LoadResult } from '../support/load.ts';
 import { MemoryGroup } from '../support/memory-group.ts';
 import { endOnSignals, Testbed, whyNoTestbed } from '../support/netns.ts';
+import { positiveNumber, toolOptions } from '../support/tool-options.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
-import { HTTP_PORT, PAGE, WebServer } from '../support/web-server.ts';
 import { ATTACKED_CVES, Attacker, type AttackResult, flood } from './attackers.ts';
 import { generatedRules } from './generated-rules.ts';
+import { type KindResult, NEEDED_PROGRAMS, OrdinaryTraffic } from './ordinary-traffic.ts';
 
 const MIB = 2 ** 20;
 const MINUTE_MS = 60_000;
 const FEW_RULES = 50;
 /** A reload of many rules on a busy machine. */
 const ANSWER_LIMIT_MS = 5 * MINUTE_MS;
-const REQUEST_LIMIT_MS = 5_000;
 const FLOOD_SECONDS = 5;
 const REST_MS = 10_000;
 /** What is loaded by the first reloads is kept for good; after that, nothing is to be added. */
 const WARM_UP_RELOADS = 3;
 /** What memory may be above that of the beginning: pages that V8 and malloc keep come and go. */
 const MAX_GROWTH = 0.1;
-const LARGE_FILE_BYTES = 100_000;
 
 interface Settings {
   readonly minutes: number;
@@ -59,13 +57,18 @@ interface Outcome {
 const problems: string[] = [];
 
 async function main(): Promise<number> {
+  const settings = settingsFromCommandLine();
   const reason = whyNoTestbed();
   if (reason !== null) {
     console.error(`soak: cannot make network namespaces with NFQUEUE here (${reason}): run it as root`);
     return 3;
   }
+  const missing = NEEDED_PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+  if (missing.length > 0) {
+    console.error(`soak: not installed here: ${missing.join(', ')}`);
+    return 3;
+  }
   endOnSignals();
-  const settings = settingsOf(process.argv.slice(2));
   const phases: Phase[] = [
     {
       title: `${settings.reloads} reloads and ${settings.switches} changes of mode, ${FEW_RULES} rules`,
@@ -91,9 +94,17 @@ async function main(): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-function settingsOf(args: string[]): Settings {
-  const { values } = parseArgs({
-    args,
+const USAGE = `make soak ARGS='...'   a service under ordinary traffic, attacks, floods, reloads and changes of mode
+
+  --minutes N         the long run (60); or MINUTES=N
+  --rules N           that are made up for it (14000)
+  --files PLACE       rules beside these: a file or a pattern; repeatable
+  --memory MIB        for the service and all that it starts (512)
+  --reloads N         before the long run, with few rules (500)
+  --switches N        of the mode, the same (200)`;
+
+function settingsFromCommandLine(): Settings {
+  const { values } = toolOptions(USAGE, {
     options: {
       minutes: { type: 'string', default: '60' },
       rules: { type: 'string', default: '14000' },
@@ -103,7 +114,7 @@ function settingsOf(args: string[]): Settings {
       switches: { type: 'string', default: '200' },
     },
   });
-  const number = (name: Exclude<keyof typeof values, 'files'>): number => Number(values[name]);
+  const number = (name: Exclude<keyof typeof values, 'files'>): number => positiveNumber(`--${name}`, values[name]);
   return {
     minutes: number('minutes'),
     rules: number('rules'),
@@ -121,7 +132,7 @@ class Service {
   readonly #vpatch: VpatchProcess;
   readonly #rulesFile: string;
   readonly attacks: AttackResult[] = [];
-  #attacker: Attacker | null = null;
+  #attackers: readonly Attacker[] = [];
 
   constructor(testbed: Testbed, vpatch: VpatchProcess, rulesFile: string) {
     this.testbed = testbed;
@@ -130,12 +141,12 @@ class Service {
   }
 
   attack(): void {
-    this.#attacker = new Attacker(this.testbed);
+    this.#attackers = ([4, 6] as const).map((version) => new Attacker(this.testbed, version));
   }
 
   async rest(): Promise<void> {
-    if (this.#attacker !== null) this.attacks.push(await this.#attacker.stop());
-    this.#attacker = null;
+    this.attacks.push(...(await Promise.all(this.#attackers.map((attacker) => attacker.stop()))));
+    this.#attackers = [];
   }
 
   /** With another rule set than before, or it would be nothing to do. */
@@ -192,38 +203,19 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
   writeFileSync(rulesFile, generatedRules(rules));
   const group = new MemoryGroup(memoryBytes);
   const testbed = new Testbed();
+  let traffic: OrdinaryTraffic | null = null;
   try {
-    const web = await WebServer.start(testbed);
-    const large = 'x'.repeat(LARGE_FILE_BYTES);
-    writeFileSync(join(web.files, 'large'), large);
+    await testbed.ready();
     const vpatch = await VpatchProcess.start(testbed, {
       ruleFiles: [...ATTACKED_CVES.map((cve) => `signatures/*/${cve}.rules`), ...files, rulesFile],
       args: ['-m', 'prevent'],
       config: `state: { folder: ${folder}/state }\nrules: { cache-folder: ${folder}/cache }\n`,
       memoryGroup: group,
     });
-    const url = `http://${testbed.addresses.server[4]}:${HTTP_PORT}`;
-    const loads = await Promise.all([
-      Load.start(testbed, { url: `${url}/`, page: PAGE, clients: 4, limitMs: REQUEST_LIMIT_MS, pauseMs: 5 }),
-      Load.start(testbed, {
-        url: `${url}/`,
-        page: PAGE,
-        clients: 2,
-        fresh: true,
-        limitMs: REQUEST_LIMIT_MS,
-        pauseMs: 10,
-      }),
-      Load.start(testbed, {
-        url: `${url}/files/large`,
-        page: large,
-        clients: 1,
-        limitMs: REQUEST_LIMIT_MS,
-        pauseMs: 50,
-      }),
-    ]);
+    traffic = await OrdinaryTraffic.start(testbed, folder);
     const service = new Service(testbed, vpatch, rulesFile);
     const did = await work(service);
-    const results = await Promise.all(loads.map((load) => load.stop()));
+    const results = await traffic.stop();
     const { queues, incidents } = await vpatch.status();
     const limitHits = group.limitHits;
     await vpatch.stop();
@@ -245,6 +237,7 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
     return { lines: [], wrong: [`${(error as Error).message} (${memory})`] };
   } finally {
     await VpatchProcess.killAll();
+    traffic?.close();
     testbed.close();
     await pause(100);
     group.close();
@@ -252,10 +245,10 @@ async function run({ rules, files, work }: Phase, memoryBytes: number): Promise<
   }
 }
 
-function judged({ attacks, residentBytes }: Service, loads: readonly LoadResult[], overflowed: number): Outcome {
-  const requests = loads.reduce((sum, load) => sum + load.requests, 0);
-  const failures = loads.flatMap((load) => load.failures);
-  const slowestMs = Math.max(...loads.map((load) => load.slowestMs));
+function judged({ attacks, residentBytes }: Service, kinds: readonly KindResult[], overflowed: number): Outcome {
+  const requests = kinds.reduce((sum, kind) => sum + kind.requests, 0);
+  const failures = kinds.flatMap((kind) => kind.failures.map((failure) => `${kind.kind}: ${failure}`));
+  const slowestMs = Math.max(...kinds.map((kind) => kind.slowestMs));
   const sent = attacks.reduce((sum, attack) => sum + attack.sent, 0);
   const arrived = attacks.reduce((sum, attack) => sum + attack.arrived, 0);
   const settled = residentBytes.slice(WARM_UP_RELOADS);
@@ -264,6 +257,7 @@ function judged({ attacks, residentBytes }: Service, loads: readonly LoadResult[
   return {
     lines: [
       `${requests} requests, ${failures.length} failed, the slowest took ${slowestMs.toFixed(0)} ms`,
+      ...kinds.map((kind) => `  ${kind.requests} ${kind.kind}, ${kind.failures.length} failed`),
       `${sent} attacks, ${arrived} arrived`,
       `packets beyond the queue: ${overflowed}`,
       `resident after a reload: ${mib(first)} MiB in the first quarter, ${mib(last)} MiB in the last`,

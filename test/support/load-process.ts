@@ -1,5 +1,7 @@
-/** The client of a load: one page after the other until standard input ends, and then what became of them, as JSON. */
+/** The clients of a load: one page, or name, after the other until standard input ends, and then what became of them, as JSON. */
+import { Resolver } from 'node:dns/promises';
 import { Agent, get } from 'node:http';
+import { get as getByTls, Agent as TlsAgent } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LoadOptions, LoadResult } from './load.ts';
 
@@ -12,7 +14,10 @@ const AFTER_FAILURE_MS = 20;
 const { url, page, clients, fresh, limitMs, pauseMs, perSecond } = JSON.parse(process.argv[2]!) as LoadSettings;
 /** Between the beginnings of two requests of a client. 0: there are pauses instead. */
 const periodMs = perSecond === undefined ? 0 : (1000 * clients) / perSecond;
+const { protocol, hostname, pathname } = new URL(url);
+const resolver = protocol === 'dns:' ? resolverOf(hostname) : null;
 const failures: string[] = [];
+let names = 0;
 let requests = 0;
 let longestGapMs = 0;
 let slowestMs = 0;
@@ -35,10 +40,11 @@ console.log(JSON.stringify({ requests, failures, longestGapMs, slowestMs, mostPe
 process.exit(0);
 
 async function requestInTurn(): Promise<void> {
-  const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: 1 });
+  const AgentClass = protocol === 'https:' ? TlsAgent : Agent;
+  const agent = new AgentClass({ keepAlive: !fresh, maxSockets: 1 });
   while (!isOver) {
     const begunMs = performance.now();
-    const failure = await request(agent);
+    const failure = resolver === null ? await request(agent) : await resolve(resolver);
     const nowMs = performance.now();
     slowestMs = Math.max(slowestMs, nowMs - begunMs);
     if (failure === null) {
@@ -55,9 +61,10 @@ async function requestInTurn(): Promise<void> {
 }
 
 /** Why the page did not come; null: it did. */
-function request(agent: Agent | false): Promise<string | null> {
+function request(agent: Agent): Promise<string | null> {
   return new Promise((resolve) => {
-    const asked = get(url, { agent, timeout: limitMs }, (response) => {
+    const settings = { agent, timeout: limitMs, rejectUnauthorized: false };
+    const asked = (protocol === 'https:' ? getByTls : get)(url, settings, (response) => {
       let text = '';
       response.on('data', (part) => {
         text += part;
@@ -68,4 +75,21 @@ function request(agent: Agent | false): Promise<string | null> {
     asked.on('timeout', () => asked.destroy(new Error('no answer')));
     asked.on('error', (error) => resolve(error.message));
   });
+}
+
+/** The same for an address. Each name is another one. */
+async function resolve(by: Resolver): Promise<string | null> {
+  try {
+    const addresses = await by.resolve4(`n${names++}.${pathname.slice(1)}`);
+    return addresses.includes(page) ? null : `addresses ${addresses}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Asks once: a datagram that is lost is a request that failed. */
+function resolverOf(server: string): Resolver {
+  const made = new Resolver({ timeout: limitMs, tries: 1 });
+  made.setServers([server]);
+  return made;
 }

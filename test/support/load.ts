@@ -18,7 +18,9 @@ export interface LoadResult {
 }
 
 export interface LoadOptions {
+  /** http, https, or of names that are asked for over UDP: `dns://SERVER/ZONE`. */
   readonly url: string;
+  /** What every answer has to be: a page, or an address. */
   readonly page: string;
   /** At the same time, each one request after the other. */
   readonly clients?: number;
