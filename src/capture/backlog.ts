@@ -15,6 +15,9 @@ export class Backlog {
   #hasRunOverflowed = false;
   /** What the queue did not take came behind what was in it: behind the last batch, too. */
   #isBehind = false;
+  #hasOverflowed = false;
+  /** How often that began. */
+  overflows = 0;
 
   constructor(lengthPackets: number, batchPackets: number) {
     this.#lengthPackets = lengthPackets;
@@ -29,7 +32,10 @@ export class Backlog {
     const wasBehind = this.#isBehind;
     const hasSkipped = this.#hasSkipped(count, lastId);
     this.#isBehind = this.#hasFilled(count) || hasSkipped;
-    return this.#isBehind || wasBehind || (this.#hasRunOverflowed && !this.#isRunning);
+    const hasOverflowed = this.#isBehind || wasBehind || (this.#hasRunOverflowed && !this.#isRunning);
+    if (hasOverflowed && !this.#hasOverflowed) this.overflows++;
+    this.#hasOverflowed = hasOverflowed;
+    return hasOverflowed;
   }
 
   /** With this batch, as many have come one behind the other as the queue holds. */

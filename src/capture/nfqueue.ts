@@ -1,4 +1,3 @@
-import type { QueueErrors } from '../base/native/addon.ts';
 import {
   MAX_COPY_BYTES,
   NfQueue,
@@ -81,8 +80,9 @@ export class NfqueueSource implements PacketSource {
     return this.#queue.portId;
   }
 
-  get errors(): QueueErrors {
-    return this.#queue.statistics;
+  /** How often others may have passed that the queue could not hold. */
+  get overflows(): number {
+    return this.#backlog?.overflows ?? 0;
   }
 
   /** When the last `receive` returned, also where it returned nothing. */

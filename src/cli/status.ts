@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { withoutControls } from '../output/log.ts';
 import { uninspected } from '../service/health.ts';
-import type { ServiceStatus } from '../service/status.ts';
+import type { QueueStatus, ServiceStatus } from '../service/status.ts';
 import { addControlOption, askService, type ControlOptions } from './control.ts';
 import { count, mebibytes } from './figures.ts';
 
@@ -31,6 +31,7 @@ function statusText(status: ServiceStatus): string {
     .filter((action) => rules[action] > 0)
     .map((action) => `${count(rules[action])} ${action}`);
   const held = rules.held === 0 ? [] : [`${count(rules.held)} of them held`];
+  const parked = rules.parked === 0 ? [] : [`${count(rules.parked)} PARKED`];
   const interfaces =
     interception.interfaces.length === 0 ? 'all interfaces but lo' : interception.interfaces.join(', ');
   const rows: [string, string][] = [
@@ -45,7 +46,10 @@ function statusText(status: ServiceStatus): string {
     ...(policy.assigned === null
       ? []
       : [['', `with what the scan has assigned: ${policy.assigned}`] as [string, string]]),
-    ['rules', [`${count(rules.loaded)} loaded`, ...actions, ...held, `${count(rules.refused)} refused`].join(', ')],
+    [
+      'rules',
+      [`${count(rules.loaded)} loaded`, ...actions, ...held, ...parked, `${count(rules.refused)} refused`].join(', '),
+    ],
     ['packets', `${count(traffic.packets)} (${mebibytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
     ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [
       '',
@@ -58,7 +62,7 @@ function statusText(status: ServiceStatus): string {
     ['latency', `half within ${latency.p50Ms} ms, 99 % within ${latency.p99Ms} ms, all within ${latency.maxMs} ms`],
     ...status.queues.map((queue): [string, string] => [
       `queue ${queue.queue}`,
-      `${count(queue.waiting ?? 0)} waiting, ${count(queue.overflowed ?? 0)} overflowed${queue.isInspecting ? '' : ', NO WORKER'}`,
+      `${count(queue.waiting ?? 0)} waiting, ${dropped(queue)}${queue.isInspecting ? '' : ', NO WORKER'}`,
     ]),
     [
       'flows',
@@ -91,7 +95,13 @@ const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
   lostRules: 'times somebody else removed the firewall rules',
   lostLines: 'event lines were lost on their way to the output',
   failedPackets: 'packets could not be inspected for a mistake of ours',
+  overflows: 'times a queue was full and may have let packets pass uninspected',
 };
+
+function dropped({ overflowed, beyondSocket }: QueueStatus): string {
+  const socket = (beyondSocket ?? 0) > 0 ? ` (${count(beyondSocket!)} of them its socket)` : '';
+  return `${count(overflowed ?? 0)} dropped since it was full${socket}`;
+}
 
 function historyText(history: ServiceStatus['history']): string {
   if (history === null) return 'nothing is kept';

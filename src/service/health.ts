@@ -39,6 +39,8 @@ export function healthOf(status: ServiceStatus, { maxRefused }: HealthLimits): H
   if (rules.refused > maxRefused) {
     warnings.push(`rules refused ("vpatch rules check" says why): ${rules.refused}`);
   }
+  if (rules.parked > 0)
+    warnings.push(`rules not tried for a minute, since traffic made them too dear: ${rules.parked}`);
   const reasons = [...critical, ...warnings];
   if (reasons.length === 0) {
     reasons.push(`${status.mode} mode, rules in force: ${rules.loaded}, policy ${status.policy.version}`);
@@ -58,7 +60,8 @@ export function healthLine({ state, reasons, figures }: Health): string {
 const RECENT: Readonly<Record<keyof Troubles, string>> = {
   restarts: 'restarts of workers',
   lostRules: 'removals of the firewall rules by somebody else',
-  overflowed: 'packets that found a queue full',
+  overflowed: 'packets dropped since a queue was full',
+  overflows: 'times that a queue was full and may have let packets pass uninspected',
   failedPackets: 'packets that could not be inspected for a mistake of ours',
   lostLines: 'event lines lost',
   lostMessages: 'notifications that could not be delivered',
@@ -83,6 +86,7 @@ const figuresOf = ({ policy, traffic, latency, queues, flows, memory, events, in
   { label: 'dropped', value: traffic.dropped, unit: 'c' },
   { label: 'alerts', value: traffic.alerts, unit: 'c' },
   { label: 'overflowed', value: queues.reduce((sum, { overflowed }) => sum + (overflowed ?? 0), 0), unit: 'c' },
+  { label: 'overflows', value: incidents.overflows, unit: 'c' },
   { label: 'lost_lines', value: events.lostLines, unit: 'c' },
   { label: 'restarts', value: incidents.restarts, unit: 'c' },
   { label: 'waiting', value: queues.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0), unit: '' },

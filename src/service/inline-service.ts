@@ -194,10 +194,11 @@ export class InlineService {
 
   #troubles(queues: readonly QueueStatus[]): Troubles {
     const { supervisor, lostLines, lostMessages } = this.#parts;
-    const { restarts, lostRules, failedPackets } = supervisor.incidents;
+    const { restarts, lostRules, failedPackets, overflows } = supervisor.incidents;
     const overflowed = queues.reduce((sum, queue) => sum + (queue.overflowed ?? 0), 0);
     return {
       overflowed,
+      overflows,
       lostLines: lostLines(),
       lostMessages: lostMessages() ?? 0,
       restarts,
@@ -229,7 +230,7 @@ export class InlineService {
         version: policies.version,
         assigned: assignedVersion(policies.policy),
         loadedAt: isoTime(policies.loadedAtMs),
-        rules: { loaded, ...byAction, held, refused: refused.length, warnings },
+        rules: { loaded, ...byAction, held, refused: refused.length, warnings, parked: total('detect.rules_parked') },
       },
       interception: {
         isActive: supervisor.isIntercepting,
@@ -310,6 +311,7 @@ function queueStates({ queues }: Pick<Supervisor, 'queues'>): QueueStatus[] {
       isInspecting,
       waiting: row?.waiting ?? null,
       overflowed: row === undefined ? null : row.queueDropped + row.userDropped,
+      beyondSocket: row?.userDropped ?? null,
     };
   });
 }

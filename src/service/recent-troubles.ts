@@ -1,7 +1,9 @@
 /** What has a place in `vpatch health` while it is new. Each counts from the start of the service. */
 export interface Troubles {
-  /** Packets that found a queue full. */
+  /** Packets that found a queue full, and were dropped. */
   readonly overflowed: number;
+  /** Times that a queue may have been full and let packets pass. */
+  readonly overflows: number;
   readonly lostLines: number;
   /** Mails and calls of the webhook. */
   readonly lostMessages: number;
@@ -44,7 +46,15 @@ export class RecentTroubles {
   }
 }
 
-const NONE: Troubles = { overflowed: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 };
+const NONE: Troubles = {
+  overflowed: 0,
+  overflows: 0,
+  lostLines: 0,
+  lostMessages: 0,
+  restarts: 0,
+  lostRules: 0,
+  failedPackets: 0,
+};
 const KINDS = Object.keys(NONE) as readonly (keyof Troubles)[];
 
 const combined = (figure: (kind: keyof Troubles) => number): Troubles =>

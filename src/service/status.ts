@@ -30,6 +30,8 @@ export interface ServiceStatus {
       readonly held: number;
       readonly refused: number;
       readonly warnings: number;
+      /** In any worker, those that are not tried now, since traffic has made them too dear. */
+      readonly parked: number;
     };
   };
   readonly interception: {
@@ -94,6 +96,8 @@ export interface QueueStatus {
   readonly isInspecting: boolean;
   /** Packets that wait for a verdict now; null where the kernel does not list the queue. */
   readonly waiting: number | null;
-  /** Packets that the kernel lost or, with fail open, let pass uninspected, since the queue or its socket was full. */
+  /** Packets that the kernel dropped since the queue or its socket was full; with fail open see `Incidents.overflows`. */
   readonly overflowed: number | null;
+  /** Of them, those for which the socket had no room. */
+  readonly beyondSocket: number | null;
 }

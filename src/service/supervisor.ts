@@ -65,6 +65,8 @@ export interface Incidents {
   readonly lostLines: number;
   /** Packets whose inspection threw. */
   readonly failedPackets: number;
+  /** Times that a queue may have been full and let packets pass, as fail open has it: the kernel does not count them. */
+  readonly overflows: number;
 }
 
 /**
@@ -88,6 +90,7 @@ export class Supervisor {
   /** Of threads that are gone. */
   #pastLostLines = 0;
   #pastFailedPackets = 0;
+  #pastOverflows = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -137,11 +140,13 @@ export class Supervisor {
   get incidents(): Incidents {
     let lostLines = this.#pastLostLines;
     let failedPackets = this.#pastFailedPackets;
+    let overflows = this.#pastOverflows;
     for (const { thread } of this.#slots) {
       lostLines += thread?.lostLines ?? 0;
       failedPackets += thread?.failedPackets ?? 0;
+      overflows += thread?.overflows ?? 0;
     }
-    return { restarts: this.#restarts, lostRules: this.#rules.lostTimes, lostLines, failedPackets };
+    return { restarts: this.#restarts, lostRules: this.#rules.lostTimes, lostLines, failedPackets, overflows };
   }
 
   /** Binds all queues, checks them, then intercepts. Rejects with a message for the administrator. */
@@ -294,6 +299,7 @@ export class Supervisor {
   #onEnd(slot: Slot, thread: Thread, end: ThreadEnd): void {
     this.#pastLostLines += thread.lostLines;
     this.#pastFailedPackets += thread.failedPackets;
+    this.#pastOverflows += thread.overflows;
     if (slot.thread === thread) {
       slot.thread = null;
       slot.isReady = false;

@@ -53,6 +53,8 @@ export const CONTROL = {
   LAPSES: 6,
   /** Commands that the worker has worked through. */
   OBEYED: 7,
+  /** How often its queue may have been full and let packets pass. */
+  OVERFLOWS: 8,
 } as const;
 export const CONTROL_BYTES = Object.keys(CONTROL).length * Int32Array.BYTES_PER_ELEMENT;
 

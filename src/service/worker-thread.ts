@@ -50,6 +50,8 @@ export interface Thread {
   readonly lostLines: number;
   /** Packets whose inspection threw. */
   readonly failedPackets: number;
+  /** How often its queue may have been full and let packets pass. */
+  readonly overflows: number;
   /** Changes with every packet that the kernel was answered. */
   readonly answeredPackets: number;
   /** It judges as the last command wants it. */
@@ -137,6 +139,10 @@ class WorkerThread implements Thread {
 
   get failedPackets(): number {
     return Atomics.load(this.#control, CONTROL.FAILED_PACKETS);
+  }
+
+  get overflows(): number {
+    return Atomics.load(this.#control, CONTROL.OVERFLOWS);
   }
 
   get answeredPackets(): number {

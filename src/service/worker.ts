@@ -33,7 +33,7 @@ async function run(): Promise<void> {
     await releaseMemory();
     const source = openQueue();
     report({ type: 'ready' });
-    const hooks = loopHooks(engine, events);
+    const hooks = loopHooks(engine, events, source);
     await inspect(source, engine, hooks);
     drain(source, engine, hooks);
     engine.finish();
@@ -63,7 +63,7 @@ function openQueue(): NfqueueSource {
   throw new NativeError(`NFQUEUE ${queue} was bound, but the kernel does not list it as ready`);
 }
 
-function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
+function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): LoopHooks {
   const knownKinds = new Set<string>();
   let seenCommands = 0;
   let seenLapses = 0;
@@ -128,6 +128,7 @@ function loopHooks(engine: Engine, events: EventChunks): LoopHooks {
     onTurn(): boolean {
       events.flush();
       Atomics.add(control, CONTROL.HEARTBEAT, 1);
+      Atomics.store(control, CONTROL.OVERFLOWS, source.overflows);
       const commands = Atomics.load(control, CONTROL.COMMANDS);
       if (commands !== seenCommands) {
         seenCommands = commands;

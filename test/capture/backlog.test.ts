@@ -35,6 +35,16 @@ describe('a queue of 20 packets, received in batches of 8', () => {
     expect(overflows([3, 3, 0, 3, 3, 3], [0, 3])).toEqual([false, false, false, true, true, false]);
   });
 
+  test('each time is counted once, however many batches it lasts', () => {
+    const backlog = new Backlog(20, 8);
+    let id = 0;
+    for (const count of [8, 3, 8, 8, 8, 8, 2, 3, 7, 8, 5, 0, 1, 1]) {
+      id += count;
+      backlog.hasOverflowed(count, id);
+    }
+    expect(backlog.overflows).toBe(2);
+  });
+
   test('numbers wrap', () => {
     const backlog = new Backlog(20, 8);
     expect([backlog.hasOverflowed(2, 0xffff_ffff), backlog.hasOverflowed(3, 2)]).toEqual([false, false]);

@@ -95,8 +95,14 @@ describeWithWebServer('what fails which way', (bed) => {
       await until('it inspects again', isInspected);
       const result = await load.stop();
       tell('queue full', way, result);
-      if (way === 'open') expect(result.longestGapMs).toBeLessThan(OUTAGE_MS / 2);
-      else expectOutage(result);
+      const { queues, incidents } = await vpatch.status();
+      if (way === 'open') {
+        expect(result.longestGapMs).toBeLessThan(OUTAGE_MS / 2);
+        expect(incidents.overflows).toBeGreaterThan(0);
+      } else {
+        expectOutage(result);
+        expect(queues[0]?.overflowed).toBeGreaterThan(0);
+      }
       expect(await vpatch.stop()).toBe(0);
     },
     LONG_MS,

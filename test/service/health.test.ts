@@ -18,13 +18,14 @@ const oneMissing = { queues: [first!, { ...second!, isInspecting: false }] };
 test('a service that works is OK, with figures for graphs', () => {
   expect(healthLine(judged({}))).toBe(
     'VPATCH OK - prevent mode, rules in force: 7, policy 0123456789ab | packets=100c bytes=5000c dropped=3c alerts=2c ' +
-      'overflowed=0c lost_lines=0c restarts=0c waiting=2 flows=5 rules=7 refused=0 latency_p99=0.000128s resident=100000000B',
+      'overflowed=0c overflows=0c lost_lines=0c restarts=0c waiting=2 flows=5 rules=7 refused=0 latency_p99=0.000128s resident=100000000B',
   );
 });
 
 test.each([
   ['restarts', 'restarts of workers in the last 5 minutes: 2'],
-  ['overflowed', 'packets that found a queue full in the last 5 minutes: 2'],
+  ['overflowed', 'packets dropped since a queue was full in the last 5 minutes: 2'],
+  ['overflows', 'times that a queue was full and may have let packets pass uninspected in the last 5 minutes: 2'],
   ['lostLines', 'event lines lost in the last 5 minutes: 2'],
   ['lostMessages', 'notifications that could not be delivered in the last 5 minutes: 2'],
   ['lostRules', 'removals of the firewall rules by somebody else in the last 5 minutes: 2'],
@@ -35,7 +36,7 @@ test.each([
 });
 
 test('old ones are none', () => {
-  const incidents = { restarts: 3, lostRules: 3, lostLines: 3, failedPackets: 3 };
+  const incidents = { restarts: 3, lostRules: 3, lostLines: 3, failedPackets: 3, overflows: 3 };
   expect(judged({ incidents, events: { file: null, lostLines: 3, outputs: [] } }).state).toBe('OK');
 });
 

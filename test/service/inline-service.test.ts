@@ -50,7 +50,7 @@ function setUp(addresses: HostAddresses | null = null) {
   const supervisor = {
     mode: 'detect' as Mode,
     counters: [counters.values, new Counters(PIPELINE_COUNTERS).values],
-    incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
+    incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0, overflows: 0 },
     isIntercepting: true,
     latency: LatencyHistogram.figures([]),
     queues: [{ queue: 0, isInspecting: true }],

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { RecentTroubles, type Troubles } from '../../src/service/recent-troubles.ts';
 
-const NONE: Troubles = { overflowed: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 };
+const NONE: Troubles = {
+  overflowed: 0,
+  overflows: 0,
+  lostLines: 0,
+  lostMessages: 0,
+  restarts: 0,
+  lostRules: 0,
+  failedPackets: 0,
+};
 const MINUTE_MS = 60_000;
 
 test('what a counter went up is told for five minutes, then no more', () => {

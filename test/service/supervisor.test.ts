@@ -35,6 +35,7 @@ class FakeThread implements Thread {
   readonly commands: WorkerCommand[] = [];
   lostLines = 0;
   failedPackets = 0;
+  overflows = 0;
   hangs = false;
   hasObeyed = true;
   answeredPackets = 0;
@@ -263,10 +264,12 @@ describe('a worker that dies', () => {
     await supervisor.start();
     threads[0]!.lostLines = 3;
     threads[0]!.failedPackets = 2;
+    threads[0]!.overflows = 4;
     threads[0]!.die('gone');
     await vi.advanceTimersByTimeAsync(10);
     threads[1]!.failedPackets = 1;
-    expect(supervisor.incidents).toEqual({ restarts: 1, lostRules: 0, lostLines: 3, failedPackets: 3 });
+    threads[1]!.overflows = 1;
+    expect(supervisor.incidents).toEqual({ restarts: 1, lostRules: 0, lostLines: 3, failedPackets: 3, overflows: 5 });
     await supervisor.stop();
   });
 });

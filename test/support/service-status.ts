@@ -12,7 +12,7 @@ export const STATUS: ServiceStatus = {
     version: '0123456789ab',
     assigned: 'ba9876543210',
     loadedAt: '2026-11-22T10:00:00.500Z',
-    rules: { loaded: 7, alert: 4, drop: 3, reject: 0, held: 0, pass: 0, refused: 0, warnings: 1 },
+    rules: { loaded: 7, alert: 4, drop: 3, reject: 0, held: 0, pass: 0, refused: 0, parked: 0, warnings: 1 },
   },
   interception: {
     isActive: true,
@@ -45,8 +45,8 @@ export const STATUS: ServiceStatus = {
     ],
   },
   queues: [
-    { queue: 0, isInspecting: true, waiting: 2, overflowed: 0 },
-    { queue: 1, isInspecting: true, waiting: null, overflowed: null },
+    { queue: 0, isInspecting: true, waiting: 2, overflowed: 0, beyondSocket: 0 },
+    { queue: 1, isInspecting: true, waiting: null, overflowed: null, beyondSocket: null },
   ],
   flows: { active: 5, total: 20, bypassed: 2, bypassedTotal: 7 },
   memory: { residentBytes: 100_000_000, reassemblyBytes: 1_000, fragmentBytes: 0 },
@@ -58,6 +58,6 @@ export const STATUS: ServiceStatus = {
   notify: { lostMessages: 0 },
   nextScan: null,
   history: { file: '/var/lib/vpatch/history.db', lostEvents: 0, problem: null },
-  incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0 },
-  recent: { overflowed: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 },
+  incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0, overflows: 0 },
+  recent: { overflowed: 0, overflows: 0, lostLines: 0, lostMessages: 0, restarts: 0, lostRules: 0, failedPackets: 0 },
 };

@@ -39,6 +39,7 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
     },
     gauge('vpatch_rules_refused', 'Rules that could not be loaded.', rules.refused),
     gauge('vpatch_rules_warnings', 'Warnings about rules that are in force.', rules.warnings),
+    gauge('vpatch_rules_parked', 'Rules not tried now, since traffic made them too dear.', rules.parked),
     counter('vpatch_packets_total', 'Packets that were inspected.', traffic.packets),
     counter('vpatch_bytes_total', 'Bytes of these packets.', traffic.bytes),
     {
@@ -71,9 +72,22 @@ export function serviceMetrics(status: ServiceStatus): MetricFamily[] {
       samples: ofQueues(queues, ({ waiting }) => waiting),
     },
     {
-      ...family('counter', 'vpatch_queue_overflowed_packets_total', 'Packets that found the queue full.'),
+      ...family('counter', 'vpatch_queue_overflowed_packets_total', 'Packets dropped since the queue was full.'),
       samples: ofQueues(queues, ({ overflowed }) => overflowed),
     },
+    {
+      ...family(
+        'counter',
+        'vpatch_queue_socket_overflowed_packets_total',
+        'Of them, for which its socket had no room.',
+      ),
+      samples: ofQueues(queues, ({ beyondSocket }) => beyondSocket),
+    },
+    counter(
+      'vpatch_queue_overflows_total',
+      'Times that a queue was full and may have let packets pass uninspected.',
+      incidents.overflows,
+    ),
     gauge('vpatch_flows', 'Connections known now.', flows.active),
     counter('vpatch_flows_total', 'Connections so far.', flows.total),
     gauge('vpatch_flows_bypassed', 'Connections that the kernel goes on with by itself.', flows.bypassed),
