@@ -1,6 +1,7 @@
 #include "addon.h"
 
 #include <malloc.h>
+#include <time.h>
 
 #include "connection_marks.h"
 #include "matcher.h"
@@ -69,10 +70,18 @@ void ReturnFreedMemory() {
 /** What was freed in the middle of the arenas goes back to the system too. */
 void TrimMemory(const Napi::CallbackInfo&) { malloc_trim(0); }
 
+/** Processor time that the calling thread has had, in milliseconds. */
+Napi::Value ThreadProcessorMs(const Napi::CallbackInfo& info) {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return Napi::Number::New(info.Env(), static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ReturnFreedMemory();
   exports.Set("liveObjects", Napi::Function::New<LiveObjects>(env, "liveObjects"));
   exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env, "trimMemory"));
+  exports.Set("threadProcessorMs", Napi::Function::New<ThreadProcessorMs>(env, "threadProcessorMs"));
   DefineMatcher(env, exports);
   DefineRegex(env, exports);
   DefineQueue(env, exports);

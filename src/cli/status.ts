@@ -25,7 +25,7 @@ async function status({ json = false, ...options }: StatusOptions): Promise<void
 
 /** For people; `--json` has more. */
 function statusText(status: ServiceStatus): string {
-  const { interception, policy, traffic, latency, flows, memory, events, history, incidents } = status;
+  const { interception, policy, traffic, latency, pauses, flows, memory, events, history, incidents } = status;
   const { rules } = policy;
   const actions = (['drop', 'reject', 'alert', 'pass'] as const)
     .filter((action) => rules[action] > 0)
@@ -60,6 +60,10 @@ function statusText(status: ServiceStatus): string {
       `${count(traffic.alerts)}${traffic.excepted > 0 ? `, and ${count(traffic.excepted)} matches excepted` : ''}`,
     ],
     ['latency', `half within ${latency.p50Ms} ms, 99 % within ${latency.p99Ms} ms, all within ${latency.maxMs} ms`],
+    [
+      'pauses',
+      `none longer than ${pauses.longestMs} ms, of which workers themselves worked ${pauses.longestWorkMs} ms at most`,
+    ],
     ...status.queues.map((queue): [string, string] => [
       `queue ${queue.queue}`,
       `${count(queue.waiting ?? 0)} waiting, ${dropped(queue)}${queue.isInspecting ? '' : ', NO WORKER'}`,

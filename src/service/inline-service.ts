@@ -26,6 +26,7 @@ export interface ServiceParts {
     | 'isIntercepting'
     | 'latency'
     | 'mode'
+    | 'pauses'
     | 'queues'
     | 'setExceptions'
     | 'setInterception'
@@ -251,6 +252,7 @@ export class InlineService {
         checks: happened(totals, 'check.'),
       },
       latency: supervisor.latency,
+      pauses: supervisor.pauses,
       queues,
       flows: {
         active: total('flow.active'),

@@ -34,6 +34,9 @@ export interface LoopHooks {
   pause(): Promise<void> | null;
   /** True once for each time that packets may have passed while nothing was handed to this queue. */
   takeLapse(): boolean;
+  /** From `onReceived` to `onTurnOver`, the thread does not look for packets. */
+  onReceived(): void;
+  onTurnOver(): void;
   /** A batch of so many packets was answered, `tookMs` after it had come. */
   onAnswered(count: number, tookMs: number): void;
   /** The inspector threw at a packet, which therefore has the source's own verdict. */
@@ -53,8 +56,10 @@ const DRAIN_LIMIT_MS = 3_000;
 export async function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): Promise<void> {
   const packet = new Packet();
   let expiredAtMs = 0;
-  do {
-    judgeBatch(source, source.receive(hooks.isBusy() ? 0 : WAIT_MS), inspector, packet, hooks);
+  for (let goesOn = true; goesOn; ) {
+    const count = source.receive(hooks.isBusy() ? 0 : WAIT_MS);
+    hooks.onReceived();
+    judgeBatch(source, count, inspector, packet, hooks);
     const nowMs = source.timeMs;
     // Also when the clock has been set back.
     if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS) {
@@ -63,7 +68,9 @@ export async function inspect(source: LiveSource, inspector: Inspector, hooks: L
     }
     const pause = hooks.pause();
     if (pause !== null) await pause;
-  } while (hooks.onTurn());
+    goesOn = hooks.onTurn();
+    hooks.onTurnOver();
+  }
 }
 
 /** Answers what still waits: closing a queue drops it. */

@@ -22,9 +22,9 @@ export class LatencyHistogram {
   static readonly bytes = CELLS * Float64Array.BYTES_PER_ELEMENT;
   readonly #counts: Float64Array;
 
-  /** `LatencyHistogram.bytes` bytes, which another thread may read. */
-  constructor(memory: SharedArrayBuffer) {
-    this.#counts = new Float64Array(memory, 0, CELLS);
+  /** `LatencyHistogram.bytes` bytes from `at` on, which another thread may read. */
+  constructor(memory: SharedArrayBuffer, at = 0) {
+    this.#counts = new Float64Array(memory, at, CELLS);
   }
 
   record(packets: number, tookMs: number): void {

@@ -3,6 +3,7 @@ import type { OutputStatus } from './event-outputs.ts';
 import type { TallyReport } from './event-tally.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { LatencyFigures } from './latency.ts';
+import type { PauseFigures } from './pauses.ts';
 import type { Troubles } from './recent-troubles.ts';
 import type { Incidents } from './supervisor.ts';
 
@@ -59,6 +60,7 @@ export interface ServiceStatus {
   };
   /** From the hand-over of a batch of packets to its verdicts. */
   readonly latency: LatencyFigures;
+  readonly pauses: PauseFigures;
   readonly queues: readonly QueueStatus[];
   /** `bypassed` of those that are active: the kernel goes on with them by itself. `bypassedTotal`: since the start. */
   readonly flows: {

@@ -13,6 +13,7 @@ import type { Firewall } from './firewall.ts';
 import { InstalledRules } from './installed-rules.ts';
 import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
+import { type PauseFigures, PauseMeter } from './pauses.ts';
 import type { CheckedPolicy } from './policy.ts';
 import { getsOn, newSlot, type Slot } from './worker-slot.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
@@ -120,6 +121,10 @@ export class Supervisor {
 
   get latency(): LatencyFigures {
     return LatencyHistogram.figures(this.#slots.map(({ latency }) => new LatencyHistogram(latency)));
+  }
+
+  get pauses(): PauseFigures {
+    return PauseMeter.figures(this.#slots.map(({ pauses }) => pauses));
   }
 
   /** Of each queue, whether its worker inspects. */
@@ -268,6 +273,7 @@ export class Supervisor {
         bypassMark: firewall.canBypass ? this.#interception.bypassMark : 0,
         counters: slot.counters,
         latency: slot.latency,
+        pauses: slot.pauses,
         flowCells: this.#flowCells,
         sourceMemory: this.#sourceMemory,
         tracks: this.#tracks,

@@ -22,6 +22,8 @@ export interface WorkerSettings {
   readonly counters: SharedArrayBuffer;
   /** Memory of a LatencyHistogram: the same. */
   readonly latency: SharedArrayBuffer;
+  /** Memory of a PauseMeter: the same. */
+  readonly pauses: SharedArrayBuffer;
   /** The caps on concurrent flows hold for all workers together. */
   readonly flowCells: Int32Array<SharedArrayBuffer>;
   /** The same for the caps by source. Null: there is one worker, or no such cap. */

@@ -1,4 +1,5 @@
 import { LatencyHistogram } from './latency.ts';
+import { PauseMeter } from './pauses.ts';
 import type { Thread } from './worker-thread.ts';
 
 /** One queue, and the worker that has it now. */
@@ -8,6 +9,7 @@ export interface Slot {
   readonly worker: number;
   readonly counters: SharedArrayBuffer;
   readonly latency: SharedArrayBuffer;
+  readonly pauses: SharedArrayBuffer;
   thread: Thread | null;
   /** The thread has bound its queue, and has to give signs of life. */
   isReady: boolean;
@@ -25,6 +27,7 @@ export const newSlot = (queue: number, worker: number, counterBytes: number): Sl
   worker,
   counters: new SharedArrayBuffer(counterBytes),
   latency: new SharedArrayBuffer(LatencyHistogram.bytes),
+  pauses: new SharedArrayBuffer(PauseMeter.bytes),
   thread: null,
   isReady: false,
   heartbeat: 0,

@@ -10,6 +10,7 @@ import { Engine, type LoadedPolicy } from './engine.ts';
 import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
 import { LatencyHistogram } from './latency.ts';
+import { PauseMeter } from './pauses.ts';
 import { Preparation } from './preparation.ts';
 import { CONTROL, type WorkerCommand, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
@@ -71,6 +72,7 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
   /** What was in use before a change of rules is garbage, and no small one. */
   const release = new GradualRelease();
   const latency = new LatencyHistogram(settings.latency);
+  const pauses = new PauseMeter(settings.pauses);
   const preparation = new Preparation<LoadedPolicy>();
 
   const prepare = (): void => {
@@ -146,6 +148,8 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
       seenLapses = lapses;
       return isNew;
     },
+    onReceived: () => pauses.begin(),
+    onTurnOver: () => pauses.end(),
     onAnswered(count: number, tookMs: number): void {
       Atomics.add(control, CONTROL.ANSWERED, count);
       latency.record(count, tookMs);

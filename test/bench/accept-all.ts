@@ -35,6 +35,8 @@ await inspect(
     isBusy: () => false,
     pause: () => null,
     takeLapse: () => false,
+    onReceived() {},
+    onTurnOver() {},
     onAnswered() {},
     onFailure: (error) => {
       throw error;

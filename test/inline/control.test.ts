@@ -57,6 +57,7 @@ describeWithWebServer('the running service is asked and changed', (bed) => {
     expect(status.traffic.dropsByReason).toHaveProperty('rules');
     expect(status.latency.packets).toBe(status.traffic.packets);
     expect(status.latency.maxMs).toBeGreaterThan(0);
+    expect(status.pauses.longestWorkMs).toBeLessThanOrEqual(status.pauses.longestMs);
     expect(await vpatch.stop()).toBe(0);
   });
 

@@ -14,6 +14,7 @@ import { HostAddresses } from '../../src/service/host-variables.ts';
 import { InlineService } from '../../src/service/inline-service.ts';
 import type { Interception } from '../../src/service/interception.ts';
 import { LatencyHistogram } from '../../src/service/latency.ts';
+import { PauseMeter } from '../../src/service/pauses.ts';
 import type { Policy } from '../../src/service/policy.ts';
 import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
 import type { RuleReport } from '../../src/service/rule-set.ts';
@@ -53,6 +54,7 @@ function setUp(addresses: HostAddresses | null = null) {
     incidents: { restarts: 0, lostRules: 0, lostLines: 0, failedPackets: 0, overflows: 0 },
     isIntercepting: true,
     latency: LatencyHistogram.figures([]),
+    pauses: PauseMeter.figures([]),
     queues: [{ queue: 0, isInspecting: true }],
     interceptions: [] as Interception[],
     exceptions: [] as readonly Exception[],

@@ -65,6 +65,8 @@ function hooks(turns: number): LoopHooks & { failures: string[] } {
     isBusy: () => false,
     pause: () => null,
     takeLapse: () => false,
+    onReceived() {},
+    onTurnOver() {},
     onAnswered() {},
     onFailure: (error) => failures.push((error as Error).message),
   };
@@ -90,6 +92,37 @@ describe.each([
     expect(source.flushes).toBe(3);
     expect(given.failures).toEqual(['at 5', 'at 10']);
   });
+});
+
+test('packets wait from when some were taken until all work between two looks at the queue is done', async () => {
+  const source = new ScriptedSource([[1], []], VERDICT.accept);
+  const told: string[] = [];
+  const note =
+    <T>(what: string, value: T) =>
+    (): T => {
+      told.push(what);
+      return value;
+    };
+  let turns = 2;
+  await inspect(
+    source,
+    { mark: 0, process: note('judge', VERDICT.accept), noteLapse() {}, expire() {} },
+    {
+      ...hooks(2),
+      onReceived: note('received', undefined),
+      pause: note('pause', null),
+      onTurn: () => {
+        told.push('turn');
+        return --turns > 0;
+      },
+      onTurnOver: note('over', undefined),
+    },
+  );
+  const [first, second] = [
+    ['received', 'judge', 'pause', 'turn', 'over'],
+    ['received', 'pause', 'turn', 'over'],
+  ];
+  expect(told).toEqual([...first, ...second]);
 });
 
 test('what is to be rejected is accepted with the mark, which is added to the one that it has', async () => {

@@ -44,6 +44,15 @@ export const STATUS: ServiceStatus = {
       { upToMs: null, packets: 0 },
     ],
   },
+  pauses: {
+    longestMs: 2.048,
+    longestWorkMs: 1.024,
+    buckets: [
+      { upToMs: 1.024, pauses: 0, byWork: 1 },
+      { upToMs: 2.048, pauses: 1, byWork: 0 },
+      { upToMs: null, pauses: 0, byWork: 0 },
+    ],
+  },
   queues: [
     { queue: 0, isInspecting: true, waiting: 2, overflowed: 0, beyondSocket: 0 },
     { queue: 1, isInspecting: true, waiting: null, overflowed: null, beyondSocket: null },

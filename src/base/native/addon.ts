@@ -93,6 +93,7 @@ interface Addon {
   takeConnectionMarks(bit: number): number;
   liveObjects(): number;
   trimMemory(): void;
+  threadProcessorMs(): number;
 }
 
 const ADDON = join(packageRoot(), 'native/build/Release/vpatch.node');
@@ -104,6 +105,9 @@ export const liveNativeObjects = (): number => addon.liveObjects();
 
 /** Returns to the system what native code has freed. */
 export const trimNativeMemory = (): void => addon.trimMemory();
+
+/** Processor time that the calling thread has had so far: what it does not have while others run in its place. */
+export const threadProcessorMs = (): number => addon.threadProcessorMs();
 
 export function checkInteger(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most) {

@@ -5,6 +5,7 @@ import { DEFAULTS } from '../../../src/config/config.ts';
 import { FlowCounts } from '../../../src/flow/counts.ts';
 import { PIPELINE_COUNTERS } from '../../../src/output/pipeline-counters.ts';
 import { LatencyHistogram } from '../../../src/service/latency.ts';
+import { PauseMeter } from '../../../src/service/pauses.ts';
 import { loadPolicy } from '../../../src/service/policy-check.ts';
 import { startWorkerThread, type ThreadEnd } from '../../../src/service/worker-thread.ts';
 
@@ -37,6 +38,7 @@ const thread = startWorkerThread(
     bypassMark: 0,
     counters: new SharedArrayBuffer(8 * PIPELINE_COUNTERS.length),
     latency: new SharedArrayBuffer(LatencyHistogram.bytes),
+    pauses: new SharedArrayBuffer(PauseMeter.bytes),
     flowCells: FlowCounts.sharedCells(1),
     sourceMemory: null,
     tracks: null,
