@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ask } from '../../src/service/control-client.ts';
-import { type LatencyFigures, latencyQuantileMs } from '../../src/service/latency.ts';
+import { latencyQuantileMs } from '../../src/service/latency.ts';
+import type { ServiceStatus } from '../../src/service/status.ts';
 import { Load } from '../support/load.ts';
 import { Testbed } from '../support/netns.ts';
 import type { VpatchProcess } from '../support/vpatch-process.ts';
@@ -215,13 +216,17 @@ async function measureReload(bed: Bed, { seconds }: LoadSettings): Promise<Value
   const startedAtMs = performance.now();
   await (vpatch === null ? suricata?.reload() : reload(vpatch));
   const reloadMs = performance.now() - startedAtMs;
-  const longestVerdict = vpatch === null ? null : await longestSince(vpatch, before!.latency);
+  const longest = vpatch === null ? null : await longestSince(vpatch, before!);
   const { failures } = await load.stop();
   return {
     reload: reloadMs / 1000,
     reloadFailures: failures.length,
     reloadPing: (await pinging).longestMs,
-    ...(longestVerdict !== null && { reloadVerdict: longestVerdict }),
+    ...(longest !== null && {
+      reloadVerdict: longest.verdictMs,
+      reloadPause: longest.pauseMs,
+      reloadWork: longest.workMs,
+    }),
   };
 }
 
@@ -231,15 +236,20 @@ const PING_MARGIN_SECONDS = 4;
 /** Every DNS query is an event. */
 async function measureStorm(bed: Bed, { seconds }: LoadSettings): Promise<Values> {
   const { vpatch } = bed.inspector;
-  if (vpatch === null) return {};
+  const storm = async (): Promise<RoundTrips> => {
+    const [, ping] = await Promise.all([queries(bed, seconds, 'storm'), pings(bed, seconds)]);
+    return ping;
+  };
+  // Pings wait for processors with any engine.
+  if (vpatch === null) return { stormPing: (await storm()).longestMs };
   const rules = join(bed.folder, EXTRA_RULES);
   const usual = readFileSync(rules, 'utf8');
   writeFileSync(rules, STORM_RULE);
   await reload(vpatch);
   const [before, linesBefore] = [await vpatch.status(), vpatch.events('alert').length];
-  const [, ping] = await Promise.all([queries(bed, seconds, 'storm'), pings(bed, seconds)]);
+  const ping = await storm();
   const after = await vpatch.status();
-  const stormVerdict = await longestSince(vpatch, before.latency);
+  const longest = await longestSince(vpatch, before);
   await new Promise((resolve) => setTimeout(resolve, EVENT_DELAY_MS));
   const lines = vpatch.events('alert').length - linesBefore;
   writeFileSync(rules, usual);
@@ -248,7 +258,9 @@ async function measureStorm(bed: Bed, { seconds }: LoadSettings): Promise<Values
     stormEvents: (after.traffic.alerts - before.traffic.alerts) / seconds,
     stormLines: lines / seconds,
     stormPing: ping.longestMs,
-    stormVerdict,
+    stormVerdict: longest.verdictMs,
+    stormPause: longest.pauseMs,
+    stormWork: longest.workMs,
   };
 }
 
@@ -260,12 +272,26 @@ async function reload(vpatch: VpatchProcess): Promise<void> {
   if (answer.status !== 'ok') throw new Error(`reload: ${answer.lines.join('; ')}`);
 }
 
-/** The longest verdict since `before`, as the upper end of its bucket. */
-async function longestSince(vpatch: VpatchProcess, before: LatencyFigures): Promise<number> {
-  const { latency } = await vpatch.status();
-  const buckets = latency.buckets.map(({ upToMs, packets }, at) => ({
-    upToMs,
-    packets: packets - (before.buckets[at]?.packets ?? 0),
-  }));
-  return latencyQuantileMs(buckets, 1);
+interface Longest {
+  readonly verdictMs: number;
+  readonly pauseMs: number;
+  readonly workMs: number;
+}
+
+/** What took longest since `before`, as upper ends of buckets. */
+async function longestSince(vpatch: VpatchProcess, before: ServiceStatus): Promise<Longest> {
+  const { latency, pauses } = await vpatch.status();
+  const longest = (counts: (status: Pick<ServiceStatus, 'latency' | 'pauses'>) => readonly number[]): number => {
+    const earlier = counts(before);
+    const since = counts({ latency, pauses }).map((packets, at) => ({
+      upToMs: latency.buckets[at]!.upToMs,
+      packets: packets - earlier[at]!,
+    }));
+    return latencyQuantileMs(since, 1);
+  };
+  return {
+    verdictMs: longest((status) => status.latency.buckets.map(({ packets }) => packets)),
+    pauseMs: longest((status) => status.pauses.buckets.map(({ pauses: count }) => count)),
+    workMs: longest((status) => status.pauses.buckets.map(({ byWork }) => byWork)),
+  };
 }

@@ -48,10 +48,14 @@ export const MEASURES = {
   reloadFailures: figure('reload: requests that failed', ''),
   reloadPing: figure('reload: longest ping', 'ms'),
   reloadVerdict: figure('reload: longest verdict', 'ms'),
+  reloadPause: figure('reload: longest pause of the worker', 'ms'),
+  reloadWork: figure('reload: of pauses, longest own work', 'ms'),
   stormEvents: figure('event storm, events', '1/s'),
   stormLines: figure('event storm: lines written', '1/s'),
-  stormPing: figure('event storm: longest ping', 'ms'),
+  stormPing: time('event storm: longest ping', 'difference'),
   stormVerdict: figure('event storm: longest verdict', 'ms'),
+  stormPause: figure('event storm: longest pause of the worker', 'ms'),
+  stormWork: figure('event storm: of pauses, longest own work', 'ms'),
 } as const satisfies Readonly<Record<string, MeasureAbout>>;
 
 export type Measure = keyof typeof MEASURES;
