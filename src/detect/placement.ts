@@ -13,7 +13,7 @@ export function placementOf(rule: Rule): string[] {
   if (isOnPacketEvents(rule)) return [`on packets with the event ${rule.packetEvents[0]}`];
   if (inspectsTransactions(rule)) return [transactionPlace(rule)];
   if (isAddressOnly(rule))
-    return ['once for each flow and direction, by its addresses; for each packet of a protocol without flows'];
+    return ['once for each flow and direction, by addresses and ports; for each packet of a protocol without flows'];
   if (isShownOnly(rule)) return ['once for each flow and direction, when its protocol is known'];
   const places = [
     ...(inspectsStream(rule) ? ['on TCP streams, as their bytes become contiguous'] : []),

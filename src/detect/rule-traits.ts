@@ -16,18 +16,19 @@ export const inspectsPayload = (rule: Rule): boolean => rule.inspections.some(({
 export const mayMatchLater = (rule: Rule): boolean =>
   rule.fitsTcpMiddle && rule.flow.state !== 'not_established' && rule.packetEvents.length === 0;
 
-/** Does it ask for nothing but what a direction shows? */
-export const isShownOnly = (rule: Rule): boolean => hasNoContent(rule) && rule.shownProtocols.length > 0;
+/** Does it ask for nothing but what a direction shows? As in Suricata, it is then judged once. */
+export const isShownOnly = (rule: Rule): boolean =>
+  hasNoContent(rule) && rule.shownProtocols.length > 0 && rule.flow.state === null && rule.flow.stream === null;
 
-/** Does it ask for nothing but addresses? */
+/** Does it ask for nothing but addresses and ports? As in Suricata, it is then judged once. */
 export const isAddressOnly = (rule: Rule): boolean =>
   hasNoContent(rule) &&
+  !rule.isForEachPacket &&
   rule.shownProtocols.length === 0 &&
   rule.protocol.apps === null &&
   rule.flow.direction === null &&
   rule.flow.state === null &&
-  rule.sourcePorts.isAny &&
-  rule.destinationPorts.isAny;
+  rule.flow.stream === null;
 
 /**
  * Does what the rule does concern the packet's flow, as in Suricata? A rule on transactions, on a protocol or on
@@ -35,9 +36,9 @@ export const isAddressOnly = (rule: Rule): boolean =>
  */
 export function actsOnFlow(rule: Rule, isInStream: boolean): boolean {
   if (isInStream || inspectsTransactions(rule)) return true;
-  return (
-    hasNoContent(rule) && (rule.protocol.apps !== null || (rule.flow.direction === null && rule.flow.state === null))
-  );
+  if (!hasNoContent(rule)) return false;
+  if (rule.protocol.apps !== null || rule.shownProtocols.length > 0) return true;
+  return rule.flow.direction === null && rule.flow.state === null && rule.flow.stream === null;
 }
 
 /** What sets comes first. */

@@ -89,6 +89,8 @@ export class RuleDraft {
   readonly tcpFlagTests: ((flags: number) => boolean)[] = [];
   readonly expressions: ExpressionDraft[] = [];
   readonly addressTests: AddressTest[] = [];
+  /** What the rule leaves behind is another thing with each match. */
+  isForEachPacket = false;
   readonly packetEvents: string[] = [];
   readonly appEvents: string[] = [];
   readonly thresholds: Threshold[] = [];
@@ -262,6 +264,12 @@ export class RuleDraft {
   changeState(kind: StateKind, effect: StateEffect): void {
     this.#changed.add(kind);
     this.effects.push(effect);
+  }
+
+  /** The same, of what is another thing with each match. */
+  changeStateAnew(kind: StateKind, effect: StateEffect): void {
+    this.changeState(kind, effect);
+    this.isForEachPacket = true;
   }
 
   /** See StateUse. */

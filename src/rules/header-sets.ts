@@ -17,6 +17,7 @@ export interface RuleVariables {
 export class HeaderSets {
   readonly #variables: RuleVariables;
   readonly #addresses = new Map<string, AddressSet>();
+  readonly #negating = new Map<string, boolean>();
   readonly #ports = new Map<string, PortSet>();
 
   constructor(variables: RuleVariables) {
@@ -26,12 +27,27 @@ export class HeaderSets {
   addresses(span: Span): AddressSet {
     let set = this.#addresses.get(span.text);
     if (set === undefined) {
-      const space = addressSpace(parseExpression(span, this.#variables.addresses, 'address'));
+      const expression = this.#addressExpression(span);
+      const space = addressSpace(expression);
       if (space.length === 0) throw new RuleFault(`${span.text} is no address at all`, span.at);
       set = AddressSet.of(space);
       this.#addresses.set(span.text, set);
     }
     return set;
+  }
+
+  /** Is an address of this set, or of a variable in it, negated? */
+  negates(span: Span): boolean {
+    let isNegating = this.#negating.get(span.text);
+    if (isNegating === undefined) {
+      isNegating = hasNegation(this.#addressExpression(span));
+      this.#negating.set(span.text, isNegating);
+    }
+    return isNegating;
+  }
+
+  #addressExpression(span: Span): Expression {
+    return parseExpression(span, this.#variables.addresses, 'address');
   }
 
   ports(span: Span): PortSet {
@@ -45,6 +61,9 @@ export class HeaderSets {
     return set;
   }
 }
+
+const hasNegation = (expression: Expression): boolean =>
+  expression.kind === 'list' && expression.items.some((item) => item.isNegated || hasNegation(item.expression));
 
 /** A list is all its plain items (everything, where there are none) without its negated ones. */
 function portSpace(expression: Expression): Range<number>[] {

@@ -59,6 +59,8 @@ export function buildRule(
     destinationPorts: headerSets.ports(parsed.destinationPorts),
     isBidirectional: parsed.isBidirectional,
     addressTests: settled(draft.addressTests),
+    isForEachPacket:
+      draft.isForEachPacket || headerSets.negates(parsed.source) || headerSets.negates(parsed.destination),
     flow,
     shownProtocols: settled(draft.shownProtocols),
     packetTests: settled([...draft.packetTests, ...headerTests(draft)]),

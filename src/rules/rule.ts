@@ -133,6 +133,11 @@ export interface Rule extends RulePlace {
   readonly isBidirectional: boolean;
   /** What the addresses must be beside being in these sets. */
   readonly addressTests: readonly AddressTest[];
+  /**
+   * Even if it asks for nothing but addresses and ports, it meets each packet: it negates an address, or what it leaves
+   * behind is another thing with each match.
+   */
+  readonly isForEachPacket: boolean;
   readonly flow: FlowRequirement;
   /** `app-layer-protocol`: what the direction's own bytes must show, or (negated) must not. */
   readonly shownProtocols: readonly { readonly names: readonly string[]; readonly isNegated: boolean }[];

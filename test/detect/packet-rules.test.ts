@@ -22,10 +22,32 @@ describe('rules without content', () => {
     ]);
   });
 
-  test('on ports alert for each packet, as in Suricata', () => {
-    expect(
-      playPackets(datagrams([up('a'), down('b'), up('c')]), { rules: 'alert udp any any -> any 53 (sid:1;)' }).alerts,
-    ).toEqual([1, 1]);
+  const alertsOfDatagrams = (rules: string): number[] =>
+    playPackets(datagrams([up('a'), down('b'), up('c'), up('d')]), { rules }).alerts;
+
+  test('on addresses and ports do the same', () => {
+    expect(alertsOfDatagrams('alert udp any any -> any 53 (sid:1;)')).toEqual([1]);
+    expect(alertsOfDatagrams('alert udp any !80 -> any any (sid:1;)')).toEqual([1, 1]);
+    expect(alertsOfDatagrams('alert udp any any -> any 54 (sid:1;)')).toEqual([]);
+  });
+
+  test('alert for each packet where an address is negated, by a variable too', () => {
+    expect(alertsOfDatagrams('alert udp any any -> !192.0.2.1 any (sid:1;)')).toEqual([1, 1, 1]);
+    expect(alertsOfDatagrams('alert udp [192.0.2.0/24,!192.0.2.2] any -> any any (sid:1;)')).toEqual([1, 1, 1]);
+    expect(alertsOfDatagrams('alert udp $EXTERNAL_NET any -> any 53 (sid:1;)')).toEqual([1, 1, 1]);
+  });
+
+  test('drop the flow where an address is negated', () => {
+    const rules = 'drop udp !192.0.2.2 any -> any any (sid:1;)';
+    const { alerts, dropped } = playPackets(datagrams([up('a'), down('b')]), { rules, mode: 'prevent' });
+    expect({ alerts, dropped }).toEqual({ alerts: [1], dropped: [1, 2] });
+  });
+
+  test('alert for each packet where the state of the flow counts, or numbers or bits change', () => {
+    expect(alertsOfDatagrams('alert udp any any -> any any (flow:stateless; sid:1;)')).toEqual([1, 1, 1, 1]);
+    expect(alertsOfDatagrams('alert udp any any -> any 53 (flowint:n,+,1; sid:1;)')).toEqual([1, 1, 1]);
+    expect(alertsOfDatagrams('alert udp any any -> any 53 (flowbits:toggle,b; sid:1;)')).toEqual([1, 1, 1]);
+    expect(alertsOfDatagrams('alert udp any any -> any 53 (flowbits:set,b; sid:1;)')).toEqual([1]);
   });
 
   test('in both directions match either way', () => {

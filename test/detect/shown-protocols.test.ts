@@ -40,6 +40,15 @@ describe('app-layer-protocol', () => {
     expect(alertsOn(both, 'flow:to_client; app-layer-protocol:http;')).toBe(0);
   });
 
+  test('holds for each packet from then on where the rule asks for the state of the flow', () => {
+    const turns = [...HTTP, ...HTTP];
+    expect(alertsOn(turns, 'app-layer-protocol:http; flow:to_server;')).toBe(1);
+    const later = alertsOn(turns, 'app-layer-protocol:http; flow:to_server,established;');
+    expect(later).toBeGreaterThan(1);
+    expect(alertsOn(turns, 'app-layer-protocol:!ssh; flow:to_server,established;')).toBe(later);
+    expect(alertsOn(turns, 'app-layer-protocol:!http; flow:to_server,established;')).toBe(0);
+  });
+
   test('is one more condition of a rule on content', () => {
     expect(alertsOn(HTTP, 'content:"GET"; app-layer-protocol:http;')).toBe(1);
     expect(alertsOn(HTTP, 'content:"GET"; app-layer-protocol:!http;')).toBe(0);

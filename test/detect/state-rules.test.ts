@@ -156,12 +156,14 @@ describe('flowint', () => {
     ['content:"?"; flowint:never,>=,failed;', [up('fail'), up('?')], []],
     ['content:"?"; flowint:failed,>=,limit;', [up('limit'), up('fail'), up('?')], []],
     ['content:"?"; flowint:failed,>=,limit;', [up('limit'), up('fail'), up('fail'), up('?')], [1]],
-    ['content:"?"; flowint:below,>,4000000000;', [up('below'), up('?')], [1]],
+    ['content:"?"; flowint:below,isset;', [up('below'), up('?')], []],
+    ['content:"?"; flowint:failed,>,4000000000;', [up('fail'), up('drop'), up('?')], [1]],
   ])('%s', (options, turns, alerts) => {
     const rules = [
       count,
       rule('content:"limit"; flowint:limit,=,2; noalert;', 10),
       rule('content:"below"; flowint:below,-,1; noalert;', 11),
+      rule('content:"drop"; flowint:failed,-,2; noalert;', 12),
       rule(options, 1),
     ];
     expect(alertsOf(rules.join('\n'), turns)).toEqual(alerts);

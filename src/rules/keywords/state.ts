@@ -43,7 +43,8 @@ const flowbits = defineKeyword({
     const { command, names } = argument;
     const ids = names.map((name) => variableId('flowbits', name));
     if (isQuestion(command)) draft.askState('flowbits', flowBitQuestion(ids, command === 'isset'));
-    else draft.changeState('flowbits', flowBitEffect(ids[0]!, command));
+    else if (command === 'set') draft.changeState('flowbits', flowBitEffect(ids[0]!, command));
+    else draft.changeStateAnew('flowbits', flowBitEffect(ids[0]!, command));
   },
 });
 
@@ -93,8 +94,11 @@ const flowint = defineKeyword({
     const other = number === null ? variableId('flowint', operand) : -1;
     const change = CHANGES[modifier];
     if (change !== undefined) {
-      draft.changeState('flowint', (state) => {
-        state.setFlowInt(id, change(state.flowInt(id) ?? 0, number ?? state.flowInt(other) ?? 0));
+      draft.changeStateAnew('flowint', (state) => {
+        const left = state.flowInt(id);
+        // As in Suricata, nothing is taken from a number that was never set.
+        if (left === null && modifier === '-') return;
+        state.setFlowInt(id, change(left ?? 0, number ?? state.flowInt(other) ?? 0));
       });
       return;
     }

@@ -144,7 +144,7 @@ describe('rules show', () => {
     expect(stdout).toContain('ip between 10.0.0.1, port any and anywhere');
     expect(stdout).toContain('no other rule is applied to what matches, no alert');
     expect(stdout).toContain('none: it looks into no payload');
-    expect(stdout).toContain('judged once for each flow and direction, by its addresses');
+    expect(stdout).toContain('judged once for each flow and direction, by addresses and ports');
   });
 
   test('one whose header names no application, and whose expression names a buffer', async () => {
