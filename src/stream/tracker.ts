@@ -97,6 +97,7 @@ export class TcpTracker {
     const session = this.#sessions.at(packet.flow);
     this.hasResumed = false;
     if (session !== null && packet.isTcpSigned !== session.isSigned && mustSignAlike(session, packet)) {
+      if ((flags & RST) !== 0) this.#suspectReset(session, packet);
       return refuse(packet, 'tcp.unexpected_signature');
     }
     if ((flags & ACK) === 0 && packet.acknowledgement !== 0) {
@@ -376,6 +377,13 @@ export class TcpTracker {
       default:
         return refuse(packet, effect);
     }
+  }
+
+  /** Its receiver discards it, and others may not: if its sender goes on, it was meant for them. */
+  #suspectReset(session: TcpSession, packet: Packet): void {
+    this.#options.read(packet);
+    const effect = judgeReset(session, packet, this.#options, this.mayMissPackets || session.isMidstream);
+    if (effect === 'closes' || effect === 'doubtful') session.doubtfulResetDirection = packet.direction;
   }
 
   /** A packet without SYN and RST on a flow without session. */

@@ -190,7 +190,7 @@ export const DATA_EVASIONS: Readonly<Record<string, readonly Evasion[]>> = {
         ['client', data(1, 'decoy', { isSigned: true }), 'drop', 'tcp.unexpected_signature'],
         ['client', data(1, 'true!'), 'pass'],
         ['client', { flags: 'R', seq: 6, isSigned: true }, 'drop', 'tcp.unexpected_signature'],
-        ['client', data(6, ' more'), 'pass'],
+        ['client', data(6, ' more'), 'pass', 'stream.suspected_rst_inject'],
       ],
       toServer: 'true! more',
     },
