@@ -160,8 +160,25 @@ export class Content implements StreamConsumer, AppSink {
     this.streams.abandon(flow);
   }
 
+  /** What is remembered of a silent flow gets small. Nothing but `unpack` and the flow's columns may be asked of it then. */
+  pack(flow: FlowSlot): void {
+    this.streams.pack(flow);
+    this.apps.pack(flow);
+    this.detector.pack(flow);
+    this.#flows.flags[flow] = this.#flows.flags[flow]! | FLOW_FLAG.packed;
+  }
+
+  /** All is as if it had not been packed. */
+  unpack(flow: FlowSlot): void {
+    this.#flows.flags[flow] = this.#flows.flags[flow]! & ~FLOW_FLAG.packed;
+    this.streams.unpack(flow);
+    this.apps.unpack(flow);
+    this.detector.unpack(flow);
+  }
+
   /** Ends what is still open of the flow, and forgets it. */
   forget(flow: FlowSlot, reason: FlowEndReason): void {
+    if ((this.#flows.flags[flow]! & FLOW_FLAG.packed) !== 0) this.unpack(flow);
     this.streams.end(flow);
     this.reporter.records?.flowEnded(flow, reason, this.timeMs);
     this.apps.release(flow);

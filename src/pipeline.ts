@@ -16,6 +16,7 @@ import type { FlowSlot } from './flow/slot.ts';
 import { FlowTable, LOOKUP } from './flow/table.ts';
 import type { Anomalies } from './output/anomalies.ts';
 import { PacketCounters, PIPELINE_COUNTERS, setGauges } from './output/pipeline-counters.ts';
+import { SilentFlows } from './silent-flows.ts';
 import type { TcpTracker } from './stream/tracker.ts';
 import { FlowBypass } from './verdict/bypass.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
@@ -69,6 +70,7 @@ export class Pipeline {
   /** Null: every packet comes. */
   readonly #bypass: FlowBypass | null;
   readonly #reopening: Reopening;
+  readonly #silent: SilentFlows;
   #settings: VerdictSettings;
   readonly #midstreamPolicy: MidstreamPolicy;
 
@@ -99,6 +101,7 @@ export class Pipeline {
     const view = { flows: this.#flows, streams, apps, detector };
     this.#bypass = options.canBypass === true ? new FlowBypass(config, view) : null;
     this.#reopening = new Reopening(this.#flows, streams);
+    this.#silent = new SilentFlows(this.#flows, this.content);
     this.#settings = verdictSettings(config, mode);
     this.#midstreamPolicy = config.stream.midstreamPolicy;
     this.#handshakeTimeMs = config.timeouts.tcpNewMs;
@@ -186,7 +189,7 @@ export class Pipeline {
     return verdict;
   }
 
-  /** Ends flows that were idle for too long. `process` does so itself; a live source calls it when no packet comes. */
+  /** Ends flows that were idle for too long, and packs silent ones. `process` does so itself; a live source calls it when no packet comes. */
   expire(nowMs: number): void {
     this.content.timeMs = nowMs;
     this.#nextExpiryMs = nowMs + EXPIRE_INTERVAL_MS;
@@ -194,6 +197,7 @@ export class Pipeline {
     this.content.reporter.expire(nowMs);
     this.content.detector.catchUp();
     this.#layers.defragmenter.expire(nowMs);
+    this.#silent.pack(nowMs);
   }
 
   /** The end of the traffic: every flow ends. */
@@ -224,6 +228,7 @@ export class Pipeline {
   #inspectFlow(packet: Packet): void {
     const { context } = this.content;
     let flags = this.#flows.flags[packet.flow]!;
+    if ((flags & FLOW_FLAG.packed) !== 0) this.content.unpack(packet.flow);
     const isReopening = (flags & FLOW_FLAG.condemned) !== 0 && this.#reopening.admits(packet);
     if (isReopening) flags = FLOW_FLAG.reopening;
     const isVital = (flags & FLOW_FLAG.ownQuery) !== 0 && isAnswer(packet, this.#flows);

@@ -17,6 +17,7 @@ const LAYERS = [
   'output',
   'config',
   'content.ts',
+  'silent-flows.ts',
   'pipeline.ts',
   'patches',
   'scan',

@@ -1,4 +1,5 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { SlotRecords } from '../base/slot-records.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import { Expectations } from './expectations.ts';
 import { APP_PROTOCOLS } from './index.ts';
@@ -45,8 +46,10 @@ export class AppLayer {
   readonly #sessions: (AppSession | undefined)[] = [];
   /** The one that was given something since the last `rest`. */
   #fed: AppSession | null = null;
-  /** By protocol, sessions that are over, each for all flows of which the same is to be said. */
-  readonly #over = new Map<AppProtocol | null, AppSession[]>();
+  /** By protocol, sessions that are over or packed, each for all flows of which the same is to be said. */
+  readonly #shared = new Map<AppProtocol | null, AppSession[]>();
+  /** Of flows that are packed, beside the session that says the same: PACKED. */
+  readonly #packed = new SlotRecords();
   readonly #expectations = new Expectations();
   /** Of the datagram in hand. */
   readonly #channel = { transport: 'udp' as const, clientPort: 0, serverPort: 0 };
@@ -117,6 +120,41 @@ export class AppLayer {
     this.#fed = null;
   }
 
+  /**
+   * A flow that is silent gives back its parser, where that is between two exchanges. The getters below go on to say the
+   * same of it; before anything else it is to be unpacked.
+   */
+  pack(flow: FlowSlot): void {
+    const session = this.#sessions[flow];
+    const restingAt = session === undefined ? -1 : session.restingAt;
+    if (session === undefined || restingAt < 0) return;
+    const records = this.#packed;
+    records.add(flow, PACKED.bytes);
+    const { view, start } = records;
+    view.setFloat64(start + PACKED.restingAt, restingAt);
+    view.setFloat64(start + PACKED.passedToServer, session.passedBytes(TO_SERVER));
+    view.setFloat64(start + PACKED.passedToClient, session.passedBytes(TO_CLIENT));
+    if (session.countedBytes > 0) this.memory.forget(flow, session);
+    session.close();
+    this.#share(flow, session);
+  }
+
+  /** All is as it was before `pack`. */
+  unpack(flow: FlowSlot): void {
+    const records = this.#packed;
+    if (!records.find(flow)) return;
+    const { view, start } = records;
+    const session = new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow), this.#frames);
+    session.resume(
+      this.#sessions[flow]!,
+      view.getFloat64(start + PACKED.restingAt),
+      view.getFloat64(start + PACKED.passedToServer),
+      view.getFloat64(start + PACKED.passedToClient),
+    );
+    records.remove(flow);
+    this.#sessions[flow] = session;
+  }
+
   state(flow: FlowSlot): AppState {
     return this.#sessions[flow]?.state ?? 'undecided';
   }
@@ -174,15 +212,15 @@ export class AppLayer {
     if (session.isOver) this.#share(flow, session);
   }
 
-  /** All that is left to say of a session that is over is in a few words, the same for thousands of flows. */
+  /** All that is left to say of a session without parser is in a few words, the same for thousands of flows. */
   #share(flow: FlowSlot, session: AppSession): void {
-    let ended = this.#over.get(session.protocol);
-    if (ended === undefined) {
-      ended = [];
-      this.#over.set(session.protocol, ended);
+    let shared = this.#shared.get(session.protocol);
+    if (shared === undefined) {
+      shared = [];
+      this.#shared.set(session.protocol, shared);
     }
-    const known = ended.find((other) => saysTheSame(other, session));
-    if (known === undefined) ended.push(session);
+    const known = shared.find((other) => saysTheSame(other, session));
+    if (known === undefined) shared.push(session);
     else this.#sessions[flow] = known;
   }
 
@@ -204,19 +242,23 @@ export class AppLayer {
   }
 
   #open(flow: FlowSlot, direction: Direction | null): AppSession {
-    const clientPort = this.#endpoints.clientPort(flow);
-    const serverPort = this.#endpoints.serverPort(flow);
-    const channel: Channel = { transport: 'tcp', clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
+    const channel = this.#channelOf(flow);
     const expected =
       direction === null || this.#expectations.isEmpty
         ? null
-        : this.#expectations.take(this.#meeting(flow, TO_SERVER, serverPort), direction);
+        : this.#expectations.take(this.#meeting(flow, TO_SERVER, channel.serverPort), direction);
     const protocol = this.#overTcp.find(({ name }) => name === expected?.protocol);
     if (expected === null || protocol === undefined)
       return new AppSession(this.#overTcp, this.#sink, channel, this.#frames);
     const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject }, this.#frames);
     session.open(protocol);
     return session;
+  }
+
+  #channelOf(flow: FlowSlot): Channel {
+    const clientPort = this.#endpoints.clientPort(flow);
+    const serverPort = this.#endpoints.serverPort(flow);
+    return { transport: 'tcp', clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
   }
 
   readonly #now = (): number => this.nowMs;
@@ -234,6 +276,9 @@ export class AppLayer {
     return listener === TO_SERVER ? `${server} ${port} ${client}` : `${client} ${port} ${server}`;
   }
 }
+
+/** Where a packed session has its numbers. */
+const PACKED = { restingAt: 0, passedToServer: 8, passedToClient: 16, bytes: 24 } as const;
 
 const speaks = ({ transports }: AppProtocol, transport: Transport): boolean => transports.includes(transport);
 

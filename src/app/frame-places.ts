@@ -7,7 +7,7 @@ export class FramePlaces implements FrameSink {
   protocol: AppProtocol | null = null;
   readonly #listener: FrameListener;
   /** By direction: what parsers were given before the call at work, holes included. */
-  readonly #passedBytes: [number, number] = [0, 0];
+  readonly passedBytes: [number, number] = [0, 0];
   /** Where its bytes begin. */
   #start = 0;
 
@@ -26,12 +26,12 @@ export class FramePlaces implements FrameSink {
 
   /** The parser has taken so many bytes, or is told that they are missing. Negative: the next one gets them again. */
   pass(direction: Direction, bytes: number): void {
-    this.#passedBytes[direction] += bytes;
+    this.passedBytes[direction] += bytes;
   }
 
   /** A datagram's places count from its own beginning. */
   restart(direction: Direction): void {
-    this.#passedBytes[direction] = 0;
+    this.passedBytes[direction] = 0;
   }
 
   beginFrame(direction: Direction, name: string, at: number, bytes: number | null): void {
@@ -43,6 +43,6 @@ export class FramePlaces implements FrameSink {
   }
 
   #offset(direction: Direction, at: number): number {
-    return this.#passedBytes[direction] + at - this.#start;
+    return this.passedBytes[direction] + at - this.#start;
   }
 }

@@ -158,6 +158,11 @@ export interface AppParser {
   rest?(): void;
   /** The flow is gone: gives back what it holds and tells nobody. */
   close?(): void;
+  /**
+   * When nothing is under way in either direction, the number from which `AppProtocol.resume` makes a parser that goes on
+   * as this one would; else negative. Left out: it always stays.
+   */
+  readonly restingAt?: number;
 }
 
 /** `more`: too few bytes to tell. */
@@ -191,6 +196,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
    */
   probe(direction: Direction, bytes: Uint8Array, start: number, end: number, channel: Channel): ProbeAnswer;
   open(sink: AppSink, channel: Channel): AppParser;
+  /** See AppParser's `restingAt`. */
+  resume?(sink: AppSink, channel: Channel, restingAt: number): AppParser;
   /**
    * All lines of the message's head, with the bytes that its buffers have (`isOfHead`), so that one look at it says what
    * can't be in any of them. Null where their bytes are not those of the head, or it is not there. Borrowed as they are.

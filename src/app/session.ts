@@ -71,6 +71,42 @@ export class AppSession {
     return (this.#parser?.heldBytes ?? 0) + (this.#detection?.heldBytes ?? 0);
   }
 
+  /**
+   * See AppParser's `restingAt`: negative where more is to be remembered than that number, the protocol, and how far each
+   * direction has got.
+   */
+  get restingAt(): number {
+    const isPlain =
+      this.state === 'open' &&
+      this.#detection === null &&
+      this.#changes === 0 &&
+      this.#channel.subject === undefined &&
+      !this.#hasEnded[TO_SERVER] &&
+      !this.#hasEnded[TO_CLIENT];
+    return isPlain ? (this.#parser?.restingAt ?? -1) : -1;
+  }
+
+  /** How far frames have got in this direction. */
+  passedBytes(direction: Direction): number {
+    return this.#frames?.passedBytes[direction] ?? 0;
+  }
+
+  /** Goes on as a session would that has `restingAt`, of the same protocol and as far as this in each direction. */
+  resume(of: AppSession, restingAt: number, passedToServer: number, passedToClient: number): void {
+    const protocol = of.protocol!;
+    this.#detection = null;
+    this.protocol = protocol;
+    this.state = 'open';
+    this.shown[TO_SERVER] = of.shown[TO_SERVER];
+    this.shown[TO_CLIENT] = of.shown[TO_CLIENT];
+    if (this.#frames !== null) {
+      this.#frames.protocol = protocol;
+      this.#frames.passedBytes[TO_SERVER] = passedToServer;
+      this.#frames.passedBytes[TO_CLIENT] = passedToClient;
+    }
+    this.#parser = protocol.resume!(this.#sink, this.#channel, restingAt);
+  }
+
   /** The protocol is known beforehand. */
   open(protocol: AppProtocol): void {
     this.#detection = null;

@@ -103,6 +103,7 @@ export class Detector {
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
   replace({ ruleset, places }: Succession): void {
     this.#detection.flows.renumber(places);
+    this.#stream.packed.replaceRules();
     this.#detection.replace(ruleset);
     this.#judgedOnce.clearAll();
   }
@@ -122,6 +123,24 @@ export class Detector {
     this.#judgedOnce.clear(flow);
     this.#detection.found.release(flow);
     this.forgetStreams(flow);
+  }
+
+  /** A flow that is silent: what is remembered of its streams is kept in the space that it needs. */
+  pack(flow: FlowSlot): void {
+    const { flows } = this.#detection;
+    const state = flows.of(flow);
+    if (state !== null && this.#stream.packed.pack(flow, state)) flows.drop(flow);
+  }
+
+  /** All is as it was before `pack`. Comes before anything else is asked of the flow. */
+  unpack(flow: FlowSlot): void {
+    const { packed } = this.#stream;
+    if (packed.has(flow)) packed.unpack(flow, this.#detection.flows.make(flow));
+  }
+
+  /** Windows of silent flows that were let go where memory was short. */
+  get shedWindows(): number {
+    return this.#stream.packed.sheds;
   }
 
   /** Its transactions are gone, and what was waited for in them. */

@@ -27,22 +27,22 @@ const CATCH_UP_FLOWS = 1000;
 
 /** How much may be looked at again. */
 export class RetryBudget {
-  #bytes = RETRY_STORE_BYTES;
+  bytes = RETRY_STORE_BYTES;
 
   get isSpent(): boolean {
-    return this.#bytes <= 0;
+    return this.bytes <= 0;
   }
 
   earn(arrivedBytes: number): void {
-    this.#bytes = Math.min(RETRY_STORE_BYTES, this.#bytes + arrivedBytes * RETRY_BYTES_PER_BYTE);
+    this.bytes = Math.min(RETRY_STORE_BYTES, this.bytes + arrivedBytes * RETRY_BYTES_PER_BYTE);
   }
 
   spend(lookedBytes: number): void {
-    this.#bytes -= lookedBytes;
+    this.bytes -= lookedBytes;
   }
 
   refill(): void {
-    this.#bytes = RETRY_STORE_BYTES;
+    this.bytes = RETRY_STORE_BYTES;
   }
 }
 
@@ -107,6 +107,16 @@ export class StreamDetection {
     return this.#waiting !== null && this.#waiting.size > 0;
   }
 
+  /** Which rules wait shows in a search of the window, so that it need not be remembered. */
+  get mustSearchAll(): boolean {
+    return this.hasWaiting || this.waitingSince < 0;
+  }
+
+  /** It remembers nothing but its window, and some numbers. Where the budget is spent, nothing is searched anew. */
+  get isPlain(): boolean {
+    return this.#matched === null && this.frames.isEmpty && !this.budget.isSpent;
+  }
+
   addWaiting(into: Candidates): void {
     if (this.#waiting !== null) for (const order of this.#waiting) into.add(order);
   }
@@ -167,6 +177,14 @@ export class FlowDetection {
     this.generation = generation;
   }
 
+  /** Nothing of a transaction or an event is remembered, and of the streams what goes into a few numbers. */
+  get isPlain(): boolean {
+    const [pendingToServer, pendingToClient] = this.pending;
+    const [toServer, toClient] = this.streams;
+    const hasPending = (pendingToServer?.size ?? 0) + (pendingToClient?.size ?? 0) > 0;
+    return !hasPending && this.#whole === null && (toServer?.isPlain ?? true) && (toClient?.isPlain ?? true);
+  }
+
   stream(direction: Direction, memory: WindowMemory): StreamDetection {
     let stream = this.streams[direction];
     if (stream === null) {
@@ -218,14 +236,18 @@ export class FlowDetections {
   }
 
   make(flow: FlowSlot): FlowDetection {
+    const known = this.of(flow);
+    if (known !== null) return known;
+    const state = new FlowDetection(this.#generation);
     // Without holes, so that the engine keeps it an array.
     while (this.#flows.length <= flow) this.#flows.push(null);
-    let state = this.of(flow);
-    if (state === null) {
-      state = new FlowDetection(this.#generation);
-      this.#flows[flow] = state;
-    }
+    this.#flows[flow] = state;
     return state;
+  }
+
+  /** Nothing is remembered of the flow here any more. What was is somebody else's to release. */
+  drop(flow: FlowSlot): void {
+    this.#flows[flow] = null;
   }
 
   /** Begins to remember something of a transaction. */

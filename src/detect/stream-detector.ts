@@ -10,6 +10,7 @@ import type { StreamDetection } from './flow-state.ts';
 import { FrameDetector } from './frame-detector.ts';
 import { OpenFrame } from './frames.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
+import { PackedStreams } from './packed-streams.ts';
 import type { PatternIndex } from './pattern-index.ts';
 import type { PayloadIndex } from './payload-index.ts';
 import { WindowMemory } from './stream-window.ts';
@@ -24,6 +25,7 @@ export interface StreamLimits {
 /** Finds the raw-stream rules that match, piece by piece: `keep`, then what the protocols find in it, then `judge`. */
 export class StreamDetector implements RawBytes {
   readonly windowMemory: WindowMemory;
+  readonly packed: PackedStreams;
   /** The packet's payload is so far in its stream that rules on the stream look no more. */
   isBeyondDepth = false;
   /** What was searched for in all of the packet's payload, and not in anything else since; null: nothing. */
@@ -46,6 +48,7 @@ export class StreamDetector implements RawBytes {
     this.#frames = new FrameDetector(detection);
     this.#depthBytes = streamDepthBytes;
     this.windowMemory = new WindowMemory(windowMemoryBytes);
+    this.packed = new PackedStreams(this.windowMemory);
   }
 
   /** The next packet. */

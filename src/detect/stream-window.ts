@@ -17,6 +17,8 @@ const MAX_SPARE_BYTES = 2 ** 20;
 export class WindowMemory {
   usedBytes = 0;
   readonly limitBytes: number;
+  /** Is told how many bytes there is no room for, and may make some. */
+  onShort: (neededBytes: number) => void = () => {};
   /**
    * Where what is kept of a stream and a chunk too long to be kept lie one behind the other. Of all windows, in turn.
    */
@@ -34,9 +36,23 @@ export class WindowMemory {
    * `freedBytes` are given back next.
    */
   take(neededBytes: number, freedBytes: number): Uint8Array | null {
-    const sizeClass = neededBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((neededBytes - 1) >> SMALLEST_BITS);
+    const sizeClass = classOf(neededBytes);
     const lengthBytes = SMALLEST_BYTES << sizeClass;
-    if (this.usedBytes - freedBytes + lengthBytes > this.limitBytes) return null;
+    if (this.#missingBytes(lengthBytes - freedBytes) > 0) this.onShort(this.#missingBytes(lengthBytes - freedBytes));
+    return this.#missingBytes(lengthBytes - freedBytes) > 0 ? null : this.#takeClass(sizeClass);
+  }
+
+  /** The same, if need be beyond the limit: what was taken before, and given up for a while. */
+  takeBack(neededBytes: number): Uint8Array {
+    return neededBytes === 0 ? EMPTY_BYTES : this.#takeClass(classOf(neededBytes));
+  }
+
+  #missingBytes(moreBytes: number): number {
+    return this.usedBytes + moreBytes - this.limitBytes;
+  }
+
+  #takeClass(sizeClass: number): Uint8Array {
+    const lengthBytes = SMALLEST_BYTES << sizeClass;
     this.usedBytes += lengthBytes;
     const spare = this.#spare[sizeClass]?.pop();
     if (spare === undefined) return new Uint8Array(lengthBytes);
@@ -58,6 +74,9 @@ export class WindowMemory {
     return this.scratch;
   }
 }
+
+const classOf = (neededBytes: number): number =>
+  neededBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((neededBytes - 1) >> SMALLEST_BITS);
 
 /** What raw-stream rules see of one direction: the newest bytes, and as much before them as is kept. */
 export class StreamWindow {
@@ -97,6 +116,14 @@ export class StreamWindow {
       return true;
     }
     return this.#keepTail(bytes, viewEnd);
+  }
+
+  /** What was kept is `from[start, end)`, as before a `release`. */
+  restore(from: Uint8Array, start: number, end: number, skippedBytes: number): void {
+    this.bytes = this.#memory.takeBack(end - start);
+    copyBytes(from, start, end, this.bytes, 0);
+    this.end = end - start;
+    this.skippedBytes = skippedBytes;
   }
 
   release(): void {

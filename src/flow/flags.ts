@@ -15,6 +15,8 @@ export const FLOW_FLAG = {
   exempt: 0x80,
   /** Condemned, and a SYN that came since then has begun it anew: the server has yet to answer it. */
   reopening: 0x100,
+  /** It is silent: what is remembered of it must be unpacked before anybody looks. */
+  packed: 0x200,
 } as const;
 
 /**

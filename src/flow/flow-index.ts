@@ -36,6 +36,11 @@ export class FlowIndex {
     this.#hashes = new Int32Array(capacity);
   }
 
+  /** Slots that were in use at some time are below. */
+  get endSlot(): number {
+    return this.#unused;
+  }
+
   /** False where the packet belongs to no flow. `find` and `add` are about the packet that was read last. */
   read(packet: Packet): boolean {
     return this.#key.read(packet);
@@ -81,8 +86,10 @@ export class FlowIndex {
     return slot;
   }
 
+  /** It is of no protocol then. */
   remove(slot: number): void {
     this.#unlink(slot);
+    this.tags[slot] = 0;
     this.#links[slot] = this.#firstFree;
     this.#firstFree = slot + 1;
   }

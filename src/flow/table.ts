@@ -91,6 +91,11 @@ export class FlowTable {
     return this.#index.addresses;
   }
 
+  /** Slots that were in use at some time are below. */
+  get endSlot(): number {
+    return this.#index.endSlot;
+  }
+
   /** Flows in the table. */
   get size(): number {
     return this.#size;

@@ -158,6 +158,16 @@ export class TcpTracker {
     this.#reassembler.forget(session.toClient);
   }
 
+  /** The connection is silent: what is known of it is kept in less space. Before anything else it is to be unpacked. */
+  pack(slot: FlowSlot): void {
+    this.#sessions.pack(slot);
+  }
+
+  /** All is as it was before `pack`. */
+  unpack(slot: FlowSlot): void {
+    this.#sessions.unpack(slot);
+  }
+
   /** A FIN or RST of a bypassed connection, which the kernel has found to be one of its own. */
   endBypassed(packet: Packet): void {
     const session = this.#sessions.at(packet.flow);

@@ -59,7 +59,8 @@ export class Player {
   readonly #linkType: LinkType;
   readonly #stepMs: number;
   readonly #outInterface: number;
-  #timeMs = 1_700_000_000_000;
+  /** Of the last packet. */
+  timeMs = 1_700_000_000_000;
 
   constructor(options: PlayOptions = {}) {
     const config = configOf(options.config);
@@ -92,8 +93,8 @@ export class Player {
     packet.wireBytes = bytes.length;
     packet.linkType = this.#linkType;
     packet.number += 1;
-    this.#timeMs += this.#stepMs;
-    packet.timeMs = this.#timeMs;
+    this.timeMs += this.#stepMs;
+    packet.timeMs = this.timeMs;
     return this.played.pipeline.process(packet) === VERDICT.accept;
   }
 

@@ -24,6 +24,7 @@ export function createHttp(options: Partial<HttpOptions> = {}): AppProtocol<Http
     firstDirection: TO_SERVER,
     probe: probeHttp,
     open: (sink, { frames }) => new HttpParser(sink, settings, frames),
+    resume: (sink, { frames }, restingAt) => new HttpParser(sink, settings, frames, restingAt),
     readHead,
     describe: describeHttp,
     files: HTTP_FILES,

@@ -78,6 +78,11 @@ export abstract class MessageReader {
     this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
   }
 
+  /** Between two messages, and with nothing to remember of those before. */
+  get isResting(): boolean {
+    return this.state === READ.start && this.tx === null;
+  }
+
   /** Memory that the message in hand takes. */
   get heldBytes(): number {
     const message = this.tx?.message(this.direction) ?? null;

@@ -26,12 +26,14 @@ export class HttpParser implements AppParser, Exchange {
   /** Responses whose transactions were closed at the limit: they are paired with nothing. */
   #lostResponses = 0;
   readonly #leftovers = new Leftovers();
-  #nextId = 0;
+  #nextId: number;
   #areResponsesOver = false;
   /** The exchange behind which another protocol speaks. */
   #tunnel: HttpTransaction | null = null;
 
-  constructor(sink: AppSink, options: HttpOptions, frames?: FrameSink) {
+  /** `nextId`: of the connection's next exchange. */
+  constructor(sink: AppSink, options: HttpOptions, frames?: FrameSink, nextId = 0) {
+    this.#nextId = nextId;
     this.#sink = sink;
     this.options = options;
     this.frames = frames;
@@ -42,6 +44,12 @@ export class HttpParser implements AppParser, Exchange {
   /** True when the rest of the connection is not HTTP: the caller may stop. */
   get isDone(): boolean {
     return this.#requests.state === READ.ignore && this.#responses.state === READ.ignore;
+  }
+
+  /** Between exchanges, all that matters of those before is how many they were. */
+  get restingAt(): number {
+    const isBetweenExchanges = this.#open.length === 0 && this.#lostResponses === 0 && !this.#areResponsesOver;
+    return isBetweenExchanges && this.#requests.isResting && this.#responses.isResting ? this.#nextId : -1;
   }
 
   get heldBytes(): number {

@@ -26,6 +26,10 @@ export class RequestReader extends MessageReader {
     super(exchange, TO_SERVER);
   }
 
+  override get isResting(): boolean {
+    return super.isResting && !this.isConnectPending;
+  }
+
   protected override begin(at: number): void {
     this.beginWith(this.exchange.openRequest(), at);
   }
