@@ -70,7 +70,7 @@ test(
 );
 
 test('nothing that is to be filled in is left', () => {
-  for (const path of ['etc/vpatch/vpatch.yaml', 'usr/lib/systemd/system/vpatch.service']) {
+  for (const path of ['etc/vpatch/vpatch.yaml', 'usr/lib/systemd/system/vpatch.service', 'etc/logrotate.d/vpatch']) {
     expect(textOf(path)).not.toMatch(/@[A-Z]+@/);
   }
 });
