@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoadResult } from '../support/load.ts';
 import { programFile } from '../support/program-file.ts';
@@ -183,6 +183,7 @@ describe.skipIf(reason !== null)('the Debian package', () => {
          ${STOP_LOADS}`,
         file,
         LOAD,
+        join(dirname(LOAD), 'dns-query.js'),
       );
       expect(output).toMatch(/^packets +[1-9][\d,]{2,}/m);
       expect(output).toMatch(/^\/var\/log\/vpatch\/eve\.json$/m);

@@ -1,8 +1,8 @@
 /** The clients of a load: one page, or name, after the other until standard input ends, and then what became of them, as JSON. */
-import { Resolver } from 'node:dns/promises';
 import { Agent, get } from 'node:http';
 import { get as getByTls, Agent as TlsAgent } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
+import { addressOf } from './dns-query.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
 
 export interface LoadSettings extends Required<Omit<LoadOptions, 'perSecond'>> {
@@ -15,7 +15,6 @@ const { url, page, clients, fresh, limitMs, pauseMs, perSecond } = JSON.parse(pr
 /** Between the beginnings of two requests of a client. 0: there are pauses instead. */
 const periodMs = perSecond === undefined ? 0 : (1000 * clients) / perSecond;
 const { protocol, hostname, pathname } = new URL(url);
-const resolver = protocol === 'dns:' ? resolverOf(hostname) : null;
 const failures: string[] = [];
 let names = 0;
 let requests = 0;
@@ -44,7 +43,7 @@ async function requestInTurn(): Promise<void> {
   const agent = new AgentClass({ keepAlive: !fresh, maxSockets: 1 });
   while (!isOver) {
     const begunMs = performance.now();
-    const failure = resolver === null ? await request(agent) : await resolve(resolver);
+    const failure = protocol === 'dns:' ? await resolve() : await request(agent);
     const nowMs = performance.now();
     slowestMs = Math.max(slowestMs, nowMs - begunMs);
     if (failure === null) {
@@ -78,18 +77,11 @@ function request(agent: Agent): Promise<string | null> {
 }
 
 /** The same for an address. Each name is another one. */
-async function resolve(by: Resolver): Promise<string | null> {
+async function resolve(): Promise<string | null> {
   try {
-    const addresses = await by.resolve4(`n${names++}.${pathname.slice(1)}`);
-    return addresses.includes(page) ? null : `addresses ${addresses}`;
+    const address = await addressOf(`n${names++}.${pathname.slice(1)}`, hostname, limitMs);
+    return address === page ? null : `address ${address}`;
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Asks once: a datagram that is lost is a request that failed. */
-function resolverOf(server: string): Resolver {
-  const made = new Resolver({ timeout: limitMs, tries: 1 });
-  made.setServers([server]);
-  return made;
 }
