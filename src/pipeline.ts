@@ -160,6 +160,15 @@ export class Pipeline {
     return verdict;
   }
 
+  /**
+   * `process` has thrown, and the packet in hand does not arrive: nothing more of its flow does. Its stream may have
+   * taken the bytes, which would pass when they are sent again.
+   */
+  condemnFailed(): void {
+    const { flow } = this.content.packet;
+    if (flow !== NO_FLOW) this.#mark(flow, FLOW_FLAG.condemned);
+  }
+
   #inspect(packet: Packet): Verdict {
     const findings = this.#findings;
     this.content.begin(packet);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import type { Config, Mode } from '../src/config/config.ts';
@@ -212,6 +212,22 @@ describe('a connection of which packets passed uninspected', () => {
   ] as const)('by the policy "%s", with a request for %s', (policy, target, dropped, dropReasons) => {
     expect(play(policy, target)).toMatchObject({ dropped, dropReasons });
   });
+});
+
+test('what fails half-way and does not arrive does not arrive when it is sent again', () => {
+  const [syn, synAck, ack, request] = conversation([
+    { direction: TO_SERVER, bytes: fromLatin1('GET / HTTP/1.1\r\n\r\n') },
+  ]);
+  const player = new Player();
+  const { pipeline } = player.played;
+  for (const packet of [syn!, synAck!, ack!]) expect(player.send(packet)).toBe(true);
+  vi.spyOn(pipeline.content.reporter, 'judgement').mockImplementationOnce(() => {
+    throw new Error('a mistake of ours');
+  });
+  expect(() => player.send(request!)).toThrow('a mistake of ours');
+  pipeline.condemnFailed();
+  expect(player.send(request!)).toBe(false);
+  expect(player.played.dropReasons).toEqual(['flow drop']);
 });
 
 describe('a flood of handshakes', () => {

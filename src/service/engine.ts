@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
-import type { Config, Mode } from '../config/config.ts';
+import type { Config, Failure, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
 import type { Succession } from '../detect/succession.ts';
 import { sharedTracks } from '../detect/tracks.ts';
@@ -33,6 +33,7 @@ export class Engine implements Inspector {
   readonly #tellDatasets: (changes: DatasetChanges) => void;
   #datasets: ReadonlyMap<string, Dataset>;
   readonly #bypassMark: number;
+  readonly #failure: Failure;
 
   /**
    * Loads the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of
@@ -48,6 +49,7 @@ export class Engine implements Inspector {
     const { ruleset, datasets } = runAll(loadChecked(checked));
     const config = withSides(checked.config);
     this.#rejectMark = settings.rejectMark;
+    this.#failure = config.failure.engine;
     this.#tellDatasets = tellDatasets;
     this.#bypassMark = settings.bypassMark;
     const interfaces = new InterfaceNames();
@@ -84,6 +86,10 @@ export class Engine implements Inspector {
     const { judgement, bypasses } = this.#pipeline;
     if (judgement.rejects) return this.#rejectMark;
     return bypasses ? this.#bypassMark : 0;
+  }
+
+  noteFailure(): void {
+    if (this.#failure === 'closed') this.#pipeline.condemnFailed();
   }
 
   noteLapse(nowMs: number): void {

@@ -9,6 +9,8 @@ export interface Inspector {
    * it is to be accepted in any case.
    */
   readonly mark: number;
+  /** `process` has thrown, and the packet has the source's own verdict. */
+  noteFailure(): void;
   /** Up to now, packets may have passed uninspected. */
   noteLapse(nowMs: number): void;
   /** Forgets flows that have been silent for too long. */
@@ -101,6 +103,7 @@ function judgeBatch(source: LiveSource, count: number, inspector: Inspector, pac
       }
     } catch (error) {
       row++;
+      inspector.noteFailure();
       hooks.onFailure(error);
     }
   }

@@ -29,7 +29,7 @@ firewall.install({
 process.stderr.write('ready\n');
 await inspect(
   source,
-  { process: () => VERDICT.accept, mark: 0, noteLapse: () => {}, expire: () => {} },
+  { process: () => VERDICT.accept, mark: 0, noteFailure: () => {}, noteLapse: () => {}, expire: () => {} },
   {
     onTurn: () => true,
     isBusy: () => false,

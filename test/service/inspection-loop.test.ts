@@ -50,6 +50,10 @@ const inspector = {
     if (packet.number % 5 === 0) throw new Error(`at ${packet.number}`);
     return packet.number % 2 === 0 ? VERDICT.drop : VERDICT.accept;
   },
+  failures: 0,
+  noteFailure(): void {
+    this.failures++;
+  },
   noteLapse(): void {},
   expire(): void {
     this.expiries++;
@@ -77,6 +81,7 @@ describe.each([
   ['closed', VERDICT.drop],
 ] as const)('fail %s', (_name, whenUndecided) => {
   test('a packet at which the inspection throws gets the failure verdict, the others their own', async () => {
+    inspector.failures = 0;
     const source = new ScriptedSource([[1, 2, 5, 6, 7], [10], [11]], whenUndecided);
     const given = hooks(3);
     await inspect(source, inspector, given);
@@ -91,6 +96,7 @@ describe.each([
     });
     expect(source.flushes).toBe(3);
     expect(given.failures).toEqual(['at 5', 'at 10']);
+    expect(inspector.failures).toBe(2);
   });
 });
 
@@ -106,7 +112,7 @@ test('packets wait from when some were taken until all work between two looks at
   let turns = 2;
   await inspect(
     source,
-    { mark: 0, process: note('judge', VERDICT.accept), noteLapse() {}, expire() {} },
+    { mark: 0, process: note('judge', VERDICT.accept), noteFailure() {}, noteLapse() {}, expire() {} },
     {
       ...hooks(2),
       onReceived: note('received', undefined),
@@ -136,6 +142,7 @@ test('what is to be rejected is accepted with the mark, which is added to the on
     get mark(): number {
       return number === 2 ? 2 ** 31 : 0;
     },
+    noteFailure(): void {},
     noteLapse(): void {},
     expire(): void {},
   };
@@ -180,6 +187,7 @@ test('of packets that passed uninspected the inspector learns before it gets the
       source.hasOverflowed = packet.number === 2;
       return VERDICT.accept;
     },
+    noteFailure(): void {},
     noteLapse: (nowMs: number) => void story.push(`lapse at ${nowMs}`),
     expire(): void {},
   };
@@ -210,6 +218,6 @@ test('draining ends although a queue never falls silent', () => {
   };
   source.read = () => {};
   source.decide = () => {};
-  drain(source, { process: () => VERDICT.accept, mark: 0, noteLapse() {}, expire() {} }, hooks(0));
+  drain(source, { process: () => VERDICT.accept, mark: 0, noteFailure() {}, noteLapse() {}, expire() {} }, hooks(0));
   expect(source.flushes).toBe(7);
 });
