@@ -260,7 +260,9 @@ function judged({ attacks, residentBytes }: Service, kinds: readonly KindResult[
       ...kinds.map((kind) => `  ${kind.requests} ${kind.kind}, ${kind.failures.length} failed`),
       `${sent} attacks, ${arrived} arrived`,
       `packets beyond the queue: ${overflowed}`,
-      `resident after a reload: ${mib(first)} MiB in the first quarter, ${mib(last)} MiB in the last`,
+      settled.length === 0
+        ? `too few reloads to compare what is resident behind them: more than ${WARM_UP_RELOADS} are needed`
+        : `resident after a reload: ${mib(first)} MiB in the first quarter, ${mib(last)} MiB in the last`,
     ],
     wrong: [
       ...(failures.length > 0 ? [`requests failed: ${failures.slice(0, 5).join('; ')}`] : []),
