@@ -33,6 +33,8 @@ export class GradualRelease {
   #nextLookMs = Number.POSITIVE_INFINITY;
   #endMs = 0;
   #isCollected = false;
+  /** What native code held for it is freed, too. */
+  #isFreed = false;
 
   /** `now` is in milliseconds. */
   constructor(now: () => number = () => performance.now()) {
@@ -43,6 +45,7 @@ export class GradualRelease {
     this.#nextLookMs = this.#now() + LOOK_INTERVAL_MS;
     this.#endMs = this.#now() + MAX_RELEASE_MS;
     this.#isCollected = false;
+    this.#isFreed = false;
     // What it measures is of no interest: it has V8 collect step by step, which nothing else does at run time.
     const over = (): void => {
       this.#isCollected = true;
@@ -56,9 +59,10 @@ export class GradualRelease {
   }
 
   async #look(): Promise<void> {
-    const isLast = this.#isCollected || this.#now() >= this.#endMs;
+    const isLast = this.#isFreed || this.#now() >= this.#endMs;
     this.#nextLookMs = isLast ? Number.POSITIVE_INFINITY : this.#now() + LOOK_INTERVAL_MS;
-    await new Promise(setImmediate);
     if (isLast) trimNativeMemory();
+    else if (this.#isCollected) this.#isFreed = true;
+    await new Promise(setImmediate);
   }
 }
