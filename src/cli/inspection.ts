@@ -67,7 +67,8 @@ export class Inspection {
   }
 
   expire(nowMs: number): void {
-    this.#pipeline.expire(nowMs);
+    let hasMore = true;
+    while (hasMore) hasMore = this.#pipeline.expire(nowMs);
   }
 
   /** The end of the traffic. */

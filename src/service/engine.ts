@@ -96,10 +96,11 @@ export class Engine implements Inspector {
     this.#pipeline.noteLapse(nowMs + COLD_START_MS);
   }
 
-  expire(nowMs: number): void {
-    this.#pipeline.expire(nowMs);
+  expire(nowMs: number): boolean {
+    const hasMore = this.#pipeline.expire(nowMs);
     this.#pipeline.updateGauges();
     this.#tellChanges();
+    return hasMore;
   }
 
   finish(): void {

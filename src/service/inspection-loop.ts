@@ -13,8 +13,8 @@ export interface Inspector {
   noteFailure(): void;
   /** Up to now, packets may have passed uninspected. */
   noteLapse(nowMs: number): void;
-  /** Forgets flows that have been silent for too long. */
-  expire(nowMs: number): void;
+  /** Forgets flows that have been silent for too long. True: there may be more of them. */
+  expire(nowMs: number): boolean;
 }
 
 /** A source that waits in its thread and knows the time. */
@@ -58,15 +58,16 @@ const DRAIN_LIMIT_MS = 3_000;
 export async function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): Promise<void> {
   const packet = new Packet();
   let expiredAtMs = 0;
+  let hasMoreToExpire = false;
   for (let goesOn = true; goesOn; ) {
-    const count = source.receive(hooks.isBusy() ? 0 : WAIT_MS);
+    const count = source.receive(hasMoreToExpire || hooks.isBusy() ? 0 : WAIT_MS);
     hooks.onReceived();
     judgeBatch(source, count, inspector, packet, hooks);
     const nowMs = source.timeMs;
-    // Also when the clock has been set back.
-    if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS) {
+    // Also when the clock has been set back. While packets come, the inspector sees to it with them.
+    if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS || (hasMoreToExpire && count === 0)) {
       expiredAtMs = nowMs;
-      expire(inspector, nowMs, hooks);
+      hasMoreToExpire = expire(inspector, nowMs, hooks);
     }
     const pause = hooks.pause();
     if (pause !== null) await pause;
@@ -111,10 +112,11 @@ function judgeBatch(source: LiveSource, count: number, inspector: Inspector, pac
   hooks.onAnswered(count, source.elapsedMs());
 }
 
-function expire(inspector: Inspector, nowMs: number, hooks: LoopHooks): void {
+function expire(inspector: Inspector, nowMs: number, hooks: LoopHooks): boolean {
   try {
-    inspector.expire(nowMs);
+    return inspector.expire(nowMs);
   } catch (error) {
     hooks.onFailure(error);
+    return false;
   }
 }

@@ -29,7 +29,7 @@ firewall.install({
 process.stderr.write('ready\n');
 await inspect(
   source,
-  { process: () => VERDICT.accept, mark: 0, noteFailure: () => {}, noteLapse: () => {}, expire: () => {} },
+  { process: () => VERDICT.accept, mark: 0, noteFailure: () => {}, noteLapse: () => {}, expire: () => false },
   {
     onTurn: () => true,
     isBusy: () => false,

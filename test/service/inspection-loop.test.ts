@@ -55,8 +55,9 @@ const inspector = {
     this.failures++;
   },
   noteLapse(): void {},
-  expire(): void {
+  expire(): boolean {
     this.expiries++;
+    return false;
   },
 };
 
@@ -112,7 +113,7 @@ test('packets wait from when some were taken until all work between two looks at
   let turns = 2;
   await inspect(
     source,
-    { mark: 0, process: note('judge', VERDICT.accept), noteFailure() {}, noteLapse() {}, expire() {} },
+    { mark: 0, process: note('judge', VERDICT.accept), noteFailure() {}, noteLapse() {}, expire: () => false },
     {
       ...hooks(2),
       onReceived: note('received', undefined),
@@ -131,6 +132,25 @@ test('packets wait from when some were taken until all work between two looks at
   expect(told).toEqual([...first, ...second]);
 });
 
+test('as long as flows are left to be forgotten and no packets come, they are, without waiting', async () => {
+  const source = new ScriptedSource([], VERDICT.accept);
+  const expiredAt: number[] = [];
+  const forgetful = {
+    mark: 0,
+    process: () => VERDICT.accept,
+    noteFailure() {},
+    noteLapse() {},
+    expire(nowMs: number): boolean {
+      expiredAt.push(nowMs);
+      return expiredAt.length % 3 !== 0;
+    },
+  };
+  await inspect(source, forgetful, hooks(8));
+  // The first look waits for packets. Then all are forgotten, and it is time again 300 ms later.
+  const first = 1_000_100;
+  expect(expiredAt).toEqual([first, first, first, first + 300, first + 300, first + 300]);
+});
+
 test('what is to be rejected is accepted with the mark, which is added to the one that it has', async () => {
   const source = new ScriptedSource([[1, 2, 3, 4]], VERDICT.accept);
   let number = 0;
@@ -144,7 +164,7 @@ test('what is to be rejected is accepted with the mark, which is added to the on
     },
     noteFailure(): void {},
     noteLapse(): void {},
-    expire(): void {},
+    expire: () => false,
   };
   await inspect(source, rejecting, hooks(1));
   expect([...source.answers.values()]).toEqual([VERDICT.drop, VERDICT.accept, VERDICT.accept, VERDICT.accept]);
@@ -189,7 +209,7 @@ test('of packets that passed uninspected the inspector learns before it gets the
     },
     noteFailure(): void {},
     noteLapse: (nowMs: number) => void story.push(`lapse at ${nowMs}`),
-    expire(): void {},
+    expire: () => false,
   };
   const lapses = [false, true, false, false];
   await inspect(source, telling, { ...hooks(4), takeLapse: () => lapses.shift()! });
@@ -218,6 +238,10 @@ test('draining ends although a queue never falls silent', () => {
   };
   source.read = () => {};
   source.decide = () => {};
-  drain(source, { process: () => VERDICT.accept, mark: 0, noteFailure() {}, noteLapse() {}, expire() {} }, hooks(0));
+  drain(
+    source,
+    { process: () => VERDICT.accept, mark: 0, noteFailure() {}, noteLapse() {}, expire: () => false },
+    hooks(0),
+  );
   expect(source.flushes).toBe(7);
 });
