@@ -27,6 +27,7 @@ export const APP_EVENTS: ReadonlyMap<string, AppEventInfo> = indexEvents([
   REDIS_EVENTS,
 ]);
 
+/** Throws where two tables have the same name. */
 export function indexEvents(
   tables: readonly Readonly<Record<string, AppEventInfo>>[],
 ): ReadonlyMap<string, AppEventInfo> {

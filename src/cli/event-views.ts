@@ -5,7 +5,7 @@ import { shortAddress } from './short-address.ts';
 import { table } from './table.ts';
 
 /** All times are in UTC. */
-export const timeText = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ');
+const timeText = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ');
 
 /** One line for each event. */
 export function eventTable(events: readonly KeptEvent[]): string {

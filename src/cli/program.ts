@@ -68,6 +68,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
 const EXIT_CODES = `
 Exit codes: 0 good; 1 the work found a problem; 2 wrong use or configuration; 3 the machine lacks something.`;
 
+/** With all that are below it. */
 export function forEachCommand(command: Command, visit: (command: Command) => void): void {
   visit(command);
   for (const child of command.commands) forEachCommand(child, visit);

@@ -11,6 +11,7 @@ import { EXIT, Failure } from './failure.ts';
 export const formatDiagnostic = (diagnostic: RuleDiagnostic): string =>
   diagnosticText(diagnostic, shortPath(diagnostic.file));
 
+/** For people: relative where it lies below the working folder. */
 export function shortPath(file: string): string {
   const path = relative(process.cwd(), file);
   return path.startsWith('..') ? file : path;

@@ -71,6 +71,7 @@ export async function takePinsOver({ config: file, state }: StateOptions): Promi
 
 const BY_ITSELF = 'a vpatch that runs by it takes it over with "vpatch reload"\n';
 
+/** What a scan needs beside the machine, by options and configuration. */
 export function scanSetup(options: SetupOptions): ScanSetup {
   const {
     scan: settings,

@@ -1,6 +1,6 @@
 import { deepFreeze } from '../base/deep-freeze.ts';
 import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts';
-import { DEFAULT_FLOW_TABLE_OPTIONS } from '../flow/options.ts';
+import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowCaps } from '../flow/options.ts';
 import type { FlowTimeouts } from '../flow/timeouts.ts';
 import type { FoldingSettings } from '../output/event-folder.ts';
 import type { EventTypes } from '../output/event-types.ts';
@@ -151,16 +151,7 @@ export interface Config {
   /** What `$NAME` stands for in rules, in the rules' own notation. */
   readonly variables: RuleVariables;
   readonly checks: CheckSettings;
-  readonly flow: {
-    readonly maxTcpFlows: number;
-    readonly maxUdpFlows: number;
-    readonly maxOtherFlows: number;
-    /** Null: only `maxTcpFlows` bounds them. */
-    readonly maxHalfOpenFlows: number | null;
-    /** Null: no limit. */
-    readonly maxFlowsPerSource: number | null;
-    readonly maxHalfOpenPerSource: number | null;
-  };
+  readonly flow: FlowCaps;
   readonly timeouts: FlowTimeouts;
   readonly defrag: DefragOptions;
   readonly tunnel: {

@@ -41,6 +41,7 @@ export type LoadedConfig =
     }
   | { readonly status: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
+/** All layers on top of each other, each problem with its place. Never throws for what is in a file. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const directory = sources.directory ?? process.cwd();
   const problems: ConfigProblem[] = [];

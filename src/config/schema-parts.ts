@@ -93,6 +93,7 @@ type Section<K extends Keys> = {
 /** Which keys a block may have, to suggest the right one for a wrong one. */
 export const keysOfSection = new WeakMap<z.ZodType, Readonly<Record<string, z.ZodType>>>();
 
+/** A block of the configuration with these keys, each of which may be left out; any other is refused. */
 export function section<const K extends Keys>(keys: K): z.ZodType<Section<K>> {
   const shape = Object.fromEntries(Object.entries(keys).map(([name, { schema }]) => [name, schema.optional()]));
   const schema = mapping(

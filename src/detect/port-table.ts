@@ -28,6 +28,7 @@ export class PortNumbering {
   }
 }
 
+/** Rules that name the same ports, together. */
 export function planPorts(
   entries: readonly { readonly rule: Rule; readonly index: number }[],
   numbering: PortNumbering,

@@ -1,8 +1,8 @@
 import type { FlowCounts } from './counts.ts';
 import { DEFAULT_FLOW_TIMEOUTS, type FlowTimeouts } from './timeouts.ts';
 
-export interface FlowTableOptions {
-  /** Caps of concurrent flows, over all workers that share `counts`. */
+/** How many flows there may be at the same time, over all workers. */
+export interface FlowCaps {
   readonly maxTcpFlows: number;
   readonly maxUdpFlows: number;
   readonly maxOtherFlows: number;
@@ -11,6 +11,9 @@ export interface FlowTableOptions {
   /** Flows that one source may have begun, and of these half-open ones; null is no limit. */
   readonly maxFlowsPerSource: number | null;
   readonly maxHalfOpenPerSource: number | null;
+}
+
+export interface FlowTableOptions extends FlowCaps {
   readonly timeouts: FlowTimeouts;
   readonly counts: FlowCounts;
   /** Of `SourceCounts`, where workers share the caps by source; null: this one counts for itself. */
@@ -33,11 +36,6 @@ export const DEFAULT_FLOW_TABLE_OPTIONS = {
   timeouts: DEFAULT_FLOW_TIMEOUTS,
   worker: 0,
 } as const;
-
-type FlowCaps = Pick<
-  FlowTableOptions,
-  'maxTcpFlows' | 'maxUdpFlows' | 'maxOtherFlows' | 'maxFlowsPerSource' | 'maxHalfOpenPerSource'
->;
 
 /** Concurrent flows of all kinds. */
 export const flowCapacity = ({ maxTcpFlows, maxUdpFlows, maxOtherFlows }: FlowCaps): number =>

@@ -101,6 +101,7 @@ export interface GaugedStages {
   readonly bypass: FlowBypass | null;
 }
 
+/** Counters that say what is now, unlike the others, which only grow. */
 export function setGauges(counters: Counters, stages: GaugedStages): void {
   const { defragmenter, flows, streams, apps, detector, bypass } = stages;
   counters.set('defrag.timeouts', defragmenter.timeouts);

@@ -19,7 +19,7 @@ export const compileRules = (
 ): CompiledRules => runAll(compileRulesInSteps(files, environment, observe));
 
 /** The same, rule by rule. */
-export function* compileRulesInSteps(
+function* compileRulesInSteps(
   files: readonly RuleFile[],
   environment: RuleEnvironment,
   observe: RuleObserver | null = null,

@@ -28,6 +28,7 @@ export interface Keyword {
   apply(value: OptionValue, draft: RuleDraft): void;
 }
 
+/** Hides what the arguments of a keyword are to everybody but the keyword. */
 export function defineKeyword<A>(definition: KeywordDefinition<A>): Keyword {
   const { name, summary, example } = definition;
   return {

@@ -34,6 +34,7 @@ export class OptionValue {
   }
 }
 
+/** The grammar of a keyword without arguments. */
 export function nothing(value: OptionValue): null {
   return value.optional === null ? null : value.fail(`${value.keyword} takes no value`);
 }
@@ -90,6 +91,7 @@ export const uintRange =
   (value: OptionValue): UintRange =>
     parseUintRange(isQuotable ? word(value) : value.text, max, (message) => value.fail(message));
 
+/** `5`, `<5`, `3-5` and the like, as Suricata has them, with `kb`, `mb` and `gb` behind a number. */
 export function parseUintRange(text: string, max: number, fail: (message: string) => never): UintRange {
   const number = (digits: string, unit: string | undefined): number => {
     const result = Number(digits) * (unit === undefined ? 1 : UNIT_BYTES[unit[0]!.toLowerCase()]!);

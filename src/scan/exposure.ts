@@ -13,6 +13,7 @@ export interface Exposure {
   readonly listeners: readonly Listener[];
 }
 
+/** Whether something that listens uses the component, and who can reach that. */
 export function exposureOf(component: Component, inventory: Inventory): Exposure {
   if (!inventory.isLive) return { state: 'unknown', processes: [], listeners: [] };
   const users = inventory.processes.filter((process) => isUsedBy(component, process));

@@ -69,6 +69,7 @@ export function lastScan(stateFolder: string, root: string): ScanMemory | null {
   return existsSync(path) ? readState(path, memorySchema) : null;
 }
 
+/** For the next scan of the same root. Throws what the system says. */
 export function rememberScan(stateFolder: string, memory: ScanMemory): void {
   replaceFile(memoryFile(stateFolder, memory.root), `${JSON.stringify(memory)}\n`);
 }

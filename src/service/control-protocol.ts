@@ -52,6 +52,7 @@ const answer = z.union([
   z.object({ status: z.literal('failed'), kind: z.enum(['problem', 'usage', 'machine']), lines: z.array(z.string()) }),
 ]);
 
+/** Null: this is no answer of ours. */
 export function parseAnswer(line: string): ControlAnswer | null {
   try {
     return answer.safeParse(JSON.parse(line)).data ?? null;

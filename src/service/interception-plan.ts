@@ -31,6 +31,7 @@ export async function planInterception(config: Config, log: Logger): Promise<Int
   return { firewall, interception, recall, leftBehind };
 }
 
+/** What the configuration wants, whatever this machine can do. */
 export function interceptionOf({ queue, bypass, failure }: Config): Interception {
   return {
     firstQueue: queue.start,

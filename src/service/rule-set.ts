@@ -43,6 +43,7 @@ export interface RuleReport {
   readonly warnings: number;
 }
 
+/** What became of the rules, for people. */
 export function reportOf({ rules, diagnostics }: CompiledRules): RuleReport {
   const byAction = { alert: 0, drop: 0, pass: 0, reject: 0 };
   for (const { action } of rules) byAction[isReject(action) ? 'reject' : action]++;

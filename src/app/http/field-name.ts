@@ -7,6 +7,7 @@ export interface FieldName {
   readonly bytes: Uint8Array;
 }
 
+/** `name` in any case. */
 export function fieldName(name: string): FieldName {
   const bytes = fromLatin1(name.toLowerCase());
   return { mark: nameMark(bytes, 0, bytes.length), bytes };

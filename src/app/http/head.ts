@@ -227,6 +227,7 @@ export function takeHead(bytes: number): Head {
   return head;
 }
 
+/** Of a message that is over: the next one may have it. Whoever gives it away must not look at it again. */
 export function giveHead(head: Head): void {
   if (head.isSmall && spareHeads.length < MAX_SPARE_HEADS) spareHeads.push(head);
 }

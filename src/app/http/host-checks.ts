@@ -72,6 +72,7 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
   return portIn(bytes, nameEnd, end) >= 0;
 }
 
+/** Host names in any case (RFC 9110 §4.2.3). */
 export function isSameName(
   a: Uint8Array,
   aStart: number,

@@ -26,6 +26,7 @@ export interface TargetParts {
   end: number;
 }
 
+/** To be reused: parts that a target does not have are -1. */
 export function targetParts(): TargetParts {
   return {
     hostStart: -1,

@@ -13,6 +13,7 @@ export interface Upgrade {
   readonly settings: readonly number[] | null;
 }
 
+/** Header fields as those of HTTP/2: names in lower case, and without those that belong to the connection. */
 export function readUpgrade({ request }: HttpTransaction, { maxHeadBytes, maxFields }: HttpOptions): Upgrade {
   // It has a few bytes more for each field than it had.
   const fields = new FieldList(2 * maxHeadBytes, maxFields + PSEUDO_HEADERS);

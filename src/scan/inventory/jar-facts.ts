@@ -85,6 +85,7 @@ const ALSO: ReadonlyMap<string, string> = new Map(
 /** Of a file (NAME_MAX of linux/limits.h). Names within an archive may be longer. */
 const MAX_NAME_CHARACTERS = 255;
 
+/** One find for each package that the archive is or holds. */
 export function jarFinds(facts: JarFacts): Find[] {
   const finds = new Map<string, Find>();
   const add = (ecosystem: string, name: string, version: string, source: string): void => {

@@ -13,6 +13,7 @@ export interface OperatingSystem {
 
 const MAX_FILE_BYTES = 64 * 1024;
 
+/** As os-release(5) says it; where there is none, nothing is known. */
 export function readOperatingSystem(fs: RootFs): OperatingSystem {
   const text = fs.readText('/etc/os-release', MAX_FILE_BYTES) ?? fs.readText('/usr/lib/os-release', MAX_FILE_BYTES);
   const values = new Map(
