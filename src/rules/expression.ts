@@ -1,4 +1,5 @@
 import { RuleFault } from './fault.ts';
+import { nearestName } from './nearest-name.ts';
 import type { Span } from './parser.ts';
 
 /** `[a,!b,$C]` of a rule header as a tree. Variables are replaced by the tree of their value. */
@@ -87,8 +88,11 @@ class ExpressionReader {
     const at = this.#place();
     const name = /^\$([A-Za-z0-9_]+)/.exec(this.#text.slice(this.#at))?.[1];
     if (name === undefined) this.#fail('"$" without a name');
-    if (!Object.hasOwn(this.#variables, name))
-      this.#fail(`$${name} is not defined: there is no ${this.#what} variable of that name`);
+    if (!Object.hasOwn(this.#variables, name)) {
+      const near = nearestName(name, Object.keys(this.#variables));
+      const advice = near === null ? `there is no ${this.#what} variable of that name` : `did you mean $${near}?`;
+      this.#fail(`$${name} is not defined: ${advice}`);
+    }
     if (this.#chain.includes(name)) this.#fail(`$${name} is defined by itself: ${[...this.#chain, name].join(' -> ')}`);
     const nextAt = this.#at + 1 + name.length;
 

@@ -65,7 +65,8 @@ describe('addresses', () => {
   });
 
   test.each([
-    ['$NOWHERE', 0, '$NOWHERE is not defined'],
+    ['$NOWHERE', 0, '$NOWHERE is not defined: there is no'],
+    ['$HOME_NETT', 0, '$HOME_NETT is not defined: did you mean $HOME_NET?'],
     ['[1.1.1.1,$NOWHERE]', 9, '$NOWHERE is not defined'],
     ['[1.1.1.1,$LOOP]', 9, '$LOOP is defined by itself: LOOP -> LOOP2 -> LOOP'],
     ['[1.1.1.1,$BROKEN]', 9, '"huh" is neither'],

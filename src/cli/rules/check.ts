@@ -43,7 +43,7 @@ function check(files: readonly string[], options: CheckOptions): void {
   );
   const refused = diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = found.filter(({ name }) => name !== null).length;
-  const count = `${rules.length} loaded, ${refused} refused, ${warnings} warnings`;
+  const count = `${rules.length} loaded, ${refused} refused, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
   process.stdout.write([...lines, ...(options.json === true ? [] : [count]), ''].join('\n'));
   if (found.some(({ severity }) => severity === 'error')) throw new Failure(EXIT.problem);
 }

@@ -83,7 +83,7 @@ describe('rules check', () => {
     const strict = await vpatch('rules', 'check', file, '--strict', '--only', 'missing-rev');
     expect(strict.exitCode).toBe(1);
     expect(strict.stdout).toMatch(
-      /odd\.rules:1:7: error: .*\[missing-rev\] \(sid 1\)\n1 loaded, 0 refused, 1 warnings\n/,
+      /odd\.rules:1:7: error: .*\[missing-rev\] \(sid 1\)\n1 loaded, 0 refused, 1 warning\n/,
     );
     expect((await vpatch('rules', 'check', good, '--strict')).exitCode).toBe(0);
   });
@@ -95,7 +95,7 @@ describe('rules check', () => {
     writeFileSync(config, 'rules: { files: [good.rules], classification-file: classification.config }\n');
     const { exitCode, stdout } = await vpatch('rules', 'check', '-c', config);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/classification\.config:2:1: warning: .*\n1 loaded, 0 refused, 1 warnings\n/);
+    expect(stdout).toMatch(/classification\.config:2:1: warning: .*\n1 loaded, 0 refused, 1 warning\n/);
   });
 });
 
