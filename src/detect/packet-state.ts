@@ -5,11 +5,11 @@ import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { FlowFigures } from './flow-figures.ts';
 import { TRACK_KEY_WORDS, type TrackTable } from './track-table.ts';
 
-/** What rules have set on a flow. As many as rules have names for. */
+/** What rules have set on a flow. As many as rules have names for. Numbers and texts are rare: null until there is one. */
 class FlowVariables {
   readonly bits = new Set<number>();
-  readonly numbers = new Map<number, number>();
-  readonly texts = new Map<number, Uint8Array>();
+  numbers: Map<number, number> | null = null;
+  texts: Map<number, Uint8Array> | null = null;
 }
 
 /** What rules remember, seen from the packet in hand. Survives a change of rules. */
@@ -53,11 +53,14 @@ export class PacketState implements RuleState {
   }
 
   flowInt(id: number): number | null {
-    return this.#known()?.numbers.get(id) ?? null;
+    return this.#known()?.numbers?.get(id) ?? null;
   }
 
   setFlowInt(id: number, value: number): void {
-    this.#made()?.numbers.set(id, value);
+    const variables = this.#made();
+    if (variables === null) return;
+    variables.numbers ??= new Map();
+    variables.numbers.set(id, value);
   }
 
   text(scope: TextScope, id: number): Uint8Array | null {
@@ -66,8 +69,14 @@ export class PacketState implements RuleState {
   }
 
   setText(scope: TextScope, id: number, text: Uint8Array): void {
-    if (scope === 'pkt') this.#texts.set(id, text);
-    else this.#made()?.texts.set(id, text);
+    if (scope === 'pkt') {
+      this.#texts.set(id, text);
+      return;
+    }
+    const variables = this.#made();
+    if (variables === null) return;
+    variables.texts ??= new Map();
+    variables.texts.set(id, text);
   }
 
   hostBit(id: number, track: HostTrack): boolean {
