@@ -222,6 +222,11 @@ export class Pipeline {
     return hasMore;
   }
 
+  /** Between packets, when it is quiet: what a peak has left to be used again is garbage from now on. */
+  dropSpares(): void {
+    this.#streams.dropSpares();
+  }
+
   /** The end of the traffic: every flow ends. */
   finish(): void {
     this.#flows.forEach((flow) => {

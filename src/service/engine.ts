@@ -103,6 +103,11 @@ export class Engine implements Inspector {
     return hasMore;
   }
 
+  /** See Pipeline. */
+  dropSpares(): void {
+    this.#pipeline.dropSpares();
+  }
+
   finish(): void {
     this.#pipeline.finish();
     this.#eve.close();

@@ -11,6 +11,7 @@ import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
 import { LatencyHistogram } from './latency.ts';
 import { PauseMeter } from './pauses.ts';
+import { PeakRelease } from './peak-release.ts';
 import { Preparation } from './preparation.ts';
 import { CONTROL, type WorkerCommand, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
@@ -69,8 +70,13 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
   let seenCommands = 0;
   let seenLapses = 0;
   let isRunning = true;
-  /** What was in use before a change of rules is garbage, and no small one. */
+  /** What was in use before a change of rules, or in a peak, is garbage, and no small one. */
   const release = new GradualRelease();
+  const peaks = new PeakRelease(() => {
+    engine.dropSpares();
+    release.begin();
+  });
+  let answered = 0;
   const latency = new LatencyHistogram(settings.latency);
   const pauses = new PauseMeter(settings.pauses);
   const preparation = new Preparation<LoadedPolicy>();
@@ -130,6 +136,8 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
     onTurn(): boolean {
       events.flush();
       Atomics.add(control, CONTROL.HEARTBEAT, 1);
+      peaks.note(answered);
+      answered = 0;
       Atomics.store(control, CONTROL.OVERFLOWS, source.overflows);
       const commands = Atomics.load(control, CONTROL.COMMANDS);
       if (commands !== seenCommands) {
@@ -152,6 +160,7 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
     onTurnOver: () => pauses.end(),
     onAnswered(count: number, tookMs: number): void {
       Atomics.add(control, CONTROL.ANSWERED, count);
+      answered += count;
       latency.record(count, tookMs);
     },
     onFailure(error: unknown): void {

@@ -163,6 +163,12 @@ export class DeliveredMemory {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(delivered);
   }
 
+  /** What is held for reuse is garbage from now on. */
+  dropSpares(): void {
+    for (const free of this.#free) free.length = 0;
+    this.#spare.length = 0;
+  }
+
   /** A buffer for so many bytes, or the largest that there is; null where the bound is reached. */
   take(wantedBytes: number): Uint8Array | null {
     let size = 0;

@@ -39,6 +39,11 @@ export class Reassembler {
     return this.#differingOffset;
   }
 
+  /** See DeliveredMemory. */
+  dropSpares(): void {
+    this.#deliveredMemory.dropSpares();
+  }
+
   /** Takes a packet's payload, whose first byte has this sequence number. There is at least one byte. */
   accept(flow: number, half: TcpHalf, packet: Packet, sequence: number): StreamOutcome {
     const length = packet.payloadEnd - packet.payloadStart;

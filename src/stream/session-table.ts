@@ -37,6 +37,10 @@ export class SessionTable {
     this.#size--;
   }
 
+  dropSpares(): void {
+    this.#spare.length = 0;
+  }
+
   /** Of a silent flow: until `unpack` it has no session to look at. Not every one can be packed. */
   pack(slot: FlowSlot): void {
     const session = this.at(slot);

@@ -75,6 +75,12 @@ export class TcpTracker {
     return this.#reassembler.keptBytes;
   }
 
+  /** What is held for the next connections is garbage from now on. */
+  dropSpares(): void {
+    this.#reassembler.dropSpares();
+    this.#sessions.dropSpares();
+  }
+
   /** After the outcome `differs`: where in the stream the first byte is that differs. */
   get differingOffset(): number {
     return this.#reassembler.differingOffset;
