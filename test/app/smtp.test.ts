@@ -369,6 +369,17 @@ describe('rules', () => {
     expect(anomalies).toEqual([]);
   });
 
+  test.each([
+    ['smtp.helo; content:"a.example"; endswith;', 'EHLO a.example'],
+    ['smtp.mail_from; content:!"@b.example>"; endswith;', 'MAIL FROM'],
+    ['smtp.rcpt_to; bsize:13; content:"c@";', 'RCPT TO:<c@'],
+  ])('%s drops the command, and not the end of the mail', (options, command) => {
+    const packets = conversation(mail(...MULTIPART), { serverPort: 25 });
+    const rule = `drop smtp any any -> any any (${options} sid:1;)`;
+    const [first] = playPackets(packets, { rules: rule, mode: 'prevent' }).dropped;
+    expect(Buffer.from(packets[first! - 1]!).toString('latin1')).toContain(command);
+  });
+
   test('follow STARTTLS', async () => {
     const handshake = await recordHandshake({ servername: 'mx.example' });
     const packets = conversation([...GREETING, client('STARTTLS\r\n'), server('220 ready\r\n'), ...handshake], {

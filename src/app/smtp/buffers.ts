@@ -23,14 +23,24 @@ export const SMTP_BUFFERS: readonly BufferDefinition<SmtpTransaction>[] = [
       summary: 'name that the client gives in HELO or EHLO',
       direction: TO_SERVER,
       stage: STAGE.body,
+      isWhole: true,
     },
     ({ helo }) => helo,
   ),
   singleBuffer(
-    { name: 'smtp.mail_from', summary: 'sender, as in MAIL FROM', direction: TO_SERVER, stage: STAGE.body },
+    {
+      name: 'smtp.mail_from',
+      summary: 'sender, as in MAIL FROM',
+      direction: TO_SERVER,
+      stage: STAGE.body,
+      isWhole: true,
+    },
     ({ sender }) => sender,
   ),
-  listed('smtp.rcpt_to', [], 'one recipient, as in RCPT TO', (tx, nth) => tx.recipients[nth] ?? null),
+  {
+    ...listed('smtp.rcpt_to', [], 'one recipient, as in RCPT TO', (tx, nth) => tx.recipients[nth] ?? null),
+    isWhole: true,
+  },
   listed('file.data', ['file_data'], 'content of one attachment, decoded', (tx, nth) => {
     const file = tx.files[nth];
     return file === undefined ? null : file.content.view();
