@@ -1,4 +1,3 @@
-import { u16 } from '../base/bytes.ts';
 import { halfSipHash } from '../base/hash.ts';
 import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 
@@ -49,23 +48,14 @@ export class FlowKey {
   }
 
   /**
-   * An answer meets its question (RFC 792, RFC 4443 §4): identifier and question's type stand in for the ports, and
-   * the answer has them swapped. All other messages of one type between two hosts are one flow.
+   * As in Suricata, type and code stand in for one port and the type of what answers for the other, so that an answer
+   * meets its question. Identifiers do not count: all pings between two hosts are one flow.
    */
-  #readIcmp(packet: Packet, protocol: number): void {
-    const type = packet.icmpType;
-    const questionType = protocol === IP_PROTOCOL.icmp ? ICMP_QUESTION[type]! : ICMPV6_QUESTION[type]!;
-    const at = packet.transportStart + ICMP_IDENTIFIER;
-    if (questionType === 0 || at + 2 > packet.ipEnd) {
-      this.ports = (type << 16) | type;
-      this.swappedPorts = this.ports;
-      return;
-    }
-    const id = u16(packet.bytes, at);
-    const asked = (id << 16) | questionType;
-    const answered = (questionType << 16) | id;
-    this.ports = type === questionType ? asked : answered;
-    this.swappedPorts = type === questionType ? answered : asked;
+  #readIcmp({ icmpType, icmpCode }: Packet, protocol: number): void {
+    const own = icmpType | (icmpCode << 8);
+    const other = (protocol === IP_PROTOCOL.icmp ? ICMP_COUNTERPART : ICMPV6_COUNTERPART)[icmpType]!;
+    this.ports = (own << 16) | other;
+    this.swappedPorts = (other << 16) | own;
   }
 
   #isSourceFirst(source: Uint32Array, destination: Uint32Array, isV6: boolean): boolean {
@@ -89,19 +79,27 @@ const V6_BIT = 1 << 13;
 const PROTOCOL_SHIFT = 14;
 /** Tag, ports, two IPv6 addresses. */
 const MAX_WORDS = 10;
-const ICMP_IDENTIFIER = 4;
 
-/** The type of the question to which each type belongs; 0 where there is no identifier. */
-const ICMP_QUESTION = new Uint8Array(256);
-for (const [question, answer] of [
+/** The type that answers each type, or that it answers; 0 where there is none. */
+const ICMP_COUNTERPART = counterparts([
   [8, 0], // echo
   [13, 14], // timestamp
   [15, 16], // information
   [17, 18], // address mask, RFC 950
-] as const) {
-  ICMP_QUESTION[question] = question;
-  ICMP_QUESTION[answer] = question;
+]);
+const ICMPV6_COUNTERPART = counterparts([
+  [128, 129], // echo
+  [130, 131], // multicast listeners, RFC 2710
+  [133, 134], // routers, RFC 4861
+  [135, 136], // neighbours
+  [144, 145], // home agents, RFC 6275
+]);
+
+function counterparts(pairs: readonly (readonly [number, number])[]): Uint8Array {
+  const other = new Uint8Array(256);
+  for (const [question, answer] of pairs) {
+    other[question] = answer;
+    other[answer] = question;
+  }
+  return other;
 }
-const ICMPV6_QUESTION = new Uint8Array(256);
-ICMPV6_QUESTION[128] = 128;
-ICMPV6_QUESTION[129] = 128;

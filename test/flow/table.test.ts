@@ -23,7 +23,7 @@ interface Fields {
   vlan?: number;
   timeMs?: number;
   icmpType?: number;
-  icmpId?: number;
+  icmpCode?: number;
 }
 
 function setPacket(packet: Packet, fields: Fields): Packet {
@@ -40,7 +40,7 @@ function setPacket(packet: Packet, fields: Fields): Packet {
   packet.sourcePort = hasPorts ? from[1] : 0;
   packet.destinationPort = hasPorts ? to[1] : 0;
   packet.icmpType = fields.icmpType ?? 0;
-  packet.bytes = Uint8Array.of(packet.icmpType, 0, 0, 0, (fields.icmpId ?? 0) >> 8, (fields.icmpId ?? 0) & 255, 0, 0);
+  packet.icmpCode = fields.icmpCode ?? 0;
   packet.transportStart = 0;
   packet.end = packet.bytes.length;
   packet.ipEnd = packet.end;
@@ -133,41 +133,35 @@ describe('lookup', () => {
   test.each([
     ['ICMP', icmp, 8, 0],
     ['ICMPv6', icmpv6, 128, 129],
-  ])('%s echo: answers meet their question by identifier', (_, protocol, question, answer) => {
+  ])('%s echo: answers meet their question, whatever the identifier', (_, protocol, question, answer) => {
     const harness = new Harness();
-    const ask = (icmpId: number, from = 1, to = 2): Fields => ({
+    const ask = (from = 1, to = 2): Fields => ({
       protocol,
       version: protocol === icmp ? 4 : 6,
       icmpType: question,
-      icmpId,
       from: [from, 0],
       to: [to, 0],
     });
-    const reply = (icmpId: number, from = 2, to = 1): Fields => ({ ...ask(icmpId, from, to), icmpType: answer });
-    const [one] = harness.at(ask(7));
-    const [two] = harness.at(ask(8));
-    expect(two).not.toBe(one);
-    expect(harness.at(reply(7))).toEqual([one, TO_CLIENT]);
-    expect(harness.at(reply(8))).toEqual([two, TO_CLIENT]);
-    // The other host asks with the same identifier: a flow of its own.
-    expect(harness.at(ask(7, 2, 1))[0]).not.toBe(one);
+    const reply = (from = 2, to = 1): Fields => ({ ...ask(from, to), icmpType: answer });
+    const [one] = harness.at(ask());
+    expect(harness.at({ ...ask(), icmpCode: 1 })[0]).not.toBe(one);
+    expect(harness.at(reply())).toEqual([one, TO_CLIENT]);
+    // The other host asks: a flow of its own.
+    expect(harness.at(ask(2, 1))[0]).not.toBe(one);
     // On loopback only the type tells which way it goes.
-    const [self] = harness.at(ask(7, 9, 9));
-    expect(harness.at(reply(7, 9, 9))).toEqual([self, TO_CLIENT]);
+    const [self] = harness.at(ask(9, 9));
+    expect(harness.at(reply(9, 9))).toEqual([self, TO_CLIENT]);
     expect([harness.table.clientPort(one), harness.table.serverPort(one)]).toEqual([0, 0]);
   });
 
-  test('other ICMP messages are one flow per type', () => {
+  test('other ICMP messages are one flow per direction, type and code', () => {
     const harness = new Harness();
-    const [unreachable] = harness.at({ protocol: icmp, icmpType: 3, icmpId: 5 });
-    expect(harness.at({ protocol: icmp, icmpType: 3, icmpId: 9 })[0]).toBe(unreachable);
-    expect(harness.at({ protocol: icmp, icmpType: 11 })[0]).not.toBe(unreachable);
-  });
-
-  test('an echo cut short before its identifier is found by type', () => {
-    const { table, packet } = new Harness();
-    setPacket(packet, { protocol: icmp, icmpType: 8 }).ipEnd = 4;
-    expect(table.lookup(packet)).toBe(LOOKUP.new);
+    const unreachable = { protocol: icmp, icmpType: 3, icmpCode: 1 };
+    const [flow] = harness.at(unreachable);
+    expect(harness.at(unreachable)[0]).toBe(flow);
+    expect(harness.at({ ...unreachable, icmpCode: 3 })[0]).not.toBe(flow);
+    expect(harness.at({ ...unreachable, icmpType: 11 })[0]).not.toBe(flow);
+    expect(harness.at({ ...unreachable, from: [2, 0], to: [1, 0] })[0]).not.toBe(flow);
   });
 });
 
