@@ -1,15 +1,15 @@
-import type { AppProtocol, BufferDefinition } from '../app/protocol.ts';
+import { type AppProtocol, type BufferDefinition, STAGE, type Stage } from '../app/protocol.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { PortRange } from '../base/port-set.ts';
 import type { Steps } from '../base/steps.ts';
 import type { FastPattern, Rule } from '../rules/rule.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
-import { planGate } from './head-gate.ts';
+import { type GatePlan, isGuardable, planGate } from './head-gate.ts';
 import type { PatternDatabases } from './pattern-databases.ts';
 import { type PatternEntry, type PatternPlan, planPatterns } from './pattern-index.ts';
 import { planPayload } from './payload-index.ts';
 import { PortNumbering, type PortPlan, planPorts } from './port-table.ts';
-import type { AppGroupPlan, FrameGroupPlan, PacketGroupPlan, Pair } from './rule-groups.ts';
+import type { AppGroupPlan, BufferSearchPlan, FrameGroupPlan, PacketGroupPlan, Pair } from './rule-groups.ts';
 import {
   compareStateUse,
   inspectsPackets,
@@ -125,6 +125,10 @@ export function* arrange(
 
 type IndexedRule = { readonly rule: Rule; readonly index: number };
 type PatternedRule = PatternEntry & { readonly rule: Rule };
+type SearchedBuffer = readonly [BufferDefinition, readonly PatternEntry[]];
+
+/** For fewer a search of its own is not worth it. */
+const MIN_GUARDED = 2;
 
 /** The same for a rule before and after a reload. */
 const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${protocol.apps?.join() ?? ''}`;
@@ -197,15 +201,35 @@ class Planner {
       ({ pattern: { buffer } }) => buffer !== null && (buffer.direction ?? direction) === direction,
     );
     const raw = patterned.filter(({ pattern }) => pattern.buffer === null);
-    const searches = [...groupBy(inBuffers, ({ pattern }): BufferDefinition => pattern.buffer!)].map(
-      ([buffer, patterns]) => ({ buffer, patterns }),
-    );
+    const inStage = (stage: Stage): readonly SearchedBuffer[] => [
+      ...groupBy(
+        inBuffers.filter(({ pattern }) => pattern.buffer!.stage === stage),
+        ({ pattern }): BufferDefinition => pattern.buffer!,
+      ),
+    ];
+    const inHead = inStage(STAGE.head);
+    const guardable = hasHead ? inHead.filter(([buffer, patterns]) => isGuardable(buffer, patterns)) : [];
+    const guarded = guardable.length < MIN_GUARDED ? [] : guardable;
     return {
-      searches: searches.map(({ patterns }) => ({ buffer: patterns[0]!.index, patterns: this.#shared(patterns) })),
-      gate: hasHead ? planGate(searches, this.#databases) : null,
+      head: this.#searches(inHead.filter((search) => !guarded.includes(search))),
+      gate: guarded.length === 0 ? null : this.#gate(guarded),
+      growing: this.#searches(inStage(STAGE.body)),
+      complete: this.#searches(inStage(STAGE.complete)),
       raw: raw.length === 0 ? null : this.#shared(raw),
       unpatterned: indexesOf(rules.filter((entry) => !hasPattern(entry))),
     };
+  }
+
+  #searches(searched: readonly SearchedBuffer[]): readonly BufferSearchPlan[] {
+    return searched.map(([, patterns]) => ({ buffer: patterns[0]!.index, patterns: this.#shared(patterns) }));
+  }
+
+  #gate(guarded: readonly SearchedBuffer[]): GatePlan {
+    const patterns = planGate(
+      guarded.map(([, entries]) => entries),
+      this.#databases,
+    );
+    return { patterns, searches: this.#searches(guarded) };
   }
 
   frameGroup(all: readonly IndexedRule[], direction: Direction): FrameGroupPlan {

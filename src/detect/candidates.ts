@@ -28,10 +28,6 @@ export class Candidates {
     this.indexes[this.count++] = index;
   }
 
-  has(index: number): boolean {
-    return this.#seen[index] === this.#round;
-  }
-
   addAll(indexes: Int32Array): void {
     this.addRange(indexes, 0, indexes.length);
   }

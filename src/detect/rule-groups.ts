@@ -41,11 +41,16 @@ export interface BufferSearchOf<Patterns, Buffer> {
   readonly patterns: Patterns;
 }
 
-/** Rules of one application protocol and direction that look into transactions. */
-export interface AppGroupOf<Patterns, Buffer, Gate> {
-  readonly searches: readonly BufferSearchOf<Patterns, Buffer>[];
-  /** Tells which of `searches` can find something in a head; null where nothing is to be gained. */
+/** Rules of one application protocol and direction that look into transactions, by the buffers that are searched. */
+export interface AppGroupOf<Patterns, Search, Gate> {
+  /** Those that are there with the head, but for those of the gate. */
+  readonly head: readonly Search[];
+  /** Goes before other searches of the head; null where there are none. */
   readonly gate: Gate | null;
+  /** Those that grow. */
+  readonly growing: readonly Search[];
+  /** Those that are there when all is complete. */
+  readonly complete: readonly Search[];
   /** Fast patterns of rules that have theirs in a content of no buffer; null where there are none. */
   readonly raw: Patterns | null;
   /** Candidates of every transaction, since they have no usable pattern. */
@@ -61,14 +66,15 @@ export interface FrameGroupOf<Patterns> {
 }
 
 export type PacketGroup = PacketGroupOf<PayloadIndex, PatternIndex, PortTable>;
-export type AppGroup = AppGroupOf<PatternIndex, BufferDefinition, HeadGate>;
+export type AppGroup = AppGroupOf<PatternIndex, BufferSearch, HeadGate>;
 export type BufferSearch = BufferSearchOf<PatternIndex, BufferDefinition>;
 export type FrameGroup = FrameGroupOf<PatternIndex>;
 
 /** The same as nothing but data. */
 export type PacketGroupPlan = PacketGroupOf<PayloadPlan, PatternPlan, readonly PortPlan[]>;
 /** A buffer is the one in which the rule of this index has its fast pattern. */
-export type AppGroupPlan = AppGroupOf<PatternPlan, number, GatePlan>;
+export type BufferSearchPlan = BufferSearchOf<PatternPlan, number>;
+export type AppGroupPlan = AppGroupOf<PatternPlan, BufferSearchPlan, GatePlan>;
 export type FrameGroupPlan = FrameGroupOf<PatternPlan>;
 
 /** By direction. */

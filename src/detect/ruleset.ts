@@ -5,7 +5,7 @@ import { runAll, type Steps } from '../base/steps.ts';
 import type { RuleList } from '../rules/deferred-rules.ts';
 import type { Rule } from '../rules/rule.ts';
 import { type Arrangement, arrange } from './arrangement.ts';
-import { HeadGate } from './head-gate.ts';
+import { type GatePlan, HeadGate } from './head-gate.ts';
 import { type MatcherOf, PatternDatabases } from './pattern-databases.ts';
 import { PatternIndex, type PatternPlan } from './pattern-index.ts';
 import { PayloadIndex, type PayloadPlan } from './payload-index.ts';
@@ -14,6 +14,7 @@ import type {
   AppGroup,
   AppGroupPlan,
   BufferSearch,
+  BufferSearchPlan,
   FrameGroup,
   FrameGroupPlan,
   PacketGroup,
@@ -177,15 +178,11 @@ class LiveGroups {
   }
 
   *appGroup(plan: AppGroupPlan): Steps<AppGroup> {
-    const searches: BufferSearch[] = [];
-    for (const { buffer, patterns } of plan.searches) {
-      const { fastPattern } = this.#ruleset.rule(buffer);
-      yield;
-      searches.push({ buffer: fastPattern!.buffer!, patterns: yield* this.#index(patterns) });
-    }
     return {
-      searches,
-      gate: plan.gate === null ? null : new HeadGate(plan.gate, yield* this.#index(plan.gate.patterns)),
+      head: yield* this.#searches(plan.head),
+      gate: plan.gate === null ? null : yield* this.#gate(plan.gate),
+      growing: yield* this.#searches(plan.growing),
+      complete: yield* this.#searches(plan.complete),
       raw: yield* this.#patterns(plan.raw),
       unpatterned: plan.unpatterned,
     };
@@ -193,6 +190,20 @@ class LiveGroups {
 
   *frameGroup(plan: FrameGroupPlan): Steps<FrameGroup> {
     return { patterns: yield* this.#patterns(plan.patterns), unpatterned: plan.unpatterned };
+  }
+
+  *#searches(plans: readonly BufferSearchPlan[]): Steps<readonly BufferSearch[]> {
+    const searches: BufferSearch[] = [];
+    for (const { buffer, patterns } of plans) {
+      const { fastPattern } = this.#ruleset.rule(buffer);
+      yield;
+      searches.push({ buffer: fastPattern!.buffer!, patterns: yield* this.#index(patterns) });
+    }
+    return searches;
+  }
+
+  *#gate({ patterns, searches }: GatePlan): Steps<HeadGate> {
+    return new HeadGate(yield* this.#index(patterns), yield* this.#searches(searches));
   }
 
   *#patterns(plan: PatternPlan | null): Steps<PatternIndex | null> {

@@ -6,7 +6,7 @@ import type { DetectionContext } from './detection-context.ts';
 import { filesThere, OUTCOME, type RuleOutcome } from './evaluator.ts';
 import type { PendingTransaction } from './flow-state.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
-import type { BufferSearch } from './rule-groups.ts';
+import type { AppGroup, BufferSearch } from './rule-groups.ts';
 import type { StreamDetector } from './stream-detector.ts';
 
 /** Finds the rules that match in transactions, as far as these have got, and by what their parsers report of them. */
@@ -36,22 +36,13 @@ export class TransactionDetector {
     candidates.clear();
     if (group.raw !== null) this.#stream.searchRaw(group.raw, flow, direction);
 
-    const { searches, gate } = group;
-    const head = gate === null || stage !== STAGE.head ? null : protocol.readHead!(transaction, direction);
-    if (head !== null) gate!.look(head);
-    for (let i = 0; i < searches.length; i++) {
-      const { buffer, patterns } = searches[i]!;
-      if (buffer.stage === STAGE.body) {
-        if (stage >= STAGE.body)
-          pending = this.#searchGrowing(searches, i, flow, transaction, direction, stage, pending);
-        continue;
+    if (stage === STAGE.head) this.#searchHead(group, protocol, transaction, direction);
+    else {
+      const { growing, complete } = group;
+      for (let i = 0; i < growing.length; i++) {
+        pending = this.#searchGrowing(growing, i, flow, transaction, direction, stage, pending);
       }
-      if (buffer.stage !== stage || (head !== null && gate!.isClosed(i))) continue;
-      for (let nth = 0; ; nth++) {
-        const bytes = buffer.read(transaction, direction, nth);
-        if (bytes === null) break;
-        patterns.search(bytes, 0, bytes.length, candidates);
-      }
+      if (stage === STAGE.complete) this.#searchAll(complete, transaction, direction);
     }
     if (stage === STAGE.head) candidates.addAll(group.unpatterned);
     if (pending !== null && pending.rules.size > 0) {
@@ -175,6 +166,32 @@ export class TransactionDetector {
     if (!fitsEndpoints(rule, packet, direction) || !fitsState(rule, packet, direction, detection.delivered)) return;
     whole.matched.set(order, 0);
     detection.add(order, null, null);
+  }
+
+  #searchHead({ head, gate }: AppGroup, protocol: AppProtocol, transaction: Transaction, direction: Direction): void {
+    this.#searchAll(head, transaction, direction);
+    if (gate === null) return;
+    const { searches } = gate;
+    const sent = protocol.readHead!(transaction, direction);
+    if (sent === null) {
+      this.#searchAll(searches, transaction, direction);
+      return;
+    }
+    const opened = gate.open(sent);
+    for (let i = 0; i < opened.count; i++) this.#search(searches[opened.indexes[i]!]!, transaction, direction);
+  }
+
+  #searchAll(searches: readonly BufferSearch[], transaction: Transaction, direction: Direction): void {
+    for (let i = 0; i < searches.length; i++) this.#search(searches[i]!, transaction, direction);
+  }
+
+  #search({ buffer, patterns }: BufferSearch, transaction: Transaction, direction: Direction): void {
+    const { candidates } = this.#detection;
+    for (let nth = 0; ; nth++) {
+      const bytes = buffer.read(transaction, direction, nth);
+      if (bytes === null) return;
+      patterns.search(bytes, 0, bytes.length, candidates);
+    }
   }
 
   /** Instances come one after the other, and the last one grows: what was searched of it is not searched again. */

@@ -24,7 +24,9 @@ function placesOf(text: string, protocol: number = tcp, direction: Direction = T
     ['placed', hasRules(group.placedPorts)],
     ['packet unpatterned', hasRules(group.packetUnpatterned)],
     ['address only', group.addressOnly.length > 0],
-    ...(app?.searches ?? []).map(({ buffer }): [string, boolean] => [buffer.name, true]),
+    ...(app === null ? [] : [...app.head, ...(app.gate?.searches ?? []), ...app.growing, ...app.complete]).map(
+      ({ buffer }): [string, boolean] => [buffer.name, true],
+    ),
     ['the payload before transactions', (app?.raw ?? null) !== null],
     ['transactions', (app?.unpatterned.length ?? 0) > 0],
   ];
