@@ -8,14 +8,14 @@ const RULE_STATES = ['loaded', 'disabled', 'refused', 'left out'] as const;
  * `disabled`: it stands behind a `#`, or a list put it out of force. `refused`: it cannot be loaded, or another rule
  * has its sid. `left out`: it says itself that it is for another version.
  */
-export type RuleState = (typeof RULE_STATES)[number];
+export type RuleStatus = (typeof RULE_STATES)[number];
 
 /** A rule of the rule files, whatever became of it. */
 export interface KnownRule {
   readonly source: SourceRule;
   /** Null unless it is loaded. */
   readonly rule: Rule | null;
-  readonly state: RuleState;
+  readonly state: RuleStatus;
   /** Why it is not loaded; null where it is. */
   readonly reason: string | null;
   /** What lists did to it, in this order. */

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { KnownRule, RuleState } from './inventory.ts';
+import type { KnownRule, RuleStatus } from './inventory.ts';
 import { optionsNamed } from './selection/source-rule.ts';
 
 /** Which rules somebody wants to see: all that is given must hold. */
@@ -17,7 +17,7 @@ export interface RuleFilter {
   readonly action?: string;
   /** Part of the name of its file. */
   readonly file?: string;
-  readonly states?: readonly RuleState[];
+  readonly states?: readonly RuleStatus[];
 }
 
 /** Does the rule pass? */
