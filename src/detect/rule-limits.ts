@@ -42,7 +42,7 @@ export class RuleLimits {
 
   get parkedRules(): number {
     let count = 0;
-    for (const { parkedUntilMs } of this.#abuses.values()) if (parkedUntilMs > this.#nowMs) count++;
+    for (const abuse of this.#abuses.values()) if (this.#isParked(abuse)) count++;
     return count;
   }
 
@@ -50,7 +50,7 @@ export class RuleLimits {
   mayTry(rule: Rule): boolean {
     if (this.#abuses.size === 0) return true;
     const abuse = this.#abuses.get(rule);
-    if (abuse === undefined || abuse.parkedUntilMs <= this.#nowMs) return true;
+    if (abuse === undefined || !this.#isParked(abuse)) return true;
     this.#note(rule, true, false);
     return false;
   }
@@ -67,7 +67,7 @@ export class RuleLimits {
       abuse = { count: 0, sinceMs: nowMs, parkedUntilMs: 0 };
       this.#abuses.set(rule, abuse);
     }
-    if (nowMs - abuse.sinceMs >= WINDOW_MS) {
+    if (Math.abs(nowMs - abuse.sinceMs) >= WINDOW_MS) {
       abuse.count = 0;
       abuse.sinceMs = nowMs;
     }
@@ -77,6 +77,12 @@ export class RuleLimits {
       abuse.count = 0;
     }
     this.#note(rule, false, isNewlyParked);
+  }
+
+  /** Not when the clock has been set back, either: nobody is to wait until it has caught up. */
+  #isParked({ parkedUntilMs }: Abuse): boolean {
+    const restMs = parkedUntilMs - this.#nowMs;
+    return restMs > 0 && restMs <= PARKED_MS;
   }
 
   #note(rule: Rule, isParked: boolean, isNewlyParked: boolean): void {

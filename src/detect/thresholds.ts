@@ -53,11 +53,12 @@ export class Thresholds {
       this.#begin(entry, threshold, timeMs);
     } else if (type === 'rate_filter' && table.count[entry]! < 0) {
       const actsSinceSeconds = -table.count[entry]!;
-      if (wholeSeconds(timeMs) - actsSinceSeconds <= wholeSeconds(threshold.timeoutMs)) {
+      if (Math.abs(wholeSeconds(timeMs) - actsSinceSeconds) <= wholeSeconds(threshold.timeoutMs)) {
         this.newAction = threshold.newAction;
       } else table.count[entry] = count + 1;
       return 'full';
-    } else if (timeMs - table.startMs[entry]! > windowMs) {
+      // Also when the clock has been set back.
+    } else if (Math.abs(timeMs - table.startMs[entry]!) > windowMs) {
       this.#begin(entry, threshold, timeMs);
     } else {
       table.count[entry] = table.count[entry]! + 1;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { PARK_AFTER } from '../../src/detect/rule-limits.ts';
+import { PARK_AFTER, RuleLimits } from '../../src/detect/rule-limits.ts';
 import { evaluationCounters } from '../../src/rules/evaluate.ts';
+import { compileText } from '../rules/support.ts';
 import { configOf, conversation, datagrams, Player, type PlayOptions } from '../support/play.ts';
 import { up } from './support.ts';
 
@@ -83,6 +84,17 @@ test('a parked rule is tried again after a minute, and other rules never notice'
   for (let i = 0; i < 50; i++) send(MATCHING);
   // Parked at the last hostile packet, for a minute: 40 packets.
   expect(player.played.alerts.filter((sid) => sid === 1)).toHaveLength(11);
+});
+
+test('a parked rule is tried again when the clock is set back', () => {
+  const limits = new RuleLimits();
+  const [rule] = compileText(ruleOf(CHAINS.contents)).rules;
+  const hourMs = 3_600_000;
+  limits.begin(10 * hourMs);
+  for (let i = 0; i < PARK_AFTER; i++) limits.exhausted(rule!, true);
+  expect([limits.mayTry(rule!), limits.parkedRules]).toEqual([false, 1]);
+  limits.begin(9 * hourMs);
+  expect([limits.mayTry(rule!), limits.parkedRules]).toEqual([true, 0]);
 });
 
 test('one packet costs no more than a packet may, however many rules are dear', () => {

@@ -33,6 +33,12 @@ function passagesOf(options: string, config: string, seconds: readonly number[],
 describe('a rule that matches again and again is told of', () => {
   test.each([
     ['threshold:type limit,track by_src,count 2,seconds 10;', [0, 1, 2, 10, 10.5], 'full full silent silent full'],
+    // The clock is set back: a little is no new window, more is one.
+    [
+      'threshold:type limit,track by_src,count 1,seconds 10;',
+      [5000, 4995, 1400, 1405, 1411],
+      'full silent full silent full',
+    ],
     ['threshold:type threshold,track by_src,count 2,seconds 10;', [0, 1, 2, 3, 4], 'none full none full none'],
     ['threshold:type threshold,track by_src,count 1,seconds 10;', [0, 1], 'full full'],
     ['threshold:type both,track by_src,count 2,seconds 10;', [0, 1, 2, 11, 12], 'none full silent none full'],
