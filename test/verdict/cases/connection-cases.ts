@@ -20,7 +20,8 @@ function syn(port: number): Uint8Array {
   );
 }
 const datagram = (port: number): Uint8Array => buildUdp({ ...V4, sourcePort: port });
-const echo = (id: number): Uint8Array => buildIcmp({ ...V4, rest: id << 16 });
+/** Echo and timestamp. */
+const asking = (type: 8 | 13): Uint8Array => buildIcmp({ ...V4, type, payload: new Uint8Array(12) });
 
 const beyond = (flow: Overrides['flow'] & object, first: Uint8Array, second: Uint8Array): CheckCase => ({
   fails: [first, second],
@@ -32,7 +33,7 @@ const CAP_CASES: CheckCases = {
   'flow.tcp_limit': beyond({ maxTcpFlows: 1 }, syn(1000), syn(1001)),
   'flow.half_open_limit': beyond({ maxHalfOpenFlows: 1 }, syn(1000), syn(1001)),
   'flow.udp_limit': beyond({ maxUdpFlows: 1 }, datagram(1000), datagram(1001)),
-  'flow.other_limit': beyond({ maxOtherFlows: 1 }, echo(1), echo(2)),
+  'flow.other_limit': beyond({ maxOtherFlows: 1 }, asking(8), asking(13)),
   'flow.source_limit': beyond({ maxFlowsPerSource: 1 }, syn(1000), datagram(1000)),
   'flow.source_half_open_limit': beyond({ maxHalfOpenPerSource: 1 }, syn(1000), syn(1001)),
 };
