@@ -57,8 +57,8 @@ export class Thresholds {
         this.newAction = threshold.newAction;
       } else table.count[entry] = count + 1;
       return 'full';
-      // Also when the clock has been set back.
     } else if (Math.abs(timeMs - table.startMs[entry]!) > windowMs) {
+      // It is over, or the clock has been set back.
       this.#begin(entry, threshold, timeMs);
     } else {
       table.count[entry] = table.count[entry]! + 1;
