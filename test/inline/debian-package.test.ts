@@ -168,6 +168,7 @@ describe.skipIf(reason !== null)('the Debian package', () => {
     () => {
       const { status, output } = root.run(
         `${START_LOADS}
+         mkdir -p /etc/vpatch/vpatch.d
          echo 'queue: { interfaces: [lo] }' > /etc/vpatch/vpatch.d/mine.yaml
          sleep 2
          dpkg --force-depends -i /tmp/vpatch_*.deb
@@ -200,7 +201,7 @@ describe.skipIf(reason !== null)('the Debian package', () => {
     'purging it leaves nothing',
     () => {
       const { output } = root.run(
-        `rm /etc/vpatch/vpatch.d/mine.yaml
+        `rm -f /etc/vpatch/vpatch.d/mine.yaml
          dpkg -P vpatch
          ls -d /etc/vpatch /var/lib/vpatch /var/log/vpatch /var/cache/vpatch 2>/dev/null || echo 'nothing left'`,
       );
