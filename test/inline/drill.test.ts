@@ -80,6 +80,7 @@ describe.skipIf(reason !== null)('doctor --drill', () => {
         'firewall-flushed',
         'process-killed',
         'stop',
+        'stop-at-once',
         'queue-full',
         'disk-full',
       ]);

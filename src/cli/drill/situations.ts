@@ -36,6 +36,8 @@ const SHORT_MS = 2_000;
 /** The shortest queue, and more connections than fit. */
 const SHORT_QUEUE_PACKETS = 16;
 const MANY_CLIENTS = 40;
+/** Shorter than stopping takes. */
+const IMPATIENT_MS = 50;
 const ANY = Number.POSITIVE_INFINITY;
 
 const NOTHING_NOTICED = { maxFailed: 0, maxOutageMs: SHORT_MS, isUninspected: false } as const;
@@ -143,11 +145,20 @@ export const SITUATIONS: readonly Situation[] = [
     name: 'stop',
     title: 'the service stops',
     promises: both({ ...NOTHING_NOTICED, text: 'connections go on, uninspected', isUninspected: true }),
+    happen: (rehearsal) => {
+      rehearsal.engine?.signal('SIGTERM');
+      return hasEnded(rehearsal);
+    },
+  },
+  {
+    name: 'stop-at-once',
+    title: 'a second signal ends the service that stops',
+    promises: both({ ...NOTHING_NOTICED, text: 'connections go on, uninspected', isUninspected: true }),
     happen: async (rehearsal) => {
       rehearsal.engine?.signal('SIGTERM');
-      await rehearsal.until('the service ends', () => rehearsal.engine === null);
-      const { requests } = rehearsal.figures;
-      await rehearsal.until('pages arrive', () => rehearsal.figures.requests > requests + CLIENTS);
+      await rehearsal.pause(IMPATIENT_MS);
+      rehearsal.engine?.signal('SIGTERM');
+      await hasEnded(rehearsal);
     },
   },
   {
@@ -186,6 +197,12 @@ export function brokenPromise({ maxFailed, maxOutageMs, isUninspected }: Promise
   if (figures.failed > maxFailed) return `${figures.failed} requests failed, instead of at most ${maxFailed}`;
   if (maxOutageMs === null || figures.outageMs <= maxOutageMs) return null;
   return `no answer for ${figures.outageMs} ms, instead of at most ${maxOutageMs}`;
+}
+
+async function hasEnded(rehearsal: Rehearsal): Promise<void> {
+  await rehearsal.until('the service ends', () => rehearsal.engine === null);
+  const { requests } = rehearsal.figures;
+  await rehearsal.until('pages arrive', () => rehearsal.figures.requests > requests + CLIENTS);
 }
 
 async function failWorkers(rehearsal: Rehearsal, how: 'kill' | 'hang'): Promise<void> {
