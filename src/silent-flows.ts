@@ -10,7 +10,7 @@ import { IP_PROTOCOL } from './wire/packet.ts';
 const SILENT_MS = 3_000;
 /** The same where half of the memory is used that windows may take: longer than an answer is under way. */
 const SHORT_SILENT_MS = 250;
-/** Work on one look, in slots and in connections, of which one takes two microseconds: a millisecond. */
+/** Work on one look, in slots and in connections, of which one takes two to four microseconds: two milliseconds. */
 const MAX_SLOTS = 8_192;
 const MAX_PACKED = 512;
 

@@ -11,8 +11,8 @@ const AT = { skippedBytes: 0, settledAt: 8, budgetBytes: 16, keptBytes: 24, gene
 const NO_STREAM = 0xffff_ffff;
 /** Of rules that nobody has: all that is kept must be searched. */
 const NO_GENERATION = 0;
-/** Slots that are looked at for windows that can be let go, for one that needs room. Ours: the work is bounded. */
-const MAX_LOOKED_AT = 4096;
+/** Slots that are looked at for windows that can be let go, for one that needs room: some microseconds. Ours. */
+const MAX_LOOKED_AT = 512;
 
 /**
  * What detection remembers of the streams of flows that are silent, as bytes: the windows in their length, and a few
@@ -26,6 +26,8 @@ export class PackedStreams {
   readonly #records: readonly [SlotRecords, SlotRecords] = [new SlotRecords(), new SlotRecords()];
   /** Of the rules in use. */
   #generation = NO_GENERATION + 1;
+  /** Of all windows. */
+  #keptBytes = 0;
   #endSlot = 0;
   /** Where the search for windows goes on. */
   #nextToShed = 0;
@@ -74,7 +76,7 @@ export class PackedStreams {
     view.setUint32(start + AT.keptBytes, keptBytes);
     view.setUint32(start + AT.generation, stream.mustSearchAll ? NO_GENERATION : this.#generation);
     window.release();
-    this.#memory.usedBytes += keptBytes;
+    this.#count(keptBytes);
   }
 
   #read(flow: FlowSlot, direction: Direction, into: FlowDetection): void {
@@ -82,7 +84,7 @@ export class PackedStreams {
     records.find(flow);
     const { bytes, view, start } = records;
     const keptBytes = keptBytesOf(records);
-    this.#memory.usedBytes -= keptBytes;
+    this.#count(-keptBytes);
     if (view.getUint32(start + AT.keptBytes) !== NO_STREAM) {
       const stream = into.stream(direction, this.#memory);
       const from = start + AT.window;
@@ -98,10 +100,16 @@ export class PackedStreams {
   /** Lets windows go, those of slot after slot, until so many bytes are free or too many were looked at. */
   #shed(neededBytes: number): void {
     let freedBytes = 0;
-    for (let n = Math.min(MAX_LOOKED_AT, this.#endSlot); n > 0 && freedBytes < neededBytes; n--) {
+    const enoughBytes = Math.min(neededBytes, this.#keptBytes);
+    for (let n = Math.min(MAX_LOOKED_AT, this.#endSlot); n > 0 && freedBytes < enoughBytes; n--) {
       this.#nextToShed = (this.#nextToShed + 1) % this.#endSlot;
       for (const records of this.#records) freedBytes += this.#empty(records, this.#nextToShed);
     }
+  }
+
+  #count(moreBytes: number): void {
+    this.#keptBytes += moreBytes;
+    this.#memory.usedBytes += moreBytes;
   }
 
   #empty(records: SlotRecords, slot: number): number {
@@ -116,7 +124,7 @@ export class PackedStreams {
     view.setFloat64(start + AT.skippedBytes, view.getFloat64(start + AT.skippedBytes) + keptBytes);
     view.setUint32(start + AT.keptBytes, 0);
     view.setUint32(start + AT.generation, NO_GENERATION);
-    this.#memory.usedBytes -= keptBytes;
+    this.#count(-keptBytes);
     this.sheds++;
     return keptBytes;
   }
