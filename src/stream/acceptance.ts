@@ -24,7 +24,9 @@ export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolea
  * What the first segment of a sender says whose place is not known, since packets passed unseen: `old`, it is from
  * before; `next`, it goes on where it was; `elsewhere`, it has got on meanwhile.
  */
-export function placeOf(half: TcpHalf, sequence: number, length: number): 'old' | 'next' | 'elsewhere' {
+export type Place = 'old' | 'next' | 'elsewhere';
+
+export function placeOf(half: TcpHalf, sequence: number, length: number): Place {
   const behindBytes = distance(half.next, sequence);
   if (behindBytes === 0) return 'next';
   if (half.offset === 0 || behindBytes < 0 || behindBytes > nearBehindBytes(half)) return 'elsewhere';

@@ -3,24 +3,10 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
 import type { Packet } from '../wire/packet.ts';
-import {
-  applyAck,
-  echoesSyn,
-  isAckAcceptable,
-  isBeforeFirstByte,
-  isNearWindow,
-  isTimestampFresh,
-  mustSignAlike,
-  placeOf,
-} from './acceptance.ts';
+import { applyAck, echoesSyn, mustSignAlike, placeOf } from './acceptance.ts';
+import { Admission } from './admission.ts';
 import { noteBareAck } from './bare-ack.ts';
-import {
-  closingState,
-  closingTimeoutClass,
-  FIN_OUT_OF_WINDOW_EVENT,
-  INVALID_ACK_EVENT,
-  OUT_OF_WINDOW_EVENT,
-} from './closing.ts';
+import { closingState, closingTimeoutClass, FIN_OUT_OF_WINDOW_EVENT } from './closing.ts';
 import type { StreamConsumer } from './consumer.ts';
 import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
@@ -52,6 +38,7 @@ export class TcpTracker {
   readonly #reassembler: Reassembler;
   readonly #handshake: Handshake;
   readonly #options = new SegmentOptions();
+  readonly #admission: Admission;
   readonly #isOneSided: boolean;
 
   constructor(flows: FlowTable, consumer: StreamConsumer, options: Partial<TcpTrackerOptions> = {}) {
@@ -63,6 +50,7 @@ export class TcpTracker {
     this.#flows = flows;
     this.#reassembler = new Reassembler(consumer, settings);
     this.#handshake = new Handshake(flows, this.#sessions, this.#reassembler);
+    this.#admission = new Admission(this.#options, this.#handshake);
   }
 
   /** Sessions that are tracked. */
@@ -244,29 +232,9 @@ export class TcpTracker {
     const ack = packet.acknowledgement | 0;
     const length = packet.payloadEnd - packet.payloadStart;
     const isFin = (tcpFlags & FIN) !== 0;
-    const mayMissPackets = this.mayMissPackets || session.isMidstream;
-
-    // Judge all of it before any of it changes the state.
-    if ((tcpFlags & ACK) === 0) return refuse(packet, 'tcp.missing_ack');
-    this.#options.read(packet);
     const place = sent.isSynced ? null : placeOf(sent, sequence, length);
-    if (place !== 'elsewhere' && !isNearWindow(sent, sequence, length)) {
-      return refuse(packet, (isFin ? FIN_OUT_OF_WINDOW_EVENT : OUT_OF_WINDOW_EVENT)[session.state]!);
-    }
-    if (session.state === TCP_STATE.synReceived) {
-      const event = this.#handshake.check(session, packet, mayMissPackets);
-      if (event !== null) return refuse(packet, event);
-    }
-    // Of a connection that was picked up, nobody saw the first byte.
-    if (!isAckAcceptable(acked, ack, mayMissPackets) || (!session.isMidstream && isBeforeFirstByte(acked, ack))) {
-      packet.events.push(isFin ? 'stream.fin_invalid_ack' : INVALID_ACK_EVENT[session.state]!);
-      return refuse(packet, 'stream.pkt_invalid_ack');
-    }
-    if (session.hasTimestamps && !isTimestampFresh(sent, this.#options, sequence)) {
-      // Without data it is an ACK that was overtaken, of which the receiver heeds nothing but an urgent pointer.
-      if (length === 0 && (tcpFlags & (FIN | URG)) === 0) return 'inspected';
-      return refuse(packet, 'stream.pkt_invalid_timestamp');
-    }
+    const refusal = this.#admission.judge(session, packet, place, this.mayMissPackets || session.isMidstream);
+    if (refusal !== null) return refusal;
     if (length === 0 && !isFin) {
       if (place === null) noteBareAck(session, packet, sent, acked);
     } else if (place === 'elsewhere') this.#resume(session, sent, packet);
