@@ -25,7 +25,7 @@ const MAX_RELEASE_MS = 60_000;
 
 /**
  * The same for a thread with something better to do: V8 looks for garbage in threads of its own, and this one stops for
- * some milliseconds, twice. It is done in about ten seconds.
+ * some milliseconds, twice. It is done in ten to thirty seconds.
  */
 export class GradualRelease {
   readonly #now: () => number;
