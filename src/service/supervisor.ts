@@ -1,10 +1,6 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Mode } from '../config/config.ts';
 import type { Exception } from '../detect/exceptions.ts';
-import { forgetWorker, type TrackMemory, trackMemory } from '../detect/tracks.ts';
-import { FlowCounts } from '../flow/counts.ts';
-import { countsSources, flowCapacity } from '../flow/options.ts';
-import { SourceCounts } from '../flow/source-counts.ts';
 import type { Logger } from '../output/log.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { Recall } from './bypassed-connections.ts';
@@ -15,6 +11,7 @@ import type { Interception } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 import { type PauseFigures, PauseMeter } from './pauses.ts';
 import type { CheckedPolicy } from './policy.ts';
+import { SharedCounts } from './shared-counts.ts';
 import { getsOn, newSlot, type Slot } from './worker-slot.ts';
 import { type StartThread, startWorkerThread, type Thread, type ThreadEnd } from './worker-thread.ts';
 
@@ -77,9 +74,7 @@ export interface Incidents {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
-  readonly #flowCells: Int32Array<SharedArrayBuffer>;
-  readonly #sourceMemory: SharedArrayBuffer | null;
-  readonly #tracks: TrackMemory | null;
+  readonly #counts: SharedCounts;
   readonly #rules: InstalledRules;
   readonly #timers: NodeJS.Timeout[] = [];
   #mode: Mode;
@@ -102,11 +97,7 @@ export class Supervisor {
     const { firewall, log, onFailure = () => {} } = options;
     this.#rules = new InstalledRules({ firewall, log, onFailure });
     const { firstQueue, queueCount } = options.interception;
-    this.#flowCells = FlowCounts.sharedCells(queueCount);
-    const { flow } = options.policy.config;
-    this.#sourceMemory =
-      queueCount > 1 && countsSources(flow) ? SourceCounts.sharedMemory(flowCapacity(flow), queueCount) : null;
-    this.#tracks = queueCount > 1 ? trackMemory() : null;
+    this.#counts = new SharedCounts(options.policy.config.flow, queueCount);
     this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
   }
 
@@ -274,9 +265,9 @@ export class Supervisor {
         counters: slot.counters,
         latency: slot.latency,
         pauses: slot.pauses,
-        flowCells: this.#flowCells,
-        sourceMemory: this.#sourceMemory,
-        tracks: this.#tracks,
+        flowCells: this.#counts.flowCells,
+        sourceMemory: this.#counts.sourceMemory,
+        tracks: this.#counts.tracks,
         maxPendingCharacters: this.#policy.config.outputs.eve.bufferBytes,
       },
       {
@@ -310,10 +301,7 @@ export class Supervisor {
       slot.thread = null;
       slot.isReady = false;
     }
-    // Its flows are gone with it, and must not count against the caps of the others.
-    new FlowCounts(this.#flowCells).forget(slot.worker);
-    if (this.#sourceMemory !== null) SourceCounts.forget(this.#sourceMemory, slot.worker);
-    if (this.#tracks !== null) forgetWorker(this.#tracks, slot.worker);
+    this.#counts.forget(slot.worker);
     if (this.#isStopping || this.#timers.length === 0) return;
     this.#restarts++;
     const reason = end.isOrderly ? 'it ended unasked' : end.reason;
