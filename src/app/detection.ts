@@ -31,7 +31,10 @@ export class Detection {
     return this.isSettled[TO_SERVER] && this.isSettled[TO_CLIENT];
   }
 
-  /** The protocol that these bytes, with those before them, show; null: none, or not yet (see `isSettled`). */
+  /**
+   * The protocol that these bytes, with those before them, show; null: none, or not yet (see `isSettled`). `first` is
+   * asked before the others.
+   */
   probe(
     direction: Direction,
     bytes: Uint8Array,
@@ -39,6 +42,7 @@ export class Detection {
     end: number,
     protocols: readonly AppProtocol[],
     channel: Channel,
+    first: AppProtocol | null = null,
   ): AppProtocol | null {
     this.firstDirection ??= direction;
     // The usual case is decided by the first bytes, which then need not be kept.
@@ -48,7 +52,9 @@ export class Detection {
     const from = isFirst ? start : 0;
     const to = isFirst ? end : this.keptBytes[direction];
     let isOpen = false;
-    for (const protocol of this.isSettled[direction] ? [] : protocols) {
+    const asked = this.isSettled[direction] ? -1 : protocols.length;
+    for (let i = first === null ? 0 : -1; i < asked; i++) {
+      const protocol = i < 0 ? first! : protocols[i]!;
       const answer = protocol.probe(direction, probed, from, to, channel);
       if (answer === 'yes') {
         this.isSettled[direction] = true;

@@ -265,7 +265,7 @@ export class AppSession {
   #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): number {
     if (detection.isSettled[direction]) return start;
     const protocol = this.protocol!;
-    const found = detection.probe(direction, bytes, start, end, [protocol, ...this.#protocols], this.#channel);
+    const found = detection.probe(direction, bytes, start, end, this.#protocols, this.#channel, protocol);
     this.#noteShown(detection, direction, found);
     if (found === null) {
       if (detection.isSettled[direction]) this.#raise(direction, 'applayer_detect_protocol_only_one_direction');

@@ -55,9 +55,10 @@ export abstract class MessageReader {
   protected readonly exchange: Exchange;
   protected readonly direction: Direction;
   protected readonly raise: (event: HttpEvent) => void;
-  protected readonly scanner: HeadScanner;
   protected readonly framing: Framing = { kind: FRAMING.none, lengthBytes: 0 };
   protected head: Head | null = null;
+  /** Null: all heads came whole. */
+  #scanner: HeadScanner | null = null;
   #remainingBytes = 0;
   #chunks: ChunkReader | null = null;
   #trailerStart = 0;
@@ -74,7 +75,6 @@ export abstract class MessageReader {
     this.exchange = exchange;
     this.direction = direction;
     this.#frame = direction === TO_SERVER ? 'request' : 'response';
-    this.scanner = new HeadScanner(direction === TO_CLIENT);
     this.raise = (event) => this.exchange.raise(this.tx, this.direction, event);
   }
 
@@ -182,6 +182,11 @@ export abstract class MessageReader {
   /** A new message begins at `at` of the bytes at work. Sets `tx` and `head`. */
   protected abstract begin(at: number): void;
 
+  protected get scanner(): HeadScanner {
+    this.#scanner ??= new HeadScanner(this.direction === TO_CLIENT);
+    return this.#scanner;
+  }
+
   protected get message(): HttpMessage {
     return this.tx!.message(this.direction);
   }
@@ -191,7 +196,7 @@ export abstract class MessageReader {
     this.tx = tx;
     this.head = head;
     this.message.head = head;
-    this.scanner.reset(false);
+    this.#scanner?.reset(false);
     const { frames } = this.exchange;
     if (frames?.isWanted === true) frames.beginFrame(this.direction, this.#frame, at + this.placeShift, null);
     return head;

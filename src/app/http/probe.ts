@@ -1,5 +1,5 @@
 import { CR, LF, SLASH, SPACE, TAB } from '../../base/ascii.ts';
-import { LOWER_CASE } from '../../base/bytes.ts';
+import { fromLatin1, LOWER_CASE } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT } from '../../base/direction.ts';
 import { IS_TOKEN } from './chars.ts';
 import { matchPreface } from './preface.ts';
@@ -24,9 +24,7 @@ export function probeHttp(direction: Direction, bytes: Uint8Array, start: number
   while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;
   if (at === end) return 'more';
   if (at === methodStart || (bytes[at] !== SPACE && bytes[at] !== TAB)) return 'no';
-  let method = '';
-  for (let i = methodStart; i < at; i++) method += String.fromCharCode(LOWER_CASE[bytes[i]!]!);
-  if (METHODS.has(method)) return 'yes';
+  if (isKnownMethod(bytes, methodStart, at)) return 'yes';
   const hasPath = at + 1 < end && bytes[at + 1] === SLASH;
   while (at < end && bytes[at] !== LF) at++;
   if (at === end) return hasPath && end - methodStart >= LONG_LINE_BYTES ? 'yes' : 'more';
@@ -52,12 +50,24 @@ const isHttpAt = (bytes: Uint8Array, at: number): boolean =>
   LOWER_CASE[bytes[at + 2]!] === 0x74 &&
   LOWER_CASE[bytes[at + 3]!] === 0x70;
 
-/** Lower case. SIP and RTSP use OPTIONS too: their version tells, but only at the end of the line. */
-const METHODS: ReadonlySet<string> = new Set(
-  [
-    'get post head put delete connect trace patch propfind proppatch mkcol copy move lock unlock checkout uncheckout',
-    'checkin update label report mkworkspace mkactivity merge invalid version-control baseline-control search purge',
-  ]
-    .join(' ')
-    .split(' '),
-);
+function isKnownMethod(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = 0; i < METHODS.length; i++) if (isMethodAt(METHODS[i]!, bytes, start, end)) return true;
+  return false;
+}
+
+function isMethodAt(method: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (method.length !== end - start) return false;
+  for (let i = 0; i < method.length; i++) if (LOWER_CASE[bytes[start + i]!] !== method[i]) return false;
+  return true;
+}
+
+/**
+ * Lower case, the usual ones first. SIP and RTSP use OPTIONS too: their version tells, but only at the end of the line.
+ */
+const METHODS: readonly Uint8Array[] = [
+  'get post head put delete connect trace patch propfind proppatch mkcol copy move lock unlock checkout uncheckout',
+  'checkin update label report mkworkspace mkactivity merge invalid version-control baseline-control search purge',
+]
+  .join(' ')
+  .split(' ')
+  .map(fromLatin1);

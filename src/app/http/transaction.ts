@@ -18,6 +18,8 @@ export class HttpMessage {
   isComplete = false;
   /** It was over before its end came: bytes are missing at its end. */
   isCut = false;
+  /** See Leftovers. */
+  nextLeftover: HttpMessage | null = null;
   /** Method or version; target or status; version or reason. */
   firstStart = -1;
   firstEnd = -1;
@@ -97,6 +99,8 @@ export class HttpTransaction implements Transaction {
   hasContinue = false;
   /** Content of the response before decoding, without its framing. */
   responseBytes = 0;
+  /** See Leftovers. */
+  nextLeftover: HttpTransaction | null = null;
   #events: string[] | null = null;
 
   constructor(id: number) {
