@@ -44,12 +44,12 @@ export interface PipelineOptions extends ContentOptions {
 /** Idle flows are looked for this often, in packets' time. */
 const EXPIRE_INTERVAL_MS = 20;
 /** The same where there were more than end at one go: 50,000 can end in a second. */
-const NEXT_FLOWS_MS = 2;
+const NEXT_FLOWS_MS = 1;
 /**
  * Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". With records of them,
- * they take 2 to 3 ms.
+ * they take 1 to 3 ms.
  */
-const EXPIRE_MAX_FLOWS = 100;
+const EXPIRE_MAX_FLOWS = 50;
 
 /**
  * Every stage in its order. A packet goes in, its verdict comes out; `run`, `replay` and `sniff` drive the same
