@@ -11,6 +11,7 @@ export default defineConfig({
     // Two cores are the smallest machine that we promise to run on; inline tests share them with nginx and curl.
     maxWorkers: 2,
     testTimeout: isFuzzing ? FUZZ_TIMEOUT_MS : TEST_TIMEOUT_MS,
+    globalSetup: ['test/support/test-programs.ts'],
     setupFiles: isFuzzing ? ['test/support/fuzz.ts'] : [],
     reporters: ['default', new SummaryReporter()],
   },

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { programsFolder } from './test-programs.ts';
 
 /**
  * The file by which a plain Node starts a program or thread of ours, given its source, such as
  * `new URL('./load-process.ts', import.meta.url)`. The tools in dist/tools have it beside them; under vitest it is
- * compiled now, with all that it imports, and removed when this process ends. `beside` is what the program starts by
+ * compiled now, with all that it imports, and removed behind the last test. `beside` is what the program starts by
  * name instead of importing it: paths from the project's root.
  */
 export function programFile(source: URL, ...beside: readonly string[]): string {
@@ -28,8 +28,7 @@ const asJavaScript = (file: string): string => file.replace(/\.ts$/, '.js');
 
 /** The folder that has the sources compiled, each in its place in the project. Types are checked elsewhere. */
 function compiled(...sources: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'vpatch-programs-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = mkdtempSync(join(programsFolder(process.ppid), 'program-'));
   // One test runs its program as another user.
   chmodSync(folder, 0o755);
   // By package.json our code finds the addon, and Node takes it for ESM.
