@@ -1,6 +1,7 @@
 import type { Content } from './content.ts';
 import { FLOW_FLAG } from './flow/flags.ts';
 import type { FlowTable } from './flow/table.ts';
+import { TIMEOUT_CLASS } from './flow/timeouts.ts';
 import { IP_PROTOCOL } from './wire/packet.ts';
 
 /**
@@ -37,6 +38,8 @@ export class SilentFlows {
       this.#next = slot + 1;
       if (lastSeenMs[slot]! > silentSinceMs || (flags[slot]! & LEFT_ALONE) !== 0) continue;
       if (this.#flows.protocol(slot) !== IP_PROTOCOL.tcp) continue;
+      // It will soon be forgotten.
+      if (this.#flows.timeoutClass(slot) === TIMEOUT_CLASS.tcpClosed) continue;
       this.#content.pack(slot);
       packed++;
     }
