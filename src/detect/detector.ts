@@ -143,6 +143,11 @@ export class Detector {
     return this.#stream.packed.sheds;
   }
 
+  /** How often less was kept of a stream than usual, since memory was short. */
+  get cutWindows(): number {
+    return this.#stream.windowMemory.cuts;
+  }
+
   /** Its transactions are gone, and what was waited for in them. */
   forgetTransactions(flow: FlowSlot): void {
     this.#detection.flows.forgetTransactions(flow);

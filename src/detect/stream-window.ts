@@ -6,6 +6,14 @@ export const WHOLE_BYTES = 32_768;
 /** Of a longer stream at least this much is kept, so that a match may straddle packets. Our choice. */
 export const TAIL_BYTES = 8_192;
 
+/** The same by the part of the memory that is used: with many busy connections, each gets less. Our choice. */
+const SHARES = [
+  { usedUpTo: 3 / 4, wholeBytes: WHOLE_BYTES, tailBytes: TAIL_BYTES },
+  { usedUpTo: 7 / 8, wholeBytes: 8_192, tailBytes: 2_048 },
+  { usedUpTo: Number.POSITIVE_INFINITY, wholeBytes: 2_048, tailBytes: 1_024 },
+] as const;
+type Share = (typeof SHARES)[number];
+
 const SMALLEST_BITS = 9;
 const SMALLEST_BYTES = 2 ** SMALLEST_BITS;
 /** The largest holds WHOLE_BYTES. */
@@ -17,6 +25,8 @@ const MAX_SPARE_BYTES = 2 ** 20;
 export class WindowMemory {
   usedBytes = 0;
   readonly limitBytes: number;
+  /** How often a window has kept less than it does while there is memory. */
+  cuts = 0;
   /** Is told how many bytes there is no room for, and may make some. */
   onShort: (neededBytes: number) => void = () => {};
   /**
@@ -29,6 +39,12 @@ export class WindowMemory {
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+  }
+
+  /** What a window is to keep now. */
+  get share(): Share {
+    const used = this.usedBytes / this.limitBytes;
+    return used <= SHARES[0].usedUpTo ? SHARES[0] : used <= SHARES[1].usedUpTo ? SHARES[1] : SHARES[2];
   }
 
   /**
@@ -103,7 +119,9 @@ export class StreamWindow {
     }
     const at = this.end;
     const viewEnd = at + end - start;
-    const fits = viewEnd <= (this.skippedBytes === 0 ? WHOLE_BYTES : 2 * TAIL_BYTES) && this.#reserve(viewEnd);
+    const { share } = this.#memory;
+    const fits =
+      viewEnd <= (this.skippedBytes === 0 ? share.wholeBytes : 2 * share.tailBytes) && this.#reserve(viewEnd);
     const bytes = fits ? this.bytes : this.#memory.reserveScratch(viewEnd);
     if (!fits && at > 0) copyBytes(this.bytes, 0, at, bytes, 0);
     copyBytes(chunk, start, end, bytes, at);
@@ -115,7 +133,8 @@ export class StreamWindow {
       this.end = viewEnd;
       return true;
     }
-    return this.#keepTail(bytes, viewEnd);
+    if (viewEnd <= (this.skippedBytes === 0 ? WHOLE_BYTES : 2 * TAIL_BYTES)) this.#memory.cuts++;
+    return this.#keepTail(bytes, viewEnd, share.tailBytes);
   }
 
   /** What was kept is `from[start, end)`, as before a `release`. */
@@ -133,9 +152,9 @@ export class StreamWindow {
     this.end = 0;
   }
 
-  #keepTail(from: Uint8Array, end: number): boolean {
-    if (this.bytes.length !== 2 * TAIL_BYTES) this.#resize(2 * TAIL_BYTES, 0);
-    const wantedBytes = Math.min(end, TAIL_BYTES);
+  #keepTail(from: Uint8Array, end: number, tailBytes: number): boolean {
+    if (this.bytes.length !== 2 * tailBytes) this.#resize(2 * tailBytes, 0);
+    const wantedBytes = Math.min(end, tailBytes);
     const keptBytes = Math.min(wantedBytes, this.bytes.length);
     copyBytes(from, end - keptBytes, end, this.bytes, 0);
     this.skippedBytes += end - keptBytes;

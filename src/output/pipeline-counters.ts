@@ -31,6 +31,7 @@ export const PIPELINE_COUNTERS: readonly string[] = [
   'app_layer.memcap',
   'detect.stream_window_memuse',
   'detect.stream_window_memcap',
+  'detect.stream_windows_cut',
   'detect.stream_windows_shed',
   'detect.tracks_evicted',
   'detect.excepted',
@@ -113,6 +114,7 @@ export function setGauges(counters: Counters, stages: GaugedStages): void {
   counters.set('app_layer.memuse', apps.memory.usedBytes);
   counters.set('app_layer.memcap', apps.memory.sheds);
   counters.set('detect.stream_window_memuse', detector.windowMemory.usedBytes);
+  counters.set('detect.stream_windows_cut', detector.cutWindows);
   counters.set('detect.stream_windows_shed', detector.shedWindows);
   counters.set('detect.tracks_evicted', detector.evictedTracks);
   counters.set('detect.excepted', detector.exceptedMatches);

@@ -51,7 +51,7 @@ describe('a packet out of order', () => {
 });
 
 describe('a limit that keeps rules from seeing the stream', () => {
-  const config = { stream: { memoryBytes: 4096 } };
+  const config = { stream: { memoryBytes: 1024 } };
   const packets = conversation([up('x'.repeat(1400)), up('x'.repeat(1400)), up('x'.repeat(1400)), up('x')]);
 
   test('lets pass in detect mode, and is decided by the configuration in prevent mode', () => {

@@ -144,7 +144,7 @@ describe('limits', () => {
   });
 
   test('a full memory is counted, and each piece still inspected', () => {
-    const config = { stream: { memoryBytes: 4096 } };
+    const config = { stream: { memoryBytes: 1024 } };
     const { alerts, pipeline } = playPackets(conversation([up('x'.repeat(9000)), up('abc')]), {
       rules: rule('content:"abc";'),
       config,

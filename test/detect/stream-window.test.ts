@@ -56,16 +56,39 @@ test('behind a gap it begins anew', () => {
 
 describe('at the memory limit', () => {
   test('the piece in hand is still shown behind what is kept, and the caller is told', () => {
-    const memory = new WindowMemory(1024);
+    const memory = new WindowMemory(512);
     const window = new StreamWindow(memory);
     const view = emptyView();
-    expect(window.append(chunkAt(0, 1000), 0, 1000, 0, view)).toBe(true);
-    expect(window.append(chunkAt(1000, 1000), 0, 1000, 1000, view)).toBe(false);
-    expect(view).toMatchObject({ start: 0, end: 2000, skippedBytes: 0 });
+    expect(window.append(chunkAt(0, 500), 0, 500, 0, view)).toBe(true);
+    expect(window.append(chunkAt(500, 1000), 0, 1000, 500, view)).toBe(false);
+    expect(view).toMatchObject({ start: 0, end: 1500, skippedBytes: 0 });
     expectStream(view);
-    expect(memory.usedBytes).toBeLessThanOrEqual(1024);
-    window.append(chunkAt(2000, 10), 0, 10, 2000, view);
+    expect(memory.usedBytes).toBeLessThanOrEqual(512);
+    window.append(chunkAt(1500, 10), 0, 10, 1500, view);
     expect(view.end).toBeGreaterThan(10);
+    expectStream(view);
+  });
+
+  test('many busy streams get less each, and none is refused', () => {
+    const memory = new WindowMemory(2 ** 20);
+    const windows = Array.from({ length: 400 }, () => new StreamWindow(memory));
+    const view = emptyView();
+    for (let offset = 0; offset < 60_000; offset += 1000) {
+      for (const window of windows) {
+        expect(window.append(chunkAt(offset, 1000), 0, 1000, offset, view)).toBe(true);
+        expect(view.skippedBytes + view.end).toBe(offset + 1000);
+        if (offset > 0) expect(view.end).toBeGreaterThanOrEqual(Math.min(offset, 1024) + 1000);
+      }
+      expectStream(view);
+      expect(memory.usedBytes).toBeLessThanOrEqual(2 ** 20);
+    }
+    expect(memory.cuts).toBeGreaterThan(0);
+    // What is left when the others are gone goes on with as much as ever.
+    for (const window of windows.slice(1)) window.release();
+    for (let offset = 60_000; offset < 90_000; offset += 1000) {
+      windows[0]!.append(chunkAt(offset, 1000), 0, 1000, offset, view);
+    }
+    expect(view.end).toBeGreaterThanOrEqual(TAIL_BYTES);
     expectStream(view);
   });
 
