@@ -37,7 +37,8 @@ export class SilentFlows {
       const slot = this.#next < endSlot ? this.#next : 0;
       this.#next = slot + 1;
       if (lastSeenMs[slot]! > silentSinceMs || (flags[slot]! & LEFT_ALONE) !== 0) continue;
-      if (this.#flows.protocol(slot) !== IP_PROTOCOL.tcp) continue;
+      const protocol = this.#flows.protocol(slot);
+      if (protocol !== IP_PROTOCOL.tcp && protocol !== IP_PROTOCOL.udp) continue;
       // It will soon be forgotten.
       if (this.#flows.timeoutClass(slot) === TIMEOUT_CLASS.tcpClosed) continue;
       this.#content.pack(slot);

@@ -4,11 +4,13 @@ import { AppLayer } from '../src/app/app-layer.ts';
 import { fromLatin1 } from '../src/base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import { runAll } from '../src/base/steps.ts';
+import { message, question } from './app/dns-messages.ts';
 import { fuzzRuns } from './support/fuzz.ts';
 import { usedMemory } from './support/heap.ts';
 import {
   configOf,
   conversation,
+  datagrams,
   type Played,
   Player,
   type PlayOptions,
@@ -84,6 +86,67 @@ test('what is found is the same where connections are packed between any two pac
     { numRuns: fuzzRuns(40) },
   );
   expect(alerts).toBeGreaterThan(5);
+});
+
+const DNS_RULES = [
+  'alert dns any any -> any any (dns.query; content:"one.example"; sid:1;)',
+  'alert dns any any -> any any (dns.opcode:0; flow:to_client; sid:2;)',
+  'alert udp any any -> any any (content:"two"; flowbits:set,two; sid:3;)',
+  'alert dns any any -> any any (dns.query; content:"one"; flowbits:isset,two; sid:4;)',
+  'alert dns any any -> any any (app-layer-event:dns.unsolicited_response; sid:5;)',
+  'drop dns any any -> any any (dns.query; content:"bad"; sid:6;)',
+].join('\n');
+
+const QUERY_FLAGS = 0x0100;
+const ANSWER_FLAGS = 0x8180;
+
+test('the same for datagrams', () => {
+  const unpack = vi.spyOn(AppLayer.prototype, 'unpack');
+  const host = fc.constantFrom('one.example', 'two.example', 'bad.example');
+  const id = fc.integer({ min: 1, max: 2 });
+  const asked = fc.record({ id, host }).map(({ id, host }) => message({ id, flags: QUERY_FLAGS }, question(host)));
+  const answered = fc.record({ id, host }).map(({ id, host }) => message({ id, flags: ANSWER_FLAGS }, question(host)));
+  const junk = fc.constant(fromLatin1('nothing of the kind'));
+  const turn = fc.oneof(
+    asked.map((bytes): Turn => ({ direction: TO_SERVER, bytes })),
+    answered.map((bytes): Turn => ({ direction: TO_CLIENT, bytes })),
+    fc.record({ direction: fc.constantFrom(TO_SERVER, TO_CLIENT), bytes: junk }),
+  );
+  let alerts = 0;
+  fc.assert(
+    fc.property(fc.array(turn, { minLength: 1, maxLength: 8 }), (turns) => {
+      const options: PlayOptions = { rules: DNS_RULES, mode: 'prevent', config: { checks: { policy: 'report' } } };
+      const lively = playPackets(datagrams(turns), options);
+      const silent = playPackets(datagrams(turns), { ...options, stepMs: 3_500 });
+      expect(found(silent)).toEqual(found(lively));
+      alerts += lively.alerts.length;
+    }),
+    { numRuns: fuzzRuns(100) },
+  );
+  expect(alerts).toBeGreaterThan(5);
+  expect(unpack).toHaveBeenCalled();
+});
+
+test('a name that was asked for takes next to nothing', () => {
+  const CLIENTS = 4_000;
+  const player = new Player({ rules: DNS_RULES });
+  const ask = (firstPort: number): void => {
+    for (let clientPort = firstPort; clientPort < firstPort + CLIENTS; clientPort++) {
+      const turns: Turn[] = [
+        { direction: TO_SERVER, bytes: message({ flags: QUERY_FLAGS }, question('three.example')) },
+        { direction: TO_CLIENT, bytes: message({ flags: ANSWER_FLAGS }, question('three.example')) },
+      ];
+      for (const packet of datagrams(turns, { clientPort })) player.send(packet);
+    }
+    wait(player, player.timeMs);
+  };
+  ask(1024);
+  const before = usedMemory();
+  ask(1024 + CLIENTS);
+  const after = usedMemory();
+  const bytes = after.heapBytes + after.bufferBytes - before.heapBytes - before.bufferBytes;
+  // While it is in use, it takes 1,800.
+  expect(bytes / CLIENTS).toBeLessThan(400);
 });
 
 const PAGE = [

@@ -87,7 +87,7 @@ export class AppLayer {
       channel.serverPort = this.#endpoints.serverPort(flow);
       const protocol = this.#recognise(direction, bytes, start, end);
       if (protocol === null) return;
-      session = new AppSession([], this.#sink, { ...channel }, this.#frames);
+      session = this.#overDatagrams(flow);
       session.open(protocol);
       this.#sessions[flow] = session;
     }
@@ -134,6 +134,7 @@ export class AppLayer {
     view.setFloat64(start + PACKED.restingAt, restingAt);
     view.setFloat64(start + PACKED.passedToServer, session.passedBytes(TO_SERVER));
     view.setFloat64(start + PACKED.passedToClient, session.passedBytes(TO_CLIENT));
+    view.setUint8(start + PACKED.isOverUdp, session.transport === 'udp' ? 1 : 0);
     if (session.countedBytes > 0) this.memory.forget(flow, session);
     session.close();
     this.#share(flow, session);
@@ -144,7 +145,10 @@ export class AppLayer {
     const records = this.#packed;
     if (!records.find(flow)) return;
     const { view, start } = records;
-    const session = new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow), this.#frames);
+    const isOverUdp = view.getUint8(start + PACKED.isOverUdp) === 1;
+    const session = isOverUdp
+      ? this.#overDatagrams(flow)
+      : new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow), this.#frames);
     session.resume(
       this.#sessions[flow]!,
       view.getFloat64(start + PACKED.restingAt),
@@ -255,6 +259,13 @@ export class AppLayer {
     return session;
   }
 
+  /** Of datagrams, which are recognised before there is a session. */
+  #overDatagrams(flow: FlowSlot): AppSession {
+    const clientPort = this.#endpoints.clientPort(flow);
+    const serverPort = this.#endpoints.serverPort(flow);
+    return new AppSession([], this.#sink, { transport: 'udp', clientPort, serverPort }, this.#frames);
+  }
+
   #channelOf(flow: FlowSlot): Channel {
     const clientPort = this.#endpoints.clientPort(flow);
     const serverPort = this.#endpoints.serverPort(flow);
@@ -278,7 +289,7 @@ export class AppLayer {
 }
 
 /** Where a packed session has its numbers. */
-const PACKED = { restingAt: 0, passedToServer: 8, passedToClient: 16, bytes: 24 } as const;
+const PACKED = { restingAt: 0, passedToServer: 8, passedToClient: 16, isOverUdp: 24, bytes: 25 } as const;
 
 const speaks = ({ transports }: AppProtocol, transport: Transport): boolean => transports.includes(transport);
 

@@ -11,6 +11,7 @@ import {
   type FrameSink,
   type Handover,
   STREAM_FRAME,
+  type Transport,
 } from './protocol.ts';
 
 /** A tunnel in a tunnel in a tunnel: beyond this the rest is not parsed. Ours; nobody needs more than three. */
@@ -59,6 +60,10 @@ export class AppSession {
     this.#protocols = protocols;
     this.#sink = sink;
     this.#channel = this.#frames === null ? channel : withFrames(channel, this.#frames);
+  }
+
+  get transport(): Transport {
+    return this.#channel.transport;
   }
 
   /** Nothing that still comes changes it. */

@@ -14,6 +14,7 @@ export const createDns = (): AppProtocol<DnsTransaction> => ({
   hasOneWayTransactions: true,
   probe: probeDns,
   open: (sink, { transport, frames }) => new DnsParser(sink, transport, frames),
+  resume: (sink, { transport, frames }, restingAt) => new DnsParser(sink, transport, frames, restingAt),
   describe: describeDns,
   describeMessages: describeDnsMessages,
 });

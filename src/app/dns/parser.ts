@@ -17,12 +17,14 @@ export class DnsParser implements AppParser {
   readonly #streams: readonly [MessageStream, MessageStream] | null;
   /** Without an answer, by the id of the message; oldest first. */
   readonly #open = new Map<number, DnsTransaction>();
-  /** What rules may look into until the next call. */
+  /** What rules may look into until their packet is over. */
   readonly #shown: DnsTransaction[] = [];
-  #nextId = 0;
+  #nextId: number;
   #wasFull = false;
 
-  constructor(sink: AppSink, transport: Transport, frames?: FrameSink) {
+  /** `nextId`: of the flow's next query. */
+  constructor(sink: AppSink, transport: Transport, frames?: FrameSink, nextId = 0) {
+    this.#nextId = nextId;
     this.#sink = sink;
     this.#frames = frames;
     this.#streams = transport === 'udp' ? null : [new MessageStream(), new MessageStream()];
@@ -30,6 +32,11 @@ export class DnsParser implements AppParser {
 
   get heldBytes(): number {
     return this.#streams === null ? 0 : this.#streams[TO_SERVER].heldBytes + this.#streams[TO_CLIENT].heldBytes;
+  }
+
+  /** Between queries, all that matters of those before is how many they were. Resolvers seldom use TCP. */
+  get restingAt(): number {
+    return this.#streams === null && this.#open.size === 0 && !this.#wasFull ? this.#nextId : -1;
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -58,6 +65,10 @@ export class DnsParser implements AppParser {
     if (direction === TO_SERVER) return;
     for (const tx of this.#open.values()) this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
     this.#open.clear();
+  }
+
+  rest(): void {
+    this.#releaseShown();
   }
 
   close(): void {

@@ -2,7 +2,7 @@ import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import type { Transaction } from '../protocol.ts';
 import type { DnsMessage } from './message.ts';
 
-/** A query and its answer, either of which may be missing. Messages are there until the parser's next call. */
+/** A query and its answer, either of which may be missing. Messages are there until their packet is over. */
 export class DnsTransaction implements Transaction {
   readonly id: number;
   request: DnsMessage | null = null;
