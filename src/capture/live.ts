@@ -54,6 +54,7 @@ export class LiveCapture {
       );
     }
     const cap = new Cap();
+    // `cap` does not keep it from being collected: the listener does.
     const buffer = Buffer.alloc(snapBytes);
     let linkName: string;
     try {

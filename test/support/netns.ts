@@ -142,7 +142,8 @@ export class Testbed {
     const options = { stdio: ['pipe', 'ignore', 'inherit'] as ['pipe', 'ignore', 'inherit'] };
     const child = this.start('client', process.execPath, [frameSender()], options);
     child.stdin!.end(JSON.stringify(this.#framesToSend(frames, flood)));
-    await new Promise((resolve) => child.once('close', resolve));
+    const status = await new Promise((resolve) => child.once('close', resolve));
+    if (status !== 0) throw new Error(`the flood ended early, with status ${status}`);
   }
 
   /** Ends every connection on both sides: what an attack that was dropped left behind sends again for minutes. */

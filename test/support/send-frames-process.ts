@@ -18,7 +18,10 @@ const SNAPSHOT_BYTES = 65_536;
 const { device, frames, flood } = JSON.parse(readFileSync(0, 'utf8')) as FramesToSend;
 const bytes = frames.map((frame) => Buffer.from(frame, 'hex'));
 const link = new cap.Cap();
-link.open(device, '', SNAPSHOT_BYTES, Buffer.alloc(SNAPSHOT_BYTES));
+// `cap` writes what arrives there, and does not keep it from being collected: whoever listens does.
+const received = Buffer.alloc(SNAPSHOT_BYTES);
+link.open(device, '', SNAPSHOT_BYTES, received);
+link.on('packet', () => received);
 if (flood === null) for (const frame of bytes) link.send(frame);
 else await sendInTurn(flood.perSecond, flood.seconds);
 link.close();
