@@ -75,7 +75,9 @@ const LOAD_SETTINGS = {
 const START_LOADS = `
   ip link set lo mtu 65000 up
   echo '{ "type": "module" }' > /tmp/package.json
-  node -e 'require("node:http").createServer((_, response) => response.end("page")).listen(8080)' & server=$!
+  node -e 'require("node:http").createServer((_, response) => response.end("page")).listen(8080, () => console.log("up"))' \\
+    > /tmp/server.log & server=$!
+  until grep -q up /tmp/server.log; do sleep 0.1; done
   mkfifo /tmp/kept /tmp/fresh
   node /tmp/load-process.js '${JSON.stringify(LOAD_SETTINGS)}' < /tmp/kept > /tmp/kept.log & kept=$!
   node /tmp/load-process.js '${JSON.stringify({ ...LOAD_SETTINGS, fresh: true })}' < /tmp/fresh > /tmp/fresh.log & fresh=$!
