@@ -39,6 +39,10 @@ export interface CommandBytes {
   readonly wholeEnd: number;
 }
 
+/** Of these bytes of its message, those that are kept. Borrowed as they are. */
+export const partOf = (command: CommandBytes, start: number, end: number): Uint8Array =>
+  command.bytes.subarray(start, Math.max(start, Math.min(end, command.end)));
+
 /** Who is told of the commands of one direction. */
 export interface CommandListener {
   /** Returns who wants the data that follow behind what is kept of it. */

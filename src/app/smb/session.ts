@@ -8,6 +8,7 @@ import type { DataSink } from './data-sink.ts';
 import type { SmbEvent } from './events.ts';
 import { ActiveTransfer, FileTransfer } from './file-transfer.ts';
 import { type SmbHeader, STATUS } from './header.ts';
+import { type CommandBytes, partOf } from './message-reader.ts';
 import { OpenFile } from './open-file.ts';
 import { looksLikeDcerpc, PipeMessage } from './pipe-message.ts';
 import { type Agreement, type SmbDetail, SmbTransaction } from './transaction.ts';
@@ -51,7 +52,7 @@ export interface FileData {
   readonly direction: Direction;
   /** Where in the file. */
   readonly offset: number;
-  /** Also what is not here yet. */
+  /** As its command says; also what is not here yet. */
   readonly dataBytes: number;
 }
 
@@ -245,10 +246,16 @@ export class SmbSession {
     file.transfers[TO_CLIENT] = null;
   }
 
-  /** Hands on what is here of the data of a read or a write, and returns who wants the rest. */
-  data(header: SmbHeader, data: FileData, here: Uint8Array): DataSink | null {
-    if (data.dataBytes === 0) return null;
-    const sink = this.#sinkFor(header, data, here);
+  /**
+   * Hands on what is here of the data of a read or a write, which begin at `start` of the command's bytes, and returns who
+   * wants the rest.
+   */
+  data(header: SmbHeader, command: CommandBytes, announced: FileData, start: number): DataSink | null {
+    const dataBytes = Math.max(0, Math.min(announced.dataBytes, command.wholeEnd - start));
+    if (dataBytes < announced.dataBytes) this.raise(announced.direction, 'smb.malformed_data');
+    if (dataBytes === 0) return null;
+    const here = partOf(command, start, start + dataBytes);
+    const sink = this.#sinkFor(header, { ...announced, dataBytes }, here);
     if (here.length > 0) sink.consume(here, 0, here.length);
     return sink;
   }

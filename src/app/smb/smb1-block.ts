@@ -3,7 +3,7 @@ import type { CommandBytes } from './message-reader.ts';
 import { nameOf } from './name.ts';
 
 /** The words and the data of one command; places are counted from the first word. Numbers beyond the words are 0. */
-export class Smb1Block {
+export class Smb1Block implements CommandBytes {
   readonly bytes: Uint8Array;
   /** Of the message's header, from which offsets within the message are counted. */
   readonly start: number;
@@ -27,11 +27,6 @@ export class Smb1Block {
     this.dataStart = Math.min(this.#wordsAt + announced * 2 + 2, end);
     const dataBytes = this.dataStart === end ? 0 : u16le(bytes, this.dataStart - 2);
     this.dataEnd = Math.min(this.dataStart + dataBytes, end);
-  }
-
-  /** What is there of these bytes of the message. Borrowed as they are. */
-  part(start: number, end: number): Uint8Array {
-    return this.bytes.subarray(start, Math.max(start, Math.min(end, this.end)));
   }
 
   u8(at: number): number {

@@ -2,7 +2,7 @@ import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import type { DataSink } from './data-sink.ts';
 import { readSmb1Header, SMB1_HEADER_BYTES, type SmbHeader, STATUS } from './header.ts';
-import type { CommandBytes } from './message-reader.ts';
+import { type CommandBytes, partOf } from './message-reader.ts';
 import { MAX_DIALECTS, MAX_NAME_BYTES } from './name.ts';
 import { readNtlmAccount } from './ntlmssp.ts';
 import { OpenFile } from './open-file.ts';
@@ -327,7 +327,7 @@ export class Smb1Commands {
     const end = start + block.u16(22);
     const totalBytes = block.u16(2);
     if (end > block.end) this.#malformed(TO_SERVER);
-    else if (end - start >= totalBytes) this.#session.pipeData(header, file, TO_SERVER, block.part(start, end));
+    else if (end - start >= totalBytes) this.#session.pipeData(header, file, TO_SERVER, partOf(block, start, end));
     else {
       const call = this.#splitCalls.begin(header, file, totalBytes);
       if (call === null) this.#session.raise(TO_SERVER, 'smb.record_overflow');
@@ -356,7 +356,7 @@ export class Smb1Commands {
     const start = block.start + block.u16(14);
     const end = start + block.u16(12);
     if (end > block.end) this.#malformed(TO_CLIENT);
-    else this.#session.pipeData(header, file, TO_CLIENT, block.part(start, end));
+    else this.#session.pipeData(header, file, TO_CLIENT, partOf(block, start, end));
   }
 
   /** The file whose number is at this place of the words; null: the command is too short. */
@@ -369,10 +369,7 @@ export class Smb1Commands {
   }
 
   #data(header: SmbHeader, block: Smb1Block, announced: FileData, dataStart: number): DataSink | null {
-    const start = Math.max(dataStart, block.start + SMB1_HEADER_BYTES);
-    const dataBytes = Math.max(0, Math.min(announced.dataBytes, block.wholeEnd - start));
-    if (dataBytes < announced.dataBytes) this.#malformed(announced.direction);
-    return this.#session.data(header, { ...announced, dataBytes }, block.part(start, start + dataBytes));
+    return this.#session.data(header, block, announced, Math.max(dataStart, block.start + SMB1_HEADER_BYTES));
   }
 
   #malformed(direction: Direction): void {

@@ -1,9 +1,9 @@
 import { EMPTY_BYTES, u8, u16le, u32le, u64le } from '../../base/bytes.ts';
 import { SMB2_HEADER_BYTES } from './header.ts';
-import type { CommandBytes } from './message-reader.ts';
+import { type CommandBytes, partOf } from './message-reader.ts';
 
 /** What stands behind a command's header. Numbers beyond its end are 0. */
-export class Smb2Body {
+export class Smb2Body implements CommandBytes {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
@@ -14,11 +14,6 @@ export class Smb2Body {
     this.start = start;
     this.end = end;
     this.wholeEnd = wholeEnd;
-  }
-
-  /** What is there of these bytes of the message. Borrowed as they are. */
-  part(start: number, end: number): Uint8Array {
-    return this.bytes.subarray(start, Math.max(start, Math.min(end, this.end)));
   }
 
   has(at: number, count: number): boolean {
@@ -62,6 +57,6 @@ export class Smb2Body {
   #named(offset: number, length: number): Uint8Array | null {
     if (length === 0) return EMPTY_BYTES;
     const start = this.start + offset;
-    return offset >= SMB2_HEADER_BYTES && start + length <= this.end ? this.part(start, start + length) : null;
+    return offset >= SMB2_HEADER_BYTES && start + length <= this.end ? partOf(this, start, start + length) : null;
   }
 }

@@ -259,10 +259,7 @@ export class Smb2Commands {
 
   /** `dataAt`: from the command's header. */
   #data(header: SmbHeader, body: Smb2Body, announced: FileData, dataAt: number): DataSink | null {
-    const start = body.start + Math.max(dataAt, SMB2_HEADER_BYTES);
-    const dataBytes = Math.max(0, Math.min(announced.dataBytes, body.wholeEnd - start));
-    if (dataBytes < announced.dataBytes) this.#malformed(announced.direction);
-    return this.#session.data(header, { ...announced, dataBytes }, body.part(start, start + dataBytes));
+    return this.#session.data(header, body, announced, body.start + Math.max(dataAt, SMB2_HEADER_BYTES));
   }
 
   #malformed(direction: Direction): void {
