@@ -103,7 +103,6 @@ export class Detector {
   /** Between packets only. What flows remember of a rule goes on for the rule of the same number. */
   replace({ ruleset, places }: Succession): void {
     this.#detection.flows.renumber(places);
-    this.#stream.packed.replaceRules();
     this.#detection.replace(ruleset);
     this.#judgedOnce.clearAll();
   }

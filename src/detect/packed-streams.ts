@@ -2,15 +2,15 @@ import { copyBytes } from '../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { SlotRecords } from '../base/slot-records.ts';
 import type { FlowSlot } from '../flow/slot.ts';
-import type { FlowDetection, StreamDetection } from './flow-state.ts';
+import type { FlowDetection } from './flow-state.ts';
 import type { WindowMemory } from './stream-window.ts';
 
 /** Where a direction's record has its numbers; behind them is what its window keeps. */
 const AT = { skippedBytes: 0, settledAt: 8, budgetBytes: 16, keptBytes: 24, generation: 28, window: 32 } as const;
 /** For `keptBytes`: nothing was remembered of this direction. */
 const NO_STREAM = 0xffff_ffff;
-/** Of rules that nobody has: all that is kept must be searched. */
-const NO_GENERATION = 0;
+/** For `generation`, of rules that nobody has: all that is kept must be searched. */
+const NO_GENERATION = 0xffff_ffff;
 /** Slots that are looked at for windows that can be let go, for one that needs room: some microseconds. Ours. */
 const MAX_LOOKED_AT = 512;
 
@@ -24,8 +24,6 @@ export class PackedStreams {
   sheds = 0;
   readonly #memory: WindowMemory;
   readonly #records: readonly [SlotRecords, SlotRecords] = [new SlotRecords(), new SlotRecords()];
-  /** Of the rules in use. */
-  #generation = NO_GENERATION + 1;
   /** Of all windows. */
   #keptBytes = 0;
   #endSlot = 0;
@@ -37,15 +35,10 @@ export class PackedStreams {
     memory.onShort = (bytes) => this.#shed(bytes);
   }
 
-  /** Other rules: what is kept must be searched for their patterns. */
-  replaceRules(): void {
-    this.#generation++;
-  }
-
   /** False, and nothing has changed, where more is remembered of the flow than goes into a record. */
   pack(flow: FlowSlot, state: FlowDetection): boolean {
     if (!state.isPlain) return false;
-    for (const direction of [TO_SERVER, TO_CLIENT] as const) this.#write(flow, direction, state.streams[direction]);
+    for (const direction of [TO_SERVER, TO_CLIENT] as const) this.#write(flow, direction, state);
     this.#endSlot = Math.max(this.#endSlot, flow + 1);
     return true;
   }
@@ -59,7 +52,8 @@ export class PackedStreams {
     for (const direction of [TO_SERVER, TO_CLIENT] as const) this.#read(flow, direction, state);
   }
 
-  #write(flow: FlowSlot, direction: Direction, stream: StreamDetection | null): void {
+  #write(flow: FlowSlot, direction: Direction, { streams, generation }: FlowDetection): void {
+    const stream = streams[direction];
     const records = this.#records[direction];
     const keptBytes = stream === null ? 0 : stream.window.end;
     records.add(flow, AT.window + keptBytes);
@@ -74,7 +68,7 @@ export class PackedStreams {
     view.setFloat64(start + AT.settledAt, stream.settledAt);
     view.setFloat64(start + AT.budgetBytes, stream.budget.bytes);
     view.setUint32(start + AT.keptBytes, keptBytes);
-    view.setUint32(start + AT.generation, stream.mustSearchAll ? NO_GENERATION : this.#generation);
+    view.setUint32(start + AT.generation, stream.mustSearchAll ? NO_GENERATION : generation);
     window.release();
     this.#count(keptBytes);
   }
@@ -90,7 +84,8 @@ export class PackedStreams {
       const from = start + AT.window;
       const skippedBytes = view.getFloat64(start + AT.skippedBytes);
       stream.window.restore(bytes, from, from + keptBytes, skippedBytes);
-      stream.waitingSince = view.getUint32(start + AT.generation) === this.#generation ? skippedBytes : -1;
+      // Other rules since then: what is kept must be searched for their patterns.
+      stream.waitingSince = view.getUint32(start + AT.generation) === into.generation ? skippedBytes : -1;
       stream.settledAt = view.getFloat64(start + AT.settledAt);
       stream.budget.bytes = view.getFloat64(start + AT.budgetBytes);
     }
