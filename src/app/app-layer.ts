@@ -148,7 +148,7 @@ export class AppLayer {
     const isOverUdp = view.getUint8(start + PACKED.isOverUdp) === 1;
     const session = isOverUdp
       ? this.#overDatagrams(flow)
-      : new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow), this.#frames);
+      : new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow, 'tcp'), this.#frames);
     session.resume(
       this.#sessions[flow]!,
       view.getFloat64(start + PACKED.restingAt),
@@ -246,7 +246,7 @@ export class AppLayer {
   }
 
   #open(flow: FlowSlot, direction: Direction | null): AppSession {
-    const channel = this.#channelOf(flow);
+    const channel = this.#channelOf(flow, 'tcp');
     const expected =
       direction === null || this.#expectations.isEmpty
         ? null
@@ -261,15 +261,14 @@ export class AppLayer {
 
   /** Of datagrams, which are recognised before there is a session. */
   #overDatagrams(flow: FlowSlot): AppSession {
-    const clientPort = this.#endpoints.clientPort(flow);
-    const serverPort = this.#endpoints.serverPort(flow);
-    return new AppSession([], this.#sink, { transport: 'udp', clientPort, serverPort }, this.#frames);
+    return new AppSession([], this.#sink, this.#channelOf(flow, 'udp'), this.#frames);
   }
 
-  #channelOf(flow: FlowSlot): Channel {
+  #channelOf(flow: FlowSlot, transport: Transport): Channel {
     const clientPort = this.#endpoints.clientPort(flow);
     const serverPort = this.#endpoints.serverPort(flow);
-    return { transport: 'tcp', clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
+    if (transport === 'udp') return { transport, clientPort, serverPort };
+    return { transport, clientPort, serverPort, expect: this.#expect, nowMs: this.#now };
   }
 
   readonly #now = (): number => this.nowMs;
