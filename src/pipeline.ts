@@ -47,7 +47,7 @@ const EXPIRE_INTERVAL_MS = 20;
 const NEXT_FLOWS_MS = 1;
 /**
  * Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". With records of them,
- * they take 1 to 3 ms.
+ * they take 2 to 3 ms.
  */
 const EXPIRE_MAX_FLOWS = 50;
 

@@ -21,11 +21,12 @@ export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolea
   (tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
 
 /**
- * What the first segment of a sender says whose place is not known, since packets passed unseen: `old`, it is from
- * before; `next`, it goes on where it was; `elsewhere`, it has got on meanwhile.
+ * Where a sender is whose place is not known, since packets passed unseen: `old`, its segment is from before; `next`, it
+ * goes on where it was; `elsewhere`, it has got on meanwhile.
  */
 export type Place = 'old' | 'next' | 'elsewhere';
 
+/** What the first segment says that is seen of such a sender. */
 export function placeOf(half: TcpHalf, sequence: number, length: number): Place {
   const behindBytes = distance(half.next, sequence);
   if (behindBytes === 0) return 'next';
