@@ -2,12 +2,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
-import { CLIENTS, EVIL_RULE, expectServed, LONG_MS, tell, WAYS } from '../support/failure-rows.ts';
-import { Load } from '../support/load.ts';
+import { EVIL_RULE, expectServed, LONG_MS, startLoad, tell, WAYS } from '../support/failure-rows.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
-import { HTTP_PORT, PAGE } from '../support/web-server.ts';
+import { HTTP_PORT } from '../support/web-server.ts';
 
 // Rows of docs/failure.md: what others change on the host, or what is found damaged, while requests go on.
 
@@ -24,14 +23,12 @@ describeWithWebServer('what changes on the host', (bed) => {
       args: ['-m', 'prevent', '--fail', way],
       config: `state: { folder: ${join(bed.folder, `state-${way}`)} }\n${config}`,
     });
-  const startLoad = (): Promise<Load> =>
-    Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients: CLIENTS });
 
   test.each(WAYS)(
     'another tool flushes only the table that rejects, fail %s: what is blocked stays so, without an answer',
     async (way) => {
       const vpatch = await start(way, EVIL_RULE.replace('drop', 'reject'));
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const attack = async (): Promise<number | null> => (await get(bed.url('/evil'))).status;
       expect(await attack()).toBe(CURL_RESET);
       bed.testbed.run('server', 'iptables', ['-t', 'filter', '-F']);
@@ -53,7 +50,7 @@ describeWithWebServer('what changes on the host', (bed) => {
     async (way) => {
       const address = way === 'open' ? '10.77.0.8' : '10.77.0.9';
       const vpatch = await start(way, EVIL_RULE.replace('-> any', '-> $HOME_NET'));
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const device = bed.testbed.interfaces.server;
       bed.testbed.run('server', 'ip', ['addr', 'add', `${address}/24`, 'dev', device]);
       const addedAtMs = performance.now();
@@ -74,7 +71,7 @@ describeWithWebServer('what changes on the host', (bed) => {
       const file = join(bed.folder, `state-${way}`, 'history.db');
       mkdirSync(join(file, '..'), { recursive: true });
       writeFileSync(file, 'this is no database\n'.repeat(1_000));
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const vpatch = await start(way, EVIL_RULE, 'history: { enabled: true }\n');
       expect((await get(bed.url('/evil'))).status).toBe(CURL_TIMEOUT);
       expect(existsSync(`${file}.damaged`)).toBe(true);

@@ -2,8 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
 import { PARK_AFTER } from '../../src/detect/rule-limits.ts';
-import { CLIENTS, expectServed, LONG_MS, pause, tell, WAYS } from '../support/failure-rows.ts';
-import { Load } from '../support/load.ts';
+import { expectServed, LONG_MS, pause, startLoad, tell, WAYS } from '../support/failure-rows.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
@@ -41,8 +40,6 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
       args: ['-m', 'prevent'],
       config: `state: { folder: ${bed.folder}/state }\nfailure: { limits: ${way} }\n${config}`,
     });
-  const startLoad = (): Promise<Load> =>
-    Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients: CLIENTS });
   const has = (vpatch: VpatchProcess, event: string): boolean =>
     vpatch.events('anomaly').some(({ anomaly }) => anomaly?.event === event);
 
@@ -50,7 +47,7 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
     'the parsers hold more than they may, failure.limits %s',
     async (way) => {
       const vpatch = await start(way, BODY_RULE, PARSER_MEMORY);
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const settings: UploadSettings = {
         host: bed.testbed.addresses.server[4],
         port: HTTP_PORT,
@@ -83,7 +80,7 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
     'a rule is too dear for what comes, failure.limits %s',
     async (way) => {
       const vpatch = await start(way, DEAR_RULE);
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const answers: boolean[] = [];
       for (let i = 0; i <= PARK_AFTER; i++) answers.push((await get(DEAR_PATH)).output === PAGE);
       expect(new Set(answers)).toEqual(new Set([way === 'open']));

@@ -3,18 +3,17 @@ import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
 import {
-  CLIENTS,
   EVIL_RULE,
   expectOutage,
   expectServed,
   LONG_MS,
   OUTAGE_MS,
   pause,
+  startLoad,
   tell,
   WAYS,
 } from '../support/failure-rows.ts';
 import { KeptConnection } from '../support/kept-connection.ts';
-import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { programFile } from '../support/program-file.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
@@ -50,10 +49,8 @@ describeWithWebServer('the process and its host', (bed) => {
       writeFileSync(join(bed.server.files, 'page'), PAGE);
       writeFileSync(accessLog(), '');
       const vpatch = await start(way);
-      const load = await Load.start(bed.testbed, {
+      const load = await startLoad(bed, {
         url: bed.url('/files/page'),
-        page: PAGE,
-        limitMs: 1_500,
         clients: MANY_CLIENTS,
         perSecond: REQUESTS_PER_SECOND,
       });
@@ -94,7 +91,7 @@ describeWithWebServer('the process and its host', (bed) => {
     'a second signal ends it at once, fail %s: no rule is left, and connections go on',
     async (way) => {
       const vpatch = await start(way);
-      const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients: CLIENTS });
+      const load = await startLoad(bed);
       vpatch.signal('SIGTERM');
       await pause(50);
       vpatch.signal('SIGTERM');
@@ -116,7 +113,7 @@ describeWithWebServer('the process and its host', (bed) => {
       const shim = programFile(new URL('./programs/shifted-clock.ts', import.meta.url));
       writeFileSync(offsetFile, '0');
       const vpatch = await start(way, ['env', `OFFSET_FILE=${offsetFile}`, `NODE_OPTIONS=--import=file://${shim}`]);
-      const load = await Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients: CLIENTS });
+      const load = await startLoad(bed);
       const kept = await Promise.all([1, 2, 3].map(() => KeptConnection.open(bed.testbed, '/')));
       for (const [at, offsetMs] of [DAY_MS, -DAY_MS, 0].entries()) {
         writeFileSync(offsetFile, String(offsetMs));
@@ -147,9 +144,7 @@ describeWithWebServer('the process and its host', (bed) => {
       }
       const vpatch = await start(way, ['unshare', '--mount', 'sh', '-ec', WITH_TOOLS, tools]);
       const url = `http://[${bed.testbed.addresses.server[6]}]:${HTTP_PORT}/`;
-      const loads = await Promise.all(
-        [bed.url(), url].map((url) => Load.start(bed.testbed, { url, page: PAGE, limitMs: 1_500, clients: CLIENTS })),
-      );
+      const loads = await Promise.all([bed.url(), url].map((url) => startLoad(bed, { url })));
       expect(vpatch.log).toContain('IPv6 is not inspected');
       expect(await isInspected()).toBe(true);
       const attack = await bed.testbed.finish('client', 'curl', ['-s', '-m', '1', `${url}evil`]);

@@ -4,22 +4,20 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
 import {
-  CLIENTS,
   EVIL_RULE,
   expectOutage,
   expectServed,
   LONG_MS,
   OUTAGE_MS,
   pause,
+  startLoad,
   tell,
   WAYS,
 } from '../support/failure-rows.ts';
-import { Load } from '../support/load.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { programFile } from '../support/program-file.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
 import { describeWithWebServer } from '../support/web-bed.ts';
-import { PAGE } from '../support/web-server.ts';
 import { type FailingServiceSettings, WAYS_TO_FAIL } from './programs/failing-messages.ts';
 
 // The rows of docs/failure.md, each under requests that go on all the time. What is printed is what the page tells.
@@ -47,13 +45,11 @@ describeWithWebServer('what fails which way', (bed) => {
     const text = `state: { folder: ${join(bed.folder, 'state')} }\n${config}`;
     return VpatchProcess.start(bed.testbed, { rules: EVIL_RULE, args: ['-m', 'prevent', '--fail', way], config: text });
   };
-  const startLoad = (clients = CLIENTS): Promise<Load> =>
-    Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: 1_500, clients });
 
   test.each(WAYS)(
     'start and stop, fail %s',
     async (way) => {
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const vpatch = await start(way);
       expect(await isInspected()).toBe(true);
       expect(await vpatch.stop()).toBe(0);
@@ -68,7 +64,7 @@ describeWithWebServer('what fails which way', (bed) => {
     'the process is killed, and nobody listens, fail %s',
     async (way) => {
       const vpatch = await start(way);
-      const load = await startLoad();
+      const load = await startLoad(bed);
       vpatch.signal('SIGKILL');
       await vpatch.exited;
       await pause(OUTAGE_MS);
@@ -88,7 +84,7 @@ describeWithWebServer('what fails which way', (bed) => {
     async (way) => {
       const vpatch = await start(way, SHORT_QUEUE);
       // More connections than the queue is long: what is sent again by few would not fill it.
-      const load = await startLoad(40);
+      const load = await startLoad(bed, { clients: 40 });
       vpatch.signal('SIGSTOP');
       await pause(OUTAGE_MS);
       vpatch.signal('SIGCONT');
@@ -124,7 +120,7 @@ describeWithWebServer('what fails which way', (bed) => {
         });
         const logged = (text: string): Promise<void> => until(`"${text}" is logged`, () => log.includes(text), 20_000);
         await logged('ready: ');
-        const load = await startLoad();
+        const load = await startLoad(bed);
         service.stdin!.write('fail\n');
         const failedAtMs = performance.now();
         await logged('error: ');
@@ -160,7 +156,7 @@ describeWithWebServer('what fails which way', (bed) => {
             `state: { folder: ${join(small, 'state')} }\nhistory: { enabled: true }\n` +
             'events: { fold: false }\noutputs: { eve: { buffer: 64KiB } }\n',
         });
-        const load = await startLoad();
+        const load = await startLoad(bed);
         await until('lines are lost', async () => (await vpatch.status()).events.lostLines > 0, 30_000);
         await until('the history says why', async () => (await vpatch.status()).history?.problem !== null, 30_000);
         expect(await isInspected()).toBe(true);
@@ -181,7 +177,7 @@ describeWithWebServer('what fails which way', (bed) => {
   test.each(WAYS)(
     'rules that are wrong at the start, fail %s: the others work',
     async (way) => {
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const vpatch = await VpatchProcess.start(bed.testbed, {
         rules: `${EVIL_RULE}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
         args: ['-m', 'prevent', '--fail', way],
@@ -201,7 +197,7 @@ describeWithWebServer('what fails which way', (bed) => {
     async (way) => {
       const file = join(bed.folder, 'wrong.yaml');
       writeFileSync(file, 'mode: maybe\n');
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const args = [PROGRAM, 'run', '-c', file, '--fail', way, '--control', 'none'];
       const { status, error } = await bed.testbed.finish('server', process.execPath, args);
       expect({ status, error }).toMatchObject({ status: 2, error: expect.stringContaining('wrong.yaml:1:7: mode:') });
@@ -239,7 +235,7 @@ describeWithWebServer('what fails which way', (bed) => {
     'the interface goes down and comes back, fail %s',
     async (way) => {
       const vpatch = await start(way);
-      const load = await startLoad();
+      const load = await startLoad(bed);
       const device = bed.testbed.interfaces.server;
       bed.testbed.run('server', 'ip', ['link', 'set', device, 'down']);
       await pause(OUTAGE_MS);
@@ -257,7 +253,7 @@ describeWithWebServer('what fails which way', (bed) => {
     'another tool flushes the firewall, fail %s',
     async (way) => {
       const vpatch = await start(way);
-      const load = await startLoad();
+      const load = await startLoad(bed);
       bed.testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);
       const flushedAtMs = performance.now();
       await until('the rules are back', async () => (await vpatch.status()).incidents.lostRules === 1);

@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { Failure } from '../../src/config/config.ts';
-import type { LoadResult } from './load.ts';
+import { Load, type LoadOptions, type LoadResult } from './load.ts';
+import type { WebBed } from './web-bed.ts';
+import { PAGE } from './web-server.ts';
 
 // What the tests of the rows of docs/failure.md have in common. What `tell` prints is what the page tells.
 
@@ -11,11 +13,17 @@ export const EVIL_RULE =
   'drop http any any -> any any (msg:"evil"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)\n';
 
 /** Of an ordinary load, each with one connection. */
-export const CLIENTS = 4;
+const CLIENTS = 4;
+/** A request without an answer for so long has failed. */
+const REQUEST_LIMIT_MS = 1_500;
 /** How long a situation lasts that does not end by itself: several times what TCP needs to send again. */
 export const OUTAGE_MS = 2_500;
 /** For a test that waits for the machine. */
 export const LONG_MS = 120_000;
+
+/** Small pages, one after the other; `more` is what is otherwise. */
+export const startLoad = (bed: WebBed, more: Partial<LoadOptions> = {}): Promise<Load> =>
+  Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: REQUEST_LIMIT_MS, clients: CLIENTS, ...more });
 
 export function tell(situation: string, way: Failure, { requests, failures, longestGapMs }: LoadResult): void {
   const gap = `${Math.round(longestGapMs)} ms without an answer`;
