@@ -1,6 +1,6 @@
-// Puts the program together in dist/bundle: node .ci/bundle.js
+// Puts the program together in dist/bundle, with the licences of the packages that are part of it: node .ci/bundle.js
 // Loading three hundred small files takes four times as long as loading some large ones, in each thread.
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rolldown } from 'rolldown';
 
 const FOLDER = 'dist/bundle';
@@ -21,7 +21,7 @@ const input = Object.fromEntries(['main', ...BESIDE].map((path) => [nameOf(path)
 const external = ['cap', 'better-sqlite3', 'pcap-parser'];
 const bundle = await rolldown({ input, platform: 'node', external });
 rmSync(FOLDER, { recursive: true, force: true });
-await bundle.write({
+const { output } = await bundle.write({
   dir: FOLDER,
   format: 'esm',
   entryFileNames: '[name].js',
@@ -30,3 +30,17 @@ await bundle.write({
 await bundle.close();
 writeFileSync('dist/main.js', "#!/usr/bin/env node\nimport './bundle/main.js';\n");
 chmodSync('dist/main.js', 0o755);
+writeFileSync(`${FOLDER}/licences.txt`, licencesOf(output));
+
+function licencesOf(chunks) {
+  const modules = chunks.flatMap((chunk) => chunk.moduleIds ?? []);
+  const packages = modules.flatMap((path) => path.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
+  return [...new Set(packages)].sort().map(licenceOf).join('\n\n');
+}
+
+function licenceOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? '' : `\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
+  return `${name} ${version} (${license})\n${text}`;
+}
