@@ -15,7 +15,7 @@ import {
   LAST_DISTANCE_CHANGE,
 } from './brotli-tables.ts';
 import type { ContentDecoder } from './content-decoder.ts';
-import { type PrefixCode, readPrefixCode, type Steps, symbolOf } from './prefix-code.ts';
+import { type PrefixCode, type Reading, readPrefixCode, symbolOf } from './prefix-code.ts';
 
 /**
  * A decoder for brotli (RFC 7932). As in `Inflater`, the output is also the window, and what does not fit is not
@@ -25,7 +25,7 @@ export class BrotliDecoder implements ContentDecoder {
   isCorrupt = false;
   readonly output: ByteBuffer;
   readonly #bits = new BitReader();
-  readonly #steps: Steps<boolean>;
+  readonly #steps: Reading<boolean>;
   #isOver = false;
   #windowBytes = 0;
   readonly #lastDistances = [4, 11, 15, 16];
@@ -51,7 +51,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** Runs until the stream ends, its output is full, or (false) it breaks the format. */
-  *#readStream(): Steps<boolean> {
+  *#readStream(): Reading<boolean> {
     const windowBits = yield* this.#readWindowBits();
     if (windowBits === 0) return false;
     this.#windowBytes = (1 << windowBits) - 16;
@@ -68,7 +68,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** RFC 7932 §9.1; 0 where it is of another format. */
-  *#readWindowBits(): Steps<number> {
+  *#readWindowBits(): Reading<number> {
     if ((yield* this.#read(1)) === 0) return 16;
     const high = yield* this.#read(3);
     if (high > 0) return 17 + high;
@@ -77,7 +77,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §9.2. */
-  *#readHeader(): Steps<MetaBlockHeader | null> {
+  *#readHeader(): Reading<MetaBlockHeader | null> {
     const isLast = (yield* this.#read(1)) === 1;
     if (isLast && (yield* this.#read(1)) === 1) return { isLast, kind: 'skipped', bytes: 0 };
     const nibbles = 4 + (yield* this.#read(2));
@@ -93,7 +93,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** In digits of so many bits, the lowest first; -1 where it could have been shorter. */
-  *#readLength(digits: number, digitBits: number): Steps<number> {
+  *#readLength(digits: number, digitBits: number): Reading<number> {
     if (digits === 0) return 0;
     let length = 0;
     for (let i = 0; i < digits; i++) {
@@ -104,11 +104,11 @@ export class BrotliDecoder implements ContentDecoder {
     return length + 1;
   }
 
-  *#skip(bytes: number): Steps<void> {
+  *#skip(bytes: number): Reading<void> {
     for (let left = bytes; left > 0; left--) yield* this.#read(8);
   }
 
-  *#copyPlain(bytes: number): Steps<void> {
+  *#copyPlain(bytes: number): Reading<void> {
     const { output } = this;
     const bits = this.#bits;
     for (let left = bytes; left > 0 && !output.isFull; ) {
@@ -126,7 +126,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §9.3. */
-  *#readMetaBlock(bytes: number): Steps<boolean> {
+  *#readMetaBlock(bytes: number): Reading<boolean> {
     const { output } = this;
     const bits = this.#bits;
     const literals = new Blocks();
@@ -221,7 +221,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §6: how many types of blocks there are, and the codes for their changes. */
-  *#readBlocks(blocks: Blocks): Steps<boolean> {
+  *#readBlocks(blocks: Blocks): Reading<boolean> {
     blocks.types = yield* this.#readCount();
     if (blocks.types === 1) return true;
     const types = yield* readPrefixCode(this.#bits, blocks.types + 2);
@@ -233,14 +233,14 @@ export class BrotliDecoder implements ContentDecoder {
     return yield* this.#readBlockCount(blocks);
   }
 
-  *#readBlockCount(blocks: Blocks): Steps<boolean> {
+  *#readBlockCount(blocks: Blocks): Reading<boolean> {
     const symbol = yield* this.#readSymbol(blocks.countCode);
     if (symbol < 0) return false;
     blocks.left = BLOCK_COUNT_BASE[symbol]! + (yield* this.#read(BLOCK_COUNT_EXTRA_BITS[symbol]!));
     return true;
   }
 
-  *#switchBlock(blocks: Blocks): Steps<boolean> {
+  *#switchBlock(blocks: Blocks): Reading<boolean> {
     // Of a single type, blocks end nowhere.
     if (blocks.types === 1) return false;
     const symbol = yield* this.#readSymbol(blocks.typeCode);
@@ -252,7 +252,7 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §7.3: which tree belongs to which context of which type of block. */
-  *#readContextMap(blocks: Blocks, contexts: number): Steps<boolean> {
+  *#readContextMap(blocks: Blocks, contexts: number): Reading<boolean> {
     const map = new Uint8Array(blocks.types * contexts);
     blocks.contextMap = map;
     blocks.trees = yield* this.#readCount();
@@ -278,7 +278,7 @@ export class BrotliDecoder implements ContentDecoder {
     return true;
   }
 
-  *#readCodes(blocks: Blocks, symbols: number): Steps<boolean> {
+  *#readCodes(blocks: Blocks, symbols: number): Reading<boolean> {
     for (let i = 0; i < blocks.trees; i++) {
       const code = yield* readPrefixCode(this.#bits, symbols);
       if (code === null) return false;
@@ -316,19 +316,19 @@ export class BrotliDecoder implements ContentDecoder {
   }
 
   /** §9.2: 1 to 256. */
-  *#readCount(): Steps<number> {
+  *#readCount(): Reading<number> {
     if ((yield* this.#read(1)) === 0) return 1;
     const extraBits = yield* this.#read(3);
     return 1 + (1 << extraBits) + (yield* this.#read(extraBits));
   }
 
-  *#read(count: number): Steps<number> {
+  *#read(count: number): Reading<number> {
     while (!this.#bits.has(count)) yield;
     return this.#bits.take(count);
   }
 
   /** `CORRUPT` where there is no such code. */
-  *#readSymbol(code: PrefixCode): Steps<number> {
+  *#readSymbol(code: PrefixCode): Reading<number> {
     for (;;) {
       const symbol = symbolOf(code, this.#bits);
       if (symbol !== MORE) return symbol;

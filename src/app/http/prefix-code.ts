@@ -5,14 +5,14 @@ import { Huffman, MAX_CODE_BITS } from './huffman.ts';
 /** A code of one symbol is that symbol: it takes no bits. */
 export type PrefixCode = Huffman | number;
 
-/** Steps that read something: each `yield` asks for more input. */
-export type Steps<T> = Generator<void, T>;
+/** A reading that stops where the input does: each `yield` asks for more of it. */
+export type Reading<T> = Generator<void, T>;
 
 export const symbolOf = (code: PrefixCode, bits: BitReader): number =>
   typeof code === 'number' ? code : bits.symbol(code);
 
 /** RFC 7932 §3.4 and §3.5, for an alphabet of so many symbols. Null: there is no such code. */
-export function* readPrefixCode(bits: BitReader, symbols: number): Steps<PrefixCode | null> {
+export function* readPrefixCode(bits: BitReader, symbols: number): Reading<PrefixCode | null> {
   while (!bits.has(2)) yield;
   const skipped = bits.take(2);
   const lengths = new Uint8Array(symbols);
@@ -24,7 +24,7 @@ export function* readPrefixCode(bits: BitReader, symbols: number): Steps<PrefixC
 
 const SIMPLE = 1;
 
-function* readSimpleCode(bits: BitReader, lengths: Uint8Array): Steps<PrefixCode | null> {
+function* readSimpleCode(bits: BitReader, lengths: Uint8Array): Reading<PrefixCode | null> {
   while (!bits.has(2)) yield;
   const count = bits.take(2) + 1;
   const symbolBits = 32 - Math.clz32(lengths.length - 1);
@@ -50,7 +50,7 @@ const SIMPLE_SHAPES = [[], [], [1, 1], [1, 2, 2], [2, 2, 2, 2]];
 const UNEVEN_SHAPE = [1, 2, 3, 3];
 
 /** The code in which lengths are written. Lengths of its own are in a fixed code of two to four bits. */
-function* readCodeLengthCode(bits: BitReader, skipped: number): Steps<PrefixCode | null> {
+function* readCodeLengthCode(bits: BitReader, skipped: number): Reading<PrefixCode | null> {
   const lengths = new Uint8Array(CODE_LENGTH_ORDER.length);
   let left = 32;
   let lastUsed = 0;
@@ -80,7 +80,7 @@ function* readCodeLengthCode(bits: BitReader, skipped: number): Steps<PrefixCode
 const LONGER = -1;
 
 /** Whether they make a code in which each bit sequence means something. */
-function* readLengths(bits: BitReader, code: PrefixCode, lengths: Uint8Array): Steps<boolean> {
+function* readLengths(bits: BitReader, code: PrefixCode, lengths: Uint8Array): Reading<boolean> {
   let left = 1 << MAX_CODE_BITS;
   let at = 0;
   let previous = 8;
