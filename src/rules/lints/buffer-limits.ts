@@ -2,13 +2,13 @@ import { latin1 } from '../../base/bytes.ts';
 import { REGEX_FLAG } from '../../base/native/regex.ts';
 import { ContentDraft } from '../content-draft.ts';
 import { shownBytes } from '../explain/content-words.ts';
-import { atPlace, type Finding, type LintedRule } from './lint.ts';
+import { atPlace, type LintedRule, type LintFinding } from './lint.ts';
 import { requiredBytes } from './pcre-literals.ts';
 
 const NAME = 'cannot-match';
 
 /** Contents and expressions that ask their buffer for what it never has. */
-export function* bufferLimits({ draft }: LintedRule): Iterable<Finding> {
+export function* bufferLimits({ draft }: LintedRule): Iterable<LintFinding> {
   for (const { choice, steps } of draft.inspections) {
     const buffer = choice?.definition.name;
     if (buffer === undefined) continue;

@@ -5,12 +5,12 @@ import type { InspectionDraft } from '../draft.ts';
 import { shownBytes } from '../explain/content-words.ts';
 import { flowbitsOf } from '../selection/flowbit-needs.ts';
 import { parseUintRange } from '../values.ts';
-import { atOption, atPlace, type Finding, type LintedRule, optionsWithBuffers } from './lint.ts';
+import { atOption, atPlace, type LintedRule, type LintFinding, optionsWithBuffers } from './lint.ts';
 
 const NAME = 'cannot-match';
 
 /** Conditions of a rule that exclude each other. */
-export function* contradictions(linted: LintedRule): Iterable<Finding> {
+export function* contradictions(linted: LintedRule): Iterable<LintFinding> {
   yield* excludingNumbers(linted);
   yield* excludingFlags(linted);
   yield* excludingFlowbits(linted);
@@ -39,7 +39,7 @@ function sizedBy(keyword: string, buffer: BufferDefinition | null): string | nul
   return keyword === 'urilen' ? 'http.uri' : keyword === 'dsize' ? null : undefined;
 }
 
-function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
+function* excludingNumbers(linted: LintedRule): Iterable<LintFinding> {
   const { draft } = linted;
   const known = new Map<string, { min: number; max: number }>();
   for (const { option, buffer } of optionsWithBuffers(draft)) {
@@ -70,7 +70,7 @@ function* excludingNumbers(linted: LintedRule): Iterable<Finding> {
 }
 
 /** `isdataat` of the payload, beyond what the packet may have. */
-function* dataBeyond({ draft }: LintedRule, maxBytes: number): Iterable<Finding> {
+function* dataBeyond({ draft }: LintedRule, maxBytes: number): Iterable<LintFinding> {
   for (const { option, buffer } of optionsWithBuffers(draft)) {
     if (option.name.text !== 'isdataat' || buffer !== null || !/^\d+$/.test(option.value?.text ?? '')) continue;
     if (Number(option.value?.text) <= maxBytes) continue;
@@ -114,7 +114,7 @@ function farthestContent({ steps }: InspectionDraft): { content: ContentDraft; e
 
 const number = (limit: ContentDraft['offset']): number => (typeof limit === 'number' ? limit : 0);
 
-function* excludingFlags({ draft }: LintedRule): Iterable<Finding> {
+function* excludingFlags({ draft }: LintedRule): Iterable<LintFinding> {
   const tests = draft.tcpFlagTests;
   const last = draft.parsed.options.findLast(({ name }) => name.text === 'flags' || name.text === 'tcp.flags');
   if (last === undefined) return;
@@ -122,7 +122,7 @@ function* excludingFlags({ draft }: LintedRule): Iterable<Finding> {
   yield atOption(NAME, last, 'no packet has all the flags that the rule asks for');
 }
 
-function* excludingFlowbits({ draft }: LintedRule): Iterable<Finding> {
+function* excludingFlowbits({ draft }: LintedRule): Iterable<LintFinding> {
   const options = draft.parsed.options.filter(({ name }) => name.text === 'flowbits');
   const bits = options.map((option) => ({ option, ...flowbitsOf({ options: [option] })[0]! }));
   for (const { option, command, names } of bits) {
@@ -132,10 +132,10 @@ function* excludingFlowbits({ draft }: LintedRule): Iterable<Finding> {
   }
 }
 
-function* excludingContents({ steps }: InspectionDraft): Iterable<Finding> {
+function* excludingContents({ steps }: InspectionDraft): Iterable<LintFinding> {
   const contents = steps.filter((step) => step instanceof ContentDraft);
   const wanted = contents.filter(({ isNegated }) => !isNegated);
-  const at = (content: ContentDraft, message: string): Finding => atPlace(NAME, content.at, 'content', message);
+  const at = (content: ContentDraft, message: string): LintFinding => atPlace(NAME, content.at, 'content', message);
   for (const [i, content] of wanted.entries()) {
     const before = wanted.slice(0, i);
     const first = before.find((other) => differAtSameEnd(content, other, isFirst));

@@ -1,10 +1,10 @@
 import { latin1 } from '../../base/bytes.ts';
 import { shownBytes } from '../explain/content-words.ts';
 import type { FastPattern, Rule } from '../rule.ts';
-import { atPlace, type Finding, type LintedRule } from './lint.ts';
+import { atPlace, type LintedRule, type LintFinding } from './lint.ts';
 
 /** A rule is found by a pattern that tells nothing, or by none. */
-export function* fastPatterns({ rule, draft }: LintedRule): Iterable<Finding> {
+export function* fastPatterns({ rule, draft }: LintedRule): Iterable<LintFinding> {
   const { fastPattern, inspections } = rule;
   const at = draft.parsed.protocol.at;
   if (fastPattern === null) {

@@ -1,8 +1,8 @@
 import { BUFFER_MODIFIERS } from '../keywords/buffers.ts';
-import { atOption, atPlace, type Finding, type LintedRule } from './lint.ts';
+import { atOption, atPlace, type LintedRule, type LintFinding } from './lint.ts';
 
 /** What is missing in a rule, or written as nobody should any more. */
-export function* form({ draft }: LintedRule): Iterable<Finding> {
+export function* form({ draft }: LintedRule): Iterable<LintFinding> {
   const { parsed, context } = draft;
   const at = parsed.protocol.at;
   if (draft.rev === null) yield atPlace('missing-rev', at, 'rev', 'the rule has no rev: a later one cannot replace it');

@@ -10,7 +10,7 @@ export interface LintedRule {
 }
 
 /** What somebody who writes rules wants to hear of one that can be loaded. */
-export interface Finding {
+export interface LintFinding {
   readonly name: string;
   readonly message: string;
   /** Offset in the rule's text. */
@@ -19,10 +19,10 @@ export interface Finding {
 }
 
 /** One kind of remark, or several with the same reason. */
-export type Lint = (linted: LintedRule) => Iterable<Finding>;
+export type Lint = (linted: LintedRule) => Iterable<LintFinding>;
 
 /** A remark at an option. */
-export const atOption = (name: string, { name: keyword }: ParsedOption, message: string): Finding => ({
+export const atOption = (name: string, { name: keyword }: ParsedOption, message: string): LintFinding => ({
   name,
   message,
   at: keyword.at,
@@ -30,7 +30,7 @@ export const atOption = (name: string, { name: keyword }: ParsedOption, message:
 });
 
 /** A remark at a place in the rule. */
-export const atPlace = (name: string, at: number, keyword: string | null, message: string): Finding => ({
+export const atPlace = (name: string, at: number, keyword: string | null, message: string): LintFinding => ({
   name,
   message,
   at,

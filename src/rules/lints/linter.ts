@@ -6,7 +6,7 @@ import { bufferLimits } from './buffer-limits.ts';
 import { contradictions } from './contradictions.ts';
 import { fastPatterns } from './fast-patterns.ts';
 import { form } from './form.ts';
-import { atOption, type Finding, type Lint } from './lint.ts';
+import { atOption, type Lint, type LintFinding } from './lint.ts';
 
 const LINTS: readonly Lint[] = [contradictions, bufferLimits, fastPatterns, form];
 
@@ -30,7 +30,7 @@ export class Linter {
   readonly #asked: { readonly names: readonly string[]; readonly diagnostic: RuleDiagnostic }[] = [];
 
   observe(rule: Rule, draft: RuleDraft, line: LogicalLine): void {
-    const report = ({ name, message, at, keyword }: Finding): RuleDiagnostic => ({
+    const report = ({ name, message, at, keyword }: LintFinding): RuleDiagnostic => ({
       file: rule.file,
       ...line.place(at),
       severity: 'warning',
