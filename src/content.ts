@@ -22,7 +22,7 @@ import { Reporter } from './output/reporter.ts';
 import type { StreamConsumer } from './stream/consumer.ts';
 import type { StreamEvent } from './stream/events.ts';
 import { TcpTracker } from './stream/tracker.ts';
-import { CheckPolicy } from './verdict/checks.ts';
+import { CheckActions } from './verdict/checks.ts';
 import { Findings } from './verdict/judge.ts';
 import { NO_FLOW, Packet } from './wire/packet.ts';
 
@@ -99,13 +99,13 @@ export class Content implements StreamConsumer, AppSink {
     });
     this.findings = new Findings(this.detector.matches);
     this.reporter = new Reporter(sink, counters, flows, this.apps, config.outputs.eve);
-    this.anomalies = new Anomalies(new CheckPolicy(config.checks), this.findings, this.streams, this.reporter);
+    this.anomalies = new Anomalies(new CheckActions(config.checks), this.findings, this.streams, this.reporter);
   }
 
   /** Between packets only. */
   replacePolicy(rules: Succession, config: Config): void {
     this.detector.replace(rules);
-    this.anomalies.checks = new CheckPolicy(config.checks);
+    this.anomalies.checks = new CheckActions(config.checks);
   }
 
   /** Between packets only. */

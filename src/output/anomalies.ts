@@ -3,7 +3,7 @@ import { Exceptions } from '../detect/exceptions.ts';
 import type { LimitedRule } from '../detect/rule-limits.ts';
 import type { StreamEvent } from '../stream/events.ts';
 import type { TcpTracker } from '../stream/tracker.ts';
-import { type CheckPolicy, checkNamed } from '../verdict/checks.ts';
+import { type CheckActions, checkNamed } from '../verdict/checks.ts';
 import { blocks, type Findings } from '../verdict/judge.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Reporter } from './reporter.ts';
@@ -11,7 +11,7 @@ import type { Reporter } from './reporter.ts';
 /** Holds what the stages notice in a packet against the configured checks: it may fail the packet, and it is told. */
 export class Anomalies {
   /** Changed between packets only. */
-  checks: CheckPolicy;
+  checks: CheckActions;
   /** The same. */
   exceptions = Exceptions.none;
   readonly #findings: Findings;
@@ -19,7 +19,7 @@ export class Anomalies {
   readonly #reporter: Reporter;
 
   /** `findings` are those of the packet in hand. */
-  constructor(checks: CheckPolicy, findings: Findings, streams: TcpTracker, reporter: Reporter) {
+  constructor(checks: CheckActions, findings: Findings, streams: TcpTracker, reporter: Reporter) {
     this.checks = checks;
     this.#findings = findings;
     this.#streams = streams;

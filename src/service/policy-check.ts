@@ -10,9 +10,6 @@ export interface PolicyCheck {
   readonly checked: CheckedPolicy;
 }
 
-/** Compiles a policy and tries it out. Rejects when that throws or takes too much memory. */
-export type CheckPolicy = (policy: Policy) => Promise<PolicyCheck>;
-
 /** What the thread is given. */
 export interface CheckerTask {
   readonly policy: Policy;
@@ -28,10 +25,13 @@ const OLD_GENERATION_MIB = 1024;
 /** Half of what V8 would take: while there are the old rules and the new ones, memory is what is scarce. */
 const YOUNG_GENERATION_MIB = 24;
 
-/** For a reload: whoever stops the service meanwhile does not wait for it. */
-export const checkPolicy: CheckPolicy = (policy) => policyFrom(policy, () => {}, false);
+/**
+ * Compiles a policy and tries it out, for a reload: whoever stops the service meanwhile does not wait for it. Rejects
+ * when that throws or takes too much memory.
+ */
+export const checkPolicy = (policy: Policy): Promise<PolicyCheck> => policyFrom(policy, () => {}, false);
 
-/** For the start. `tell` hears why what is in the cache cannot be used. */
+/** The same for the start. `tell` hears why what is in the cache cannot be used. */
 export const loadPolicy = (policy: Policy, tell: (what: string) => void): Promise<PolicyCheck> =>
   policyFrom(policy, tell, true);
 

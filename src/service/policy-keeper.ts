@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { diagnosticText } from '../rules/diagnostic-text.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
 import { type CheckedPolicy, differingBlocks, type Policy, policyVersion, reloadedConfig } from './policy.ts';
-import type { CheckPolicy } from './policy-check.ts';
+import type { checkPolicy } from './policy-check.ts';
 import type { RuleReport } from './rule-set.ts';
 
 /** What files and command line say now. `problems` are for the administrator. */
@@ -13,7 +13,7 @@ export type ReadPolicy = () =>
 export interface KeeperOptions {
   readonly policy: Policy;
   readonly read: ReadPolicy;
-  readonly check: CheckPolicy;
+  readonly check: typeof checkPolicy;
   /** Has all workers take it over, or none: then it rejects. */
   readonly adopt: (checked: CheckedPolicy) => Promise<void>;
   readonly now: () => number;

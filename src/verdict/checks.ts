@@ -39,8 +39,8 @@ export interface CheckSettings {
   readonly exceptions: readonly { readonly networks: readonly string[]; readonly checks: readonly string[] | 'all' }[];
 }
 
-/** The checks as one configuration sets them. */
-export class CheckPolicy {
+/** What each check does, as one configuration sets it. */
+export class CheckActions {
   readonly #actions = new Map<string, CheckAction>();
   readonly #exceptions: readonly { readonly networks: AddressSet; readonly checks: ReadonlySet<string> | null }[];
 

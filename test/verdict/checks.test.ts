@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CHECKS, CheckPolicy, type CheckSettings, checkNamed } from '../../src/verdict/checks.ts';
+import { CHECKS, CheckActions, type CheckSettings, checkNamed } from '../../src/verdict/checks.ts';
 import { Decoder } from '../../src/wire/decode.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { buildTcp } from '../support/packets.ts';
@@ -55,7 +55,7 @@ test.each([
   'http.uri_traversal_above_root',
 ])('%s drops by default, in both modes', (name) => {
   expect(checkNamed(name)?.byDefault).toBe('drop');
-  expect(new CheckPolicy(ALL).action(name, packetFrom('192.0.2.1'))).toBe('drop');
+  expect(new CheckActions(ALL).action(name, packetFrom('192.0.2.1'))).toBe('drop');
 });
 
 test('what ordinary hosts send is never dropped by default', () => {
@@ -67,8 +67,8 @@ test('what ordinary hosts send is never dropped by default', () => {
 test.each(['stream.pkt_retransmission', 'stream.pkt_spurious_retransmission', 'ipv6.zero_len_padn'])(
   '%s is told of only on request',
   (name) => {
-    expect(new CheckPolicy(ALL).action(name, packetFrom('192.0.2.1'))).toBe('ignore');
-    const asked = new CheckPolicy({ ...ALL, actions: { [name]: 'report' } });
+    expect(new CheckActions(ALL).action(name, packetFrom('192.0.2.1'))).toBe('ignore');
+    const asked = new CheckActions({ ...ALL, actions: { [name]: 'report' } });
     expect(asked.action(name, packetFrom('192.0.2.1'))).toBe('report');
   },
 );
@@ -76,20 +76,20 @@ test.each(['stream.pkt_retransmission', 'stream.pkt_spurious_retransmission', 'i
 test('the policy is over all actions: report drops nothing, off tells nothing', () => {
   const packet = packetFrom('192.0.2.1');
   const actions = { 'tcp.syn_fin': 'drop', 'udp.trailing_bytes': 'ignore' } as const;
-  expect(new CheckPolicy({ ...ALL, policy: 'report', actions }).action('tcp.syn_fin', packet)).toBe('report');
-  expect(new CheckPolicy({ ...ALL, policy: 'report', actions }).action('udp.trailing_bytes', packet)).toBe('ignore');
-  expect(new CheckPolicy({ ...ALL, policy: 'off', actions }).action('tcp.syn_fin', packet)).toBe('ignore');
+  expect(new CheckActions({ ...ALL, policy: 'report', actions }).action('tcp.syn_fin', packet)).toBe('report');
+  expect(new CheckActions({ ...ALL, policy: 'report', actions }).action('udp.trailing_bytes', packet)).toBe('ignore');
+  expect(new CheckActions({ ...ALL, policy: 'off', actions }).action('tcp.syn_fin', packet)).toBe('ignore');
 });
 
 test('an action of the configuration replaces the default', () => {
-  const policy = new CheckPolicy({ ...ALL, actions: { 'tcp.syn_fin': 'report', 'udp.trailing_bytes': 'drop' } });
+  const policy = new CheckActions({ ...ALL, actions: { 'tcp.syn_fin': 'report', 'udp.trailing_bytes': 'drop' } });
   const packet = packetFrom('192.0.2.1');
   expect(policy.action('tcp.syn_fin', packet)).toBe('report');
   expect(policy.action('udp.trailing_bytes', packet)).toBe('drop');
 });
 
 test('exceptions hold for packets from and to a network, and for the checks that they name', () => {
-  const policy = new CheckPolicy({
+  const policy = new CheckActions({
     ...ALL,
     exceptions: [
       { networks: ['198.51.100.0/24', '2001:db8:1::/48'], checks: ['tcp.syn_fin'] },
