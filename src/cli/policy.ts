@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Policy } from '../patches/policy.ts';
+import type { PatchPolicy } from '../patches/policy.ts';
 import { PolicyStore } from '../patches/policy-store.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerPolicyPin } from './policy-pin.ts';
@@ -66,7 +66,7 @@ function show(version: string | undefined, options: StateOptions): void {
   process.stdout.write(options.json === true ? `${JSON.stringify(policy, null, 2)}\n` : page(policy));
 }
 
-function page({ version, createdMs, preset, items, pins }: Policy): string {
+function page({ version, createdMs, preset, items, pins }: PatchPolicy): string {
   const off = Object.entries(pins).filter(([, mode]) => mode === 'off');
   const rows = [
     ...items.map(({ id, title, mode, because }) => [
@@ -84,7 +84,7 @@ function diff(from: string | undefined, to: string | undefined, options: StateOp
   const store = storeOf(options);
   const old = find(store, from, 1);
   const now = find(store, to, 0);
-  const modes = (policy: Policy): Map<string, string> => new Map(policy.items.map(({ id, mode }) => [id, mode]));
+  const modes = (policy: PatchPolicy): Map<string, string> => new Map(policy.items.map(({ id, mode }) => [id, mode]));
   const before = modes(old);
   const after = modes(now);
   const rows = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((id) => {
@@ -113,7 +113,7 @@ function rollback(version: string | undefined, options: StateOptions): boolean {
 }
 
 /** By the beginning of its version; without one, the current policy or the one `back` changes before it. */
-function find(store: PolicyStore, version: string | undefined, back: number): Policy {
+function find(store: PolicyStore, version: string | undefined, back: number): PatchPolicy {
   const versions = store.history().map((line) => line.version);
   if (version === undefined) {
     const found = versions.at(-1 - back);

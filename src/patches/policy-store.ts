@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, symlinkSy
 import { join } from 'node:path';
 import { z } from 'zod';
 import { policyFolder, policyRulesFile } from '../config/state-paths.ts';
-import { type Composed, type Pins, type Policy, policySchema } from './policy.ts';
+import { type Composed, type PatchPolicy, type Pins, policySchema } from './policy.ts';
 import { FILE_MODE, replaceFile } from './state-file.ts';
 
 const historyLine = z.object({ timeMs: z.number(), version: z.string(), why: z.string() });
@@ -34,13 +34,13 @@ export class PolicyStore {
   }
 
   /** Null: none was ever applied. */
-  current(): Policy | null {
+  current(): PatchPolicy | null {
     const last = this.history().at(-1);
     return last === undefined ? null : this.read(last.version);
   }
 
   /** Null: there is none of this version. */
-  read(version: string): Policy | null {
+  read(version: string): PatchPolicy | null {
     const path = this.#versionFile(version, 'json');
     return existsSync(path) ? readState(path, policySchema) : null;
   }

@@ -34,12 +34,13 @@ export const policySchema = z.object({
   ),
 });
 
-export type Policy = z.output<typeof policySchema>;
+/** Which virtual patches are on, and why. */
+export type PatchPolicy = z.output<typeof policySchema>;
 export type Choice = z.output<typeof choice>;
 export type Pins = z.output<typeof pins>;
 
 export interface Composed {
-  readonly policy: Policy;
+  readonly policy: PatchPolicy;
   /** The rule file. */
   readonly rules: string;
   /** Chosen or pinned, and no rules of that name are there any more. */
@@ -48,12 +49,12 @@ export interface Composed {
 
 /** What a scan has chosen, as the user's pins have it. A pin always wins. */
 export function composePolicy(
-  { createdMs, preset, choices, pins: pinned }: Pick<Policy, 'createdMs' | 'preset' | 'choices' | 'pins'>,
+  { createdMs, preset, choices, pins: pinned }: Pick<PatchPolicy, 'createdMs' | 'preset' | 'choices' | 'pins'>,
   offers: ReadonlyMap<string, Offer>,
 ): Composed {
   const because = new Map(choices.map((chosen) => [chosen.id, chosen.because]));
   const ids = new Set([...because.keys(), ...Object.keys(pinned)]);
-  const items: Policy['items'] = [];
+  const items: PatchPolicy['items'] = [];
   const missing: string[] = [];
   const lines: string[] = [];
   for (const id of [...ids].sort()) {

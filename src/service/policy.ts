@@ -4,7 +4,10 @@ import type { Config } from '../config/config.ts';
 import type { RuleImage } from './rule-image.ts';
 import type { RuleTexts } from './rule-texts.ts';
 
-/** What packets are judged by. A reload makes a new one, which all workers take at the same time or none does. */
+/**
+ * What packets are judged by: the configuration and all rules, among which those of the virtual patches (PatchPolicy)
+ * are one file. A reload makes a new one, which all workers take at the same time or none does.
+ */
 export interface Policy {
   readonly config: Config;
   readonly rules: RuleTexts;
