@@ -1,7 +1,7 @@
 import type { Affected, AffectedRange } from '../patches/affected.ts';
 import type { CompareVersions } from './versions/index.ts';
 
-export interface Verdict {
+export interface VersionState {
   readonly isAffected: boolean;
   /** The version that mends it, the nearest one; null where none does. */
   readonly fixed: string | null;
@@ -11,7 +11,11 @@ export interface Verdict {
  * Whether a version is affected: OSV's evaluation (https://ossf.github.io/osv-schema/#evaluation). Null where the
  * version cannot be compared, so that nothing is known.
  */
-export function verdictOn(version: string, { ranges, versions }: Affected, compare: CompareVersions): Verdict | null {
+export function stateOf(
+  version: string,
+  { ranges, versions }: Affected,
+  compare: CompareVersions,
+): VersionState | null {
   if (versions.some((affected) => affected === version || compare(version, affected) === 0)) {
     return { isAffected: true, fixed: nearestFix(version, ranges, compare) };
   }

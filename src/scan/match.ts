@@ -1,5 +1,5 @@
 import type { Advisory, AdvisorySource } from './advisory.ts';
-import { verdictOn } from './affected.ts';
+import { stateOf } from './affected.ts';
 import { familyOf, isAbout, isDistribution, upstreamName, upstreamVersion } from './ecosystem.ts';
 import type { Component } from './inventory/component.ts';
 import { WITHOUT_JNDI } from './inventory/jar-facts.ts';
@@ -93,8 +93,8 @@ function statementsOn(
 }
 
 function judge(component: Component, ecosystem: string, advisory: Advisory): Statement | null {
-  const verdict = verdictOn(component.version, advisory.affected, versionOrder(ecosystem));
-  return verdict === null ? null : { advisory, ...verdict };
+  const state = stateOf(component.version, advisory.affected, versionOrder(ecosystem));
+  return state === null ? null : { advisory, ...state };
 }
 
 /**
