@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import { FAILURES, type Failure as FailureMode } from '../config/config.ts';
+import { FAILURE_MODES, type FailureMode } from '../config/config.ts';
 import { withoutControls } from '../output/log.ts';
-import type { Finding, FindingStatus } from '../service/finding.ts';
 import { inspectMachine } from '../service/machine.ts';
+import type { FindingStatus, MachineFinding } from '../service/machine-finding.ts';
 import { settingsFrom } from './common-options.ts';
 import { EXIT } from './failure.ts';
 
@@ -19,7 +19,9 @@ export function registerDoctor(program: Command): void {
     .option('-c, --config <file>', 'configuration (default: /etc/vpatch/vpatch.yaml if it is there)')
     .option('--json', 'print the findings as JSON')
     .option('--drill', 'rehearse failures under traffic, in network namespaces of their own (needs root)')
-    .addOption(new Option('--fail <way>', 'with --drill: instead of what the configuration says').choices(FAILURES))
+    .addOption(
+      new Option('--fail <way>', 'with --drill: instead of what the configuration says').choices(FAILURE_MODES),
+    )
     .action(doctor);
 }
 
@@ -50,7 +52,7 @@ const LABELS: Readonly<Record<FindingStatus, string>> = {
   unknown: 'unknown',
 };
 
-function table(findings: readonly Finding[]): string {
+function table(findings: readonly MachineFinding[]): string {
   const widest = Math.max(...findings.map(({ check }) => check.length));
   const indent = ' '.repeat(LABELS.missing.length + widest + 4);
   return findings

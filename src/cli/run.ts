@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Config, FAILURES, type Failure as FailureMode, HOOKS, type Hook } from '../config/config.ts';
+import { type Config, FAILURE_MODES, type FailureMode, HOOKS, type Hook } from '../config/config.ts';
 import type { Overrides } from '../config/overrides.ts';
 import { HostAddresses } from '../service/host-variables.ts';
 import { MachineError } from '../service/machine-error.ts';
@@ -38,7 +38,7 @@ export function registerRun(program: Command): void {
       new Option(
         '--fail <way>',
         'while the engine cannot inspect, let traffic pass (open) or drop it (closed) (default: open)',
-      ).choices(FAILURES),
+      ).choices(FAILURE_MODES),
     )
     .option(
       '--management-port <port>',

@@ -20,8 +20,8 @@ export const CHECK_POLICIES = ['drop', 'report', 'off'] as const satisfies reado
 export const CHECK_ACTIONS = ['drop', 'report', 'ignore'] as const satisfies readonly CheckAction[];
 
 /** What becomes of traffic that cannot be inspected: `open` lets it pass, `closed` drops it. */
-export const FAILURES = ['open', 'closed'] as const;
-export type Failure = (typeof FAILURES)[number];
+export const FAILURE_MODES = ['open', 'closed'] as const;
+export type FailureMode = (typeof FAILURE_MODES)[number];
 
 export type Midstream = boolean | 'auto';
 
@@ -192,9 +192,9 @@ export interface Config {
   };
   readonly failure: {
     /** The engine cannot keep up, hangs or dies. */
-    readonly engine: Failure;
+    readonly engine: FailureMode;
     /** A stream or a parser reached one of its limits, in prevent mode. */
-    readonly limits: Failure;
+    readonly limits: FailureMode;
   };
   readonly queue: {
     /** Number of the first queue. */

@@ -9,7 +9,7 @@ import {
   CHECK_POLICIES,
   type Config,
   ENCRYPTED_BYPASSES,
-  FAILURES,
+  FAILURE_MODES,
   HOOKS,
   type ListenAddress,
   LOG_LEVELS,
@@ -283,7 +283,10 @@ export const configSchema: z.ZodType<Overrides> = section({
       'max-slashes': key('maxSlashes', whole(1, MAX_U16)),
     }),
   ),
-  failure: key('failure', section({ engine: key('engine', oneOf(FAILURES)), limits: key('limits', oneOf(FAILURES)) })),
+  failure: key(
+    'failure',
+    section({ engine: key('engine', oneOf(FAILURE_MODES)), limits: key('limits', oneOf(FAILURE_MODES)) }),
+  ),
   queue: key(
     'queue',
     section({

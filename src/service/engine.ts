@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Verdict } from '../capture/source.ts';
-import type { Config, Failure, Mode } from '../config/config.ts';
+import type { Config, FailureMode, Mode } from '../config/config.ts';
 import { type Exception, Exceptions } from '../detect/exceptions.ts';
 import type { Succession } from '../detect/succession.ts';
 import { sharedTracks } from '../detect/tracks.ts';
@@ -33,7 +33,7 @@ export class Engine implements Inspector {
   readonly #tellDatasets: (changes: DatasetChanges) => void;
   #datasets: ReadonlyMap<string, Dataset>;
   readonly #bypassMark: number;
-  readonly #failure: Failure;
+  readonly #failure: FailureMode;
 
   /**
    * Loads the rules, which takes its time: not while a queue is waiting. `tellDatasets` hears what rules do to sets of

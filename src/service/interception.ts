@@ -1,4 +1,5 @@
-import type { Balance, Failure, Hook } from '../config/config.ts';
+import type { PortRange } from '../base/port-set.ts';
+import type { Balance, FailureMode, Hook } from '../config/config.ts';
 
 /** Which packets the firewall hands to the engine, for whatever firewall there is. */
 export interface Interception {
@@ -12,7 +13,7 @@ export interface Interception {
   /** TCP ports of this host that stay out. */
   readonly managementPorts: readonly number[];
   /** What happens while nobody listens to a queue. */
-  readonly failure: Failure;
+  readonly failure: FailureMode;
   /** One bit: packets that come back from a queue with it are rejected by the firewall. 0: it rejects none. */
   readonly rejectMark: number;
   /**
@@ -21,9 +22,6 @@ export interface Interception {
    */
   readonly bypassMark: number;
 }
-
-/** First and last. */
-export type PortRange = readonly [number, number];
 
 /** Packets that never reach a queue, so that nothing the engine does can cut the host off. */
 export interface Exemption {

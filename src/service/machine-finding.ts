@@ -2,7 +2,7 @@
 export type FindingStatus = 'ok' | 'warning' | 'missing' | 'unknown';
 
 /** Something that was looked at on this machine. */
-export interface Finding {
+export interface MachineFinding {
   /** Stable, for scripts. */
   readonly check: string;
   readonly status: FindingStatus;
@@ -14,7 +14,7 @@ export interface Finding {
   readonly advice: string | null;
 }
 
-export const ok = (check: string, detail: string): Finding => ({
+export const ok = (check: string, detail: string): MachineFinding => ({
   check,
   status: 'ok',
   detail,
@@ -22,7 +22,7 @@ export const ok = (check: string, detail: string): Finding => ({
   advice: null,
 });
 
-export const unknown = (check: string, detail: string, advice: string | null = null): Finding => ({
+export const unknown = (check: string, detail: string, advice: string | null = null): MachineFinding => ({
   check,
   status: 'unknown',
   detail,
@@ -30,7 +30,7 @@ export const unknown = (check: string, detail: string, advice: string | null = n
   advice,
 });
 
-export const warning = (check: string, detail: string, meaning: string, advice: string): Finding => ({
+export const warning = (check: string, detail: string, meaning: string, advice: string): MachineFinding => ({
   check,
   status: 'warning',
   detail,
@@ -38,7 +38,7 @@ export const warning = (check: string, detail: string, meaning: string, advice: 
   advice,
 });
 
-export const missing = (check: string, detail: string, meaning: string, advice: string): Finding => ({
+export const missing = (check: string, detail: string, meaning: string, advice: string): MachineFinding => ({
   check,
   status: 'missing',
   detail,

@@ -5,8 +5,8 @@ import { procText } from '../base/proc.ts';
 import type { Config } from '../config/config.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from './capabilities.ts';
 import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
-import { type Finding, missing, ok, unknown, warning } from './finding.ts';
 import { chooseFirewall, type FirewallChoice, installedFirewalls } from './firewall.ts';
+import { type MachineFinding, missing, ok, unknown, warning } from './machine-finding.ts';
 import { marks } from './mark-findings.ts';
 import { networkFindings } from './network-findings.ts';
 import { disks, memory } from './resource-findings.ts';
@@ -14,7 +14,7 @@ import { disks, memory } from './resource-findings.ts';
 const LEAST_NODE = [20, 19] as const;
 
 /** What this machine can and cannot do. Looks, and tries things out only in a network namespace made for it. */
-export function inspectMachine(config: Config, run: RunCommand = runCommand): Finding[] {
+export function inspectMachine(config: Config, run: RunCommand = runCommand): MachineFinding[] {
   const scratch = scratchNamespace(run);
   const choice = scratch === null ? null : chooseFirewall(scratch);
   return [
@@ -36,7 +36,7 @@ export function inspectMachine(config: Config, run: RunCommand = runCommand): Fi
 /** A queue tells of packets that it let pass (NFQA_CFG_F_FAIL_OPEN) since 3.6, of large ones (GSO) since 3.10. */
 const LEAST_KERNEL = [3, 10] as const;
 
-export function kernel(version: string): Finding {
+export function kernel(version: string): MachineFinding {
   const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
   const isNewEnough = major > LEAST_KERNEL[0] || (major === LEAST_KERNEL[0] && minor >= LEAST_KERNEL[1]);
   if (isNewEnough) return ok('kernel', version);
@@ -48,7 +48,7 @@ export function kernel(version: string): Finding {
   );
 }
 
-export function nodeVersion(version: string): Finding {
+export function nodeVersion(version: string): MachineFinding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const isNewEnough = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
   if (isNewEnough) return ok('node', version);
@@ -60,7 +60,7 @@ export function nodeVersion(version: string): Finding {
   );
 }
 
-export function privileges(set: bigint | null): Finding {
+export function privileges(set: bigint | null): MachineFinding {
   if (set === null) return unknown('privileges', 'the kernel does not tell');
   if (hasCapability(set, CAPABILITY.netAdmin)) return ok('privileges', 'CAP_NET_ADMIN');
   return missing(
@@ -71,7 +71,7 @@ export function privileges(set: bigint | null): Finding {
   );
 }
 
-function nfqueue(): Finding {
+function nfqueue(): MachineFinding {
   if (existsSync('/proc/thread-self/net/netfilter/nfnetlink_queue')) return ok('nfqueue', 'the kernel has it');
   return missing(
     'nfqueue',
@@ -82,7 +82,7 @@ function nfqueue(): Finding {
 }
 
 /** `choice` null: it could not be tried out. */
-function firewall(choice: FirewallChoice | null): Finding {
+function firewall(choice: FirewallChoice | null): MachineFinding {
   if (choice === null) {
     return unknown('firewall', 'cannot be tried out: no permission to make a network namespace', 'run doctor as root');
   }
@@ -100,7 +100,7 @@ function firewall(choice: FirewallChoice | null): Finding {
   return warning('firewall', detail, 'IPv6 passes uninspected', 'install ip6tables, or nftables with nft_queue');
 }
 
-function conntrack(choice: FirewallChoice | null): Finding {
+function conntrack(choice: FirewallChoice | null): MachineFinding {
   if (!existsSync('/proc/sys/net/netfilter/nf_conntrack_max')) {
     return warning(
       'conntrack',
@@ -120,7 +120,7 @@ function conntrack(choice: FirewallChoice | null): Finding {
   );
 }
 
-function clock(run: RunCommand): Finding {
+function clock(run: RunCommand): MachineFinding {
   const asked = run('timedatectl', ['show', '--property=NTPSynchronized', '--value']);
   const answer = asked.output.trim();
   if (asked.status !== 0 || answer === '') return unknown('clock', 'nobody here tells whether it is synchronised');
@@ -134,7 +134,7 @@ function clock(run: RunCommand): Finding {
 }
 
 /** Rules of a vpatch that runs, or that ended without cleaning up. */
-function vpatchRules(run: RunCommand): Finding[] {
+function vpatchRules(run: RunCommand): MachineFinding[] {
   const bound = new Set(readQueueStatistics().map(({ queue }) => queue));
   return installedFirewalls(run).map((found) => {
     const named = found.installedQueues() ?? [];

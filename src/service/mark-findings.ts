@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { RunCommand } from './command.ts';
-import { type Finding, ok, warning } from './finding.ts';
+import { type MachineFinding, ok, warning } from './machine-finding.ts';
 
 /** Of the marks of packets and connections. */
 const ALL_BITS = 0xffff_ffff;
@@ -17,7 +17,7 @@ interface MarkUse {
 const NAMED_RULES = 3;
 
 /** Whether the bits by which vpatch marks packets and connections are anybody else's too. */
-export function marks({ bypass, queue }: Config, run: RunCommand): Finding {
+export function marks({ bypass, queue }: Config, run: RunCommand): MachineFinding {
   const bits = [bypass.isEnabled === false ? 0 : bypass.mark, queue.rejectMark ?? 0];
   const own = bits.reduce((all, bit) => all | bit, 0);
   const uses = [

@@ -1,11 +1,11 @@
 import { findQueueOwner, readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { procEntries, processFolders, procText } from '../base/proc.ts';
 import { isMissing, type RunCommand } from './command.ts';
-import { type Finding, ok, unknown, warning } from './finding.ts';
 import { carriesTls, listeningPorts } from './listening-ports.ts';
+import { type MachineFinding, ok, unknown, warning } from './machine-finding.ts';
 
 /** What is on the way of packets beside vpatch: queues of others, other engines, IPv6, TLS, offloads. */
-export function networkFindings(run: RunCommand): Finding[] {
+export function networkFindings(run: RunCommand): MachineFinding[] {
   return [
     ipv6(procText('/proc/thread-self/net/if_inet6')),
     tls(),
@@ -16,7 +16,7 @@ export function networkFindings(run: RunCommand): Finding[] {
 }
 
 /** `addresses`: the text of /proc/net/if_inet6: address, interface, prefix, scope, flags, name. */
-export function ipv6(addresses: string): Finding {
+export function ipv6(addresses: string): MachineFinding {
   const rows = addresses.split('\n').flatMap((line) => (line === '' ? [] : [line.trim().split(/\s+/)]));
   const names = rows.flatMap(([, , , scope, , name]) => (scope === GLOBAL_SCOPE && name !== undefined ? [name] : []));
   if (names.length > 0) return ok('ipv6', `in use on ${[...new Set(names)].join(', ')}, and inspected`);
@@ -26,7 +26,7 @@ export function ipv6(addresses: string): Finding {
 /** net/ipv6.h: neither of this host alone nor of the link. */
 const GLOBAL_SCOPE = '00';
 
-function tls(): Finding {
+function tls(): MachineFinding {
   const ports = listeningPorts().filter(({ port }) => carriesTls(port));
   if (ports.length === 0) return ok('tls', 'no port that looks like TLS');
   const listed = ports.map(({ port, processes }) =>
@@ -48,7 +48,7 @@ const ENGINES: readonly (readonly [form: RegExp, name: string])[] = [
   [/^ossec-execd|^wazuh-execd/, "OSSEC's active response"],
 ];
 
-export function otherEngines(names: readonly string[]): Finding {
+export function otherEngines(names: readonly string[]): MachineFinding {
   const found = ENGINES.filter(([form]) => names.some((name) => form.test(name))).map(([, name]) => name);
   if (found.length === 0) return ok('engines', 'no other IPS runs');
   return warning(
@@ -59,7 +59,7 @@ export function otherEngines(names: readonly string[]): Finding {
   );
 }
 
-function queues(): Finding[] {
+function queues(): MachineFinding[] {
   return readQueueStatistics().map(({ queue, portId, waiting, queueDropped, userDropped }) => {
     const { pid, command } = findQueueOwner(portId);
     const owner = pid === null ? `netlink port ${portId}` : `process ${pid} (${command})`;
@@ -89,10 +89,10 @@ const OFFLOADS = [
   },
 ] as const;
 
-function offloads(run: RunCommand): Finding[] {
+function offloads(run: RunCommand): MachineFinding[] {
   const flowtables = run('nft', ['list', 'flowtables']);
   const bypassing = /^\s*flowtable (\S+)/m.exec(flowtables.output)?.[1];
-  const findings: Finding[] = [];
+  const findings: MachineFinding[] = [];
   if (bypassing !== undefined) {
     findings.push(
       warning(
@@ -117,7 +117,7 @@ function offloads(run: RunCommand): Finding[] {
 }
 
 /** `features`: what "ethtool -k" prints. */
-export const offloadsOf = (name: string, features: string): Finding[] =>
+export const offloadsOf = (name: string, features: string): MachineFinding[] =>
   OFFLOADS.filter(({ feature }) => new RegExp(`^\\s*${feature}: on`, 'm').test(features)).map(
     ({ feature, meaning, off }) => warning('offloads', `${feature} of ${name}`, meaning, `ethtool -K ${name} ${off}`),
   );

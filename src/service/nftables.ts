@@ -1,3 +1,4 @@
+import type { PortRange } from '../base/port-set.ts';
 import type { Hook } from '../config/config.ts';
 import {
   type Exemption,
@@ -7,7 +8,6 @@ import {
   isByPorts,
   LOOPBACK,
   markText,
-  type PortRange,
 } from './interception.ts';
 
 export const NFT_TABLE = 'vpatch';

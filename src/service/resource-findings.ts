@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { type Finding, missing, ok, unknown, warning } from './finding.ts';
+import { type MachineFinding, missing, ok, unknown, warning } from './machine-finding.ts';
 
 /** What a host has to have for 14,000 rules and a reload of them (test/soak). */
 const COMFORTABLE_MEMORY_MIB = 512;
@@ -14,7 +14,7 @@ const LEAST_DISK_MIB = 50;
 const MIB = 2 ** 20;
 
 /** `meminfo`: the text of /proc/meminfo. */
-export function memory(meminfo: string): Finding {
+export function memory(meminfo: string): MachineFinding {
   const kib = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? Number.NaN);
   if (Number.isNaN(kib)) return unknown('memory', 'the kernel does not tell');
   const mib = Math.floor(kib / 1024);
@@ -37,7 +37,7 @@ export function memory(meminfo: string): Finding {
 }
 
 /** Of the folders that vpatch writes to; several of one file system are one finding. */
-export function disks({ state, rules, outputs }: Config, freeBytes = freeBytesAt): Finding[] {
+export function disks({ state, rules, outputs }: Config, freeBytes = freeBytesAt): MachineFinding[] {
   const eve = outputs.eve.file;
   const folders = [state.folder, rules.cacheFolder, ...(eve === null || eve === '-' ? [] : [dirname(eve)])];
   const bySystem = new Map<string, { readonly names: string[]; readonly mib: number }>();
@@ -51,7 +51,7 @@ export function disks({ state, rules, outputs }: Config, freeBytes = freeBytesAt
   return [...bySystem.values()].map(({ names, mib }) => disk(names.join(', '), mib));
 }
 
-function disk(names: string, mib: number): Finding {
+function disk(names: string, mib: number): MachineFinding {
   const detail = `${mib} MiB free for ${names}`;
   if (mib >= COMFORTABLE_DISK_MIB) return ok('disk', detail);
   const meaning =

@@ -1,4 +1,4 @@
-import type { Failure, Hook, Mode } from '../config/config.ts';
+import type { FailureMode, Hook, Mode } from '../config/config.ts';
 import type { OutputStatus } from './event-outputs.ts';
 import type { TallyReport } from './event-tally.ts';
 import type { HistoryStatus } from './history/history.ts';
@@ -43,7 +43,7 @@ export interface ServiceStatus {
     /** Empty: all but loopback. */
     readonly interfaces: readonly string[];
     readonly managementPorts: readonly number[];
-    readonly failure: Failure;
+    readonly failure: FailureMode;
   };
   readonly traffic: {
     readonly packets: number;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Failure } from '../../src/config/config.ts';
+import type { FailureMode } from '../../src/config/config.ts';
 import { EVIL_RULE, expectServed, LONG_MS, startLoad, tell, WAYS } from '../support/failure-rows.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
@@ -17,7 +17,7 @@ describeWithWebServer('what changes on the host', (bed) => {
   });
 
   const get = (url: string): Promise<Finished> => bed.testbed.finish('client', 'curl', ['-s', '-m', '1', url]);
-  const start = (way: Failure, rules: string, config = ''): Promise<VpatchProcess> =>
+  const start = (way: FailureMode, rules: string, config = ''): Promise<VpatchProcess> =>
     VpatchProcess.start(bed.testbed, {
       rules,
       args: ['-m', 'prevent', '--fail', way],

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
-import type { Failure } from '../../src/config/config.ts';
+import type { FailureMode } from '../../src/config/config.ts';
 import { PARK_AFTER } from '../../src/detect/rule-limits.ts';
 import { expectServed, LONG_MS, pause, startLoad, tell, WAYS } from '../support/failure-rows.ts';
 import { type Finished, until } from '../support/netns.ts';
@@ -34,7 +34,7 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
 
   const get = (path: string): Promise<Finished> =>
     bed.testbed.finish('client', 'curl', ['-s', '-m', '1', bed.url(path)]);
-  const start = (way: Failure, rules: string, config = ''): Promise<VpatchProcess> =>
+  const start = (way: FailureMode, rules: string, config = ''): Promise<VpatchProcess> =>
     VpatchProcess.start(bed.testbed, {
       rules,
       args: ['-m', 'prevent'],

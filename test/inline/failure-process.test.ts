@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Failure } from '../../src/config/config.ts';
+import type { FailureMode } from '../../src/config/config.ts';
 import {
   EVIL_RULE,
   expectOutage,
@@ -40,7 +40,7 @@ describeWithWebServer('the process and its host', (bed) => {
   /** What the server was asked for so far; below /files only. */
   const asked = (): string[] => readFileSync(accessLog(), 'utf8').split('\n');
   const hasArrived = (path: string): boolean => asked().some((line) => line.includes(path));
-  const start = (way: Failure, wrapper: readonly string[] = []): Promise<VpatchProcess> =>
+  const start = (way: FailureMode, wrapper: readonly string[] = []): Promise<VpatchProcess> =>
     VpatchProcess.start(bed.testbed, { rules: EVIL_RULE, args: ['-m', 'prevent', '--fail', way], wrapper });
 
   test.each(WAYS)(

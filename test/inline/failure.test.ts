@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Failure } from '../../src/config/config.ts';
+import type { FailureMode } from '../../src/config/config.ts';
 import {
   EVIL_RULE,
   expectOutage,
@@ -41,7 +41,7 @@ describeWithWebServer('what fails which way', (bed) => {
   const get = (path: string): Promise<Finished> =>
     bed.testbed.finish('client', 'curl', ['-s', '-m', '1', '-o', '/dev/null', bed.url(path)]);
   const isInspected = async (): Promise<boolean> => (await get('/evil')).status === CURL_TIMEOUT;
-  const start = (way: Failure, config = ''): Promise<VpatchProcess> => {
+  const start = (way: FailureMode, config = ''): Promise<VpatchProcess> => {
     const text = `state: { folder: ${join(bed.folder, 'state')} }\n${config}`;
     return VpatchProcess.start(bed.testbed, { rules: EVIL_RULE, args: ['-m', 'prevent', '--fail', way], config: text });
   };

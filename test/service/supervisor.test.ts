@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { QueueStatistics } from '../../src/base/native/queue-statistics.ts';
-import { DEFAULTS, type Failure } from '../../src/config/config.ts';
+import { DEFAULTS, type FailureMode } from '../../src/config/config.ts';
 import { DatasetHub } from '../../src/service/dataset-hub.ts';
 import type { Firewall } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
@@ -77,7 +77,7 @@ class FakeThread implements Thread {
   }
 }
 
-function setUp(failure: Failure, queueCount = 2) {
+function setUp(failure: FailureMode, queueCount = 2) {
   const threads: FakeThread[] = [];
   /** What happened to the firewall and to threads, in order. */
   const story: string[] = [];

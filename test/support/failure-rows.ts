@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
-import type { Failure } from '../../src/config/config.ts';
+import type { FailureMode } from '../../src/config/config.ts';
 import { Load, type LoadOptions, type LoadResult } from './load.ts';
 import type { WebBed } from './web-bed.ts';
 import { PAGE } from './web-server.ts';
 
 // What the tests of the rows of docs/failure.md have in common. What `tell` prints is what the page tells.
 
-export const WAYS = ['open', 'closed'] as const satisfies readonly Failure[];
+export const WAYS = ['open', 'closed'] as const satisfies readonly FailureMode[];
 
 /** Drops every request whose address has "/evil" in it. */
 export const EVIL_RULE =
@@ -25,7 +25,7 @@ export const LONG_MS = 120_000;
 export const startLoad = (bed: WebBed, more: Partial<LoadOptions> = {}): Promise<Load> =>
   Load.start(bed.testbed, { url: bed.url(), page: PAGE, limitMs: REQUEST_LIMIT_MS, clients: CLIENTS, ...more });
 
-export function tell(situation: string, way: Failure, { requests, failures, longestGapMs }: LoadResult): void {
+export function tell(situation: string, way: FailureMode, { requests, failures, longestGapMs }: LoadResult): void {
   const gap = `${Math.round(longestGapMs)} ms without an answer`;
   console.log(`${situation}, ${way}: ${requests} requests, ${failures.length} failed, ${gap}`);
 }

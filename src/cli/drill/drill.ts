@@ -1,4 +1,4 @@
-import type { Failure as FailureMode } from '../../config/config.ts';
+import type { FailureMode } from '../../config/config.ts';
 import { CAPABILITY, effectiveCapabilities, hasCapability } from '../../service/capabilities.ts';
 import { MachineError } from '../../service/machine-error.ts';
 import { StopSignals } from '../../service/stop-signals.ts';

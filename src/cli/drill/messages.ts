@@ -1,4 +1,4 @@
-import type { Failure } from '../../config/config.ts';
+import type { FailureMode } from '../../config/config.ts';
 
 /** What the drill's processes say to each other. */
 export const PAGE = 'a page of the drill\n';
@@ -40,7 +40,7 @@ export interface Figures {
 export interface EngineSettings {
   /** Of the administrator. Left out: as for `run`. */
   readonly config?: string;
-  readonly failure: Failure;
+  readonly failure: FailureMode;
   /** Of the drill. Everything that the service writes is in it. */
   readonly folder: string;
   /** Rules of the drill beside those of the configuration. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Failure } from '../../config/config.ts';
+import type { FailureMode } from '../../config/config.ts';
 import { ask } from '../../service/control-client.ts';
 import type { ControlAnswer, ControlRequest } from '../../service/control-protocol.ts';
 import { MachineError } from '../../service/machine-error.ts';
@@ -15,7 +15,7 @@ import { ADDRESSES, Namespaces, PREFIX } from './namespaces.ts';
 export interface RehearsalOptions {
   /** The administrator's configuration, as for `run`. */
   readonly config: string | undefined;
-  readonly failure: Failure;
+  readonly failure: FailureMode;
   /** Of the web server: none that is left out of inspection. */
   readonly port: number;
 }
@@ -49,7 +49,7 @@ export class Interrupted extends Error {
 
 /** The stage of a drill: two namespaces, a web server, clients that keep asking and attacking, and the service between. */
 export class Rehearsal {
-  readonly failure: Failure;
+  readonly failure: FailureMode;
   readonly rulesFile: string;
   readonly #options: RehearsalOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { Failure } from '../../config/config.ts';
+import type { FailureMode } from '../../config/config.ts';
 import { BROKEN_RULE, type Figures } from './messages.ts';
 import { CLIENTS, type EngineOptions, type Rehearsal } from './rehearsal.ts';
 
@@ -8,7 +8,7 @@ export interface Situation {
   /** Stable, for scripts. */
   readonly name: string;
   readonly title: string;
-  readonly promises: Readonly<Record<Failure, Promised>>;
+  readonly promises: Readonly<Record<FailureMode, Promised>>;
   readonly clients?: number;
   /** The service that it begins with: one of its own, or none (null). Left out: the one that runs. */
   readonly engine?: EngineOptions | null;

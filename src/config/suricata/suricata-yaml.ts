@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { FlowTimeouts } from '../../flow/timeouts.ts';
 import { DATASET_TYPES, type DatasetDefinition } from '../../rules/dataset.ts';
-import type { Failure, MidstreamPolicy, OrderedAction } from '../config.ts';
+import type { FailureMode, MidstreamPolicy, OrderedAction } from '../config.ts';
 import type { Overrides } from '../overrides.ts';
 import type { ConfigProblem } from '../problem.ts';
 import { expandRuleFiles } from '../rule-files.ts';
@@ -229,7 +229,7 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
 }
 
 /** Of several that differ, the stricter: there is one setting for all. Null: nothing is said. */
-function limitsOf({ exceptionPolicy = 'auto', limitPolicies = {} }: Found): Failure | null {
+function limitsOf({ exceptionPolicy = 'auto', limitPolicies = {} }: Found): FailureMode | null {
   const policies = [exceptionPolicy, ...Object.values(limitPolicies)];
   if (policies.some((policy) => /^(?:drop-|reject)/.test(policy))) return 'closed';
   return policies.some((policy) => /^(?:pass-|bypass|ignore)/.test(policy)) ? 'open' : null;

@@ -1,4 +1,4 @@
-import type { Failure } from '../../../src/config/config.ts';
+import type { FailureMode } from '../../../src/config/config.ts';
 
 /** What a worker can do when the test says so. */
 export const WAYS_TO_FAIL = ['hangs', 'dies', 'runs out of memory'] as const;
@@ -11,7 +11,7 @@ export const FAILURE_SWITCH = 'vpatch-test-failure';
 export interface FailingServiceSettings {
   readonly rules: string;
   readonly wayToFail: WayToFail;
-  readonly failure: Failure;
+  readonly failure: FailureMode;
   /** All that it writes is there. */
   readonly folder: string;
 }
