@@ -1,19 +1,20 @@
 /** The thread of one queue: builds its own pipeline, binds the queue, then inspects until it is told to stop. */
-import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { NativeError } from '../base/native/addon.ts';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { GradualRelease, releaseMemory } from '../base/release-memory.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
-import { Engine, type LoadedPolicy } from './engine.ts';
+import { Engine } from './engine.ts';
 import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
 import { LatencyHistogram } from './latency.ts';
 import { PauseMeter } from './pauses.ts';
 import { PeakRelease } from './peak-release.ts';
-import { Preparation } from './preparation.ts';
-import { CONTROL, type WorkerCommand, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
+import { thrownText } from './thrown-text.ts';
+import { WorkerCommands } from './worker-commands.ts';
+import { CONTROL, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
 /** NFQNL_COPY_PACKET of linux/netfilter/nfnetlink_queue.h. */
 const COPY_PACKET = 2;
@@ -43,7 +44,7 @@ async function run(): Promise<void> {
     source.close();
     report({ type: 'stopped' });
   } catch (error) {
-    report({ type: 'refused', message: error instanceof NativeError ? error.message : describe(error) });
+    report({ type: 'refused', message: error instanceof NativeError ? error.message : thrownText(error) });
   }
   // Nothing keeps the thread alive but the port.
   settings.port.close();
@@ -66,71 +67,18 @@ function openQueue(): NfqueueSource {
 }
 
 function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): LoopHooks {
-  const knownKinds = new Set<string>();
-  let seenCommands = 0;
-  let seenLapses = 0;
-  let isRunning = true;
   /** What was in use before a change of rules, or in a peak, is garbage, and no small one. */
   const release = new GradualRelease();
   const peaks = new PeakRelease(() => {
     engine.dropSpares();
     release.begin();
   });
-  let answered = 0;
+  const commands = new WorkerCommands(engine, { port: settings.port, control, report }, () => release.begin());
   const latency = new LatencyHistogram(settings.latency);
   const pauses = new PauseMeter(settings.pauses);
-  const preparation = new Preparation<LoadedPolicy>();
-
-  const prepare = (): void => {
-    try {
-      if (preparation.goOn()) report({ type: 'prepared', problem: null });
-    } catch (error) {
-      report({ type: 'prepared', problem: describe(error) });
-    }
-  };
-
-  const adopt = (): void => {
-    const loaded = preparation.take();
-    if (loaded === null) return;
-    engine.adopt(loaded);
-    release.begin();
-  };
-
-  const follow = (command: WorkerCommand): void => {
-    switch (command.type) {
-      case 'stop':
-        isRunning = false;
-        return;
-      case 'mode':
-        engine.setMode(command.mode);
-        return;
-      case 'exceptions':
-        engine.setExceptions(command.exceptions);
-        return;
-      case 'dataset':
-        engine.changeDataset(command.changes);
-        return;
-      case 'prepare':
-        preparation.begin(engine.load(command.checked));
-        return;
-      case 'adopt':
-        adopt();
-        return;
-      case 'discard':
-        preparation.discard();
-        return;
-      default:
-        command satisfies never;
-    }
-  };
-
-  const obey = (): void => {
-    for (;;) {
-      const received = receiveMessageOnPort(settings.port) as { message: WorkerCommand } | undefined;
-      if (received === undefined) return;
-      follow(received.message);
-    }
-  };
+  const failures = new FailureLog();
+  let answered = 0;
+  let seenLapses = 0;
 
   return {
     onTurn(): boolean {
@@ -139,16 +87,9 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
       peaks.note(answered);
       answered = 0;
       Atomics.store(control, CONTROL.OVERFLOWS, source.overflows);
-      const commands = Atomics.load(control, CONTROL.COMMANDS);
-      if (commands !== seenCommands) {
-        seenCommands = commands;
-        obey();
-        Atomics.store(control, CONTROL.OBEYED, commands);
-      }
-      prepare();
-      return isRunning;
+      return commands.obey();
     },
-    isBusy: () => preparation.isBusy,
+    isBusy: () => commands.isBusy,
     pause: () => release.goOn(),
     takeLapse(): boolean {
       const lapses = Atomics.load(control, CONTROL.LAPSES);
@@ -163,23 +104,18 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
       answered += count;
       latency.record(count, tookMs);
     },
-    onFailure(error: unknown): void {
-      Atomics.add(control, CONTROL.FAILED_PACKETS, 1);
-      const kind = describe(error);
-      if (knownKinds.has(kind) || knownKinds.size >= MAX_LOGGED_KINDS) return;
-      knownKinds.add(kind);
-      report({ type: 'log', level: 'error', message: `inspection failed, told once for each kind: ${kind}` });
-    },
+    onFailure: (error) => failures.add(error),
   };
 }
 
-/** With the place where it was thrown, since a message alone says little about our own mistakes. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const place =
-    error.stack
-      ?.split('\n')
-      .find((line) => line.trimStart().startsWith('at '))
-      ?.trim() ?? '';
-  return `${error.name}: ${error.message} ${place}`;
+class FailureLog {
+  readonly #knownKinds = new Set<string>();
+
+  add(error: unknown): void {
+    Atomics.add(control, CONTROL.FAILED_PACKETS, 1);
+    const kind = thrownText(error);
+    if (this.#knownKinds.has(kind) || this.#knownKinds.size >= MAX_LOGGED_KINDS) return;
+    this.#knownKinds.add(kind);
+    report({ type: 'log', level: 'error', message: `inspection failed, told once for each kind: ${kind}` });
+  }
 }
