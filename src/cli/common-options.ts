@@ -49,23 +49,27 @@ const addEnvironmentOptions = (command: Command): Command =>
     .addOption(new Option('--log-level <level>', 'how much to say on standard error').choices(LOG_LEVELS));
 
 export function addCommonOptions(command: Command): Command {
-  return addRuleOptions(
-    command.addOption(
-      new Option('-m, --mode <mode>', 'report matches, or also block them (default: detect)').choices(MODES),
-    ),
-  )
+  const mode = new Option('-m, --mode <mode>', 'report matches, or also block them (default: detect)').choices(MODES);
+  const checks = new Option('--checks <policy>', 'always-on checks: drop, only report, or off (default: drop)');
+  return addEventOptions(addRuleOptions(command.addOption(mode))).addOption(checks.choices(CHECK_POLICIES));
+}
+
+/** The same for a command that cannot block. */
+export function addListeningOptions(command: Command): Command {
+  const checks = new Option('--checks <policy>', 'always-on checks: report, or off (default: report)');
+  return addEventOptions(addRuleOptions(command)).addOption(
+    checks.choices(CHECK_POLICIES.filter((policy) => policy !== 'drop')),
+  );
+}
+
+const addEventOptions = (command: Command): Command =>
+  command
     .option('--eve <file>', 'write events as EVE JSON lines; - is standard output')
     .addOption(
       new Option('--records <types>', 'events of ordinary traffic too: all, or some such as http,dns,flow').argParser(
         recordTypes,
       ),
-    )
-    .addOption(
-      new Option('--checks <policy>', 'always-on checks: drop, only report, or off (default: drop)').choices(
-        CHECK_POLICIES,
-      ),
     );
-}
 
 /**
  * The configuration that the options describe, and a log that follows it. `extra` are the command's own options,

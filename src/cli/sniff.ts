@@ -5,14 +5,14 @@ import { BufferedFile } from '../output/buffered-file.ts';
 import type { Logger } from '../output/log.ts';
 import { COLD_START_MS } from '../stream/options.ts';
 import { CHECKSUM } from '../wire/packet.ts';
-import { addCommonOptions, type CommonOptions, settingsFrom } from './common-options.ts';
-import { EXIT, Failure, unwritable } from './failure.ts';
+import { addListeningOptions, type CommonOptions, settingsFrom } from './common-options.ts';
+import { unwritable } from './failure.ts';
 import { Inspection } from './inspection.ts';
 import { inspectLive, withoutBlocking } from './live-inspection.ts';
 import { loadInspectedRules } from './loaded-rules.ts';
 import { summaryText } from './summary.ts';
 
-interface SniffOptions extends CommonOptions {
+interface SniffOptions extends Omit<CommonOptions, 'mode'> {
   readonly interface: string;
   readonly filter?: string;
 }
@@ -21,18 +21,15 @@ export function registerSniff(program: Command): void {
   const command = program
     .command('sniff')
     .summary('listen on an interface, without touching its traffic')
-    .description('Listens on an interface and reports. Nothing is blocked: mode and checks are detect and report.')
+    .description('Listens on an interface and reports. Nothing is blocked, whatever mode the configuration says.')
     .requiredOption('-i, --interface <name>', 'the interface; any is all of them')
     .option('--filter <expression>', 'only these packets, in the language of pcap-filter(7)');
-  addCommonOptions(command)
+  addListeningOptions(command)
     .addHelpText('after', '\nExample:\n  sudo vpatch sniff -i eth0 -S local.rules --eve -')
     .action(sniff);
 }
 
 async function sniff(options: SniffOptions): Promise<void> {
-  if (options.mode === 'prevent') {
-    throw new Failure(EXIT.usage, 'sniff only listens and cannot block: use vpatch run, or leave out -m prevent');
-  }
   const settings = settingsFrom(options);
   const { log } = settings;
   const config = withoutBlocking(settings.config);

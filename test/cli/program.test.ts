@@ -106,7 +106,8 @@ describe('wrong use', () => {
     ],
     [['run', '--hooks', 'input,input'], 'expected some of input, output, forward, each once'],
     [['sniff'], "error: required option '-i, --interface <name>' not specified"],
-    [['sniff', '-i', 'lo', '-m', 'prevent'], 'vpatch: sniff only listens and cannot block'],
+    [['sniff', '-i', 'lo', '-m', 'prevent'], "error: unknown option '-m'"],
+    [['sniff', '-i', 'lo', '--checks', 'drop'], 'Allowed choices are report, off.'],
     [['rules', 'check'], 'vpatch: there are no rules to load'],
     [['rules', 'check', '-S', 'a', 'b'], 'vpatch: give rule files as arguments or with -S, not both'],
   ])('%j is 2, and says what is wrong', async (args, message) => {
