@@ -69,6 +69,7 @@ export class Content implements StreamConsumer, AppSink {
   /** As far as rules on the stream look. */
   readonly #streamDepthBytes: number;
   readonly #midstreamPolicy: MidstreamPolicy;
+  #looksIntoEncrypted: boolean;
 
   /** `judgeFlowEnd`: what was found in the end of a silent flow is decided, and told. */
   constructor(options: ContentOptions, flows: FlowTable, counters: Counters, judgeFlowEnd: (packet: Packet) => void) {
@@ -79,6 +80,7 @@ export class Content implements StreamConsumer, AppSink {
     this.#judgeFlowEnd = judgeFlowEnd;
     this.#streamDepthBytes = stream.depthBytes;
     this.#midstreamPolicy = stream.midstreamPolicy;
+    this.#looksIntoEncrypted = looksIntoEncrypted(config);
     this.streams = new TcpTracker(flows, this, {
       maxOutOfOrderBytes: stream.maxOutOfOrderBytes,
       maxTotalBytes: stream.memoryBytes,
@@ -106,6 +108,7 @@ export class Content implements StreamConsumer, AppSink {
   replacePolicy(rules: Succession, config: Config): void {
     this.detector.replace(rules);
     this.anomalies.checks = new CheckActions(config.checks);
+    this.#looksIntoEncrypted = looksIntoEncrypted(config);
   }
 
   /** Between packets only. */
@@ -134,6 +137,11 @@ export class Content implements StreamConsumer, AppSink {
   /** A pass rule exempts the rest of its flow. */
   meetsRules(flow: FlowSlot): boolean {
     return flow === NO_FLOW || (this.#flows.flags[flow]! & FLOW_FLAG.passed) === 0;
+  }
+
+  /** All that still comes of it is encrypted, and not looked into. */
+  isEncrypted(flow: FlowSlot): boolean {
+    return !this.#looksIntoEncrypted && this.apps.isEncrypted(flow);
   }
 
   /** Its receiver reads it whole or not at all. */
@@ -192,13 +200,19 @@ export class Content implements StreamConsumer, AppSink {
     if (offset <= this.#streamDepthBytes && offset + end - start > this.#streamDepthBytes) {
       this.packet.events.push('stream.reassembly_depth_reached' satisfies StreamEvent);
     }
+    if (this.context.isEncrypted) {
+      this.streams.stopComparing(flow, direction);
+      return;
+    }
     const meetsRules = this.meetsRules(flow);
     const isKept = !meetsRules || this.detector.keepStream(direction, bytes, start, end, offset);
     this.apps.consume(flow, direction, bytes, start, end);
     if (this.apps.isShed(flow)) this.reachesLimit = true;
     this.context.noteProtocol(this.apps, flow, this.packet);
     if (offset >= this.#streamDepthBytes && !this.apps.isReading(flow)) this.streams.stopComparing(flow, direction);
-    if (!meetsRules || (this.detector.judgeStream() && isKept)) return;
+    const isJudged = !meetsRules || (this.detector.judgeStream() && isKept);
+    if (this.isEncrypted(flow)) this.detector.forgetStreams(flow);
+    if (isJudged) return;
     this.reachesLimit = true;
     this.#counters.increment('detect.stream_window_memcap');
   }
@@ -273,3 +287,5 @@ export class Content implements StreamConsumer, AppSink {
     this.begin(inHand);
   }
 }
+
+const looksIntoEncrypted = ({ bypass }: Config): boolean => bypass.encrypted === 'late';

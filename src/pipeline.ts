@@ -272,6 +272,7 @@ export class Pipeline {
       // Its receiver drops a segment with a bad checksum: the bytes of the stream are those of another one.
       // As in Suricata, the packet that completes the handshake is not yet part of an established connection.
       const isEstablished = this.#streams.isEstablished(packet.flow);
+      context.isEncrypted = this.content.isEncrypted(packet.flow);
       if (packet.hasBadChecksum) this.#findings.outcome = outcomeOf('invalid', packet);
       else if (isReopening) this.#trackReopening(packet);
       else this.#trackTcp(packet);

@@ -70,8 +70,9 @@ export const BALANCES = ['addresses', 'ports'] as const;
 export type Balance = (typeof BALANCES)[number];
 
 /**
- * When an encrypted connection is bypassed. `early`: behind its handshake, unless a rule asks for something else than
- * content. `late`: when no rule would be held against it any more.
+ * What becomes of rules behind the handshake of an encrypted connection. `early`: those that look for content are not
+ * held against it, and it is bypassed unless a rule asks for something else. `late`: they are, and it is bypassed when
+ * none would be any more.
  */
 export const ENCRYPTED_BYPASSES = ['early', 'late'] as const;
 export type EncryptedBypass = (typeof ENCRYPTED_BYPASSES)[number];

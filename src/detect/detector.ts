@@ -256,7 +256,7 @@ export class Detector {
     candidates.clear();
     candidates.addAll(detection.rulesOn(group.packetUnpatterned, direction));
     const { bytes, payloadStart, payloadEnd } = packet;
-    const hasPayload = payloadEnd > payloadStart;
+    const hasPayload = payloadEnd > payloadStart && !flowContext.isEncrypted;
     if (hasPayload) this.#searchPayload(group);
     for (let i = 0; i < candidates.count; i++) {
       const order = candidates.indexes[i]!;

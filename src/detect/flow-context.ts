@@ -13,6 +13,8 @@ export class FlowContext {
   shown: ShownProtocols = NOTHING_SHOWN;
   /** The payload of this packet went into the reassembled stream. */
   isInStream = false;
+  /** All that the flow carries was encrypted before this packet: its payload has no content for rules. */
+  isEncrypted = false;
 
   /** For the next packet. */
   reset(): void {
@@ -20,6 +22,7 @@ export class FlowContext {
     this.app = null;
     this.shown = NOTHING_SHOWN;
     this.isInStream = false;
+    this.isEncrypted = false;
   }
 
   /** As far as it is known by now. No session remembers a datagram that nobody knows: here it shows no protocol. */
