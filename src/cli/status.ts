@@ -23,75 +23,85 @@ async function status({ json = false, ...options }: StatusOptions): Promise<void
   process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : statusText(result));
 }
 
+/** A label, empty where the row goes on with the one above, and its text. */
+type Row = readonly [string, string];
+
 /** For people; `--json` has more. */
-function statusText(status: ServiceStatus): string {
-  const { interception, policy, traffic, latency, pauses, flows, memory, events, history, incidents } = status;
-  const { rules } = policy;
-  const actions = (['drop', 'reject', 'alert', 'pass'] as const)
-    .filter((action) => rules[action] > 0)
-    .map((action) => `${count(rules[action])} ${action}`);
-  const held = rules.held === 0 ? [] : [`${count(rules.held)} of them held`];
-  const parked = rules.parked === 0 ? [] : [`${count(rules.parked)} PARKED`];
-  const interfaces =
-    interception.interfaces.length === 0 ? 'all interfaces but lo' : interception.interfaces.join(', ');
-  const rows: [string, string][] = [
+export function statusText(status: ServiceStatus): string {
+  const rows = [...serviceRows(status), ...trafficRows(status), ...resourceRows(status), ...troubleRows(status)];
+  const widest = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, text]) => `${label.padEnd(widest)}  ${withoutControls(text)}\n`).join('');
+}
+
+function serviceRows(status: ServiceStatus): Row[] {
+  const { interception, policy } = status;
+  const { hooks, interfaces, firewall, failure } = interception;
+  const places = interfaces.length === 0 ? 'all interfaces but lo' : interfaces.join(', ');
+  return [
     ['mode', `${status.mode}, since ${status.modeSince}`],
     ['inspecting', inspecting(status)],
-    [
-      '',
-      `${interception.hooks.join(' and ')} on ${interfaces}, ${interception.firewall}, fail ${interception.failure}`,
-    ],
+    ['', `${hooks.join(' and ')} on ${places}, ${firewall}, fail ${failure}`],
     ['running', `process ${status.pid}, version ${status.version}, since ${status.startedAt}`],
     ['policy', `${policy.version}, loaded ${policy.loadedAt}`],
-    ...(policy.assigned === null
-      ? []
-      : [['', `with what the scan has assigned: ${policy.assigned}`] as [string, string]]),
-    [
-      'rules',
-      [`${count(rules.loaded)} loaded`, ...actions, ...held, ...parked, `${count(rules.refused)} refused`].join(', '),
-    ],
+    ...rowsIf(policy.assigned !== null, ['', `with what the scan has assigned: ${policy.assigned}`]),
+    ['rules', rulesText(policy.rules)],
+  ];
+}
+
+function trafficRows({ traffic, latency, pauses, queues }: ServiceStatus): Row[] {
+  const excepted = traffic.excepted > 0 ? `, and ${count(traffic.excepted)} matches excepted` : '';
+  return [
     ['packets', `${count(traffic.packets)} (${mebibytes(traffic.bytes)}), ${count(traffic.dropped)} dropped`],
-    ...entries(traffic.dropsByReason).map(([reason, n]): [string, string] => [
-      '',
-      `${count(n)} ${reason.replaceAll('_', ' ')}`,
-    ]),
-    [
-      'alerts',
-      `${count(traffic.alerts)}${traffic.excepted > 0 ? `, and ${count(traffic.excepted)} matches excepted` : ''}`,
-    ],
+    ...entries(traffic.dropsByReason).map(([reason, n]): Row => ['', `${count(n)} ${reason.replaceAll('_', ' ')}`]),
+    ['alerts', `${count(traffic.alerts)}${excepted}`],
     ['latency', `half within ${latency.p50Ms} ms, 99 % within ${latency.p99Ms} ms, all within ${latency.maxMs} ms`],
     [
       'pauses',
       `none longer than ${pauses.longestMs} ms, of which workers themselves worked ${pauses.longestWorkMs} ms at most`,
     ],
-    ...status.queues.map((queue): [string, string] => [
-      `queue ${queue.queue}`,
-      `${count(queue.waiting ?? 0)} waiting, ${dropped(queue)}${queue.isInspecting ? '' : ', NO WORKER'}`,
-    ]),
+    ...queues.map((queue): Row => [`queue ${queue.queue}`, queueText(queue)]),
+  ];
+}
+
+function resourceRows({ flows, memory, events, history, nextScan }: ServiceStatus): Row[] {
+  const bypassed = `${count(flows.bypassed)} of them bypassed`;
+  return [
     [
       'flows',
-      `${count(flows.active)} now, ${count(flows.bypassed)} of them bypassed; ${count(flows.total)} so far, ${count(flows.bypassedTotal)} bypassed`,
+      `${count(flows.active)} now, ${bypassed}; ${count(flows.total)} so far, ${count(flows.bypassedTotal)} bypassed`,
     ],
     [
       'memory',
       `${mebibytes(memory.residentBytes)} resident, ${mebibytes(memory.reassemblyBytes)} of it TCP reassembly`,
     ],
     ['events', events.outputs.length === 0 ? 'are written nowhere' : `${count(events.lostLines)} lines lost`],
-    ...events.outputs.map(({ name, target, lostLines }): [string, string] => [
-      '',
-      `${name} ${target}, ${count(lostLines)} of them`,
-    ]),
+    ...events.outputs.map(({ name, target, lostLines }): Row => ['', `${name} ${target}, ${count(lostLines)} of them`]),
     ['history', historyText(history)],
-    ...(status.notify !== null && status.notify.lostMessages > 0
-      ? [['notified', `${count(status.notify.lostMessages)} messages could not be delivered`] as [string, string]]
-      : []),
-    ...(status.nextScan === null ? [] : [['next scan', status.nextScan] as [string, string]]),
+    ...rowsIf(nextScan !== null, ['next scan', `${nextScan}`]),
+  ];
+}
+
+function troubleRows({ notify, incidents }: ServiceStatus): Row[] {
+  const lostMessages = notify?.lostMessages ?? 0;
+  return [
+    ...rowsIf(lostMessages > 0, ['notified', `${count(lostMessages)} messages could not be delivered`]),
     ...entries(incidents)
       .filter(([, n]) => n > 0)
-      .map(([what, n]): [string, string] => ['incident', `${count(n)} ${INCIDENTS[what as keyof typeof INCIDENTS]}`]),
+      .map(([what, n]): Row => ['incident', `${count(n)} ${INCIDENTS[what]}`]),
   ];
-  const widest = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, text]) => `${label.padEnd(widest)}  ${withoutControls(text)}\n`).join('');
+}
+
+const rowsIf = (isThere: boolean, row: Row): Row[] => (isThere ? [row] : []);
+
+function rulesText(rules: ServiceStatus['policy']['rules']): string {
+  const actions = (['drop', 'reject', 'alert', 'pass'] as const)
+    .filter((action) => rules[action] > 0)
+    .map((action) => `${count(rules[action])} ${action}`);
+  const held = rules.held === 0 ? [] : [`${count(rules.held)} of them held`];
+  const parked = rules.parked === 0 ? [] : [`${count(rules.parked)} PARKED`];
+  return [`${count(rules.loaded)} loaded`, ...actions, ...held, ...parked, `${count(rules.refused)} refused`].join(
+    ', ',
+  );
 }
 
 const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
@@ -102,9 +112,11 @@ const INCIDENTS: Readonly<Record<keyof ServiceStatus['incidents'], string>> = {
   overflows: 'times a queue was full and may have let packets pass uninspected',
 };
 
-function dropped({ overflowed, beyondSocket }: QueueStatus): string {
+function queueText({ waiting, overflowed, beyondSocket, isInspecting }: QueueStatus): string {
+  const worker = isInspecting ? '' : ', NO WORKER';
+  if (waiting === null || overflowed === null) return `the kernel says nothing of it${worker}`;
   const socket = (beyondSocket ?? 0) > 0 ? ` (${count(beyondSocket!)} of them its socket)` : '';
-  return `${count(overflowed ?? 0)} dropped since it was full${socket}`;
+  return `${count(waiting)} waiting, ${count(overflowed)} dropped since it was full${socket}${worker}`;
 }
 
 function historyText(history: ServiceStatus['history']): string {
@@ -118,5 +130,6 @@ function inspecting(status: ServiceStatus): string {
   return problem === null ? 'yes' : `NO: ${problem}`;
 }
 
-const entries = <T extends object>(counts: T): [string, number][] =>
-  Object.entries(counts).sort(([, a], [, b]) => b - a);
+/** The most first. */
+const entries = <K extends string>(counts: Readonly<Record<K, number>>): [K, number][] =>
+  (Object.entries(counts) as [K, number][]).sort(([, a], [, b]) => b - a);
