@@ -86,6 +86,7 @@ const LINK_TYPES: ReadonlyMap<number, LinkType> = new Map([
   [12, LINK.rawIp],
   [14, LINK.rawIp],
   [101, LINK.rawIp],
+  [104, LINK.ciscoHdlc],
   [108, LINK.loopback],
   [113, LINK.linuxSll],
   [228, LINK.rawIp],

@@ -143,4 +143,5 @@ const LINK_TYPES: Readonly<Record<LinkType, number>> = {
   [LINK.linuxSll2]: 276,
   [LINK.loopback]: 0,
   [LINK.ppp]: 9,
+  [LINK.ciscoHdlc]: 104,
 };

@@ -76,6 +76,17 @@ export const REMARKABLE_WIRE_EVENTS: ReadonlySet<string> = new Set<WireEvent>([
   'vxlan.unknown_payload_type',
   'geneve.unknown_payload_type',
   'erspan.unsupported_version',
+  'pppoe.wrong_code',
+  'pppoe.malformed_tags',
+  'mpls.bad_label_router_alert',
+  'mpls.bad_label_implicit_null',
+  'mpls.bad_label_reserved',
+  'vntag.unknown_type',
+  'mpls.unknown_payload_type',
+  'nsh.unsupported_version',
+  'nsh.reserved_type',
+  'nsh.unsupported_type',
+  'nsh.unknown_payload',
 ]);
 
 /** What ordinary hosts send all the time, so that to tell of it would be noise. Rules can ask for it. */
@@ -109,28 +120,7 @@ export const UNRAISED_EVENTS: Readonly<Record<string, string>> = {
     'arp.invalid_protocol_size',
     'arp.unsupported_opcode',
   ]),
-  ...undecoded('PPPoE', ['pppoe.pkt_too_small', 'pppoe.wrong_code', 'pppoe.malformed_tags']),
-  ...undecoded('MPLS', [
-    'mpls.header_too_small',
-    'mpls.pkt_too_small',
-    'mpls.bad_label_router_alert',
-    'mpls.bad_label_implicit_null',
-    'mpls.bad_label_reserved',
-    'mpls.unknown_payload_type',
-  ]),
   ...undecoded('ERSPAN', ['erspan.too_many_vlan_layers']),
-  ...undecoded('IEEE 802.1ah', ['ieee8021ah.header_too_small']),
-  ...undecoded('VN-Tag', ['vntag.header_too_small', 'vntag.unknown_type']),
-  ...undecoded('Cisco FabricPath', ['dce.pkt_too_small']),
-  ...undecoded('Cisco HDLC', ['chdlc.pkt_too_small']),
-  ...undecoded('NSH', [
-    'nsh.header_too_small',
-    'nsh.unsupported_version',
-    'nsh.bad_header_length',
-    'nsh.reserved_type',
-    'nsh.unsupported_type',
-    'nsh.unknown_payload',
-  ]),
 };
 
 function undecoded(protocol: string, names: readonly string[]): Record<string, string> {

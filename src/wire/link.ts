@@ -1,4 +1,5 @@
 import { i32, u8, u16, u32, u32le } from '../base/bytes.ts';
+import { CARRIER, CARRIER_EVENTS, CarrierView, NEXT } from './carrier.ts';
 import { type CutEvent, tooShort } from './cut.ts';
 import { IPV4_HEADER_BYTES } from './ipv4.ts';
 import { IPV6_HEADER_BYTES } from './ipv6.ts';
@@ -20,11 +21,16 @@ export const LINK_EVENTS = {
   'ppp.unsup_proto': 'a PPP frame that carries a known protocol other than IP',
   'ppp.wrong_type': 'a PPP frame of a protocol that no standard names',
   'ipraw.invalid_ip_version': 'neither IPv4 nor IPv6',
+  'chdlc.pkt_too_small': 'shorter than a Cisco HDLC header',
+  ...CARRIER_EVENTS,
 } as const;
 export type LinkEvent = keyof typeof LINK_EVENTS;
 
 /** Service provider, customer, and one to spare: Suricata stops there too. Beyond: `vlan.too_many_layers`. */
 const MAX_VLAN_TAGS = 3;
+
+/** Headers of carriers, one behind the other; Suricata's limit of all layers. Beyond: `too_many_layers`. */
+const MAX_CARRIER_HEADERS = 16;
 
 // IEEE 802.3 §3.1.1: two addresses, then the EtherType. 802.1Q §9.6: two bytes of tag, then the next EtherType.
 const ETHERNET_TYPE = 12;
@@ -38,10 +44,12 @@ const SLL2_PROTOCOL = 0;
 const SLL2_HARDWARE = 8;
 const SLL2_BYTES = 20;
 const NULL_BYTES = 4;
+/** LINKTYPE_C_HDLC: address and control, then the EtherType. */
+const CISCO_HDLC_TYPE = 2;
+const CISCO_HDLC_BYTES = 4;
 
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, providerVlan: 0x88a8, oldProviderVlan: 0x9100 } as const;
-/** PPPoE, provider backbone bridging, MPLS, FabricPath, VN-Tag and NSH: Suricata knows them, vpatch does not. */
-const OTHER_ETHERTYPES: ReadonlySet<number> = new Set([0x8863, 0x8864, 0x88e7, 0x8847, 0x8848, 0x8903, 0x8926, 0x894f]);
+const CARRIER_TYPES: ReadonlySet<number> = new Set(Object.values(CARRIER));
 /** RFC 1661 §2, RFC 1662 §3.1, RFC 5072 §4. */
 const PPP = { addressAndControl: 0xff03, ipv4: 0x0021, ipv6: 0x0057 } as const;
 /** Protocols registered at IANA: network layers, their control protocols, and PPP's own. */
@@ -52,6 +60,9 @@ const OTHER_PPP_PROTOCOLS: ReadonlySet<number> = new Set([
 ]);
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;
+
+/** What may keep a frame from being read. */
+type LinkFault = LinkEvent | CutEvent | 'ipv4.pkt_too_small' | 'too_many_layers';
 
 /** What precedes the IP packet in a frame. After `reset` returned null, the fields tell where IP starts. */
 export class LinkView {
@@ -64,27 +75,27 @@ export class LinkView {
   isLoopback = false;
   /** What it carries instead of IP, where that has a name of its own. */
   remark: LinkEvent | null = null;
+  readonly #carrier = new CarrierView();
+  #carrierHeaders = 0;
 
   /** The frame is `bytes[start, end)`; `wireEnd` is beyond `end` where the capture cut it. */
-  reset(
-    linkType: LinkType,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    wireEnd: number,
-  ): LinkEvent | CutEvent | 'ipv4.pkt_too_small' | null {
+  reset(linkType: LinkType, bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkFault | null {
     this.ipVersion = 0;
     this.ipStart = start;
     this.vlanId = -1;
     this.isLoopback = false;
     this.remark = null;
+    this.#carrierHeaders = 0;
     switch (linkType) {
       case LINK.rawIp:
         return this.#readRawIp(bytes, start, end, wireEnd);
       case LINK.ethernet:
-        if (end - start < ETHERNET_BYTES) return tooShort(start + ETHERNET_BYTES, wireEnd, 'ethernet.pkt_too_small');
         // Linux writes no address on lo; a network interface cannot have none.
-        this.isLoopback = i32(bytes, start) === 0 && i32(bytes, start + 4) === 0 && i32(bytes, start + 8) === 0;
+        this.isLoopback =
+          end - start >= ETHERNET_BYTES &&
+          i32(bytes, start) === 0 &&
+          i32(bytes, start + 4) === 0 &&
+          i32(bytes, start + 8) === 0;
         return this.#readEthernet(bytes, start, end, wireEnd);
       case LINK.linuxSll:
         if (end - start < SLL_BYTES) return tooShort(start + SLL_BYTES, wireEnd, 'sll.pkt_too_small');
@@ -103,17 +114,15 @@ export class LinkView {
         return null;
       case LINK.ppp:
         return this.#readPpp(bytes, start, end, wireEnd);
+      case LINK.ciscoHdlc:
+        if (end - start < CISCO_HDLC_BYTES) return tooShort(start + CISCO_HDLC_BYTES, wireEnd, 'chdlc.pkt_too_small');
+        return this.#readEtherType(bytes, start + CISCO_HDLC_TYPE, start + CISCO_HDLC_BYTES, end, wireEnd);
       default:
         return linkType satisfies never;
     }
   }
 
-  #readRawIp(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    wireEnd: number,
-  ): LinkEvent | CutEvent | 'ipv4.pkt_too_small' | null {
+  #readRawIp(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkFault | null {
     if (end === start) return tooShort(start + 1, wireEnd, 'ipv4.pkt_too_small');
     const version = u8(bytes, start) >> 4;
     if (version !== 4 && version !== 6) return 'ipraw.invalid_ip_version';
@@ -121,12 +130,13 @@ export class LinkView {
     return null;
   }
 
-  #readEthernet(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkEvent | CutEvent | null {
+  #readEthernet(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkFault | null {
     const payloadStart = start + ETHERNET_BYTES;
+    if (payloadStart > end) return tooShort(payloadStart, wireEnd, 'ethernet.pkt_too_small');
     const event = this.#readEtherType(bytes, start + ETHERNET_TYPE, payloadStart, end, wireEnd);
-    if (event !== null || this.ipVersion !== 0) return event;
+    if (event !== null || this.ipVersion !== 0 || this.remark !== null) return event;
     if (this.vlanId >= 0) this.remark = 'vlan.unknown_type';
-    else if (!OTHER_ETHERTYPES.has(u16(bytes, start + ETHERNET_TYPE))) this.remark = 'ethernet.unknown_ethertype';
+    else if (!CARRIER_TYPES.has(u16(bytes, start + ETHERNET_TYPE))) this.remark = 'ethernet.unknown_ethertype';
     return null;
   }
 
@@ -137,7 +147,7 @@ export class LinkView {
     payloadStart: number,
     end: number,
     wireEnd: number,
-  ): LinkEvent | CutEvent | null {
+  ): LinkFault | null {
     let type = u16(bytes, typeAt);
     let at = payloadStart;
     for (let tags = 0; isVlan(type); tags++) {
@@ -149,11 +159,41 @@ export class LinkView {
     }
     this.ipStart = at;
     this.ipVersion = type === ETHERTYPE.ipv4 ? 4 : type === ETHERTYPE.ipv6 ? 6 : 0;
-    return null;
+    return CARRIER_TYPES.has(type) ? this.#readCarrier(type, bytes, at, end, wireEnd) : null;
+  }
+
+  #readCarrier(type: number, bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkFault | null {
+    if (++this.#carrierHeaders > MAX_CARRIER_HEADERS) return 'too_many_layers';
+    const carrier = this.#carrier;
+    let event = carrier.read(type, bytes, start, end, wireEnd);
+    if (event === null && carrier.next === NEXT.mpls) event = carrier.readMpls(bytes, carrier.nextStart, end, wireEnd);
+    if (event !== null) return event;
+    const at = carrier.nextStart;
+    this.ipStart = at;
+    this.remark = carrier.remark;
+    switch (carrier.next) {
+      case NEXT.ipv4:
+        this.ipVersion = 4;
+        return null;
+      case NEXT.ipv6:
+        this.ipVersion = 6;
+        return null;
+      case NEXT.ethernet:
+        return this.#readEthernet(bytes, at, end, wireEnd);
+      case NEXT.ppp:
+        return this.#readPpp(bytes, at, end, wireEnd);
+      case NEXT.type: {
+        const fault = this.#readEtherType(bytes, at - 2, at, end, wireEnd);
+        if (type === CARRIER.vnTag && fault === null && this.ipVersion === 0) this.remark ??= 'vntag.unknown_type';
+        return fault;
+      }
+      default:
+        return null;
+    }
   }
 
   /** The address and control bytes may be left out, and a protocol below 256 may be one byte (RFC 1661 §6.5, §6.6). */
-  #readPpp(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkEvent | CutEvent | null {
+  #readPpp(bytes: Uint8Array, start: number, end: number, wireEnd: number): LinkFault | null {
     if (end - start < 2) return tooShort(start + 2, wireEnd, 'ppp.pkt_too_small');
     let at = start;
     if (u16(bytes, at) === PPP.addressAndControl) at += 2;

@@ -2,7 +2,7 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Direction } from '../base/direction.ts';
 
 /** How a frame begins. Capture sources translate their own numbers (DLT_*, LINKTYPE_*) into these. */
-export const LINK = { ethernet: 1, rawIp: 2, linuxSll: 3, linuxSll2: 4, loopback: 5, ppp: 6 } as const;
+export const LINK = { ethernet: 1, rawIp: 2, linuxSll: 3, linuxSll2: 4, loopback: 5, ppp: 6, ciscoHdlc: 7 } as const;
 export type LinkType = (typeof LINK)[keyof typeof LINK];
 
 /** What is known of a packet's transport checksum, see NFQA_SKB_INFO in linux/netfilter/nfnetlink_queue.h. */

@@ -166,6 +166,7 @@ const LINKTYPE: Readonly<Record<LinkType, number>> = {
   [LINK.linuxSll2]: 276,
   [LINK.loopback]: 0,
   [LINK.ppp]: 9,
+  [LINK.ciscoHdlc]: 104,
 };
 
 /** A classic little-endian microsecond capture file. Packets without a time are a millisecond apart. */

@@ -25,12 +25,30 @@ describe('link headers', () => {
     ['PPP', LINK.ppp, 'PPP', -1],
     ['PPP with address and control', LINK.ppp, 'ff03 PPP', -1],
     ['PPP with a short protocol', LINK.ppp, 'SHORT', -1],
+    ['Cisco HDLC', LINK.ciscoHdlc, '0f00 TYPE', -1],
+    ['PPPoE', LINK.ethernet, `${MACS} 8864 1100 0001 0040 PPP`, -1],
+    ['PPPoE in a VLAN', LINK.ethernet, `${MACS} 8100 0007 8864 1100 0001 0040 PPP`, 7],
+    ['MPLS, one label', LINK.ethernet, `${MACS} 8847 00010140`, -1],
+    ['MPLS, three labels', LINK.ethernet, `${MACS} 8848 00010040 00020040 00030140`, -1],
+    ['Ethernet behind MPLS', LINK.ethernet, `${MACS} 8847 00010140 00000000 ${MACS} TYPE`, -1],
+    ['a provider backbone bridge', LINK.ethernet, `${MACS} 88e7 00000001 ${MACS} TYPE`, -1],
+    ['VN-Tag', LINK.ethernet, `${MACS} 8926 00000000 TYPE`, -1],
+    ['VN-Tag around a VLAN', LINK.ethernet, `${MACS} 8926 00000000 8100 0007 TYPE`, 7],
+    ['FabricPath', LINK.ethernet, `${MACS} 8903 0001 ${MACS} TYPE`, -1],
+    ['NSH', LINK.ethernet, `${MACS} 894f 0002 02 NSH 00000001`, -1],
+    ['NSH with metadata', LINK.ethernet, `${MACS} 894f 0006 01 NSH 00000001 00112233445566778899aabbccddeeff`, -1],
+    ['NSH around Ethernet', LINK.ethernet, `${MACS} 894f 0002 02 03 00000001 ${MACS} TYPE`, -1],
+    ['NSH around MPLS', LINK.ethernet, `${MACS} 894f 0002 02 05 00000001 00010140`, -1],
   ])('%s', (_, linkType, header, vlanId) => {
-    for (const [packet, version, type, ppp] of [
-      [ipv4, 4, '0800', '0021'],
-      [ipv6, 6, '86dd', '0057'],
+    for (const [packet, version, type, ppp, nsh] of [
+      [ipv4, 4, '0800', '0021', '01'],
+      [ipv6, 6, '86dd', '0057', '02'],
     ] as const) {
-      const prefix = header.replace('TYPE', type).replace('PPP', ppp).replace('SHORT', ppp.slice(2));
+      const prefix = header
+        .replace('TYPE', type)
+        .replace('PPP', ppp)
+        .replace('SHORT', ppp.slice(2))
+        .replace('NSH', nsh);
       const bytes = behind(prefix, packet);
       const ipStart = bytes.length - packet.length;
       expect(decoded(bytes, { linkType })).toMatchObject({
@@ -74,6 +92,7 @@ describe('link headers', () => {
     [LINK.linuxSll2, 'sll2.pkt_too_small', 20],
     [LINK.loopback, 'ltnull.pkt_too_small', 4],
     [LINK.ppp, 'ppp.pkt_too_small', 2],
+    [LINK.ciscoHdlc, 'chdlc.pkt_too_small', 4],
     [LINK.rawIp, 'ipv4.pkt_too_small', 1],
   ])('too short for link type %i: %s', (linkType, event, headerBytes) => {
     for (let length = 0; length < headerBytes; length++) {
@@ -103,7 +122,7 @@ describe('link headers', () => {
     ['ARP', LINK.ethernet, `${MACS} 0806 0001080006040001`, 'ethernet.unknown_ethertype'],
     ['LLDP', LINK.ethernet, '0180c200000e 020000000001 88cc 0207', 'ethernet.unknown_ethertype'],
     ['an 802.3 frame with a length', LINK.ethernet, `${MACS} 0026 424203`, 'ethernet.unknown_ethertype'],
-    ['MPLS', LINK.ethernet, `${MACS} 8847 00010140`, null],
+    ['PPPoE discovery', LINK.ethernet, `${MACS} 8863 1109 0000 0004 01010000`, null],
     ['ARP in a VLAN', LINK.ethernet, `${MACS} 8100 0064 0806 0001`, 'vlan.unknown_type'],
     ['ARP, cooked', LINK.linuxSll, '0000 0001 0006 020000000001 0000 0806 0001', null],
     ['PPP link control', LINK.ppp, 'ff03 c021 0101', 'ppp.unsup_proto'],
@@ -112,6 +131,43 @@ describe('link headers', () => {
     const packet = decoded(hex(bytes), { linkType });
     expect(packet).toMatchObject({ ipVersion: 0, events: event === null ? [] : [event], isUnreadable: false });
     expect(event === null || ORDINARY_WIRE_EVENTS.has(event)).toBe(true);
+  });
+
+  test.each([
+    ['8863 1199 0000 0000', 'pppoe.wrong_code', false],
+    ['8863 1109 0000 0010 01010000', 'pppoe.malformed_tags', false],
+    ['8863 1109 0000', 'pppoe.pkt_too_small', true],
+    ['8864 1100 0001', 'pppoe.pkt_too_small', true],
+    ['8847 00010040', 'mpls.header_too_small', true],
+    ['8847 00010140 4500', 'mpls.pkt_too_small', true],
+    ['8847 00001140', 'mpls.bad_label_router_alert', false],
+    ['8847 00003140', 'mpls.bad_label_implicit_null', false],
+    ['8847 00005140', 'mpls.bad_label_reserved', false],
+    ['8847 00010140 15000000', 'mpls.unknown_payload_type', true],
+    ['88e7 00000001', 'ieee8021ah.header_too_small', true],
+    ['8926 0000', 'vntag.header_too_small', true],
+    ['8926 00000000 0806 0001', 'vntag.unknown_type', false],
+    ['8903 0001 0200', 'dce.pkt_too_small', true],
+    ['894f 0002', 'nsh.header_too_small', true],
+    ['894f 4002 02 01 00000001 45', 'nsh.unsupported_version', false],
+    ['894f 0003 02 01 00000001 45', 'nsh.bad_header_length', true],
+    ['894f 0001 02 01 00000001 45', 'nsh.bad_header_length', true],
+    ['894f 0002 01 01 00000001 45', 'nsh.bad_header_length', true],
+    ['894f 0002 00 01 00000001 45', 'nsh.reserved_type', false],
+    ['894f 0002 03 01 00000001 45', 'nsh.unsupported_type', false],
+    ['894f 0002 02 04 00000001 45', 'nsh.unknown_payload', false],
+  ])('behind Ethernet, %s is %s', (rest, event, isUnreadable) => {
+    expect(decoded(hex(`${MACS} ${rest}`), { linkType: LINK.ethernet })).toMatchObject({
+      ipVersion: 0,
+      events: [event],
+      isUnreadable,
+    });
+  });
+
+  test('carriers in carriers without end', () => {
+    const layer = hex(`${MACS} 8847 00010140 00000000`);
+    const bytes = new Uint8Array(Buffer.concat(new Array(17).fill(layer)));
+    expect(decoded(bytes, { linkType: LINK.ethernet })).toMatchObject({ ipVersion: 0, events: ['too_many_layers'] });
   });
 
   test('PPP with a protocol that nobody registered', () => {
