@@ -7,6 +7,10 @@ import { MAX_LINE_BYTES } from './options.ts';
 export const SCAN = { more: 0, startLine: 1, complete: 2, tooLong: 3 } as const;
 export type Scan = (typeof SCAN)[keyof typeof SCAN];
 
+/** An empty line behind a line of one blank belongs to the head, as one does behind LF CR CR LF: libhtp has it so. */
+const BEHIND_BLANK_LINE: readonly number[] = [LF];
+const BEHIND_ODD_END: readonly number[] = [CR, LF];
+
 /**
  * Finds the end of a head, an empty line, in bytes that come in any pieces, and copies them into the head. Each byte is
  * looked at once: a scan goes on where the last one stopped.
@@ -22,8 +26,8 @@ export class HeadScanner {
   #last = 0;
   /** The line before this one ended in LF without CR. */
   #endedInLf = false;
-  /** A line of one blank was seen, which ends a head unless an empty line comes behind it. */
-  #isBlankLine = false;
+  /** The head ends with these bytes, as far as they come. */
+  #tail: readonly number[] | null = null;
   readonly #isLenient: boolean;
   #hasStartLine = false;
 
@@ -42,7 +46,7 @@ export class HeadScanner {
     this.#others = 0;
     this.#last = 0;
     this.#endedInLf = false;
-    this.#isBlankLine = false;
+    this.#tail = null;
     this.hasLongLine = false;
     this.#hasStartLine = hasStartLine;
   }
@@ -60,12 +64,7 @@ export class HeadScanner {
    */
   scan(bytes: Uint8Array, start: number, end: number, head: Head, maxBytes: number, tellsStartLine: boolean): Scan {
     let copyFrom = start;
-    if (this.#isBlankLine && start < end) {
-      this.#isBlankLine = false;
-      this.at = bytes[start] === LF ? start + 1 : start;
-      head.append(bytes, start, this.at);
-      return SCAN.complete;
-    }
+    if (this.#tail !== null) return this.#scanTail(bytes, start, end, head);
     const stop = Math.min(end, start + Math.max(0, maxBytes - head.length));
     let lineStart = start;
     for (let at = start; at < stop; at++) {
@@ -76,14 +75,15 @@ export class HeadScanner {
       const others = this.#others;
       const isEmpty = others === 0 && (lineBytes <= 1 || (this.#isLenient && lineBytes === 2 && this.#endedInLf));
       const isBlankLine = this.#isLenient && others === 1 && lineBytes === 1 && isBlank(this.#last);
+      const isOddEnd = isEmpty && lineBytes === 2;
       this.#endedInLf = this.#last !== CR;
       this.#lineBytes = 0;
       this.#others = 0;
       if (this.#hasStartLine) {
-        if (isBlankLine) {
+        if (isBlankLine || isOddEnd) {
           head.append(bytes, copyFrom, at + 1);
-          this.#isBlankLine = true;
-          return this.scan(bytes, at + 1, end, head, maxBytes, tellsStartLine);
+          this.#tail = isBlankLine ? BEHIND_BLANK_LINE : BEHIND_ODD_END;
+          return this.#scanTail(bytes, at + 1, end, head);
         }
         if (!isEmpty) continue;
         head.append(bytes, copyFrom, at + 1);
@@ -108,6 +108,22 @@ export class HeadScanner {
     this.#addToLine(bytes, lineStart, stop);
     this.at = stop;
     return stop < end ? SCAN.tooLong : SCAN.more;
+  }
+
+  #scanTail(bytes: Uint8Array, start: number, end: number, head: Head): Scan {
+    let tail = this.#tail ?? [];
+    let at = start;
+    for (; tail.length > 0 && at < end; at++) {
+      if (bytes[at] !== tail[0]) {
+        tail = [];
+        break;
+      }
+      tail = tail.slice(1);
+    }
+    head.append(bytes, start, at);
+    this.at = at;
+    this.#tail = tail.length > 0 ? tail : null;
+    return tail.length > 0 ? SCAN.more : SCAN.complete;
   }
 
   /** Only of lines of one or two bytes matters what is in them, so that of longer ones only the last is looked at. */
