@@ -152,6 +152,28 @@ describe('events', () => {
     expectEvents(overUdp(asked(long)), 'dns.name_too_long', 'dns.request_name_invalid');
     const answerThatLoops = message({ flags: ANSWER }, question('@12'));
     expectEvents(overUdp(asked(query()), answered(answerThatLoops)), 'dns.infinite_loop');
+    const longerThanAllowed = message({}, question(new Array(5).fill('x'.repeat(60)).join('.')));
+    expectEvents(overUdp(asked(longerThanAllowed)), 'dns.request_name_invalid');
+  });
+
+  test.each([
+    ['a pointer to itself, in the data of an answer', 5, name('a@36'), ['dns.infinite_loop']],
+    ['pointers in a circle', 5, joined(name('@36'), name('@34')), ['dns.too_many_labels', 'dns.name_too_long']],
+    ['a label in a circle', 12, name('abcdefghij@34'), ['dns.name_too_long']],
+    ['the second name of a zone', 6, joined(name('b'), name('@37')), ['dns.infinite_loop']],
+    ['behind a preference', 15, joined(Uint8Array.of(0, 1), name('@36')), ['dns.infinite_loop']],
+    ['behind a port', 33, joined(new Uint8Array(6), name('@40')), ['dns.infinite_loop']],
+    ['no name where none belongs', 1, name('@34'), []],
+  ] as const)('names of records: %s', (_, type, data, events) => {
+    // The data lies behind the header (12), the question's name and tail (10), the record's pointer and tail (12).
+    const bytes = message({ flags: ANSWER, counts: [1, 1, 0, 0] }, question('a.bc'), record('@12', type, data));
+    expectEvents(overUdp(asked(query()), answered(bytes)), ...events);
+  });
+
+  test('a message of nothing but pointers costs no more than a long one', () => {
+    const pointers = Array.from({ length: 4000 }, () => record('@12', 1, new Uint8Array(0)));
+    const circle = message({ flags: ANSWER, counts: [1, 4000, 0, 0] }, question('@12'), ...pointers);
+    expect(new DnsMessage(circle)).toMatchObject({ isMalformed: false, hasSelfPointer: true });
   });
 
   test('bytes that nobody saw', () => {

@@ -20,6 +20,10 @@ const MAX_NAME_WIRE_BYTES = 255;
 const MAX_NAME_BYTES = 1025;
 /** A name of 255 bytes has at most 127 labels, and a pointer before each is more than anybody writes. */
 const MAX_POINTERS = 127;
+/** Labels and pointers of one name; Suricata's limit. */
+const MAX_NAME_STEPS = 255;
+/** Of all names of a message; beyond it, pointers are not followed. Ours: the largest answers have some thousand. */
+const MAX_MESSAGE_STEPS = 16_384;
 /** Type and class of a question; those, time to live and length of a record. */
 const QUESTION_TAIL_BYTES = 4;
 const RECORD_TAIL_BYTES = 10;
@@ -46,8 +50,14 @@ export class DnsMessage {
   readonly questions: readonly Question[];
   /** A section ends behind the message, or a name cannot be read. */
   isMalformed = false;
+  /** Of a question: its name does not end, or is longer than RFC 1035 allows. */
   hasNameLoop = false;
   hasLongName = false;
+  /** Of any name, as Suricata has it: a pointer to itself, and more labels or bytes than are read. */
+  hasSelfPointer = false;
+  hasTooManyLabels = false;
+  hasCutName = false;
+  #steps = 0;
   /** Bytes behind the last record. */
   hasTrailingBytes = false;
   readonly #recordsAt: number;
@@ -61,7 +71,7 @@ export class DnsMessage {
     for (let n = 0; n < this.questionCount; n++) {
       // Names are only made of what is looked at.
       const name = n < MAX_QUESTIONS ? this.readName(at) : EMPTY_BYTES;
-      at = this.nameEnd(at);
+      at = this.#walkName(at, bytes.length);
       if (name === null || at < 0 || at + QUESTION_TAIL_BYTES > bytes.length) {
         this.isMalformed = true;
         break;
@@ -176,20 +186,84 @@ export class DnsMessage {
     let at = start;
     const count = this.answerCount + this.authorityCount + this.additionalCount;
     for (let n = 0; n < count; n++) {
-      at = this.nameEnd(at);
+      at = this.#walkName(at, bytes.length);
       if (at < 0 || at + RECORD_TAIL_BYTES > bytes.length) {
         this.isMalformed = true;
         return;
       }
-      at += RECORD_TAIL_BYTES + u16(bytes, at + 8);
-      if (at > bytes.length) {
+      const dataStart = at + RECORD_TAIL_BYTES;
+      const dataEnd = dataStart + u16(bytes, at + 8);
+      if (dataEnd > bytes.length) {
         this.isMalformed = true;
         return;
       }
+      this.#walkNamesOfData(u16(bytes, at), dataStart, dataEnd);
+      at = dataEnd;
     }
     this.hasTrailingBytes = at < bytes.length;
   }
+
+  #walkNamesOfData(type: number, start: number, end: number): void {
+    const bytesBefore = BYTES_BEFORE_NAME.get(type);
+    if (bytesBefore === undefined) return;
+    const at = this.#walkName(start + bytesBefore, end);
+    if (type === TYPE_SOA && at >= 0) this.#walkName(at, end);
+  }
+
+  /**
+   * Behind the name that starts here, which is looked at with all that its pointers lead to; -1 if it cannot be read.
+   * `end`: of what it lies in.
+   */
+  #walkName(start: number, end: number): number {
+    const { bytes } = this;
+    let at = start;
+    let limit = end;
+    let behind = -1;
+    let length = 0;
+    for (let steps = 0; at < limit; steps++) {
+      if (steps > MAX_NAME_STEPS) {
+        if (behind < 0) return -1;
+        this.hasTooManyLabels = true;
+        this.hasCutName = true;
+        break;
+      }
+      const labelBytes = u8(bytes, at);
+      if (labelBytes === 0) {
+        at++;
+        break;
+      }
+      if (labelBytes <= MAX_LABEL_BYTES) {
+        if (at + 1 + labelBytes > limit) return -1;
+        at += 1 + labelBytes;
+        length += 1 + labelBytes;
+        if (length <= MAX_NAME_BYTES + 1) continue;
+        this.hasCutName = true;
+        if (behind >= 0) break;
+        continue;
+      }
+      if (labelBytes < POINTER || at + 1 >= limit) return -1;
+      const target = u16(bytes, at) & MAX_POINTER;
+      if (target > bytes.length) return -1;
+      if (behind < 0) behind = at + 2;
+      if (target === at) this.hasSelfPointer = true;
+      if (target === at || ++this.#steps > MAX_MESSAGE_STEPS) break;
+      at = target;
+      limit = bytes.length;
+    }
+    return behind >= 0 ? behind : at;
+  }
 }
+
+const TYPE_SOA = 6;
+/** Types whose data has a name behind so many bytes: NS, CNAME, SOA, PTR, MX (RFC 1035 §3.3) and SRV (RFC 2782). */
+const BYTES_BEFORE_NAME: ReadonlyMap<number, number> = new Map([
+  [2, 0],
+  [5, 0],
+  [TYPE_SOA, 0],
+  [12, 0],
+  [15, 2],
+  [33, 6],
+]);
 
 const POINTER = 0xc0;
 const MAX_POINTER = 0x3fff;

@@ -147,8 +147,9 @@ export class DnsParser implements AppParser {
 
   #check(tx: DnsTransaction, direction: Direction, message: DnsMessage): void {
     if (message.isMalformed) this.#raise(tx, direction, 'dns.malformed_data');
-    if (message.hasNameLoop) this.#raise(tx, direction, 'dns.infinite_loop');
-    if (message.hasLongName) this.#raise(tx, direction, 'dns.name_too_long');
+    if (message.hasSelfPointer) this.#raise(tx, direction, 'dns.infinite_loop');
+    if (message.hasTooManyLabels) this.#raise(tx, direction, 'dns.too_many_labels');
+    if (message.hasCutName) this.#raise(tx, direction, 'dns.name_too_long');
     if ((message.flags & FLAG.z) !== 0) this.#raise(tx, direction, 'dns.z_flag_set');
     if (message.opcode >= FIRST_UNASSIGNED_OPCODE) this.#raise(tx, direction, 'dns.invalid_opcode');
   }
