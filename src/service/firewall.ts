@@ -1,18 +1,17 @@
 import { procText } from '../base/proc.ts';
-import { firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
+import { type CommandResult, firstLine, isMissing, type RunCommand, runCommand } from './command.ts';
 import { checkInterception, type Interception } from './interception.ts';
 import {
-  IPTABLES_BYPASS_PROBE_TEXT,
-  IPTABLES_PORTS_PROBE_TEXT,
-  IPTABLES_PROBE_TEXT,
-  IPTABLES_REJECT_PROBE_TEXT,
+  type IptablesNeed,
   iptablesInstallText,
   iptablesMarkText,
+  iptablesProbeText,
   iptablesRemoveText,
   MARK_TABLES,
   ownLines,
   QUEUE_TABLE,
   queuesNamedIn,
+  tableIn,
 } from './iptables.ts';
 import {
   chainsListed,
@@ -76,51 +75,40 @@ export interface FirewallChoice {
 /** nftables where the kernel has its `queue`, else iptables. Changes nothing. */
 export function chooseFirewall(run: RunCommand = runCommand): FirewallChoice {
   const remarks: string[] = [];
-  const nft = run('nft', ['-c', '-f', '-'], NFT_PROBE_TEXT);
-  if (nft.status === 0) {
-    const reject = run('nft', ['-c', '-f', '-'], NFT_REJECT_PROBE_TEXT);
-    if (reject.status !== 0) remarks.push(cannotReject('nftables', firstLine(reject.error)));
-    const bypass = run('nft', ['-c', '-f', '-'], NFT_BYPASS_PROBE_TEXT);
-    if (bypass.status !== 0) remarks.push(cannotBypass('nftables', firstLine(bypass.error)));
-    const abilities = {
-      canReject: reject.status === 0,
-      canBypass: bypass.status === 0,
-      canSeePorts: run('nft', ['-c', '-f', '-'], NFT_PORTS_PROBE_TEXT).status === 0,
-    };
-    return { firewall: new NftFirewall(run, abilities), remarks };
+  const nft = probeNft(run);
+  if (typeof nft !== 'string') {
+    remarks.push(...nft.remarks);
+    return { firewall: new NftFirewall(run, nft), remarks };
   }
-  remarks.push(isMissing(nft) ? 'nft is not installed' : `nftables cannot queue here: ${firstLine(nft.error)}`);
+  remarks.push(nft);
 
   for (const kind of IPTABLES_KINDS) {
-    const probe = probeIptables(kind, run);
-    if (probe !== null) {
-      remarks.push(`${kind} cannot queue here: ${probe}`);
+    const version4 = probeIptables(kind, 4, run);
+    if (typeof version4 === 'string') {
+      remarks.push(`${kind} cannot queue here: ${version4}`);
       continue;
     }
-    const families: (4 | 6)[] = [4];
-    const probe6 = probeIptables(toolOf(kind, 6), run);
-    if (probe6 === null) families.push(6);
-    else remarks.push(`IPv6 is not inspected: ${toolOf(kind, 6)} cannot queue here: ${probe6}`);
-    const obstacles = (probe: string, tell: (tool: string, obstacle: string) => string): string[] =>
-      families.flatMap((family) => {
-        const tool = toolOf(kind, family);
-        const obstacle = probeIptables(tool, run, probe);
-        return obstacle === null ? [] : [tell(tool, obstacle)];
-      });
-    const toReject = obstacles(IPTABLES_REJECT_PROBE_TEXT, cannotReject);
-    const toBypass = obstacles(IPTABLES_BYPASS_PROBE_TEXT, cannotBypass);
-    remarks.push(...toReject, ...toBypass);
+    const version6 = probeIptables(kind, 6, run);
+    const hasBoth = typeof version6 !== 'string';
+    if (!hasBoth) remarks.push(`IPv6 is not inspected: ${toolOf(kind, 6)} cannot queue here: ${version6}`);
+    const found = hasBoth ? [version4, version6] : [version4];
+    remarks.push(...found.flatMap(({ remarks }) => remarks));
     const abilities = {
-      canReject: toReject.length === 0,
-      canBypass: toBypass.length === 0,
-      canSeePorts: probeIptables(kind, run, IPTABLES_PORTS_PROBE_TEXT) === null,
+      canReject: found.every(({ canReject }) => canReject),
+      canBypass: found.every(({ canBypass }) => canBypass),
+      canSeePorts: version4.canSeePorts,
     };
-    return { firewall: new IptablesFirewall(kind, families, run, abilities), remarks };
+    return { firewall: new IptablesFirewall(kind, hasBoth ? [4, 6] : [4], run, abilities), remarks };
   }
   return { firewall: null, remarks };
 }
 
+/** What a tool can do, with what it cannot for people. */
+type Probed = Abilities & { readonly remarks: readonly string[] };
+
 const NO_ABILITIES: Abilities = { canReject: false, canBypass: false, canSeePorts: false };
+/** A transaction takes the kernel 10 to 20 ms: all is tried at once, and one by one only where that fails. */
+const ALL_ABILITIES: Probed = { canReject: true, canBypass: true, canSeePorts: true, remarks: [] };
 
 const cannotReject = (tool: string, obstacle: string): string =>
   `rules that reject only drop: ${tool} cannot reject here: ${obstacle}`;
@@ -130,27 +118,72 @@ const cannotBypass = (tool: string, obstacle: string): string =>
 
 /** Rules of a vpatch that is gone, or of one that runs, in every firewall there is. */
 export function installedFirewalls(run: RunCommand = runCommand): Firewall[] {
-  const found = new Map<string, Firewall>();
+  const seen = new Set<string>();
+  const found: Firewall[] = [];
   for (const kind of IPTABLES_KINDS) {
     const firewall = new IptablesFirewall(kind, [4, 6], run);
-    // To look into a legacy table creates it, and its hooks; a table of ours would exist.
+    // The plain name is one of the two others.
+    if (seen.has(firewall.name)) continue;
+    seen.add(firewall.name);
+    // A legacy table of ours would exist.
     if (!firewall.name.includes('nf_tables') && !hasLegacyTable()) continue;
-    if (firewall.installedQueues() !== null) found.set(firewall.name, firewall);
+    if (firewall.installedQueues() !== null) found.push(firewall);
   }
   const nft = new NftFirewall(run);
-  return nft.installedQueues() === null ? [...found.values()] : [nft, ...found.values()];
+  return nft.installedQueues() === null ? found : [nft, ...found];
 }
 
-const hasLegacyTable = (table = QUEUE_TABLE): boolean =>
+const hasLegacyTable = (): boolean =>
   ['ip_tables_names', 'ip6_tables_names'].some((list) =>
-    procText(`/proc/thread-self/net/${list}`).split('\n').includes(table),
+    procText(`/proc/thread-self/net/${list}`).split('\n').includes(QUEUE_TABLE),
   );
 
-/** Null when the tool works and the kernel has the target, else the reason. */
-function probeIptables(tool: string, run: RunCommand, probe = IPTABLES_PROBE_TEXT): string | null {
-  const result = run(`${tool}-restore`, ['-w', '5', '--noflush'], probe);
-  if (result.status === 0) return null;
-  return isMissing(result) ? 'not installed' : firstLine(result.error);
+/** Text: why nftables cannot queue. */
+function probeNft(run: RunCommand): Probed | string {
+  const probe = (...texts: string[]): CommandResult => run('nft', ['-c', '-f', '-'], texts.join(''));
+  const all = probe(NFT_PROBE_TEXT, NFT_REJECT_PROBE_TEXT, NFT_BYPASS_PROBE_TEXT, NFT_PORTS_PROBE_TEXT);
+  if (all.status === 0) return ALL_ABILITIES;
+  const queue = isMissing(all) ? all : probe(NFT_PROBE_TEXT);
+  if (isMissing(queue)) return 'nft is not installed';
+  if (queue.status !== 0) return `nftables cannot queue here: ${firstLine(queue.error)}`;
+  const reject = probe(NFT_REJECT_PROBE_TEXT);
+  const bypass = probe(NFT_BYPASS_PROBE_TEXT);
+  return {
+    canReject: reject.status === 0,
+    canBypass: bypass.status === 0,
+    canSeePorts: probe(NFT_PORTS_PROBE_TEXT).status === 0,
+    remarks: [
+      ...(reject.status === 0 ? [] : [cannotReject('nftables', firstLine(reject.error))]),
+      ...(bypass.status === 0 ? [] : [cannotBypass('nftables', firstLine(bypass.error))]),
+    ],
+  };
+}
+
+/** Text: why this tool cannot queue. */
+function probeIptables(kind: string, family: 4 | 6, run: RunCommand): Probed | string {
+  const tool = toolOf(kind, family);
+  /** Null when the tool works and the kernel has all that these need, else the reason. */
+  const obstacleTo = (...needs: IptablesNeed[]): string | null => {
+    const result = run(`${tool}-restore`, ['-w', '5', '--noflush'], iptablesProbeText(needs));
+    if (result.status === 0) return null;
+    return isMissing(result) ? 'not installed' : firstLine(result.error);
+  };
+  // Rules that look at ports are for IPv4 alone.
+  const all = obstacleTo('queue', 'reject', 'bypass', ...(family === 4 ? (['ports'] as const) : []));
+  if (all === null) return ALL_ABILITIES;
+  const queue = all === 'not installed' ? all : obstacleTo('queue');
+  if (queue !== null) return queue;
+  const reject = obstacleTo('reject');
+  const bypass = obstacleTo('bypass');
+  return {
+    canReject: reject === null,
+    canBypass: bypass === null,
+    canSeePorts: family === 4 && obstacleTo('ports') === null,
+    remarks: [
+      ...(reject === null ? [] : [cannotReject(tool, reject)]),
+      ...(bypass === null ? [] : [cannotBypass(tool, bypass)]),
+    ],
+  };
 }
 
 class NftFirewall implements Firewall {
@@ -232,21 +265,20 @@ class IptablesFirewall implements Firewall {
     const wanted = withinMeans(interception, this);
     checkInterception(wanted);
     for (const family of this.families) {
-      for (const table of MARK_TABLES) {
-        this.#restore(family, iptablesMarkText(table, wanted, this.#save(family, table)));
-      }
-      this.#restore(family, iptablesInstallText(family, wanted, this.#save(family, QUEUE_TABLE)));
+      const saved = this.#save(family);
+      const texts = MARK_TABLES.map((table) => iptablesMarkText(table, wanted, tableIn(saved, table)));
+      this.#restore(family, [...texts, iptablesInstallText(family, wanted, tableIn(saved, QUEUE_TABLE))]);
     }
     this.#installed = this.#ownLines();
   }
 
   remove(): void {
     this.#installed = null;
-    for (const family of this.families) this.#empty(family, QUEUE_TABLE);
+    this.#empty([QUEUE_TABLE]);
   }
 
   dispose(): void {
-    for (const family of this.families) for (const table of MARK_TABLES) this.#empty(family, table);
+    this.#empty(MARK_TABLES);
   }
 
   isInPlace(): boolean {
@@ -254,29 +286,41 @@ class IptablesFirewall implements Firewall {
   }
 
   installedQueues(): readonly number[] | null {
-    const hasOwn = this.families.some((family) =>
-      TABLES.some((table) => iptablesRemoveText(table, this.#save(family, table)) !== null),
+    const saved = this.families.map((family) => this.#save(family));
+    const hasOwn = saved.some((text) =>
+      TABLES.some((table) => iptablesRemoveText(table, tableIn(text, table)) !== null),
     );
-    return hasOwn ? queuesNamedIn(this.#ownLines().split('\n')) : null;
+    return hasOwn ? queuesNamedIn(saved.flatMap((text) => ownLines(text))) : null;
   }
 
   #ownLines(): string {
-    return this.families.flatMap((family) => TABLES.flatMap((table) => ownLines(this.#save(family, table)))).join('\n');
+    return this.families
+      .flatMap((family) => {
+        const saved = this.#save(family);
+        return TABLES.flatMap((table) => ownLines(tableIn(saved, table)));
+      })
+      .join('\n');
   }
 
-  /** Empty where the tool is missing or the kernel has no such table: then nothing of ours is in it. */
-  #save(family: 4 | 6, table: string): string {
-    // To look into a legacy table would create it.
-    if (this.name.includes('(legacy)') && table !== QUEUE_TABLE && !hasLegacyTable(table)) return '';
-    return this.#run(`${toolOf(this.#kind, family)}-save`, ['-t', table]).output;
+  /** Of every table that exists: to name a legacy one would create it. Empty where the tool is missing. */
+  #save(family: 4 | 6): string {
+    return this.#run(`${toolOf(this.#kind, family)}-save`, []).output;
   }
 
-  #empty(family: 4 | 6, table: string): void {
-    this.#restore(family, iptablesRemoveText(table, this.#save(family, table)));
+  #empty(tables: readonly string[]): void {
+    for (const family of this.families) {
+      const saved = this.#save(family);
+      this.#restore(
+        family,
+        tables.map((table) => iptablesRemoveText(table, tableIn(saved, table))),
+      );
+    }
   }
 
-  #restore(family: 4 | 6, text: string | null): void {
-    if (text === null) return;
+  /** In this order, each text a transaction; null: nothing to do. */
+  #restore(family: 4 | 6, texts: readonly (string | null)[]): void {
+    const text = texts.join('');
+    if (text === '') return;
     const tool = toolOf(this.#kind, family);
     const result = this.#run(`${tool}-restore`, ['-w', '5', '--noflush'], text);
     if (result.status !== 0) throw new FirewallError(`${tool} refuses vpatch's rules: ${firstLine(result.error)}`);

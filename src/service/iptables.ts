@@ -40,7 +40,7 @@ const SAVE_TABLE: MarkTable = 'security';
 
 /**
  * Input for `iptables-restore --noflush`: puts our rules in place in one transaction, whatever is left of earlier ones.
- * `saved` is what `iptables-save -t mangle` says now.
+ * `saved` is that table as `iptables-save` tells it now.
  */
 export function iptablesInstallText(family: 4 | 6, interception: Interception, saved: string): string {
   const { hooks, bypassMark } = interception;
@@ -80,23 +80,41 @@ export function iptablesRemoveText(table: string, saved: string): string | null 
   return lines.length === 0 ? null : restoreText(table, lines);
 }
 
-/** A transaction that leaves nothing behind, to see whether the kernel has the target. */
-export const IPTABLES_PROBE_TEXT = probeText(QUEUE_TABLE, ['-j NFQUEUE --queue-num 0 --queue-bypass']);
+/** What the kernel may lack: its queue, rejecting, bypassing connections, a choice of queues by ports (of IPv4 only). */
+export type IptablesNeed = 'queue' | 'reject' | 'bypass' | 'ports';
 
-/** The same for what `reject` rules need; without it they only drop. */
-export const IPTABLES_REJECT_PROBE_TEXT = MARK_TABLES.map((table) =>
-  probeText(table, ['-m mark --mark 0x1/0x1', ...rejectTargets(table)]),
-).join('');
+/** A transaction for each table that leaves nothing behind, to see whether the kernel has all of it. */
+export function iptablesProbeText(needs: readonly IptablesNeed[]): string {
+  const rules = new Map<string, string[]>();
+  for (const need of needs) {
+    for (const [table, needed] of Object.entries(PROBES[need])) {
+      rules.set(table, [...(rules.get(table) ?? []), ...needed]);
+    }
+  }
+  return [...rules].map(([table, needed]) => probeText(table, needed)).join('');
+}
 
-/** The same for bypassing connections. */
-export const IPTABLES_BYPASS_PROBE_TEXT =
-  probeText(QUEUE_TABLE, ['-m connmark --mark 0x1/0x1', ...bypassTargets(1)]) +
-  probeText(SAVE_TABLE, ['-m mark --mark 0x1/0x1', ...saveTargets(1)]);
+const PROBES: Readonly<Record<IptablesNeed, Readonly<Record<string, readonly string[]>>>> = {
+  queue: { [QUEUE_TABLE]: ['-j NFQUEUE --queue-num 0 --queue-bypass'] },
+  reject: Object.fromEntries(
+    MARK_TABLES.map((table) => [table, ['-m mark --mark 0x1/0x1', ...rejectTargets(table)]] as const),
+  ),
+  bypass: {
+    [QUEUE_TABLE]: ['-m connmark --mark 0x1/0x1', ...bypassTargets(1)],
+    [SAVE_TABLE]: ['-m mark --mark 0x1/0x1', ...saveTargets(1)],
+  },
+  ports: {
+    [QUEUE_TABLE]: ['-m u32 --u32 "0x6&0xff=0x6,0x11&&0x0>>0x16&0x3c@0x0&0x20002=0x0" -j NFQUEUE --queue-num 0'],
+  },
+};
 
-/** The same for a choice of queues by ports; of IPv4 only. */
-export const IPTABLES_PORTS_PROBE_TEXT = probeText(QUEUE_TABLE, [
-  '-m u32 --u32 "0x6&0xff=0x6,0x11&&0x0>>0x16&0x3c@0x0&0x20002=0x0" -j NFQUEUE --queue-num 0',
-]);
+/** One table of what `iptables-save` says of all. */
+export function tableIn(saved: string, table: string): string {
+  const start = `\n${saved}`.indexOf(`\n*${table}\n`);
+  if (start < 0) return '';
+  const end = saved.indexOf('\nCOMMIT', start);
+  return saved.slice(start, end < 0 ? saved.length : end + 1);
+}
 
 /** Our part of a saved table, in its order: what two of them must have in common to be the same. */
 export const ownLines = (saved: string): string[] =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CommandResult, RunCommand } from '../../src/service/command.ts';
-import { chooseFirewall, FirewallError } from '../../src/service/firewall.ts';
+import { chooseFirewall, FirewallError, installedFirewalls } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
 
 const host: Interception = {
@@ -70,6 +70,40 @@ describe('which firewall is taken', () => {
     expect(remarks).toContain('iptables cannot queue here: NFQUEUE: unknown target');
   });
 
+  test('is found out by one transaction for each family, and one by one only where that fails', () => {
+    const inputs: string[] = [];
+    const run = machine({
+      iptables: OK,
+      'iptables-restore': (_args, input) => {
+        inputs.push(input);
+        return OK;
+      },
+      'ip6tables-restore': (_args, input) => {
+        inputs.push(input);
+        return input.includes('CONNMARK') ? { status: 2, output: '', error: 'no CONNMARK' } : OK;
+      },
+    });
+    const { firewall, remarks } = chooseFirewall(run);
+    expect(inputs.map((text) => [...text.matchAll(/^\*(\w+)/gm)].map(([, table]) => table).join())).toEqual([
+      'mangle,security,filter',
+      'mangle,security,filter',
+      'mangle',
+      'security,filter',
+      'mangle,security',
+    ]);
+    expect(inputs.map((text) => text.includes('u32'))).toEqual([true, false, false, false, false]);
+    expect(firewall).toMatchObject({ families: [4, 6], canReject: true, canBypass: false, canSeePorts: true });
+    expect(remarks.at(-1)).toMatch(/ip6tables.*no CONNMARK/);
+  });
+
+  test('nftables that cannot do everything still queues', () => {
+    const nft = (_args: readonly string[], input: string): CommandResult =>
+      input.includes('symhash') ? NO_QUEUE_EXPRESSION : OK;
+    const { firewall, remarks } = chooseFirewall(machine({ nft }));
+    expect(firewall).toMatchObject({ name: 'nftables', canReject: true, canBypass: true, canSeePorts: false });
+    expect(remarks).toEqual([]);
+  });
+
   test('none: null, with a remark for each', () => {
     const { firewall, remarks } = chooseFirewall(machine({}));
     expect(firewall).toBeNull();
@@ -85,15 +119,16 @@ describe('iptables', () => {
       iptables: OK,
       'iptables-restore': (_args, input) => {
         if (input.includes('VPATCH-PROBE')) return OK;
-        const table = /^\*(\w+)/.exec(input)![1]!;
-        const lines = input.split('\n').filter((line) => !/^-[DFX] /.test(line));
-        saved.set(
-          table,
-          lines.map((line) => line.replace(/^-I /, '-A ')),
-        );
+        for (const text of input.split(/(?=^\*)/m)) {
+          const lines = text.split('\n').filter((line) => !/^-[DFX] /.test(line));
+          saved.set(
+            /^\*(\w+)/.exec(text)![1]!,
+            lines.map((line) => line.replace(/^-I /, '-A ')),
+          );
+        }
         return OK;
       },
-      'iptables-save': ([, table]) => ({ ...OK, output: (saved.get(table!) ?? []).join('\n') }),
+      'iptables-save': () => ({ ...OK, output: [...saved.values()].flat().join('\n') }),
     });
     return { run, saved };
   }
@@ -147,6 +182,20 @@ describe('iptables', () => {
     expect(firewall!.installedQueues()).toBeNull();
     firewall!.install({ ...host, firstQueue: 4, queueCount: 2 });
     expect(firewall!.installedQueues()).toEqual([4, 5]);
+  });
+
+  test('is found once, under whatever names it has', () => {
+    const version = { ...OK, output: 'iptables v1.8.9 (nf_tables)\n' };
+    const asked: string[] = [];
+    const run = machine({ iptables: version, 'iptables-nft': version });
+    const found = installedFirewalls((program, args, input) => {
+      asked.push(program);
+      if (program !== 'iptables-save') return run(program, args, input);
+      return { ...OK, output: '*mangle\n:VPATCH-IN - [0:0]\n-A VPATCH-IN -j NFQUEUE --queue-num 3\nCOMMIT\n' };
+    });
+    expect(found.map(({ name }) => name)).toEqual(['iptables v1.8.9 (nf_tables)']);
+    expect(found[0]!.installedQueues()).toEqual([3]);
+    expect(asked).not.toContain('iptables-nft-save');
   });
 
   test('a refusal names the tool and what it said', () => {
