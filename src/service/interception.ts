@@ -89,6 +89,10 @@ export const markText = (bit: number): string => `0x${bit.toString(16)}`;
 
 const isWithin = (value: number, min: number): boolean => Number.isInteger(value) && value >= min && value <= MAX_U16;
 
+/** Their numbers. */
+export const queuesOf = ({ firstQueue, queueCount }: Interception): number[] =>
+  Array.from({ length: queueCount }, (_, i) => firstQueue + i);
+
 /** With one queue there is nothing to choose. */
 export const isByPorts = ({ balance, queueCount }: Interception): boolean => balance === 'ports' && queueCount > 1;
 

@@ -8,7 +8,7 @@ import { ControlServer } from './control-server.ts';
 import { DatasetHub } from './dataset-hub.ts';
 import { ExceptionError, ExceptionStore } from './exception-store.ts';
 import type { Firewall } from './firewall.ts';
-import { checkInterception, type Interception } from './interception.ts';
+import { checkInterception, type Interception, queuesOf } from './interception.ts';
 import { type InterceptionPlan, interceptionOf, planInterception, removeLeftover } from './interception-plan.ts';
 import { checkInterfaces } from './interface-check.ts';
 import { MachineError } from './machine-error.ts';
@@ -19,6 +19,7 @@ import { type RunSettings, type Surroundings, serve } from './serve.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { threadsAhead } from './worker-thread.ts';
 
 /**
  * Inspects the traffic of this network namespace until a signal or a command says stop. Throws MachineError where the
@@ -36,6 +37,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   }
 
   const exceptions = openExceptions(config);
+  const startThread = settings.startThread ?? threadsAhead(queuesOf(wanted));
   // Who closes a terminal means to end what runs in it. Without one, SIGHUP asks for a reload, as everywhere.
   const signals = new StopSignals(process.stdin.isTTY ? undefined : ['SIGINT', 'SIGTERM']);
   const reporting = await Reporting.open(config, log);
@@ -43,7 +45,7 @@ export async function runInline(settings: RunSettings): Promise<void> {
   try {
     const plan = await planInterception(config, log);
     if (config.control.socket !== null) control = await ControlServer.claim(config.control.socket, log);
-    await intercept(settings, plan, { exceptions, signals, reporting, control });
+    await intercept({ ...settings, startThread }, plan, { exceptions, signals, reporting, control });
   } finally {
     signals.close();
     control?.close();

@@ -7,7 +7,7 @@ import type { Recall } from './bypassed-connections.ts';
 import type { DatasetHub } from './dataset-hub.ts';
 import type { Firewall } from './firewall.ts';
 import { InstalledRules } from './installed-rules.ts';
-import type { Interception } from './interception.ts';
+import { type Interception, queuesOf } from './interception.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 import { type PauseFigures, PauseMeter } from './pauses.ts';
 import type { CheckedPolicy } from './policy.ts';
@@ -96,9 +96,9 @@ export class Supervisor {
     this.#interception = options.interception;
     const { firewall, log, onFailure = () => {} } = options;
     this.#rules = new InstalledRules({ firewall, log, onFailure });
-    const { firstQueue, queueCount } = options.interception;
-    this.#counts = new SharedCounts(options.policy.config.flow, queueCount);
-    this.#slots = Array.from({ length: queueCount }, (_, i) => newSlot(firstQueue + i, i, options.counterBytes));
+    const queues = queuesOf(options.interception);
+    this.#counts = new SharedCounts(options.policy.config.flow, queues.length);
+    this.#slots = queues.map((queue, worker) => newSlot(queue, worker, options.counterBytes));
   }
 
   get mode(): Mode {

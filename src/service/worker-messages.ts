@@ -5,7 +5,15 @@ import type { TrackMemory } from '../detect/tracks.ts';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy } from './policy.ts';
 
-/** What a worker is started with. */
+/** What a worker is started with: how it is talked to. What it is to do follows as its first message. */
+export interface WorkerLink {
+  /** See CONTROL. */
+  readonly control: SharedArrayBuffer;
+  /** Commands and reports. */
+  readonly port: MessagePort;
+}
+
+/** What a worker is to do. */
 export interface WorkerSettings {
   readonly queue: number;
   /** 0, 1, 2 ... */
@@ -30,14 +38,11 @@ export interface WorkerSettings {
   readonly sourceMemory: SharedArrayBuffer | null;
   /** What rules remember of hosts holds for all workers. Null: there is one. */
   readonly tracks: TrackMemory | null;
-  /** See CONTROL. */
-  readonly control: SharedArrayBuffer;
   /** Event text that may be on its way to the main thread; what comes on top is dropped and counted. */
   readonly maxPendingCharacters: number;
-  readonly port: MessagePort;
 }
 
-/** Int32 columns of `WorkerSettings.control`. All but COMMANDS, PENDING_CHARACTERS and LAPSES belong to the worker. */
+/** Int32 columns of `WorkerLink.control`. All but COMMANDS, PENDING_CHARACTERS and LAPSES belong to the worker. */
 export const CONTROL = {
   /** Changes while the worker lives: at least ten times a second. */
   HEARTBEAT: 0,

@@ -6,6 +6,7 @@ import {
   CONTROL,
   CONTROL_BYTES,
   type WorkerCommand,
+  type WorkerLink,
   type WorkerReport,
   type WorkerSettings,
 } from './worker-messages.ts';
@@ -66,38 +67,56 @@ export interface Thread {
   kill(): Promise<void>;
 }
 
-export type StartThread = (settings: ThreadSettings, hooks: ThreadHooks) => Thread;
-export type ThreadSettings = Omit<WorkerSettings, 'control' | 'port'>;
+export type StartThread = (settings: WorkerSettings, hooks: ThreadHooks) => Thread;
 
 /** Threads whose program is this. */
 export const threadsOf =
   (program: URL): StartThread =>
-  (settings, hooks) =>
-    new WorkerThread(program, settings, hooks);
+  (settings, hooks) => {
+    const thread = new WorkerThread(program, settings.queue);
+    thread.begin(settings, hooks);
+    return thread;
+  };
 
-export const startWorkerThread: StartThread = threadsOf(new URL('./worker.js', import.meta.url));
+/**
+ * Workers of these queues whose code is loaded meanwhile, which takes a tenth of a second: the first start of each uses
+ * that. What is not used does not keep the process alive.
+ */
+export function threadsAhead(queues: readonly number[]): StartThread {
+  const loading = new Map(queues.map((queue) => [queue, new WorkerThread(WORKER_PROGRAM, queue)]));
+  return (settings, hooks) => {
+    const thread = loading.get(settings.queue);
+    if (thread === undefined) return startWorkerThread(settings, hooks);
+    loading.delete(settings.queue);
+    thread.begin(settings, hooks);
+    return thread;
+  };
+}
 
+const WORKER_PROGRAM = new URL('./worker.js', import.meta.url);
+export const startWorkerThread: StartThread = threadsOf(WORKER_PROGRAM);
+
+/** Loads its program, and waits for `begin`. */
 class WorkerThread implements Thread {
   readonly ready: Promise<void>;
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #control: Int32Array;
-  readonly #hooks: ThreadHooks;
+  #hooks: ThreadHooks | null = null;
   /** Waits for what was told to prepare. */
   #preparing: Settle<void> | null = null;
   #isOrderly = false;
   #failure = 'ended without a word';
 
-  constructor(program: URL, settings: ThreadSettings, hooks: ThreadHooks) {
+  constructor(program: URL, queue: number) {
     const control = new SharedArrayBuffer(CONTROL_BYTES);
     const { port1, port2 } = new MessageChannel();
     this.#control = new Int32Array(control);
-    this.#hooks = hooks;
     this.#port = port1;
-    const workerData: WorkerSettings = { ...settings, control, port: port2 };
+    const workerData: WorkerLink = { control, port: port2 };
     this.#worker = new Worker(program, {
-      name: `vpatch-queue-${settings.queue}`,
+      name: `vpatch-queue-${queue}`,
       workerData,
       transferList: [port2],
       // Not the options that Node itself was started with: some are only for the main thread. It would warn of a call
@@ -128,6 +147,16 @@ class WorkerThread implements Thread {
         });
       });
     });
+    this.#worker.unref();
+    port1.unref();
+  }
+
+  /** Once. */
+  begin(settings: WorkerSettings, hooks: ThreadHooks): void {
+    this.#hooks = hooks;
+    this.#worker.ref();
+    this.#port.ref();
+    this.#worker.postMessage(settings);
   }
 
   get heartbeat(): number {
@@ -186,13 +215,13 @@ class WorkerThread implements Thread {
         return;
       case 'events':
         Atomics.sub(this.#control, CONTROL.PENDING_CHARACTERS, report.text.length);
-        this.#hooks.onEvents(report.text);
+        this.#hooks?.onEvents(report.text);
         return;
       case 'dataset':
-        this.#hooks.onDataset(report.changes);
+        this.#hooks?.onDataset(report.changes);
         return;
       case 'log':
-        this.#hooks.onLog(report.level, report.message);
+        this.#hooks?.onLog(report.level, report.message);
         return;
       case 'refused':
         this.#failure = report.message;

@@ -1,5 +1,6 @@
 /** The thread of one queue: builds its own pipeline, binds the queue, then inspects until it is told to stop. */
-import { workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
 import { NativeError } from '../base/native/addon.ts';
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import { GradualRelease, releaseMemory } from '../base/release-memory.ts';
@@ -14,16 +15,18 @@ import { PauseMeter } from './pauses.ts';
 import { PeakRelease } from './peak-release.ts';
 import { thrownText } from './thrown-text.ts';
 import { WorkerCommands } from './worker-commands.ts';
-import { CONTROL, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
+import { CONTROL, type WorkerLink, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
 /** NFQNL_COPY_PACKET of linux/netfilter/nfnetlink_queue.h. */
 const COPY_PACKET = 2;
 /** Kinds of failures that are named in the log; a kind is a message with its place. All are counted. */
 const MAX_LOGGED_KINDS = 20;
 
-const settings = workerData as WorkerSettings;
-const control = new Int32Array(settings.control);
-const report = (message: WorkerReport): void => settings.port.postMessage(message);
+const link = workerData as WorkerLink;
+const control = new Int32Array(link.control);
+const report = (message: WorkerReport): void => link.port.postMessage(message);
+/** The thread may have been started before it was known what it is to do. */
+const [settings] = (await once(parentPort!, 'message')) as [WorkerSettings];
 
 void run();
 
@@ -47,7 +50,7 @@ async function run(): Promise<void> {
     report({ type: 'refused', message: error instanceof NativeError ? error.message : thrownText(error) });
   }
   // Nothing keeps the thread alive but the port.
-  settings.port.close();
+  link.port.close();
 }
 
 function openQueue(): NfqueueSource {
@@ -73,7 +76,7 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
     engine.dropSpares();
     release.begin();
   });
-  const commands = new WorkerCommands(engine, { port: settings.port, control, report }, () => release.begin());
+  const commands = new WorkerCommands(engine, { port: link.port, control, report }, () => release.begin());
   const latency = new LatencyHistogram(settings.latency);
   const pauses = new PauseMeter(settings.pauses);
   const failures = new FailureLog();

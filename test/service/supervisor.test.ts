@@ -7,8 +7,8 @@ import type { Firewall } from '../../src/service/firewall.ts';
 import type { Interception } from '../../src/service/interception.ts';
 import type { CheckedPolicy } from '../../src/service/policy.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
-import type { WorkerCommand } from '../../src/service/worker-messages.ts';
-import type { Thread, ThreadEnd, ThreadHooks, ThreadSettings } from '../../src/service/worker-thread.ts';
+import type { WorkerCommand, WorkerSettings } from '../../src/service/worker-messages.ts';
+import type { Thread, ThreadEnd, ThreadHooks } from '../../src/service/worker-thread.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -103,7 +103,7 @@ function setUp(failure: FailureMode, queueCount = 2) {
     installedQueues: () => null,
   };
   const startErrors: Error[] = [];
-  const started: ThreadSettings[] = [];
+  const started: WorkerSettings[] = [];
   const interception: Interception = {
     firstQueue: 0,
     queueCount,

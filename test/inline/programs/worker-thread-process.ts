@@ -1,4 +1,4 @@
-/** Starts a worker on queue 9, and prints what became of the worker and its queue, as JSON: stopped|killed. */
+/** Starts a worker on queue 9 that was loaded ahead, and prints what became of the worker and its queue, as JSON: stopped|killed. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DEFAULTS } from '../../../src/config/config.ts';
@@ -7,7 +7,7 @@ import { PIPELINE_COUNTERS } from '../../../src/output/pipeline-counters.ts';
 import { LatencyHistogram } from '../../../src/service/latency.ts';
 import { PauseMeter } from '../../../src/service/pauses.ts';
 import { loadPolicy } from '../../../src/service/policy-check.ts';
-import { startWorkerThread, type ThreadEnd } from '../../../src/service/worker-thread.ts';
+import { type ThreadEnd, threadsAhead } from '../../../src/service/worker-thread.ts';
 
 export interface WorkerStory {
   /** Lines of the kernel about queues in the namespace, while the worker lived and behind its end. */
@@ -27,7 +27,9 @@ const { checked } = await loadPolicy(
   },
   () => {},
 );
-const thread = startWorkerThread(
+// The second is never used, and must not keep this process alive.
+const start = threadsAhead([9, 10]);
+const thread = start(
   {
     queue: 9,
     worker: 0,
