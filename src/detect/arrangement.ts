@@ -56,19 +56,7 @@ export function* arrange(
   actionOrder: readonly string[],
   databases: PatternDatabases,
 ): Steps<Arrangement> {
-  const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
-  const ordered = loaded
-    .flatMap((rule, loadedIndex) =>
-      [rule, ...rule.alternatives].map((one, alternative) => ({ rule: one, loadedIndex, alternative })),
-    )
-    .sort(
-      ({ rule: a }, { rule: b }) =>
-        rank(a) - rank(b) ||
-        compareStateUse(a.stateUse, b.stateUse) ||
-        a.priority - b.priority ||
-        a.sid - b.sid ||
-        a.gid - b.gid,
-    );
+  const ordered = inOrder(loaded, actionOrder);
   yield;
   const numbered = ordered.map(({ rule }, index) => ({ rule, index }));
   // In a large set nearly all rules look into transactions only.
@@ -78,37 +66,10 @@ export function* arrange(
   );
   yield;
   const planner = new Planner(databases);
-  const named = new Set<number>(Object.values(IP_PROTOCOL));
-  for (const { rule } of ordered) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
-  const packetGroups = new Map<number, Pair<PacketGroupPlan>>();
-  for (const number of named) packetGroups.set(number, yield* planner.packetGroups(onPackets, number));
+  const packetGroups = yield* planner.packetGroupsByProtocol(onPackets);
   const otherGroups = yield* planner.packetGroups(onPackets, null);
-
-  const appGroups = new Map<string, Pair<AppGroupPlan>>();
-  for (const { name, readHead } of protocols) {
-    const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
-    if (concerned.length === 0) continue;
-    // Those that wait for an event are candidates only behind it.
-    const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
-    yield;
-    const toServer = planner.appGroup(always, TO_SERVER, readHead !== undefined);
-    yield;
-    appGroups.set(name, [toServer, planner.appGroup(always, TO_CLIENT, readHead !== undefined)]);
-    yield;
-  }
-  const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
-  const frameGroups = new Map<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>();
-  for (const { name: protocol } of protocols) {
-    const ofProtocol = onFrames.filter(({ rule }) => rule.protocol.apps?.includes(protocol));
-    if (ofProtocol.length === 0) continue;
-    const groups = groupBy(ofProtocol, ({ rule }) => rule.frame!);
-    const pairs = [...groups].map(([frame, concerned]): [string, Pair<FrameGroupPlan>] => [
-      frame,
-      [planner.frameGroup(concerned, TO_SERVER), planner.frameGroup(concerned, TO_CLIENT)],
-    ]);
-    frameGroups.set(protocol, new Map(pairs));
-    yield;
-  }
+  const appGroups = yield* planner.appGroups(onTransactions, protocols);
+  const frameGroups = yield* planner.frameGroups(numbered, protocols);
   return {
     loadedIndexes: Int32Array.from(ordered, ({ loadedIndex }) => loadedIndex),
     alternatives: Int32Array.from(ordered, ({ alternative }) => alternative),
@@ -122,6 +83,29 @@ export function* arrange(
     appEventRules: indexByEvent(numbered, (rule) => rule.appEvents),
   };
 }
+
+/** One to be judged: a rule, or an alternative of it, and which of the loaded ones it comes from. */
+interface OrderedRule {
+  readonly rule: Rule;
+  readonly loadedIndex: number;
+  readonly alternative: number;
+}
+
+const inOrder = (loaded: readonly Rule[], actionOrder: readonly string[]): OrderedRule[] => {
+  const rank = (rule: Rule): number => actionOrder.indexOf(rule.action.startsWith('reject') ? 'reject' : rule.action);
+  return loaded
+    .flatMap((rule, loadedIndex) =>
+      [rule, ...rule.alternatives].map((one, alternative) => ({ rule: one, loadedIndex, alternative })),
+    )
+    .sort(
+      ({ rule: a }, { rule: b }) =>
+        rank(a) - rank(b) ||
+        compareStateUse(a.stateUse, b.stateUse) ||
+        a.priority - b.priority ||
+        a.sid - b.sid ||
+        a.gid - b.gid,
+    );
+};
 
 type IndexedRule = { readonly rule: Rule; readonly index: number };
 type PatternedRule = PatternEntry & { readonly rule: Rule };
@@ -141,6 +125,15 @@ class Planner {
 
   constructor(databases: PatternDatabases) {
     this.#databases = databases;
+  }
+
+  /** For the protocols that the decoder knows, and those that rules name. */
+  *packetGroupsByProtocol(onPackets: readonly IndexedRule[]): Steps<ReadonlyMap<number, Pair<PacketGroupPlan>>> {
+    const named = new Set<number>(Object.values(IP_PROTOCOL));
+    for (const { rule } of onPackets) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
+    const groups = new Map<number, Pair<PacketGroupPlan>>();
+    for (const number of named) groups.set(number, yield* this.packetGroups(onPackets, number));
+    return groups;
   }
 
   *packetGroups(onPackets: readonly IndexedRule[], protocol: number | null): Steps<Pair<PacketGroupPlan>> {
@@ -194,7 +187,26 @@ class Planner {
     };
   }
 
-  appGroup(all: readonly IndexedRule[], direction: Direction, hasHead: boolean): AppGroupPlan {
+  *appGroups(
+    onTransactions: readonly IndexedRule[],
+    protocols: readonly AppProtocol[],
+  ): Steps<ReadonlyMap<string, Pair<AppGroupPlan>>> {
+    const groups = new Map<string, Pair<AppGroupPlan>>();
+    for (const { name, readHead } of protocols) {
+      const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
+      if (concerned.length === 0) continue;
+      // Those that wait for an event are candidates only behind it.
+      const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
+      yield;
+      const toServer = this.#appGroup(always, TO_SERVER, readHead !== undefined);
+      yield;
+      groups.set(name, [toServer, this.#appGroup(always, TO_CLIENT, readHead !== undefined)]);
+      yield;
+    }
+    return groups;
+  }
+
+  #appGroup(all: readonly IndexedRule[], direction: Direction, hasHead: boolean): AppGroupPlan {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     const patterned = rules.flatMap(withPattern);
     const inBuffers = patterned.filter(
@@ -232,7 +244,28 @@ class Planner {
     return { patterns, searches: this.#searches(guarded) };
   }
 
-  frameGroup(all: readonly IndexedRule[], direction: Direction): FrameGroupPlan {
+  *frameGroups(
+    numbered: readonly IndexedRule[],
+    protocols: readonly AppProtocol[],
+  ): Steps<ReadonlyMap<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>> {
+    const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
+    const byProtocol = new Map<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>();
+    for (const { name } of protocols) {
+      const ofProtocol = onFrames.filter(({ rule }) => rule.protocol.apps?.includes(name));
+      if (ofProtocol.length === 0) continue;
+      const pairs = [...groupBy(ofProtocol, ({ rule }) => rule.frame!)].map(
+        ([frame, concerned]): [string, Pair<FrameGroupPlan>] => [
+          frame,
+          [this.#frameGroup(concerned, TO_SERVER), this.#frameGroup(concerned, TO_CLIENT)],
+        ],
+      );
+      byProtocol.set(name, new Map(pairs));
+      yield;
+    }
+    return byProtocol;
+  }
+
+  #frameGroup(all: readonly IndexedRule[], direction: Direction): FrameGroupPlan {
     const rules = all.filter(({ rule }) => mayTravel(rule, direction));
     return {
       patterns: this.#patterns(rules),
