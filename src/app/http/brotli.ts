@@ -1,5 +1,6 @@
 import type { ByteBuffer } from '../byte-buffer.ts';
-import { BitReader, CORRUPT, MORE } from './bit-reader.ts';
+import { BitReader, MORE } from './bit-reader.ts';
+import { Blocks, type MetaBlock } from './brotli-blocks.ts';
 import { dictionaryWord } from './brotli-dictionary.ts';
 import {
   BLOCK_COUNT_BASE,
@@ -125,27 +126,34 @@ export class BrotliDecoder implements ContentDecoder {
     }
   }
 
-  /** §9.3. */
-  *#readMetaBlock(bytes: number): Reading<boolean> {
-    const { output } = this;
-    const bits = this.#bits;
+  /** §9.2, from the counts of block types on. Null: it cannot be read. */
+  *#readCodesAndContexts(): Reading<MetaBlock | null> {
     const literals = new Blocks();
     const commands = new Blocks();
     const distances = new Blocks();
     for (const blocks of [literals, commands, distances]) {
-      if (!(yield* this.#readBlocks(blocks))) return false;
+      if (!(yield* this.#readBlocks(blocks))) return null;
     }
     const postfixBits = yield* this.#read(2);
     const directDistances = (yield* this.#read(4)) << postfixBits;
     const modes = new Uint8Array(literals.types);
     for (let type = 0; type < modes.length; type++) modes[type] = yield* this.#read(2);
     const hasLiteralTrees = yield* this.#readContextMap(literals, LITERAL_CONTEXTS);
-    if (!hasLiteralTrees || !(yield* this.#readContextMap(distances, DISTANCE_CONTEXTS))) return false;
+    if (!hasLiteralTrees || !(yield* this.#readContextMap(distances, DISTANCE_CONTEXTS))) return null;
     commands.trees = commands.types;
-    if (!(yield* this.#readCodes(literals, 256))) return false;
-    if (!(yield* this.#readCodes(commands, 704))) return false;
-    if (!(yield* this.#readCodes(distances, 16 + directDistances + (48 << postfixBits)))) return false;
+    if (!(yield* this.#readCodes(literals, 256))) return null;
+    if (!(yield* this.#readCodes(commands, 704))) return null;
+    if (!(yield* this.#readCodes(distances, 16 + directDistances + (48 << postfixBits)))) return null;
+    return { literals, commands, distances, modes, postfixBits, directDistances };
+  }
 
+  /** §9.3. */
+  *#readMetaBlock(bytes: number): Reading<boolean> {
+    const header = yield* this.#readCodesAndContexts();
+    if (header === null) return false;
+    const { literals, commands, distances, modes, postfixBits, directDistances } = header;
+    const { output } = this;
+    const bits = this.#bits;
     const end = output.length + bytes;
     while (output.length < end) {
       if (commands.left === 0 && !(yield* this.#switchBlock(commands))) return false;
@@ -346,22 +354,6 @@ interface MetaBlockHeader {
 
 const LITERAL_CONTEXTS = 64;
 const DISTANCE_CONTEXTS = 4;
-
-/** What a meta-block says of its literals, commands or distances: they come in blocks of several types. */
-class Blocks {
-  types = 1;
-  type = 0;
-  previousType = 1;
-  /** How many are left of the block; where there is one type, more than a meta-block can have. */
-  left = 1 << 24;
-  typeCode: PrefixCode = CORRUPT;
-  countCode: PrefixCode = CORRUPT;
-  trees = 1;
-  contextMap = NO_CONTEXTS;
-  readonly codes: PrefixCode[] = [];
-}
-
-const NO_CONTEXTS = new Uint8Array(0);
 
 /** §7.3: each value is the place of the tree in a list, and moves it to the front. */
 function moveToFront(map: Uint8Array): void {
