@@ -205,6 +205,8 @@ export interface Config {
     /** By what the kernel chooses one of several. */
     readonly balance: Balance;
     readonly lengthPackets: number;
+    /** The nice value of a worker's thread: -20 (first of all) to 19. */
+    readonly priority: number;
     readonly hooks: readonly Hook[];
     /** Empty: every interface but loopback. */
     readonly interfaces: readonly string[];
@@ -347,6 +349,7 @@ export const DEFAULTS: Config = deepFreeze({
     count: null,
     balance: 'addresses',
     lengthPackets: 4096,
+    priority: -5,
     hooks: ['input', 'output'],
     interfaces: [],
     managementPorts: [],

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { z } from 'zod';
 import { parseAddressRange } from '../base/address-set.ts';
 import { DATASET_TYPES } from '../rules/dataset.ts';
@@ -50,6 +51,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 
+const { PRIORITY_HIGHEST, PRIORITY_LOW } = constants.priority;
 /** Ports and queue numbers have 16 bits. */
 const MAX_U16 = 0xffff;
 /** Slots are numbered in 32-bit columns; four million flows are far beyond what one host holds. */
@@ -294,6 +296,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       count: key('count', wholeOr('auto', 1, MAX_QUEUES)),
       balance: key('balance', oneOf(BALANCES)),
       length: key('lengthPackets', whole(16, MAX_U16)),
+      priority: key('priority', whole(PRIORITY_HIGHEST, PRIORITY_LOW)),
       hooks: key('hooks', distinct(list(alternatives(HOOKS), oneOf(HOOKS)))),
       interfaces: key('interfaces', list('interfaces', text('the name of an interface such as eth0', INTERFACE_NAME))),
       'management-ports': key('managementPorts', list('TCP ports', managementPort)),

@@ -10,12 +10,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 test('each rule set has an engine, and where it is there, Suricata has the same', () => {
   const ruleSets = [NO_RULES, SHIPPED_RULES];
-  const names = (withSuricata: boolean, withBypass: boolean, queues = 1): string[] =>
-    enginesFor({ ruleSets, withBypass, queues, withSuricata }).map(({ name }) => name);
+  const names = (withSuricata: boolean, withBypass: boolean, queues = 1, priorities: number[] = []): string[] =>
+    enginesFor({ ruleSets, withBypass, queues, priorities, withSuricata }).map(({ name }) => name);
   const usual = [BASELINE, 'accept all', 'vpatch, no rules', 'vpatch, shipped'];
   expect(names(false, false)).toEqual(usual);
   expect(names(false, true)).toEqual([...usual, 'vpatch, shipped, bypass']);
   expect(names(false, false, 2)).toEqual([...usual, 'vpatch, shipped, bypass, 2 queues']);
+  expect(names(false, false, 1, [0, -10])).toEqual([...usual, 'vpatch, shipped, nice 0', 'vpatch, shipped, nice -10']);
   expect(names(true, false)).toEqual([...usual, 'Suricata, no rules', 'Suricata, shipped']);
 });
 

@@ -27,20 +27,27 @@ export interface EngineChoice {
   readonly withBypass: boolean;
   /** Beside it with one: as many, each with a worker, shared by connections. 1: none. */
   readonly queues: number;
+  /** Beside it as it is configured: with workers of these nice values. */
+  readonly priorities: readonly number[];
   readonly withSuricata: boolean;
 }
 
-export function enginesFor({ ruleSets, withBypass, queues, withSuricata }: EngineChoice): Engine[] {
+export function enginesFor(choice: EngineChoice): Engine[] {
+  const { ruleSets, withBypass, queues, priorities, withSuricata } = choice;
   const vpatch = (rules: RuleSet, about: string, settings: string, args: readonly string[] = []): Engine => ({
     name: `vpatch, ${rules.name}${about}`,
     inspection: { by: 'vpatch', rules, settings, args: ['--mode', 'prevent', ...args] },
   });
   const bypass = 'bypass: { enabled: true }\n';
+  const noBypass = 'bypass: { enabled: false }\n';
   const most = ruleSets.at(-1);
   return [
     { name: BASELINE, inspection: { by: 'nobody' } },
     { name: 'accept all', inspection: { by: 'accept-all' } },
-    ...ruleSets.map((rules) => vpatch(rules, '', 'bypass: { enabled: false }\n')),
+    ...ruleSets.map((rules) => vpatch(rules, '', noBypass)),
+    ...(most === undefined
+      ? []
+      : priorities.map((value) => vpatch(most, `, nice ${value}`, `${noBypass}queue: { priority: ${value} }\n`))),
     ...(withBypass && most !== undefined ? [vpatch(most, ', bypass', bypass)] : []),
     // What shares by connections needs the kernel to track them, and that is the price of bypass too.
     ...(queues > 1 && most !== undefined

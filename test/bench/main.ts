@@ -1,4 +1,5 @@
 /** `make bench`: what inspection costs on this machine, as ratios to the same traffic without it. See settings.ts. */
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +15,9 @@ import { isInstalled, missingFor } from './programs.ts';
 import { brief, comparisonTable, medianTable } from './report.ts';
 import { type Settings, settingsOf, USAGE } from './settings.ts';
 import { summarise } from './statistics.ts';
+
+/** A program that only uses up a processor. */
+const WHILE_WE_LIVE = 'while kill -0 $0 2>/dev/null; do :; done';
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
@@ -46,11 +50,13 @@ async function main(): Promise<number> {
     ),
     withBypass: settings.withBypass,
     queues: settings.queues,
+    priorities: settings.priorities,
     withSuricata,
   });
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
   const about = { date: new Date().toISOString(), machine, rounds: settings.rounds, seconds: settings.seconds };
   console.log(`${machine}; ${settings.rounds} rounds, ${settings.seconds} s each load\n`);
+  for (let i = 0; i < settings.busyPrograms; i++) spawn('sh', ['-c', WHILE_WE_LIVE, String(process.pid)]).unref();
   const { samples, failures } = await measure(engines, loads, settings);
   const summary = summarise(samples, BASELINE);
   console.log(`\n${medianTable(summary)}\nbeside ${BASELINE}:\n\n${comparisonTable(summary, BASELINE)}`);

@@ -20,7 +20,9 @@ test('loads run in their own order, whatever they are named in', () => {
 
 test.each([
   [['--loads', 'bulk,ftp'], '--loads ftp: expected some of latency, bulk,'],
-  [['--rounds', '0'], '--rounds 0: expected a whole number above 0'],
+  [['--rounds', '0'], '--rounds 0: expected a whole number from 1 on'],
+  [['--busy', '-1'], "Option '--busy' argument is ambiguous"],
+  [['--priorities=-5,-21'], '--priorities -21: expected a whole number from -20 on'],
   [['--seconds', 'x'], '--seconds x'],
   [['--rule-sets', 'own'], 'RULES=FILE-OR-FOLDER'],
   [['--fast'], "Unknown option '--fast'"],

@@ -12,6 +12,10 @@ export interface Settings {
   readonly ownRules: string | null;
   readonly withBypass: boolean;
   readonly queues: number;
+  /** Nice values of workers, beside that of the configuration. */
+  readonly priorities: readonly number[];
+  /** Programs that only use up processors, beside everything. */
+  readonly busyPrograms: number;
   readonly json: string;
   /** A folder. */
   readonly plots: string;
@@ -31,6 +35,8 @@ export const USAGE = `make bench ARGS='...'   what inspection costs here, beside
   --connections N     held open at the same time (10000)
   --bypass            also vpatch with flows that the kernel goes on with by itself
   --queues N          also vpatch with so many queues, shared by connections (1)
+  --priorities A,B    also vpatch with workers of these nice values (queue.priority)
+  --busy N            beside so many programs that each use up a processor, if they get it (0)
   --json FILE         all samples and medians (.bench/bench.json)
   --plots FOLDER      for the plots (.bench)`;
 
@@ -48,6 +54,8 @@ export function settingsOf(args: readonly string[]): Settings {
       connections: { type: 'string', default: '10000' },
       bypass: { type: 'boolean', default: false },
       queues: { type: 'string', default: '1' },
+      priorities: { type: 'string' },
+      busy: { type: 'string', default: '0' },
       json: { type: 'string', default: '.bench/bench.json' },
       plots: { type: 'string', default: '.bench' },
     },
@@ -74,15 +82,19 @@ export function settingsOf(args: readonly string[]): Settings {
     ownRules,
     withBypass: values.bypass,
     queues: positive('--queues', values.queues),
+    priorities: values.priorities?.split(',').map((value) => whole('--priorities', value, -20)) ?? [],
+    busyPrograms: whole('--busy', values.busy, 0),
     json: values.json,
     plots: values.plots,
   };
 }
 
-function positive(option: string, text: string): number {
+const positive = (option: string, text: string): number => whole(option, text, 1);
+
+function whole(option: string, text: string, least: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new Error(`${option} ${text}: expected a whole number above 0`);
+  if (text !== '' && Number.isInteger(value) && value >= least) return value;
+  throw new Error(`${option} ${text}: expected a whole number from ${least} on`);
 }
 
 function named<T extends string>(option: string, known: readonly T[], text: string | undefined): T[] | null {

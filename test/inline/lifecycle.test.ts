@@ -1,7 +1,8 @@
 import { createHash, randomFillSync } from 'node:crypto';
-import { createReadStream, writeFileSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { EVIL_RULE } from '../support/failure-rows.ts';
 import { type Finished, until } from '../support/netns.ts';
 import { programFile } from '../support/program-file.ts';
 import { PROGRAM, VpatchProcess } from '../support/vpatch-process.ts';
@@ -9,6 +10,7 @@ import { describeWithWebServer } from '../support/web-bed.ts';
 import { HTTP_PORT, PAGE, SECOND_HTTP_PORT } from '../support/web-server.ts';
 
 const MIB = 2 ** 20;
+const CURL_TIMEOUT = 28;
 const LARGE_BYTES = 200 * MIB;
 
 describeWithWebServer('start, stop and everything that can go wrong between', (bed) => {
@@ -53,6 +55,42 @@ describeWithWebServer('start, stop and everything that can go wrong between', (b
       expect(await digestOf(join(bed.server.uploads, 'large'))).toBe(large.digest);
       await vpatch.stop();
       expect(traffic(vpatch).bytes).toBeGreaterThan(LARGE_BYTES);
+    });
+  });
+
+  describe('queue.priority is the nice value of the worker threads', () => {
+    /** Column 19 of /proc/PID/task/TID/stat (proc_pid_stat(5)); the name before it may contain anything. */
+    const niceValues = (vpatch: VpatchProcess): number[] => {
+      const tasks = `/proc/${vpatch.pid}/task`;
+      const stats = readdirSync(tasks).map((task) => readFileSync(join(tasks, task, 'stat'), 'utf8'));
+      return stats.map((stat) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]));
+    };
+    const withPriority = (value: number): string =>
+      `state: { folder: ${join(bed.folder, 'state')} }\nqueue: { priority: ${value} }\n`;
+
+    test('and of no other thread', async () => {
+      const vpatch = await VpatchProcess.start(bed.testbed, { args: ['--queues', '2'], config: withPriority(-7) });
+      const values = niceValues(vpatch);
+      expect(values.filter((value) => value === -7)).toHaveLength(2);
+      expect(new Set(values)).toEqual(new Set([0, -7]));
+      expect(await vpatch.stop()).toBe(0);
+    });
+
+    test('where the system refuses it, that is said, and packets are inspected', async () => {
+      const wrapper = ['setpriv', '--bounding-set=-sys_nice'];
+      const config = withPriority(-7);
+      const vpatch = await VpatchProcess.start(bed.testbed, {
+        wrapper,
+        config,
+        rules: EVIL_RULE,
+        args: ['-m', 'prevent'],
+      });
+      await until('it is said', () => vpatch.log.includes('queue.priority'));
+      expect(new Set(niceValues(vpatch))).toEqual(new Set([0]));
+      expect((await page()).output).toBe(PAGE);
+      const attack = await bed.testbed.finish('client', 'curl', ['-s', '-m', '1', bed.url('/evil')]);
+      expect(attack.status).toBe(CURL_TIMEOUT);
+      expect(await vpatch.stop()).toBe(0);
     });
   });
 
@@ -208,8 +246,6 @@ describeWithWebServer('start, stop and everything that can go wrong between', (b
     expect(await next.stop()).toBe(0);
   });
 });
-
-const CURL_TIMEOUT = 28;
 
 const pause = (durationMs: number): Promise<void> => new Promise((done) => setTimeout(done, durationMs));
 
