@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { counted } from '../base/counted.ts';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { expandRuleFiles } from '../config/rule-files.ts';
@@ -97,7 +98,7 @@ function candidateRules(pattern: string): RuleEntry[][] {
     if (faults.length > 0) {
       const [{ line, column, message }] = faults as [(typeof faults)[number]];
       process.stderr.write(
-        `vpatch: ${withoutControls(`${file}:${line}:${column}: ${message}`)} (${faults.length} lines left out)\n`,
+        `vpatch: ${withoutControls(`${file}:${line}:${column}: ${message}`)} (${counted(faults.length, 'line')} left out)\n`,
       );
     }
     return entries;

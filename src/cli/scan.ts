@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { counted } from '../base/counted.ts';
 import { reasonOf } from '../config/problem.ts';
 import { parseDurationMs } from '../config/units.ts';
 import { withoutControls } from '../output/log.ts';
@@ -152,7 +153,7 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
   const kept =
     unseen.length === 0
       ? ''
-      : `note: not everything was looked at, so ${unseen.length} patches of earlier scans stay assigned\n`;
+      : `note: not everything was looked at, so what earlier scans have assigned stays: ${counted(unseen.length, 'patch')}\n`;
   return { version, isNew, text: text + missing + kept };
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../base/counted.ts';
 import { WallClock } from '../capture/wall-clock.ts';
 import type { Config } from '../config/config.ts';
 import { BufferedFile } from '../output/buffered-file.ts';
@@ -34,7 +35,7 @@ async function sniff(options: SniffOptions): Promise<void> {
   const { log } = settings;
   const config = withoutBlocking(settings.config);
   const rules = loadInspectedRules(config);
-  if (rules.errors > 0) log.warn(`${rules.errors} rules were refused: "vpatch rules check" says why`);
+  if (rules.errors > 0) log.warn(`${counted(rules.errors, 'rule')} refused: "vpatch rules check" says why`);
   const { file, statsIntervalMs } = config.outputs.eve;
   const output = file === null ? null : openOutput(file, config, log);
   const clock = new WallClock();
@@ -61,7 +62,7 @@ async function sniff(options: SniffOptions): Promise<void> {
       limitMs: null,
       onBegin: () => {
         if (statsIntervalMs > 0) timers.push(setInterval(writeStats, statsIntervalMs));
-        log.info(`listening on ${interfaceName} with ${rules.loaded} rules; Ctrl-C ends it`);
+        log.info(`listening on ${interfaceName} with ${counted(rules.loaded, 'rule')}; Ctrl-C ends it`);
       },
     },
   );

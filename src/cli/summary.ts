@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts';
 import type { CounterTree } from '../base/counters.ts';
 import type { Mode } from '../config/config.ts';
 import { withoutControls } from '../output/log.ts';
@@ -51,6 +52,3 @@ const namesOf = (files: readonly string[]): string =>
 const COUNT_COLUMNS = 9;
 
 const row = (count: number, what: string): string => `${String(count).padStart(COUNT_COLUMNS)}  ${what}`;
-
-export const counted = (count: number, noun: string): string =>
-  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : noun.endsWith('ch') ? 'es' : 's'}`;

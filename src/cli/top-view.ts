@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts';
 import { withoutControls } from '../output/log.ts';
 import type { Tally, TallyReport } from '../service/event-tally.ts';
 import { uninspected } from '../service/health.ts';
@@ -75,7 +76,7 @@ export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { 
       `${new Date(timeMs).toISOString().slice(11, 19)} UTC`,
     problem === null
       ? `inspecting ${interception.hooks.join(' and ')} by ${interception.firewall}, fail ${interception.failure}; ` +
-        `${count(policy.rules.loaded)} ${policy.rules.loaded === 1 ? 'rule' : 'rules'}, policy ${policy.version}`
+        `${counted(policy.rules.loaded, 'rule')}, policy ${policy.version}`
       : `NOT INSPECTING: ${problem}`,
     '',
     row(

@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts';
 import type { Finding } from './findings.ts';
 import type { Recommendation } from './recommend.ts';
 import type { ScanResult } from './scan.ts';
@@ -58,8 +59,8 @@ export function summaryLines({ inventory, findings, recommendations, durationMs 
   const software = components.filter(({ path }) => path !== null).length;
   const gaps = new Set(findings.filter(({ patches }) => patches.length === 0).flatMap(({ cves }) => cves)).size;
   return [
-    `${system.name === '' ? 'an unknown system' : system.name}: ${packages} packages, ${software} other components in ${files} files, ${(durationMs / 1000).toFixed(1)} s`,
-    `${count(findings.length, 'weakness', 'weaknesses')} found, ${count(recommendations.length, 'patch', 'patches')} recommended, ${gaps} without a patch`,
+    `${system.name === '' ? 'an unknown system' : system.name}: ${counted(packages, 'package')}, ${counted(software, 'other component')} in ${counted(files, 'file')}, ${(durationMs / 1000).toFixed(1)} s`,
+    `${counted(findings.length, 'weakness')} found, ${counted(recommendations.length, 'patch')} recommended, ${gaps} without a patch`,
   ];
 }
 
@@ -78,5 +79,3 @@ export const removedRow = ({ id, title, why }: ScanChanges['removed'][number]): 
   cells: [id, 'not needed', '', '', title],
   details: [why],
 });
-
-const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;

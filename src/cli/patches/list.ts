@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { counted } from '../../base/counted.ts';
 import type { Patch } from '../../patches/catalogue.ts';
 import { APPLICATIONS, PRESETS, type Preset } from '../../patches/description.ts';
 import { table } from '../table.ts';
@@ -35,7 +36,7 @@ function list(text: string | undefined, options: ListOptions): void {
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify(chosen.map(asJson), null, 2)}\n`
-      : `${table(chosen.map(rowOf))}${chosen.length} ${chosen.length === 1 ? 'patch' : 'patches'}\n`,
+      : `${table(chosen.map(rowOf))}${counted(chosen.length, 'patch')}\n`,
   );
 }
 
@@ -53,7 +54,7 @@ const rowOf = ({ id, software, description, rules }: Patch): string[] => [
   id,
   description.cvss.toFixed(1).padStart(4),
   description.exploited ? 'exploited' : '',
-  `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`,
+  counted(rules.length, 'rule'),
   software,
   description.title,
 ];

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { counted } from '../../base/counted.ts';
 import { formatProblem, reasonOf } from '../../config/problem.ts';
 import type { Ruleset } from '../../detect/ruleset.ts';
 import { withoutControls } from '../../output/log.ts';
@@ -11,7 +12,6 @@ import { readTranscript, SHIPPED_TRANSCRIPTS, TranscriptError, transcriptsIn } f
 import { compileRuleset } from '../../service/rule-set.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { formatDiagnostic } from '../read-texts.ts';
-import { counted } from '../summary.ts';
 import { table } from '../table.ts';
 import { loadCatalogue, patchNamed } from './shipped.ts';
 

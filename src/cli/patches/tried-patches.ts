@@ -1,8 +1,8 @@
+import { counted } from '../../base/counted.ts';
 import type { CounterTree } from '../../base/counters.ts';
 import { type EveAlert, type EveEvent, EveLines } from '../../output/eve-lines.ts';
 import type { LineOutput } from '../../output/line-output.ts';
 import type { Patch } from '../../patches/catalogue.ts';
-import { counted } from '../summary.ts';
 import { table } from '../table.ts';
 
 /** What one patch would have blocked. */

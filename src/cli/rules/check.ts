@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../../base/counted.ts';
 import { withoutControls } from '../../output/log.ts';
 import { Linter } from '../../rules/lints/linter.ts';
 import type { RuleDiagnostic } from '../../rules/rule.ts';
@@ -43,7 +44,7 @@ function check(files: readonly string[], options: CheckOptions): void {
   );
   const refused = diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = found.filter(({ name }) => name !== null).length;
-  const count = `${rules.length} loaded, ${refused} refused, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
+  const count = `${rules.length} loaded, ${refused} refused, ${counted(warnings, 'warning')}`;
   process.stdout.write([...lines, ...(options.json === true ? [] : [count]), ''].join('\n'));
   if (found.some(({ severity }) => severity === 'error')) throw new Failure(EXIT.problem);
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { counted } from '../../base/counted.ts';
 import { captureConfig } from '../../config/capture-config.ts';
 import type { Config } from '../../config/config.ts';
 import { mergeConfig } from '../../config/overrides.ts';
@@ -85,7 +86,7 @@ function asTable(shown: readonly RuleCost[], all: readonly RuleCost[]): string {
       const cells = [ms.toFixed(2), `${share.toFixed(1)}%`, String(checks), String(matches), each.toFixed(1)];
       return `${row(...cells, (longestMs * 1000).toFixed(0))}  ${gid}:${sid} ${withoutControls(message)}`;
     }),
-    `${all.length} rules were checked, ${totalMs.toFixed(2)} ms in all`,
+    `${counted(all.length, 'rule')} checked, ${totalMs.toFixed(2)} ms in all`,
   ];
   return `${lines.join('\n')}\n`;
 }

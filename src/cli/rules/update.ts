@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../../base/counted.ts';
 import type { Config } from '../../config/config.ts';
 import { reasonOf } from '../../config/problem.ts';
 import { withoutControls } from '../../output/log.ts';
@@ -63,7 +64,9 @@ const KINDS: readonly (readonly [keyof RuleDifferences, string])[] = [
 
 function asText({ sources, differences, loaded, refused, isLive }: UpdateReport): string {
   const lines = [
-    ...sources.map(({ name, how, files, rules }) => `${name}: ${how}, ${files} files, ${rules} rules`),
+    ...sources.map(
+      ({ name, how, files, rules }) => `${name}: ${how}, ${counted(files, 'file')}, ${counted(rules, 'rule')}`,
+    ),
     ...KINDS.flatMap(([kind, word]) => {
       const rules = differences[kind];
       if (rules.length === 0) return [];
@@ -71,7 +74,7 @@ function asText({ sources, differences, loaded, refused, isLive }: UpdateReport)
       return [`${rules.length} ${word}`, ...rules.slice(0, SHOWN).map((rule) => `  ${nameOf(rule)}`), ...more];
     }),
     ...(KINDS.every(([kind]) => differences[kind].length === 0) ? ['no rule has changed'] : []),
-    `${loaded} rules load, ${refused} are refused`,
+    `${counted(loaded, 'rule')} loaded, ${refused} refused`,
     isLive ? 'live' : 'a trial: nothing was changed',
   ];
   return `${lines.map(withoutControls).join('\n')}\n`;

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts';
 import type { NoticeKind } from '../../config/notify-settings.ts';
 import { withoutControls } from '../../output/log.ts';
 import type { Message, NoticeGroup } from './notice.ts';
@@ -101,7 +102,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 const escaped = (text: string): string =>
   withoutControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
-
-const counted = (count: number, noun: string): string => (count === 1 ? `1 ${noun}` : `${count} ${noun}s`);
 
 const isoTime = (timeMs: number): string => new Date(timeMs).toISOString();

@@ -245,7 +245,7 @@ describe('rules profile', () => {
     expect(stdout.split('\n')).toEqual([
       expect.stringMatching(/ms +share +checks +matches +us\/check +us most {2}rule$/),
       expect.stringMatching(/1:[12] (hit|near)$/),
-      expect.stringMatching(/^2 rules were checked, [\d.]+ ms in all$/),
+      expect.stringMatching(/^2 rules checked, [\d.]+ ms in all$/),
       '',
     ]);
   });

@@ -94,7 +94,7 @@ describe('rules update', () => {
       /^open: \d+ KiB fetched \(by plain http, without a checksum\), 2 files, 2 rules\n2 new\n {2}1:1:1 rule 1\n {2}1:2:1 rule 2 \(disabled\)\n/,
     );
     expect(stdout).toContain(
-      '1 rules load, 0 are refused\nlive\nno running vpatch has taken it over: vpatch is not running',
+      '1 rule loaded, 0 refused\nlive\nno running vpatch has taken it over: vpatch is not running',
     );
     expect(await listed('--all')).toEqual(['1:1:1', '1:2:1']);
   });
@@ -137,7 +137,7 @@ describe('rules update', () => {
     await update();
     writeFileSync(path('rules', 'sources.json'), '{"open"');
     expect((await update()).stdout).toContain('KiB fetched');
-    expect((await update()).stdout).toContain('open: not changed, 1 files, 1 rules');
+    expect((await update()).stdout).toContain('open: not changed, 1 file, 1 rule');
     expect(requests.at(-1)!.headers).toMatchObject({ 'if-none-match': '"v1"', 'x-key': 'secret' });
     const asked = requests.length;
     expect(await update('--offline')).toMatchObject({
@@ -233,7 +233,7 @@ describe('rules update', () => {
       `${sids}\n${naming(path('secret'), 1)}\n${naming('../../../../secret', 2)}`.replaceAll('alert tcp', 'alert http'),
     );
     configure(`{ name: open, url: "${base}/a.rules" }`);
-    expect((await update()).stdout).toContain('20 rules load, 2 are refused');
+    expect((await update()).stdout).toContain('20 rules loaded, 2 refused');
   });
 
   test('a set that cannot be written, and a list of downloads that is damaged, leave nothing behind', async () => {
@@ -374,5 +374,5 @@ test('a folder that links to files outside takes them, and no folder', async () 
   symlinkSync(path('outside', 'a.rules'), path('mine', 'a.rules'));
   symlinkSync(path('outside'), path('mine', 'folder'));
   configure('{ name: mine, path: mine }');
-  expect((await update()).stdout).toContain('1 files, 1 rules');
+  expect((await update()).stdout).toContain('1 file, 1 rule');
 });
