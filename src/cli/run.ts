@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, FAILURE_MODES, type FailureMode, HOOKS, type Hook } from '../config/config.ts';
 import type { Overrides } from '../config/overrides.ts';
 import { HostAddresses } from '../service/host-variables.ts';
+import { KeptPolicy } from '../service/kept-policy.ts';
 import { MachineError } from '../service/machine-error.ts';
 import type { ReadPolicy } from '../service/policy-keeper.ts';
 import { runInline } from '../service/run.ts';
@@ -57,12 +58,10 @@ async function run(options: RunOptions): Promise<void> {
   if (config.queue.hooks.includes('forward') && isHostAlone) {
     log.warn('HOME_NET is this host alone: rules do not protect what is behind it, unless --set HOME_NET=... names it');
   }
-  // Workers compile the texts, and need not keep what the lists have done to them.
-  const { selection, ...rules } = readTexts(config);
-  for (const line of selectionErrors(selection)) log.warn(line);
+  const policy = policyOf(config, (what) => log.warn(what));
   try {
     await runInline({
-      policy: { config, rules },
+      policy,
       read: () => readAgain(read),
       log,
       addresses: isHostAlone ? addresses : null,
@@ -79,6 +78,14 @@ async function run(options: RunOptions): Promise<void> {
     if (isFileError(error)) throw unwritable(error.path, error);
     throw error;
   }
+}
+
+/** Here, since what a function that waits has in hand stays in memory: the texts. */
+function policyOf(config: Config, warn: (what: string) => void): KeptPolicy {
+  // Workers compile the texts, and need not keep what the lists have done to them.
+  const { selection, ...rules } = readTexts(config);
+  for (const line of selectionErrors(selection)) warn(line);
+  return KeptPolicy.of({ config, rules });
 }
 
 /** For a reload, where what is wrong is told and changes nothing. */

@@ -1,10 +1,8 @@
 import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/overrides.ts';
-import { policyRulesFile } from '../config/state-paths.ts';
 import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
-import { versionOfRules } from '../patches/policy.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
 import type { OutputStatus } from './event-outputs.ts';
 import type { EventTally } from './event-tally.ts';
@@ -12,7 +10,6 @@ import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { HostAddresses } from './host-variables.ts';
 import { checkInterception, type Interception } from './interception.ts';
-import type { Policy } from './policy.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
 import { RecentTroubles, type Troubles } from './recent-troubles.ts';
 import type { QueueStatus, ServiceStatus, TopAnswer } from './status.ts';
@@ -229,7 +226,7 @@ export class InlineService {
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
       policy: {
         version: policies.version,
-        assigned: assignedVersion(policies.policy),
+        assigned: policies.policy.assigned,
         loadedAt: isoTime(policies.loadedAtMs),
         rules: { loaded, ...byAction, held, refused: refused.length, warnings, parked: total('detect.rules_parked') },
       },
@@ -286,11 +283,6 @@ export class InlineService {
     this.#interception = wanted;
     this.#parts.supervisor.setInterception(wanted);
   }
-}
-
-function assignedVersion({ config, rules }: Policy): string | null {
-  const path = policyRulesFile(config.state.folder);
-  return versionOfRules(rules.files.find(({ file }) => file === path)?.text ?? '');
 }
 
 /** Why these settings make no firewall rules; null where they do. */

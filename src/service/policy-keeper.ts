@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { diagnosticText } from '../rules/diagnostic-text.ts';
 import type { RuleDiagnostic } from '../rules/rule.ts';
-import { type CheckedPolicy, differingBlocks, type Policy, policyVersion, reloadedConfig } from './policy.ts';
+import { KeptPolicy } from './kept-policy.ts';
+import { type CheckedPolicy, differingBlocks, type Policy, reloadedConfig } from './policy.ts';
 import type { checkPolicy } from './policy-check.ts';
 import type { RuleReport } from './rule-set.ts';
 
@@ -11,11 +12,13 @@ export type ReadPolicy = () =>
   | { readonly status: 'invalid'; readonly problems: readonly string[] };
 
 export interface KeeperOptions {
-  readonly policy: Policy;
+  readonly policy: KeptPolicy;
   readonly read: ReadPolicy;
   readonly check: typeof checkPolicy;
   /** Has all workers take it over, or none: then it rejects. */
   readonly adopt: (checked: CheckedPolicy) => Promise<void>;
+  /** Has memory given back, after every change and every attempt at one. */
+  readonly release: () => Promise<void>;
   readonly now: () => number;
 }
 
@@ -39,9 +42,8 @@ const MAX_REASONS = 20;
 /** The policy in use, and the only way to another one. What is not good as a whole changes nothing. */
 export class PolicyKeeper {
   readonly #options: KeeperOptions;
-  #policy: Policy;
+  #policy: KeptPolicy;
   #rules: RuleReport;
-  #version: string;
   #loadedAtMs: number;
   /** Changes are made one after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -51,11 +53,10 @@ export class PolicyKeeper {
     this.#options = options;
     this.#policy = options.policy;
     this.#rules = rules;
-    this.#version = policyVersion(options.policy);
     this.#loadedAtMs = options.now();
   }
 
-  get policy(): Policy {
+  get policy(): KeptPolicy {
     return this.#policy;
   }
 
@@ -64,7 +65,7 @@ export class PolicyKeeper {
   }
 
   get version(): string {
-    return this.#version;
+    return this.#policy.version;
   }
 
   get loadedAtMs(): number {
@@ -87,30 +88,39 @@ export class PolicyKeeper {
 
   /** The same policy with something of its configuration changed, for instance the addresses of this host. */
   reconfigure(change: (config: Config) => Config): Promise<Reloaded> {
-    return this.#inTurn(() => this.#change({ ...this.#policy, config: change(this.#policy.config) }, true, []));
+    return this.#inTurn(() => {
+      const { config, rules } = this.#policy.policy;
+      return this.#change({ config: change(config), rules }, true, []);
+    });
   }
 
   async #change(policy: Policy, isForced: boolean, waiting: readonly string[]): Promise<Reloaded> {
-    const version = policyVersion(policy);
-    if (version === this.#version) {
-      this.#policy = policy;
+    const kept = KeptPolicy.of(policy);
+    const { version } = kept;
+    if (version === this.version) {
+      this.#policy = this.#policy.withConfig(policy.config);
       return { status: 'ok', version, rules: this.#rules, newlyRefused: [], waiting, isChanged: false };
     }
     const { rules, checked } = await this.#options.check(policy);
     const newlyRefused = firstOf(refusalsBeyond(this.#rules.refused, rules.refused).map((one) => diagnosticText(one)));
     if (newlyRefused.length > 0 && !isForced) return { status: 'refused', reasons: newlyRefused };
     await this.#options.adopt(checked);
-    this.#policy = policy;
+    this.#policy = kept;
     this.#rules = rules;
-    this.#version = version;
     this.#loadedAtMs = this.#options.now();
     return { status: 'ok', version, rules, newlyRefused, waiting, isChanged: true };
   }
 
   #inTurn(change: () => Promise<Reloaded>): Promise<Reloaded> {
-    const turn = this.#last.then(change).catch((error: Error): Reloaded => {
-      return { status: 'refused', reasons: [error.message] };
-    });
+    const turn = this.#last
+      .then(change)
+      .catch((error: Error): Reloaded => ({ status: 'refused', reasons: [error.message] }))
+      .then(async (reloaded) => {
+        // What was read and compiled is garbage only now, when nobody is within the change any more.
+        await this.#policy.pack();
+        await this.#options.release();
+        return reloaded;
+      });
     this.#last = turn;
     return turn;
   }

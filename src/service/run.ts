@@ -12,13 +12,13 @@ import { checkInterception, type Interception, queuesOf } from './interception.t
 import { type InterceptionPlan, interceptionOf, planInterception, removeLeftover } from './interception-plan.ts';
 import { checkInterfaces } from './interface-check.ts';
 import { MachineError } from './machine-error.ts';
-import type { CheckedPolicy } from './policy.ts';
 import { loadPolicy } from './policy-check.ts';
 import { Reporting } from './reporting.ts';
+import type { RuleReport } from './rule-set.ts';
 import { type RunSettings, type Surroundings, serve } from './serve.ts';
 import { ServiceManager } from './service-manager.ts';
 import { StopSignals } from './stop-signals.ts';
-import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 import { threadsAhead } from './worker-thread.ts';
 
 /**
@@ -60,22 +60,13 @@ async function intercept(settings: RunSettings, plan: InterceptionPlan, around: 
   // Fail closed: what a crashed predecessor blocks stays blocked until the new rules replace the old ones.
   if (interception.failure === 'open') for (const old of leftBehind) removeLeftover(old, firewall);
 
-  const { rules, checked } = await onThisMachine(loadPolicy(policy, (what) => log.warn(what)));
   const datasets = new DatasetHub(policy.config.state.folder, log);
-  const supervisor = new Supervisor({
-    ...supervised(settings, plan, around, checked),
-    datasets,
-    onStuck: () => {
-      supervisor.abandon();
-      // Whoever started the service starts it again.
-      process.kill(process.pid, 'SIGKILL');
-    },
-  });
+  const { rules, supervisor } = await supervised(settings, plan, around, datasets);
   // Whatever ends the process, `open` never leaves rules behind that point to nobody.
   const abandon = (): void => supervisor.abandon();
   process.once('exit', abandon);
   try {
-    await onThisMachine(supervisor.start());
+    await Promise.all([onThisMachine(supervisor.start()), policy.pack()]);
     for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
     if (rules.refused.length > 0) log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
     await releaseMemory();
@@ -87,24 +78,33 @@ async function intercept(settings: RunSettings, plan: InterceptionPlan, around: 
   }
 }
 
-function supervised(
-  { log, startThread }: RunSettings,
+/** With the rules compiled. Here, since what a function that waits has in hand stays in memory: an image of rules. */
+async function supervised(
+  { policy, log, startThread }: RunSettings,
   { firewall, interception, recall }: InterceptionPlan,
   { exceptions, reporting }: Surroundings,
-  checked: CheckedPolicy,
-): Omit<SupervisorOptions, 'datasets' | 'onStuck'> {
-  return {
+  datasets: DatasetHub,
+): Promise<{ readonly rules: RuleReport; readonly supervisor: Supervisor }> {
+  const { rules, checked } = await onThisMachine(loadPolicy(policy.policy, (what) => log.warn(what)));
+  const supervisor = new Supervisor({
     policy: checked,
     exceptions: exceptions.all,
     firewall,
     interception,
     counterBytes: Counters.bytesFor(PIPELINE_COUNTERS),
+    datasets,
     log,
     onEvents: (text) => reporting.events.publish(text),
     onFailure: (what) => reporting.tellFailure(what),
+    onStuck: () => {
+      supervisor.abandon();
+      // Whoever started the service starts it again.
+      process.kill(process.pid, 'SIGKILL');
+    },
     ...(recall !== null && { recall }),
     ...(startThread !== undefined && { startThread }),
-  };
+  });
+  return { rules, supervisor };
 }
 
 async function onThisMachine<T>(work: Promise<T>): Promise<T> {

@@ -15,8 +15,9 @@ import type { HostAddresses } from './host-variables.ts';
 import { InlineService, interceptionProblem, type ServiceParts } from './inline-service.ts';
 import type { Interception } from './interception.ts';
 import { interceptionOf } from './interception-plan.ts';
+import type { KeptPolicy } from './kept-policy.ts';
 import type { MetricsServer } from './metrics/metrics-server.ts';
-import type { CheckedPolicy, Policy } from './policy.ts';
+import type { CheckedPolicy } from './policy.ts';
 import { checkPolicy } from './policy-check.ts';
 import { PolicyKeeper, type ReadPolicy } from './policy-keeper.ts';
 import type { Reporting } from './reporting.ts';
@@ -37,7 +38,7 @@ const ROLLOUT_INTERVAL_MS = 60_000;
 const SIGNS_PER_WATCHDOG = 3;
 
 export interface RunSettings {
-  readonly policy: Policy;
+  readonly policy: KeptPolicy;
   /** For a reload. */
   readonly read: ReadPolicy;
   readonly log: Logger;
@@ -169,11 +170,8 @@ function serviceOf(
     const problem = next.status === 'ok' ? interceptionProblem(interceptionOf(next.policy.config)) : null;
     return problem === null ? next : { status: 'invalid', problems: [problem] };
   };
-  const adopt = async (checked: CheckedPolicy): Promise<void> => {
-    await supervisor.replacePolicy(checked);
-    await releaseMemory();
-  };
-  const policies = new PolicyKeeper({ policy, read, check: checkPolicy, adopt, now }, rules);
+  const adopt = (checked: CheckedPolicy): Promise<void> => supervisor.replacePolicy(checked);
+  const policies = new PolicyKeeper({ policy, read, check: checkPolicy, adopt, release: releaseMemory, now }, rules);
   return new InlineService({
     supervisor,
     policies,

@@ -72,7 +72,7 @@ export interface Incidents {
  * (fail closed), or as long as no worker hangs and one of them works (fail open).
  */
 export class Supervisor {
-  readonly #options: SupervisorOptions;
+  readonly #options: Omit<SupervisorOptions, 'policy' | 'exceptions'>;
   readonly #slots: Slot[];
   readonly #counts: SharedCounts;
   readonly #rules: InstalledRules;
@@ -88,16 +88,16 @@ export class Supervisor {
   #pastFailedPackets = 0;
   #pastOverflows = 0;
 
-  constructor(options: SupervisorOptions) {
+  constructor({ policy, exceptions, ...options }: SupervisorOptions) {
     this.#options = options;
-    this.#mode = options.policy.config.mode;
-    this.#policy = options.policy;
-    this.#exceptions = options.exceptions;
+    this.#mode = policy.config.mode;
+    this.#policy = policy;
+    this.#exceptions = exceptions;
     this.#interception = options.interception;
     const { firewall, log, onFailure = () => {} } = options;
     this.#rules = new InstalledRules({ firewall, log, onFailure });
     const queues = queuesOf(options.interception);
-    this.#counts = new SharedCounts(options.policy.config.flow, queues.length);
+    this.#counts = new SharedCounts(policy.config.flow, queues.length);
     this.#slots = queues.map((queue, worker) => newSlot(queue, worker, options.counterBytes));
   }
 

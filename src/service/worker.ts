@@ -8,6 +8,8 @@ import { GradualRelease, releaseMemory } from '../base/release-memory.ts';
 import { NfqueueSource } from '../capture/nfqueue.ts';
 import { VERDICT } from '../capture/source.ts';
 import { WallClock } from '../capture/wall-clock.ts';
+import type { Config } from '../config/config.ts';
+import type { DatasetChanges } from '../rules/dataset.ts';
 import { Engine } from './engine.ts';
 import { EventChunks } from './event-chunks.ts';
 import { drain, inspect, type LoopHooks } from './inspection-loop.ts';
@@ -26,20 +28,22 @@ const MAX_LOGGED_KINDS = 20;
 const link = workerData as WorkerLink;
 const control = new Int32Array(link.control);
 const report = (message: WorkerReport): void => link.port.postMessage(message);
-/** The thread may have been started before it was known what it is to do. */
-const [settings] = (await once(parentPort!, 'message')) as [WorkerSettings];
+/**
+ * The thread may have been started before it was known what it is to do. What the first rules are loaded from is taken
+ * out of it: the rest is there for as long as the thread.
+ */
+const [settings] = (await once(parentPort!, 'message')) as [TakenSettings];
+type TakenSettings = Omit<WorkerSettings, 'checked'> & { checked: WorkerSettings['checked'] | null };
 
 void run();
 
 async function run(): Promise<void> {
   try {
     const events = new EventChunks(control, settings.maxPendingCharacters, (text) => report({ type: 'events', text }));
-    const engine = new Engine(settings, events, new WallClock().nowMs(), (changes) =>
-      report({ type: 'dataset', changes }),
-    );
+    const { engine, config } = startedEngine(events);
     await releaseMemory();
-    const source = openQueue();
-    takePriority();
+    const source = openQueue(config);
+    takePriority(config);
     report({ type: 'ready' });
     const hooks = loopHooks(engine, events, source);
     await inspect(source, engine, hooks);
@@ -55,9 +59,16 @@ async function run(): Promise<void> {
   link.port.close();
 }
 
-function openQueue(): NfqueueSource {
+function startedEngine(events: EventChunks): { readonly engine: Engine; readonly config: Config } {
+  const { checked, ...others } = settings;
+  settings.checked = null;
+  const tell = (changes: DatasetChanges): void => report({ type: 'dataset', changes });
+  const engine = new Engine({ ...others, checked: checked! }, events, new WallClock().nowMs(), tell);
+  return { engine, config: checked!.config };
+}
+
+function openQueue(config: Config): NfqueueSource {
   const { queue } = settings;
-  const { config } = settings.checked;
   const isFailOpen = config.failure.engine === 'open';
   const source = new NfqueueSource({
     queue,
@@ -75,8 +86,7 @@ function openQueue(): NfqueueSource {
  * Every packet of the services waits for this thread. With the same share of a processor as they have, it would use it up
  * under load and wait for a whole slice of the scheduler's, 3 to 4 ms, while they wait for it.
  */
-function takePriority(): void {
-  const { priority } = settings.checked.config.queue;
+function takePriority({ queue: { priority } }: Config): void {
   try {
     // In Linux, 0 is the calling thread alone (setpriority(2), "C library/kernel differences").
     setPriority(0, priority);

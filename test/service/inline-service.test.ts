@@ -13,6 +13,7 @@ import { ExceptionStore, newExceptionSchema } from '../../src/service/exception-
 import { HostAddresses } from '../../src/service/host-variables.ts';
 import { InlineService } from '../../src/service/inline-service.ts';
 import type { Interception } from '../../src/service/interception.ts';
+import { KeptPolicy } from '../../src/service/kept-policy.ts';
 import { LatencyHistogram } from '../../src/service/latency.ts';
 import { PauseMeter } from '../../src/service/pauses.ts';
 import type { Policy } from '../../src/service/policy.ts';
@@ -78,7 +79,7 @@ function setUp(addresses: HostAddresses | null = null) {
   const now = (): number => state.nowMs;
   const policies = new PolicyKeeper(
     {
-      policy: { config: DEFAULTS, rules: RULES },
+      policy: KeptPolicy.of({ config: DEFAULTS, rules: RULES }),
       read: () =>
         state.problems.length > 0
           ? { status: 'invalid', problems: state.problems }
@@ -88,6 +89,7 @@ function setUp(addresses: HostAddresses | null = null) {
         checked: { ...policy, image: new Uint8Array(new SharedArrayBuffer(0)), datasets: [] },
       }),
       adopt: async (checked) => void state.adopted.push(checked),
+      release: async () => {},
       now,
     },
     REPORT,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
+import { KeptPolicy } from '../../src/service/kept-policy.ts';
 import { type Policy, policyVersion } from '../../src/service/policy.ts';
 import { PolicyKeeper, type ReadPolicy } from '../../src/service/policy-keeper.ts';
 import { compileRuleset, type RuleReport, reportOf } from '../../src/service/rule-set.ts';
@@ -21,16 +22,24 @@ const GOOD = 'alert tcp any any -> any any (msg:"a"; sid:1;)\n';
 const BROKEN = 'alert tcp any any -> any any (msg:"b"; nokeyword; sid:2;)\n';
 
 function setUp(first: Policy) {
-  const state = { next: { status: 'ok', policy: first } as ReturnType<ReadPolicy>, adopted: [] as Policy[], nowMs: 1 };
+  const state = {
+    next: { status: 'ok', policy: first } as ReturnType<ReadPolicy>,
+    adopted: [] as Policy[],
+    nowMs: 1,
+    releases: 0,
+  };
   let adoption: () => Promise<void> = async () => {};
   const keeper = new PolicyKeeper(
     {
-      policy: first,
+      policy: KeptPolicy.of(first),
       read: () => state.next,
       check: async (policy) => ({ rules: reported(policy), checked: { ...policy, image: NO_IMAGE, datasets: [] } }),
       adopt: async (checked) => {
         await adoption();
         state.adopted.push(checked);
+      },
+      release: async () => {
+        state.releases++;
       },
       now: () => state.nowMs,
     },
@@ -58,6 +67,16 @@ test('new rules are taken over and counted', async () => {
   expect(keeper.version).not.toBe(before);
   expect(keeper.loadedAtMs).toBe(2);
   expect(state.adopted).toHaveLength(1);
+});
+
+test('memory is given back behind every change, and every attempt at one', async () => {
+  const { keeper, state, offer } = setUp(policyOf(GOOD));
+  offer(policyOf(GOOD.replace('sid:1', 'sid:5')));
+  await keeper.reload(false);
+  expect(state.releases).toBe(1);
+  offer(policyOf(GOOD + BROKEN));
+  await keeper.reload(false);
+  expect(state.releases).toBe(2);
 });
 
 test('what is the same is not taken over', async () => {
@@ -139,7 +158,7 @@ test('changes are made one after the other', async () => {
   await Promise.all([keeper.reconfigure(homes), keeper.reload(false), keeper.reconfigure(homes)]);
   expect(state.adopted).toHaveLength(3);
   expect(keeper.policy.config.variables.addresses.HOME_NET).toBe('192.0.2.1');
-  expect(keeper.policy.rules.files[0]?.text).toContain('sid:5');
+  expect(keeper.policy.policy.rules.files[0]?.text).toContain('sid:5');
 });
 
 test('the version is that of the content, not of the place', () => {

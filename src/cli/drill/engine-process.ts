@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setEnvironmentData } from 'node:worker_threads';
 import type { Config } from '../../config/config.ts';
 import { mergeConfig, type Overrides } from '../../config/overrides.ts';
+import { KeptPolicy } from '../../service/kept-policy.ts';
 import { runInline } from '../../service/run.ts';
 import { type StartThread, type Thread, threadsOf } from '../../service/worker-thread.ts';
 import { settingsFrom } from '../common-options.ts';
@@ -32,7 +33,7 @@ createInterface({ input: process.stdin })
 try {
   const { config, log } = settingsFrom(optionsOf(settings));
   await runInline({
-    policy: { config: configOf(config), rules: readTexts(config) },
+    policy: KeptPolicy.of({ config: configOf(config), rules: readTexts(config) }),
     read: () => {
       const next = settingsFrom(optionsOf(settings)).config;
       return { status: 'ok', policy: { config: configOf(next), rules: readTexts(next) } };

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setEnvironmentData } from 'node:worker_threads';
 import { mergeConfig } from '../../../src/config/overrides.ts';
 import { createLog } from '../../../src/output/log.ts';
+import { KeptPolicy } from '../../../src/service/kept-policy.ts';
 import { runInline } from '../../../src/service/run.ts';
 import { threadsOf } from '../../../src/service/worker-thread.ts';
 import { FAILURE_SWITCH, type FailingServiceSettings, WAYS_TO_FAIL } from './failing-messages.ts';
@@ -38,7 +39,7 @@ const policy = {
   },
 };
 await runInline({
-  policy,
+  policy: KeptPolicy.of(policy),
   read: () => ({ status: 'ok', policy }),
   log: createLog('info', 'text'),
   addresses: null,
