@@ -16,11 +16,11 @@ import type { Inspector } from './inspection-loop.ts';
 import { InterfaceNames } from './interface-names.ts';
 import type { CheckedPolicy } from './policy.ts';
 import { RuleImage } from './rule-image.ts';
-import { type LoadedRuleset, loadImageInSteps } from './rule-set.ts';
+import { type ImageRuleset, loadImageInSteps } from './rule-set.ts';
 import type { WorkerSettings } from './worker-messages.ts';
 
 /** A policy that can be adopted at once. */
-export interface LoadedPolicy extends Pick<LoadedRuleset, 'datasets'> {
+export interface LoadedPolicy extends Pick<ImageRuleset, 'datasets' | 'matchers'> {
   readonly config: Config;
   readonly rules: Succession;
 }
@@ -32,6 +32,7 @@ export class Engine implements Inspector {
   readonly #rejectMark: number;
   readonly #tellDatasets: (changes: DatasetChanges) => void;
   #datasets: ReadonlyMap<string, Dataset>;
+  #matchers: ImageRuleset['matchers'];
   readonly #bypassMark: number;
   readonly #failure: FailureMode;
 
@@ -46,7 +47,7 @@ export class Engine implements Inspector {
     tellDatasets: (changes: DatasetChanges) => void,
   ) {
     const { mode, checked, worker } = settings;
-    const { ruleset, datasets } = runAll(loadChecked(checked));
+    const { ruleset, datasets, matchers } = runAll(loadChecked(checked));
     const config = withSides(checked.config);
     this.#rejectMark = settings.rejectMark;
     this.#failure = config.failure.engine;
@@ -61,6 +62,7 @@ export class Engine implements Inspector {
     });
     const seed = randomBytes(8);
     this.#datasets = datasets;
+    this.#matchers = matchers;
     this.#pipeline = new Pipeline({
       config,
       mode,
@@ -139,23 +141,24 @@ export class Engine implements Inspector {
 
   /** Loads a policy beside the one in use, in pieces: packets may be inspected between them. */
   *load(checked: CheckedPolicy): Steps<LoadedPolicy> {
-    const { ruleset, datasets } = yield* loadChecked(checked);
-    return { config: checked.config, datasets, rules: yield* this.#pipeline.prepare(ruleset) };
+    const { ruleset, datasets, matchers } = yield* loadChecked(checked, this.#matchers);
+    return { config: checked.config, datasets, matchers, rules: yield* this.#pipeline.prepare(ruleset) };
   }
 
   /** Between packets only. Flows go on, and so do sets of values. */
-  adopt({ config, rules, datasets }: LoadedPolicy): void {
+  adopt({ config, rules, datasets, matchers }: LoadedPolicy): void {
     for (const [name, set] of datasets) {
       const earlier = this.#datasets.get(name);
       if (earlier?.type === set.type) set.continue(earlier);
     }
     this.#datasets = datasets;
+    this.#matchers = matchers;
     this.#pipeline.replacePolicy(rules, config);
   }
 }
 
-const loadChecked = ({ config, rules, image }: CheckedPolicy): Steps<LoadedRuleset> =>
-  loadImageInSteps(new RuleImage(image), rules, config);
+const loadChecked = ({ config, rules, image }: CheckedPolicy, known?: ImageRuleset['matchers']): Steps<ImageRuleset> =>
+  loadImageInSteps(new RuleImage(image), rules, config, known);
 
 /** With one of the two hooks, only one direction of this host's own connections is seen. */
 function withSides(config: Config): Config {

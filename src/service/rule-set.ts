@@ -4,7 +4,7 @@ import { Matcher } from '../base/native/matcher.ts';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { Config } from '../config/config.ts';
 import { type Arrangement, arrange } from '../detect/arrangement.ts';
-import { PatternDatabases, type SerializedDatabases } from '../detect/pattern-databases.ts';
+import { type MatcherOf, PatternDatabases, type SerializedDatabases } from '../detect/pattern-databases.ts';
 import { Ruleset } from '../detect/ruleset.ts';
 import { parseClassifications } from '../rules/classification.ts';
 import { compileRules, type RuleObserver } from '../rules/compiler.ts';
@@ -24,6 +24,12 @@ import { keptPathOf, pathOf, type RuleTexts } from './rule-texts.ts';
 export interface LoadedRuleset {
   readonly ruleset: Ruleset;
   readonly datasets: ReadonlyMap<string, Dataset>;
+}
+
+/** Rules that are made as they are needed. */
+export interface ImageRuleset extends LoadedRuleset {
+  /** The pattern searches of its rules by their keys, for the rules that follow them. */
+  readonly matchers: ReadonlyMap<string, Matcher>;
 }
 
 /** Rules that were compiled here, all of them. */
@@ -82,17 +88,29 @@ export const imageOf = (compiled: CompiledRuleset): RuleImage =>
 /**
  * What the image is of, in pieces of some milliseconds, for a thread that has packets to answer meanwhile. Of `texts`,
  * what rules refer to must be that of the image; the rules themselves are not read. Throws MatcherError for an image of
- * another processor.
+ * another processor. `known` are searches of this thread, which are taken from there: of two sets of rules, one after
+ * the other, most are the same.
  */
-export function* loadImageInSteps(image: RuleImage, texts: RuleTexts, config: Config): Steps<LoadedRuleset> {
+export function* loadImageInSteps(
+  image: RuleImage,
+  texts: RuleTexts,
+  config: Config,
+  known: ReadonlyMap<string, Matcher> = new Map(),
+): Steps<ImageRuleset> {
   const environment = environmentOf(texts, config);
   yield;
   const { arrangement, dataUsers, placeOf } = image.open();
   yield;
   const rules = new DeferredRules(environment, placeOf, dataUsers);
   yield;
-  const ruleset = yield* Ruleset.arranged(arrangement, rules, (key) => Matcher.load(image.database(key)));
-  return { ruleset, datasets: rules.datasets };
+  const matchers = new Map<string, Matcher>();
+  const matcherOf: MatcherOf = (key) => {
+    const matcher = matchers.get(key) ?? known.get(key) ?? Matcher.load(image.database(key));
+    matchers.set(key, matcher);
+    return matcher;
+  };
+  const ruleset = yield* Ruleset.arranged(arrangement, rules, matcherOf);
+  return { ruleset, datasets: rules.datasets, matchers };
 }
 
 /** What the rules may refer to. */

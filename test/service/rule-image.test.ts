@@ -93,3 +93,16 @@ test('bytes that are none are refused', () => {
   bytes.fill(0xff);
   expect(() => new RuleImage(bytes)).toThrow();
 });
+
+test('searches that are there already are not made again', () => {
+  const rule = (sid: number, content: string): string =>
+    `alert tcp any any -> any ${sid} (content:"${content}"; sid:${sid};)`;
+  const texts = textsOf(`${rule(1, 'first')}\nalert http any any -> any any (http.uri; content:"/a"; sid:2;)`);
+  const before = load(compileRuleset(texts, DEFAULTS), texts);
+  const next = textsOf(`${rule(1, 'other')}\nalert http any any -> any any (http.uri; content:"/a"; sid:3;)`);
+  const image = new RuleImage(imageOf(compileRuleset(next, DEFAULTS)).bytes);
+  const { matchers } = runAll(loadImageInSteps(image, next, DEFAULTS, before.matchers));
+  const kept = [...matchers].filter(([key, matcher]) => before.matchers.get(key) === matcher);
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.length).toBeLessThan(matchers.size);
+});
