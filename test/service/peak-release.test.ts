@@ -28,17 +28,27 @@ test('what a peak leaves behind is released once it is quiet', () => {
   const worker = new Rest();
   worker.pass(60, 10);
   expect(worker.releases).toBe(0);
-  worker.mib = 300;
+  worker.mib = 120;
   worker.pass(60, 20_000);
   expect(worker.releases).toBe(0);
-  worker.pass(40, 10);
+  worker.pass(10, 10);
   expect(worker.releases).toBe(1);
+});
+
+test('what a greater peak leaves behind is released among packets too, but seldom', () => {
+  const worker = new Rest();
+  worker.pass(60, 20_000);
+  for (let peak = 1; peak <= 6; peak++) {
+    worker.mib += 40;
+    worker.pass(10, 20_000);
+  }
+  expect(worker.releases).toBe(2);
 });
 
 test('what is in use is not released again and again, but further growth is', () => {
   const worker = new Rest();
   worker.mib = 300;
-  worker.pass(21, 10);
+  worker.pass(6, 10);
   worker.mib = 280;
   worker.pass(600, 10);
   expect(worker.releases).toBe(1);
