@@ -27,7 +27,7 @@ CAPTURE ?=
 # How long `make soak` goes on.
 MINUTES ?= 60
 
-.PHONY: help setup build test demo bench bench-replay bench-curves bench-docs soak prove fuzz check lint types sanitizers docs conformance install deb clean
+.PHONY: help setup build test demo bench bench-held bench-replay bench-curves bench-docs soak prove fuzz check lint types sanitizers docs conformance install deb clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ bench: ## What inspection costs here, beside no IPS and Suricata: ARGS=--quick, 
 	@.ci/setup
 	@$(MAKE) build dist/tools/.built
 	@node dist/tools/test/bench/main.js --rules '$(RULES)' $(ARGS)
+
+bench-held: ## Memory with 200,000 connections held open, or ARGS='--connections N'; RULES=PLACE (root; some minutes)
+	@$(MAKE) bench ARGS='--rounds 1 --loads held --json .bench/held.json --plots .bench/held $(ARGS)'
 
 bench-replay: ## Time by stage of the pipeline, and where it goes; RULES=PLACE, CAPTURE=FILE for your own
 	@$(MAKE) build dist/tools/.built

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Finished, Testbed, until } from '../support/netns.ts';
 import { HTTP_PORT, HTTPS_PORT, WebServer } from '../support/web-server.ts';
 import type { Engine } from './engine.ts';
+import { processesFor } from './held-connections.ts';
 import { type Inspector, startInspector, UNINSPECTED } from './inspector.ts';
 import { isInstalled } from './programs.ts';
 
@@ -14,7 +15,7 @@ export const LARGE_PATH = '/files/large.bin';
 export const DNS_ZONE = 'bench.example';
 const PAGE_BYTES = 1024;
 const LARGE_BYTES = 100 * 1024;
-/** Held open, beside those of other loads. */
+/** Of each process of the server: more than its share of those that are held open, beside those of other loads. */
 const MAX_SERVER_CONNECTIONS = 16_000;
 
 /** Without these there is no bed; what single loads need is theirs to say. */
@@ -26,17 +27,20 @@ export const NEEDED_PROGRAMS = ['nginx', 'curl', 'wrk', 'openssl', 'ss'];
  */
 export class Bed {
   readonly engine: Engine;
+  /** At the same time: no limit of server or engine is below. */
+  readonly connections: number;
   readonly testbed = new Testbed();
   readonly folder = mkdtempSync(join(tmpdir(), 'bed-'));
   inspector: Inspector = UNINSPECTED;
   #server: WebServer | null = null;
 
-  private constructor(engine: Engine) {
+  private constructor(engine: Engine, connections: number) {
     this.engine = engine;
+    this.connections = connections;
   }
 
-  static async make(engine: Engine): Promise<Bed> {
-    const bed = new Bed(engine);
+  static async make(engine: Engine, connections: number): Promise<Bed> {
+    const bed = new Bed(engine, connections);
     try {
       await bed.#start();
     } catch (error) {
@@ -85,6 +89,7 @@ export class Bed {
     // A new connection for each request needs more ports than the default range has.
     testbed.run('client', 'sysctl', ['-qw', 'net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
     this.#server = await WebServer.start(testbed, {
+      processes: processesFor(this.connections),
       maxConnections: MAX_SERVER_CONNECTIONS,
       tls: makeCertificate(this.folder),
     });
@@ -99,7 +104,7 @@ export class Bed {
       const { output } = testbed.run('server', 'ss', ['-Hltun']);
       return servers.every(({ listens }) => listens.test(output));
     });
-    this.inspector = await startInspector(this.engine.inspection, testbed, this.folder);
+    this.inspector = await startInspector(this.engine.inspection, testbed, this.folder, this.connections);
   }
 }
 

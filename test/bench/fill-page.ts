@@ -48,6 +48,8 @@ if (bench !== null) {
   regions.compared = comparisonTable(summary, BASELINE);
   writePlots(FOLDER, plots(summary, BASELINE));
 }
+const held = written<BenchRun>('.bench/held.json');
+if (held !== null) regions.held = `${dayOf(held)}, one round.\n\n${medianTable(held.summary.slice(1))}`;
 const curves = written<CurvesRun>('.bench/curves.json');
 for (const curve of curves?.curves ?? []) {
   regions[curve.name] = curveTable(curve);

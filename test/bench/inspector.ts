@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DEFAULT_FLOW_TABLE_OPTIONS } from '../../src/flow/options.ts';
 import { type Testbed, until } from '../support/netns.ts';
 import { VpatchProcess } from '../support/vpatch-process.ts';
 import { HTTP_PORT } from '../support/web-server.ts';
@@ -28,8 +29,13 @@ export function residentMib({ vpatch, suricata }: Inspector): number | null {
  */
 export const EXTRA_RULES = 'bench.rules';
 
-/** Resolves when it inspects. State and caches are in `folder`. */
-export async function startInspector(inspection: Inspection, testbed: Testbed, folder: string): Promise<Inspector> {
+/** Resolves when it inspects so many connections at the same time, or fewer. State and caches are in `folder`. */
+export async function startInspector(
+  inspection: Inspection,
+  testbed: Testbed,
+  folder: string,
+  connections: number,
+): Promise<Inspector> {
   const extraRules = join(folder, EXTRA_RULES);
   writeFileSync(extraRules, '\n');
   const variables = variablesFor(testbed);
@@ -47,6 +53,7 @@ export async function startInspector(inspection: Inspection, testbed: Testbed, f
         config: [
           `state: { folder: ${join(folder, 'state')} }`,
           `rules: { cache-folder: ${join(folder, 'cache')} }`,
+          `flow: { max-tcp: ${Math.max(DEFAULT_FLOW_TABLE_OPTIONS.maxTcpFlows, connections + OTHER_CONNECTIONS)} }`,
           inspection.settings,
         ].join('\n'),
       });
@@ -61,6 +68,9 @@ export async function startInspector(inspection: Inspection, testbed: Testbed, f
       return inspection satisfies never;
   }
 }
+
+/** Of other loads, and some that are over and not forgotten yet. */
+const OTHER_CONNECTIONS = 20_000;
 
 /** The server is at home and the client is not: rules for attacks on servers have to look at every request. */
 const variablesFor = ({ addresses }: Testbed): Readonly<Record<string, string>> => ({

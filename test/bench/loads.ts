@@ -1,7 +1,5 @@
 import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { ask } from '../../src/service/control-client.ts';
 import { latencyQuantileMs } from '../../src/service/latency.ts';
 import type { ServiceStatus } from '../../src/service/status.ts';
@@ -9,9 +7,9 @@ import { Load } from '../support/load.ts';
 import { Testbed } from '../support/netns.ts';
 import type { VpatchProcess } from '../support/vpatch-process.ts';
 import { type Bed, DNS_ZONE, LARGE_PATH, PAGE_PATH } from './bed.ts';
+import { HeldConnections } from './held-connections.ts';
 import { EXTRA_RULES, residentMib, startInspector } from './inspector.ts';
 import type { Values } from './measures.ts';
-import type { OpenConnectionsResult } from './open-connections.ts';
 import { parseDnsperf, parseIperf, parsePing, parseWrk, type Requests, type RoundTrips } from './tool-output.ts';
 
 export interface LoadSettings {
@@ -26,6 +24,8 @@ export interface BenchLoad {
   readonly name: string;
   /** Programs that it takes. */
   readonly needs: readonly string[];
+  /** It takes minutes, and runs only where it is named. */
+  readonly isExtra?: boolean;
   readonly run: (bed: Bed, settings: LoadSettings) => Promise<Values>;
 }
 
@@ -102,6 +102,7 @@ export const LOADS: readonly BenchLoad[] = [
   { name: 'start', needs: [], run: measureStart },
   { name: 'reload', needs: ['ping'], run: measureReload },
   { name: 'storm', needs: ['ping', 'dnsmasq', 'dnsperf'], run: measureStorm },
+  { name: 'held', needs: [], isExtra: true, run: measureHeld },
 ];
 
 /** A service runs for weeks: what the compiler still has to learn in its first seconds is not what it costs. */
@@ -145,34 +146,11 @@ async function queries(bed: Bed, seconds: number, name: string): Promise<number>
 }
 
 async function holdConnections(bed: Bed, { seconds, openConnections }: LoadSettings): Promise<Values> {
-  const settings = {
-    host: bed.serverAddress,
-    port: bed.httpPort,
-    path: PAGE_PATH,
-    connections: openConnections,
-    seconds,
-  };
   const residentBefore = residentMib(bed.inspector);
-  const client = bed.testbed.start('client', process.execPath, [HOLDER, JSON.stringify(settings)], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  let problem = '';
-  client.stderr!.on('data', (chunk: Buffer) => {
-    problem += chunk.toString();
-  });
-  const ended = new Promise((resolve) => client.once('close', resolve));
-  const lines = createInterface({ input: client.stdout! })[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done === true) throw new Error(`not all of ${openConnections} connections were served: ${problem}`);
-    return value;
-  };
-  await line();
+  const held = await openedConnections(bed, openConnections, seconds);
   const residentOpen = residentMib(bed.inspector);
-  client.stdin!.write('\n');
-  const { perSecond, p99Ms } = JSON.parse(await line()) as OpenConnectionsResult;
-  client.stdin!.end();
-  await ended;
+  const { perSecond, p99Ms } = await held.ask();
+  await held.close();
   return {
     openRate: perSecond,
     openP99: p99Ms,
@@ -181,7 +159,50 @@ async function holdConnections(bed: Bed, { seconds, openConnections }: LoadSetti
   };
 }
 
-const HOLDER = fileURLToPath(new URL('./open-connections.js', import.meta.url));
+async function openedConnections(bed: Bed, connections: number, seconds: number): Promise<HeldConnections> {
+  const aim = { host: bed.serverAddress, port: bed.httpPort, path: PAGE_PATH, seconds };
+  return HeldConnections.open(bed.testbed, connections, aim);
+}
+
+/** Opened as fast as they can be, and silent from then on. */
+async function measureHeld(bed: Bed, { openConnections }: LoadSettings): Promise<Values> {
+  const { vpatch } = bed.inspector;
+  const restMib = residentMib(bed.inspector);
+  const before = await vpatch?.status();
+  const startedAtMs = performance.now();
+  const held = await openedConnections(bed, openConnections, 0);
+  const heldRate = (openConnections * 1000) / (performance.now() - startedAtMs);
+  const openMib = residentMib(bed.inspector);
+  const longest = vpatch === null ? null : await longestSince(vpatch, before!);
+  await new Promise((resolve) => setTimeout(resolve, SILENT_MS));
+  const silentMib = residentMib(bed.inspector);
+  const status = await vpatch?.status();
+  await held.close();
+  return {
+    heldRate,
+    ...(restMib !== null &&
+      openMib !== null &&
+      silentMib !== null && {
+        heldRest: restMib,
+        heldOpen: openMib,
+        heldSilent: silentMib,
+        heldOpenKib: ((openMib - restMib) * 1024) / openConnections,
+        heldSilentKib: ((silentMib - restMib) * 1024) / openConnections,
+      }),
+    ...(status !== undefined && {
+      heldFlows: status.flows.active,
+      heldDropped: status.traffic.dropped - before!.traffic.dropped,
+    }),
+    ...(longest !== null && {
+      heldVerdict: longest.verdictMs,
+      heldPause: longest.pauseMs,
+      heldWork: longest.workMs,
+    }),
+  };
+}
+
+/** Behind it, all connections are packed. */
+const SILENT_MS = 60_000;
 
 /** Twice in namespaces of its own, the second time with whatever the first has put aside. */
 async function measureStart(bed: Bed): Promise<Values> {
@@ -194,7 +215,7 @@ async function measureStart(bed: Bed): Promise<Values> {
     try {
       await testbed.ready();
       const startedAtMs = performance.now();
-      const inspector = await startInspector(inspection, testbed, folder);
+      const inspector = await startInspector(inspection, testbed, folder, bed.connections);
       startMs.push(performance.now() - startedAtMs);
       await inspector.vpatch?.stop();
     } finally {

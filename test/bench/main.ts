@@ -85,7 +85,7 @@ async function measure(engines: readonly Engine[], loads: readonly BenchLoad[], 
   const beds: { readonly bed: Bed; readonly atRest: Values }[] = [];
   try {
     for (const engine of engines) {
-      const bed = await Bed.make(engine);
+      const bed = await Bed.make(engine, settings.openConnections);
       beds.push({ bed, atRest: memory(bed, 'residentAtRest') });
       await warmUp(bed);
       console.log(`${engine.name} is up`);

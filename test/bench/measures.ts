@@ -56,6 +56,17 @@ export const MEASURES = {
   stormVerdict: figure('event storm: longest verdict', 'ms'),
   stormPause: figure('event storm: longest pause of the worker', 'ms'),
   stormWork: figure('event storm: of pauses, longest own work', 'ms'),
+  heldRate: figure('connections opened and held, each with a request', '1/s'),
+  heldRest: figure('resident memory at rest, before them', 'MiB'),
+  heldOpen: figure('resident memory when all are open', 'MiB'),
+  heldSilent: figure('resident memory after a silent minute', 'MiB'),
+  heldOpenKib: figure('memory for each when all are open', 'KiB'),
+  heldSilentKib: figure('memory for each after a silent minute', 'KiB'),
+  heldFlows: figure('connections known after a silent minute', ''),
+  heldDropped: figure('packets dropped', ''),
+  heldVerdict: figure('while they open: longest verdict', 'ms'),
+  heldPause: figure('while they open: longest pause of the worker', 'ms'),
+  heldWork: figure('while they open: of pauses, longest own work', 'ms'),
 } as const satisfies Readonly<Record<string, MeasureAbout>>;
 
 export type Measure = keyof typeof MEASURES;

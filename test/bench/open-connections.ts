@@ -1,12 +1,14 @@
 /**
- * Opens many connections to a web server and keeps them, then asks on every tenth of them again and again. Started by
- * `make bench` in the client's namespace with its settings as JSON; says `open` when all are, goes on when it is told
- * to, prints what it has measured, and closes when its input ends.
+ * Opens many connections to a web server, each with a request, and keeps them. Started by `make bench` in the client's
+ * namespace with its settings as JSON; says `open` when all are. For each line of its input it asks on every tenth of them
+ * again and again, and prints what it has measured. It closes when its input ends.
  */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-interface Settings {
+export interface HolderSettings {
+  /** The client's address, of which it may have several; null: the usual one. */
+  readonly source: string | null;
   readonly host: string;
   readonly port: number;
   readonly path: string;
@@ -26,18 +28,18 @@ const ASKED_SHARE = 10;
 /** Requests under way, on as many connections in turn. */
 const ASKED_AT_A_TIME = 32;
 
-const settings = JSON.parse(process.argv[2]!) as Settings;
+const settings = JSON.parse(process.argv[2]!) as HolderSettings;
 const request = `GET ${settings.path} HTTP/1.1\r\nHost: ${settings.host}\r\n\r\n`;
+const from = settings.source === null ? {} : { localAddress: settings.source };
 let answerBytes = 0;
 
 await main();
 
 async function main(): Promise<void> {
-  const commands = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   const sockets: Socket[] = [];
   const opening = async (): Promise<void> => {
     while (sockets.length < settings.connections) {
-      const socket = connect(settings.port, settings.host);
+      const socket = connect({ port: settings.port, host: settings.host, ...from });
       sockets.push(socket);
       await ask(socket);
     }
@@ -45,8 +47,14 @@ async function main(): Promise<void> {
   await opening();
   await Promise.all(Array.from({ length: OPENED_AT_A_TIME }, opening));
   console.log('open');
-  await commands.next();
+  for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(await askAgain(sockets)));
+  // With a FIN, ports of the client would stay in use for a minute.
+  for (const socket of sockets) socket.resetAndDestroy();
+  await new Promise(setImmediate);
+  process.exit(0);
+}
 
+async function askAgain(sockets: readonly Socket[]): Promise<OpenConnectionsResult> {
   const asked = sockets.filter((_, at) => at % ASKED_SHARE === 0);
   const timesMs: number[] = [];
   const endMs = performance.now() + settings.seconds * 1000;
@@ -61,13 +69,10 @@ async function main(): Promise<void> {
   };
   await Promise.all(Array.from({ length: Math.min(ASKED_AT_A_TIME, asked.length) }, asking));
   timesMs.sort((a, b) => a - b);
-  const result: OpenConnectionsResult = {
+  return {
     perSecond: timesMs.length / settings.seconds,
     p99Ms: timesMs[Math.floor(timesMs.length * 0.99)] ?? 0,
   };
-  console.log(JSON.stringify(result));
-  await commands.next();
-  process.exit(0);
 }
 
 /** One request and its answer. All answers have as many bytes as the first one, which is looked at more closely. */

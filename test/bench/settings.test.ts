@@ -4,7 +4,7 @@ import { settingsOf } from './settings.ts';
 
 test('all loads in three rounds, without rules and with the shipped ones, unless told otherwise', () => {
   const { loads, ...others } = settingsOf(['--rules', '']);
-  expect(loads).toEqual(LOADS);
+  expect(loads).toEqual(LOADS.filter(({ name }) => name !== 'held'));
   expect(others).toMatchObject({ rounds: 3, seconds: 2, ruleSets: ['none', 'shipped'], ownRules: null });
 });
 
@@ -16,6 +16,12 @@ test('rules of the user are one more set, also of a quick run', () => {
 
 test('loads run in their own order, whatever they are named in', () => {
   expect(settingsOf(['--loads', 'dns,bulk']).loads.map(({ name }) => name)).toEqual(['bulk', 'dns']);
+});
+
+test('as many connections are held as was asked for, and with the load that is for it, very many', () => {
+  expect(settingsOf([]).openConnections).toBe(10_000);
+  expect(settingsOf(['--loads', 'open,held']).openConnections).toBe(200_000);
+  expect(settingsOf(['--loads', 'held', '--connections', '300']).openConnections).toBe(300);
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { type LOADS as AllLoads, LOADS } from './loads.ts';
 export interface Settings {
   readonly rounds: number;
   readonly seconds: number;
+  /** Held open at the same time. */
   readonly openConnections: number;
   readonly loads: typeof AllLoads;
   /** Of `none`, `shipped` and `own`. */
@@ -29,10 +30,10 @@ export const USAGE = `make bench ARGS='...'   what inspection costs here, beside
   --quick             one short round of the shipped rules, in a few minutes
   --rounds N          medians are over so many (3)
   --seconds N         of each load (2)
-  --loads A,B         of ${LOADS.map(({ name }) => name).join(', ')}
+  --loads A,B         of ${LOADS.map(({ name }) => name).join(', ')} (all but held)
   --rule-sets A,B     of ${RULE_SETS.join(', ')} (all); "own" are those of RULES=FILE-OR-FOLDER, or --rules
   --rules PLACE       a file, a folder, or a pattern
-  --connections N     held open at the same time (10000)
+  --connections N     held open at the same time (10000; with the load held, 200000)
   --bypass            also vpatch with flows that the kernel goes on with by itself
   --queues N          also vpatch with so many queues, shared by connections (1)
   --priorities A,B    also vpatch with workers of these nice values (queue.priority)
@@ -51,7 +52,7 @@ export function settingsOf(args: readonly string[]): Settings {
       loads: { type: 'string' },
       'rule-sets': { type: 'string' },
       rules: { type: 'string' },
-      connections: { type: 'string', default: '10000' },
+      connections: { type: 'string' },
       bypass: { type: 'boolean', default: false },
       queues: { type: 'string', default: '1' },
       priorities: { type: 'string' },
@@ -76,8 +77,8 @@ export function settingsOf(args: readonly string[]): Settings {
   return {
     rounds: positive('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
     seconds: positive('--seconds', values.seconds ?? (values.quick ? '1' : '2')),
-    openConnections: positive('--connections', values.connections),
-    loads: LOADS.filter(({ name }) => loads?.includes(name) ?? true),
+    openConnections: positive('--connections', values.connections ?? (loads?.includes('held') ? '200000' : '10000')),
+    loads: LOADS.filter(({ name, isExtra }) => loads?.includes(name) ?? isExtra !== true),
     ruleSets,
     ownRules,
     withBypass: values.bypass,

@@ -95,6 +95,13 @@ export class Testbed {
     this.set('client', 'ipv6/conf/all/forwarding', 1);
   }
 
+  /** One more address of the client, whose ports are then its own; `n` counts from 0, to a hundred of them. */
+  addClientAddress(n: number): string {
+    const address = `10.77.0.${100 + n}`;
+    this.run('client', 'ip', ['addr', 'replace', `${address}/24`, 'dev', this.interfaces.client]);
+    return address;
+  }
+
   /** A setting below /proc/sys/net. */
   set(side: Side, name: string, value: number): void {
     const { status, error } = this.run(side, 'tee', [`/proc/sys/net/${name}`], String(value));

@@ -15,8 +15,10 @@ export const HTTP2_PORT = 8086;
 export const PAGE = 'an ordinary page\n';
 
 export interface WebServerOptions {
-  /** At the same time. */
+  /** At the same time, of each process. */
   readonly maxConnections?: number;
+  /** Several share the connections to `HTTP_PORT`. */
+  readonly processes?: number;
   /** Files in PEM: TLS on `HTTPS_PORT`, with a full handshake for each connection. */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
@@ -60,10 +62,10 @@ export class WebServer {
 /** Beside the connections: listening sockets, logs and the files that are served. */
 const OTHER_FILES = 1024;
 
-const configurationText = (folder: string, { maxConnections = 1024, tls }: WebServerOptions): string => `
+const configurationText = (folder: string, { maxConnections = 1024, processes = 1, tls }: WebServerOptions): string => `
 user root;
 daemon off;
-worker_processes 1;
+worker_processes ${processes};
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
 worker_rlimit_nofile ${2 * maxConnections + OTHER_FILES};
@@ -77,8 +79,10 @@ http {
   scgi_temp_path ${folder}/temporary/scgi;
   uwsgi_temp_path ${folder}/temporary/uwsgi;
   keepalive_requests 1000000;
+  keepalive_timeout 1h;
+  client_header_timeout 1h;
   server {
-    listen ${HTTP_PORT};
+    listen ${HTTP_PORT}${processes > 1 ? ' reuseport' : ''};
     listen [::]:${HTTP_PORT};
     listen ${SECOND_HTTP_PORT};
     listen ${HTTP2_PORT} http2;
