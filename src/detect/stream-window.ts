@@ -1,3 +1,4 @@
+import { BufferSlabs, SLAB_BYTES } from '../base/buffer-slabs.ts';
 import { copyBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import type { Inspected } from '../rules/rule.ts';
 
@@ -18,8 +19,8 @@ const SMALLEST_BITS = 9;
 const SMALLEST_BYTES = 2 ** SMALLEST_BITS;
 /** The largest holds WHOLE_BYTES. */
 const SIZE_CLASSES = 7;
-/** Of what windows gave back so much is kept for others. Our choice. */
-const MAX_SPARE_BYTES = 2 ** 20;
+/** Slabs that are partly empty may take so many times the limit, beyond which no window grows. Our choice. */
+const CLAIMED_SHARE = 2;
 
 /** Bytes that all windows of a worker hold together, and the most that they may. */
 export class WindowMemory {
@@ -33,12 +34,15 @@ export class WindowMemory {
    * Where what is kept of a stream and a chunk too long to be kept lie one behind the other. Of all windows, in turn.
    */
   scratch: Uint8Array = EMPTY_BYTES;
-  /** By size, the smallest first: what a connection holds is a few hundred bytes, and comes and goes with it. */
-  readonly #spare: Uint8Array[][] = Array.from({ length: SIZE_CLASSES }, () => []);
-  #spareBytes = 0;
+  readonly #slabs = new BufferSlabs(SMALLEST_BYTES, SIZE_CLASSES);
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+  }
+
+  /** Of the slabs in which windows are. */
+  get claimedBytes(): number {
+    return this.#slabs.claimedBytes;
   }
 
   /** What a window is to keep now. */
@@ -55,7 +59,8 @@ export class WindowMemory {
     const sizeClass = classOf(neededBytes);
     const lengthBytes = SMALLEST_BYTES << sizeClass;
     if (this.#missingBytes(lengthBytes - freedBytes) > 0) this.onShort(this.#missingBytes(lengthBytes - freedBytes));
-    return this.#missingBytes(lengthBytes - freedBytes) > 0 ? null : this.#takeClass(sizeClass);
+    if (this.#missingBytes(lengthBytes - freedBytes) > 0 || !this.#hasSlab(sizeClass)) return null;
+    return this.#takeClass(sizeClass);
   }
 
   /** The same, if need be beyond the limit: what was taken before, and given up for a while. */
@@ -68,21 +73,20 @@ export class WindowMemory {
   }
 
   #takeClass(sizeClass: number): Uint8Array {
-    const lengthBytes = SMALLEST_BYTES << sizeClass;
-    this.usedBytes += lengthBytes;
-    const spare = this.#spare[sizeClass]?.pop();
-    if (spare === undefined) return new Uint8Array(lengthBytes);
-    this.#spareBytes -= lengthBytes;
-    return spare;
+    this.usedBytes += SMALLEST_BYTES << sizeClass;
+    return this.#slabs.take(sizeClass);
+  }
+
+  #hasSlab(sizeClass: number): boolean {
+    const mostBytes = Math.max(CLAIMED_SHARE * this.limitBytes, SIZE_CLASSES * SLAB_BYTES);
+    return this.#slabs.hasFree(sizeClass) || this.#slabs.claimedBytes < mostBytes;
   }
 
   /** What `take` gave, or `EMPTY_BYTES`. */
   give(bytes: Uint8Array): void {
-    const lengthBytes = bytes.length;
-    this.usedBytes -= lengthBytes;
-    if (lengthBytes === 0 || this.#spareBytes + lengthBytes > MAX_SPARE_BYTES) return;
-    this.#spare[31 - Math.clz32(lengthBytes >> SMALLEST_BITS)]?.push(bytes);
-    this.#spareBytes += lengthBytes;
+    if (bytes.length === 0) return;
+    this.usedBytes -= bytes.length;
+    this.#slabs.give(bytes);
   }
 
   reserveScratch(neededBytes: number): Uint8Array {

@@ -92,6 +92,24 @@ describe('at the memory limit', () => {
     expectStream(view);
   });
 
+  test('windows that were left in many slabs, one in each, do not make them claim without bound', () => {
+    const memory = new WindowMemory(4 * 2 ** 20);
+    const view = emptyView();
+    const chunk = chunkAt(0, WHOLE_BYTES);
+    const begin = (bytes: number): StreamWindow => {
+      const window = new StreamWindow(memory);
+      window.append(chunk, 0, bytes, 0, view);
+      return window;
+    };
+    for (let bytes = 512; bytes <= WHOLE_BYTES; bytes *= 2) {
+      const windows = Array.from({ length: (4 * 2 ** 20) / bytes }, () => begin(bytes));
+      const ofSlab = (256 * 1024) / bytes;
+      for (const [at, window] of windows.entries()) if (at % ofSlab > 0) window.release();
+      expect(memory.claimedBytes).toBeLessThanOrEqual(8 * 2 ** 20);
+      expect(memory.usedBytes).toBeLessThanOrEqual(4 * 2 ** 20);
+    }
+  });
+
   test('others go on when somebody gives memory back', () => {
     const memory = new WindowMemory(1024);
     const [first, second] = [new StreamWindow(memory), new StreamWindow(memory)];

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BufferSlabs, SLAB_BYTES } from '../../src/base/buffer-slabs.ts';
+
+const SMALLEST_BYTES = 512;
+const SIZE_CLASSES = 7;
+
+test('buffers in use keep what is in them, whatever is taken and given back between', () => {
+  const step = fc.record({ sizeClass: fc.nat(SIZE_CLASSES - 1), count: fc.integer({ min: 1, max: 40 }), at: fc.nat() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const slabs = new BufferSlabs(SMALLEST_BYTES, SIZE_CLASSES);
+      const inUse: { readonly buffer: Uint8Array; readonly mark: number }[] = [];
+      let mark = 0;
+      for (const { sizeClass, count, at } of steps) {
+        if (at % 3 === 0) {
+          for (const { buffer } of inUse.splice(at % (inUse.length + 1), count)) slabs.give(buffer);
+        } else {
+          for (let n = 0; n < count; n++) {
+            const buffer = slabs.take(sizeClass);
+            expect(buffer.length).toBe(SMALLEST_BYTES << sizeClass);
+            mark = (mark + 1) % 256;
+            inUse.push({ buffer: buffer.fill(mark), mark });
+          }
+        }
+        for (const one of inUse) expect([one.buffer[0], one.buffer.at(-1)]).toEqual([one.mark, one.mark]);
+      }
+      for (const { buffer } of inUse) slabs.give(buffer);
+      expect(slabs.claimedBytes).toBe(0);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('memory that buffers of one size have left serves those of another', () => {
+  const slabs = new BufferSlabs(SMALLEST_BYTES, SIZE_CLASSES);
+  const small = Array.from({ length: SLAB_BYTES / SMALLEST_BYTES }, () => slabs.take(0));
+  expect(slabs.claimedBytes).toBe(SLAB_BYTES);
+  expect(slabs.hasFree(0)).toBe(false);
+  const { buffer } = small[0]!;
+  for (const one of small) slabs.give(one);
+  expect(slabs.claimedBytes).toBe(0);
+  expect(slabs.take(SIZE_CLASSES - 1).buffer).toBe(buffer);
+  expect(slabs.hasFree(SIZE_CLASSES - 1)).toBe(true);
+});
