@@ -1,5 +1,5 @@
 import { DOT } from '../../base/ascii.ts';
-import { EMPTY_BYTES, u8, u16, u32 } from '../../base/bytes.ts';
+import { u8, u16, u32 } from '../../base/bytes.ts';
 
 // RFC 1035 §4.1.1, offsets in bytes from the start of the message.
 const ID = 0;
@@ -44,10 +44,9 @@ export interface ResourceRecord extends Question {
   readonly dataEnd: number;
 }
 
-/** One DNS message (RFC 1035 §4), kept as it came. What cannot be read is told by the faults, and not there. */
+/** One DNS message (RFC 1035 §4), as it came. What cannot be read is told by the faults, and not there. */
 export class DnsMessage {
   readonly bytes: Uint8Array;
-  readonly questions: readonly Question[];
   /** A section ends behind the message, or a name cannot be read. */
   isMalformed = false;
   /** Of a question: its name does not end, or is longer than RFC 1035 allows. */
@@ -61,26 +60,34 @@ export class DnsMessage {
   /** Bytes behind the last record. */
   hasTrailingBytes = false;
   readonly #recordsAt: number;
+  /** Of those that are looked at, how many can be read. */
+  #readableQuestions = 0;
+  /** Made when somebody asks for them. */
+  #questions: readonly Question[] | null = null;
 
-  /** The bytes are at least a header, and are this message's own. */
+  /** The bytes are at least a header, and stay as they are while somebody looks at the message. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    const questions: Question[] = [];
-    this.questions = questions;
+    const { questionCount } = this;
     let at = HEADER_BYTES;
-    for (let n = 0; n < this.questionCount; n++) {
-      // Names are only made of what is looked at.
-      const name = n < MAX_QUESTIONS ? this.readName(at) : EMPTY_BYTES;
+    for (let n = 0; n < questionCount; n++) {
+      const isReadable = n >= MAX_QUESTIONS || this.#scanName(at) >= 0;
       at = this.#walkName(at, bytes.length);
-      if (name === null || at < 0 || at + QUESTION_TAIL_BYTES > bytes.length) {
+      if (!isReadable || at < 0 || at + QUESTION_TAIL_BYTES > bytes.length) {
         this.isMalformed = true;
         break;
       }
-      if (n < MAX_QUESTIONS) questions.push({ name, type: u16(bytes, at), class: u16(bytes, at + 2) });
+      if (n < MAX_QUESTIONS) this.#readableQuestions++;
       at += QUESTION_TAIL_BYTES;
     }
     this.#recordsAt = at;
     if (!this.isMalformed) this.#walkRecords(at);
+  }
+
+  /** The first ones, up to one that cannot be read. */
+  get questions(): readonly Question[] {
+    this.#questions ??= this.#readQuestions();
+    return this.#questions;
   }
 
   get id(): number {
@@ -132,11 +139,30 @@ export class DnsMessage {
     return { answers, authorities };
   }
 
-  /**
-   * The labels with dots between them, as they came; pointers are followed (RFC 1035 §4.1.4). Null if it cannot be
-   * read. Notes loops, which end the name, and lengths beyond the limit.
-   */
+  /** The labels with dots between them, as they came; pointers are followed. Null if it cannot be read. */
   readName(start: number): Uint8Array | null {
+    const length = this.#scanName(start);
+    return length < 0 ? null : scratch.slice(0, length);
+  }
+
+  #readQuestions(): readonly Question[] {
+    const { bytes } = this;
+    const questions: Question[] = [];
+    let at = HEADER_BYTES;
+    for (let n = 0; n < this.#readableQuestions; n++) {
+      const name = this.readName(at)!;
+      at = this.nameEnd(at);
+      questions.push({ name, type: u16(bytes, at), class: u16(bytes, at + 2) });
+      at += QUESTION_TAIL_BYTES;
+    }
+    return questions;
+  }
+
+  /**
+   * Leaves a name (RFC 1035 §4.1.4) in `scratch` and returns its length; -1 if it cannot be read. Notes loops, which end
+   * the name, and lengths beyond the limit.
+   */
+  #scanName(start: number): number {
     const { bytes } = this;
     let at = start;
     let length = 0;
@@ -146,9 +172,9 @@ export class DnsMessage {
     while (at < bytes.length && u8(bytes, at) !== 0) {
       const labelBytes = u8(bytes, at);
       if (labelBytes >= POINTER) {
-        if (at + 1 >= bytes.length) return null;
+        if (at + 1 >= bytes.length) return -1;
         at = u16(bytes, at) & MAX_POINTER;
-        if (at > bytes.length) return null;
+        if (at > bytes.length) return -1;
         if (++pointers > MAX_POINTERS) {
           this.hasNameLoop = true;
           break;
@@ -156,7 +182,7 @@ export class DnsMessage {
         continue;
       }
       // RFC 6891 §5: the other two kinds of label are not in use.
-      if (labelBytes > MAX_LABEL_BYTES || at + 1 + labelBytes > bytes.length) return null;
+      if (labelBytes > MAX_LABEL_BYTES || at + 1 + labelBytes > bytes.length) return -1;
       wireBytes += 1 + labelBytes;
       if (length + 1 + labelBytes > MAX_NAME_BYTES) break;
       if (length > 0) scratch[length++] = DOT;
@@ -164,7 +190,7 @@ export class DnsMessage {
       at += 1 + labelBytes;
     }
     if (wireBytes > MAX_NAME_WIRE_BYTES) this.hasLongName = true;
-    return scratch.slice(0, length);
+    return length;
   }
 
   /** Behind the name that starts here; -1 if it cannot be read. */

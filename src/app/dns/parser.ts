@@ -7,6 +7,8 @@ import { DnsTransaction } from './transaction.ts';
 
 /** Queries of one flow that wait for their answer. Resolvers keep far fewer on one port; ours. */
 export const MAX_OPEN_QUERIES = 64;
+/** Places for messages of one packet that are kept for the next one. A datagram has one; over TCP it can be thousands. */
+const MAX_KEPT_PLACES = 16;
 /** RFC 6895 §2.2: 7 and above are not assigned. */
 const FIRST_UNASSIGNED_OPCODE = 7;
 
@@ -17,8 +19,9 @@ export class DnsParser implements AppParser {
   readonly #streams: readonly [MessageStream, MessageStream] | null;
   /** Without an answer, by the id of the message; oldest first. */
   readonly #open = new Map<number, DnsTransaction>();
-  /** What rules may look into until their packet is over. */
-  readonly #shown: DnsTransaction[] = [];
+  /** What rules may look into until their packet is over: the first `#shownCount`. */
+  readonly #shown: (DnsTransaction | null)[] = [];
+  #shownCount = 0;
   #nextId: number;
   #wasFull = false;
 
@@ -43,7 +46,8 @@ export class DnsParser implements AppParser {
     this.#releaseShown();
     if (this.#streams === null) {
       this.#frame(direction, start, end - start);
-      this.#read(direction, bytes.slice(start, end));
+      // Nobody looks at the message when the packet is over.
+      this.#read(direction, bytes.subarray(start, end));
       return;
     }
     const stream = this.#streams[direction];
@@ -120,7 +124,7 @@ export class DnsParser implements AppParser {
       this.#sink.onProgress(tx, TO_SERVER, STAGE.complete);
     } else {
       this.#open.delete(message.id);
-      if (!this.#shown.includes(tx)) this.#shown.push(tx);
+      if (!this.#isShown(tx)) this.#keepShown(tx);
     }
     if (!message.isResponse) this.#raise(tx, TO_CLIENT, 'dns.not_response');
     this.#check(tx, TO_CLIENT, message);
@@ -129,7 +133,7 @@ export class DnsParser implements AppParser {
 
   #begin(): DnsTransaction {
     const tx = new DnsTransaction(this.#nextId++);
-    this.#shown.push(tx);
+    this.#keepShown(tx);
     return tx;
   }
 
@@ -158,8 +162,24 @@ export class DnsParser implements AppParser {
     this.#sink.onEvent(tx, direction, event);
   }
 
+  #isShown(tx: DnsTransaction): boolean {
+    for (let i = 0; i < this.#shownCount; i++) if (this.#shown[i] === tx) return true;
+    return false;
+  }
+
+  /** In place of those of the last packet: to empty an array and fill it again takes its memory anew each time. */
+  #keepShown(tx: DnsTransaction): void {
+    if (this.#shownCount < this.#shown.length) this.#shown[this.#shownCount] = tx;
+    else this.#shown.push(tx);
+    this.#shownCount++;
+  }
+
   #releaseShown(): void {
-    for (const tx of this.#shown) tx.release();
-    this.#shown.length = 0;
+    for (let i = 0; i < this.#shownCount; i++) {
+      this.#shown[i]!.release();
+      this.#shown[i] = null;
+    }
+    this.#shownCount = 0;
+    if (this.#shown.length > MAX_KEPT_PLACES) this.#shown.length = 0;
   }
 }
