@@ -54,6 +54,7 @@ function exposureText({ state, processes, listeners }: Finding['exposure']): str
   return `${names} listens on ${ports.join(', ')}`;
 }
 
+/** What was looked at, and how much of what was found. */
 export function summaryLines({ inventory, findings, recommendations, durationMs }: ScanResult): string[] {
   const { system, packages, components, files } = inventory;
   const software = components.filter(({ path }) => path !== null).length;
@@ -64,6 +65,7 @@ export function summaryLines({ inventory, findings, recommendations, durationMs 
   ];
 }
 
+/** `isNew`: the last scan has not recommended it. */
 export function recommendationRow(
   { offer: { id, title }, decision, findings }: Recommendation,
   isNew: boolean,

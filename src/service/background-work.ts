@@ -16,6 +16,7 @@ export interface BackgroundParts extends Pick<ScanSchedulerParts & RolloutParts,
 /** Composing a policy takes seconds on a busy host. */
 const PROMOTION_LIMIT_MS = 120_000;
 
+/** Scans by the schedule of the configuration, each in a process of its own. */
 export function schedulerOf({ commandArgs, service, log, notify }: BackgroundParts): ScanScheduler {
   // A folder that a reload names waits for the next start.
   const stateFolder = service.config.state.folder;
@@ -35,6 +36,7 @@ export function schedulerOf({ commandArgs, service, log, notify }: BackgroundPar
   });
 }
 
+/** Follows patches and rules that are held at detect, and has those blocking that were quiet for long enough. */
 export function rolloutOf({ commandArgs, supervisor, service, log, notify }: BackgroundParts): Rollout {
   const stateFolder = service.config.state.folder;
   const flowsAt = PIPELINE_COUNTERS.indexOf('flow.total');

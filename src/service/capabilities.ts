@@ -12,6 +12,7 @@ export function effectiveCapabilities(): bigint | null {
   }
 }
 
+/** The effective set of /proc/PID/status (proc(5)); null where it has none. */
 export function parseCapabilities(status: string): bigint | null {
   const match = /^CapEff:\s*([0-9a-f]+)$/m.exec(status);
   return match === null ? null : BigInt(`0x${match[1]}`);

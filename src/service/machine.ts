@@ -36,6 +36,7 @@ export function inspectMachine(config: Config, run: RunCommand = runCommand): Ma
 /** A queue tells of packets that it let pass (NFQA_CFG_F_FAIL_OPEN) since 3.6, of large ones (GSO) since 3.10. */
 const LEAST_KERNEL = [3, 10] as const;
 
+/** `version` as uname(2) has it: 6.1.0-18-amd64. */
 export function kernel(version: string): MachineFinding {
   const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
   const isNewEnough = major > LEAST_KERNEL[0] || (major === LEAST_KERNEL[0] && minor >= LEAST_KERNEL[1]);
@@ -60,6 +61,7 @@ export function nodeVersion(version: string): MachineFinding {
   );
 }
 
+/** `set`: the effective capabilities. Null: they are not known. */
 export function privileges(set: bigint | null): MachineFinding {
   if (set === null) return unknown('privileges', 'the kernel does not tell');
   if (hasCapability(set, CAPABILITY.netAdmin)) return ok('privileges', 'CAP_NET_ADMIN');

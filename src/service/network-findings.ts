@@ -48,6 +48,7 @@ const ENGINES: readonly (readonly [form: RegExp, name: string])[] = [
   [/^ossec-execd|^wazuh-execd/, "OSSEC's active response"],
 ];
 
+/** `names` of all processes. */
 export function otherEngines(names: readonly string[]): MachineFinding {
   const found = ENGINES.filter(([form]) => names.some((name) => form.test(name))).map(([, name]) => name);
   if (found.length === 0) return ok('engines', 'no other IPS runs');

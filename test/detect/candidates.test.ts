@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Candidates } from '../../src/detect/candidates.ts';
 
-test('works before the first clear', () => {
+test('holds each once, also before it is cleared for the first time', () => {
   const candidates = new Candidates(3);
   candidates.add(2);
   candidates.add(2);

@@ -109,12 +109,14 @@ export const trimNativeMemory = (): void => addon.trimMemory();
 /** Processor time that the calling thread has had so far: what it does not have while others run in its place. */
 export const threadProcessorMs = (): number => addon.threadProcessorMs();
 
+/** Throws RangeError: the addon takes what it is given. */
 export function checkInteger(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
   }
 }
 
+/** The same for an array that the addon uses. */
 export function checkLength(name: string, array: { length: number }, least: number): void {
   if (array.length < least) throw new RangeError(`${name} has ${array.length} elements and needs ${least}`);
 }

@@ -83,6 +83,7 @@ function asJson({ source, rule, state, reason }: KnownRule): string {
   );
 }
 
+/** For an option: a sid, or gid:sid. Throws what commander tells the user. */
 export function ruleId(text: string): string {
   if (/^(?:\d{1,10}:)?\d{1,10}$/.test(text)) return text;
   throw new InvalidArgumentError('expected a sid such as 2019401, or gid:sid.');
