@@ -38,7 +38,7 @@ const ACKNOWLEDGEMENT = 0x80;
 const ROUTE_BYTES = 4;
 
 const PROTOCOL_TYPE = { ipv4: 0x0800, ipv6: 0x86dd, ppp: 0x880b, ethernet: 0x6558, erspan: 0x88be } as const;
-/** draft-foschiano-erspan-03 §4.2: type II has version 1 in the upper half of its first byte. */
+/** draft-foschiano-erspan-03 §4.1 and §4.2: type II has version 1 in the upper half of its first byte. */
 const ERSPAN_BYTES = 8;
 const ERSPAN_VERSION = 1;
 
@@ -86,9 +86,8 @@ export class GreView {
         if (at > this.#end) return tooShort(at, this.#wireEnd, 'gre.version0_malformed_sre_hdr');
       }
     }
-    if (u16(this.#bytes, this.#start + PROTOCOL) === PROTOCOL_TYPE.erspan) {
-      // Type I, without a header of its own, has no sequence number; Suricata does not look into it by default.
-      if ((flags & FLAG.sequence) === 0) return null;
+    // ERSPAN of type I has no sequence number, and no header of its own.
+    if (u16(this.#bytes, this.#start + PROTOCOL) === PROTOCOL_TYPE.erspan && (flags & FLAG.sequence) !== 0) {
       if (at + ERSPAN_BYTES > this.#end) return tooShort(at + ERSPAN_BYTES, this.#wireEnd, 'erspan.header_too_small');
       if (u8(this.#bytes, at) >> 4 !== ERSPAN_VERSION) return 'erspan.unsupported_version';
       at += ERSPAN_BYTES;

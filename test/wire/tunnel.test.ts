@@ -67,6 +67,7 @@ describe('GRE', () => {
       LINK.ethernet,
       8,
     ],
+    ['a mirrored frame of type I', '0000 88be', joined('020000000002 020000000001 0800', inner4), LINK.ethernet],
     ['source routes', '4000 0800 00000000 0800 0004 0a000001 00000000', inner4, LINK.rawIp],
     ['version 1', '3001 880b 00040001 00000002', joined('0021', inner4), LINK.ppp],
     ['version 1 with an acknowledgement', '3081 880b 00040001 00000002 00000003', joined('0021', inner4), LINK.ppp],
@@ -75,7 +76,7 @@ describe('GRE', () => {
   });
 
   test('what carries nothing that is read', () => {
-    expect(inTunnel(gre('0000 88be'))).toBeNull();
+    expect(inTunnel(gre('0000 0806'))).toBeNull();
     expect(inTunnel(gre('2081 880b 00000001 00000003', new Uint8Array(0)))).toBeNull();
   });
 
