@@ -17,6 +17,7 @@ import { LatencyHistogram } from './latency.ts';
 import { PauseMeter } from './pauses.ts';
 import { PeakRelease } from './peak-release.ts';
 import { thrownText } from './thrown-text.ts';
+import { warmUp } from './warm-up.ts';
 import { WorkerCommands } from './worker-commands.ts';
 import { CONTROL, type WorkerLink, type WorkerReport, type WorkerSettings } from './worker-messages.ts';
 
@@ -28,6 +29,7 @@ const MAX_LOGGED_KINDS = 20;
 const link = workerData as WorkerLink;
 const control = new Int32Array(link.control);
 const report = (message: WorkerReport): void => link.port.postMessage(message);
+warmUp();
 /**
  * The thread may have been started before it was known what it is to do. What the first rules are loaded from is taken
  * out of it: the rest is there for as long as the thread.
