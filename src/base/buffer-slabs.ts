@@ -18,7 +18,7 @@ interface Slab {
  * again, and the system clear every page anew.
  */
 export class BufferSlabs {
-  /** Of all slabs in which something is. */
+  /** Of all slabs in which something is, and one of each size that may be empty. */
   claimedBytes = 0;
   readonly #smallestBytes: number;
   /** By size, those that have room. */
@@ -56,7 +56,8 @@ export class BufferSlabs {
     if (this.#isFull(slab)) roomy.push(slab);
     slab.free.push(buffer);
     slab.inUse--;
-    if (slab.inUse > 0) return;
+    // The only one with room stays, or a buffer that comes and goes would claim and return it each time.
+    if (slab.inUse > 0 || roomy.length === 1) return;
     roomy.splice(roomy.indexOf(slab), 1);
     this.#byMemory.delete(slab.memory);
     this.claimedBytes -= SLAB_BYTES;
