@@ -197,7 +197,7 @@ describe('names', () => {
   };
 
   test.each([
-    'decode-event:mpls.pkt_too_small;',
+    'decode-event:arp.pkt_too_small;',
     'stream-event:reassembly_no_segment;',
     'app-layer-event:http.lzma_memlimit_reached;',
     'engine-event:stream.wrong_thread;',
