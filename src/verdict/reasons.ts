@@ -37,7 +37,6 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       '*.opt_invalid_len',
       '*.opt_malformed',
       '*.exthdr_invalid_optlen',
-      '*.bad_header_length',
       'gre.*',
       'esp.*',
     ],
