@@ -38,6 +38,8 @@ export interface BufferDefinition<T extends Transaction = Transaction> {
   readonly isWhole?: boolean;
   /** Of such a one: does it stay as it is? Asked of one that is there, before the direction is complete. */
   isSettled?(transaction: T, direction: Direction, nth: number): boolean;
+  /** In this direction it holds what that buffer holds: one search does for both. */
+  readonly sameAs?: { readonly direction: Direction; readonly buffer: BufferDefinition<T> };
   /** Each of its lines is a stretch of what `readHead` of the protocol gives. */
   readonly isOfHead?: boolean;
   /** Numbers in it are little-endian, as its message says; left out: they are not. For `dce` of `byte_test`. */

@@ -216,7 +216,7 @@ class Planner {
     const inStage = (stage: Stage): readonly SearchedBuffer[] => [
       ...groupBy(
         inBuffers.filter(({ pattern }) => pattern.buffer!.stage === stage),
-        ({ pattern }): BufferDefinition => pattern.buffer!,
+        ({ pattern }): BufferDefinition => searchedFor(pattern.buffer!, direction),
       ),
     ];
     const inHead = inStage(STAGE.head);
@@ -289,6 +289,10 @@ class Planner {
     return planPorts(entries, this.ports);
   }
 }
+
+/** The buffer that is searched for patterns of this one. */
+const searchedFor = (buffer: BufferDefinition, direction: Direction): BufferDefinition =>
+  buffer.sameAs?.direction === direction ? buffer.sameAs.buffer : buffer;
 
 const hasPattern = ({ rule }: IndexedRule): boolean => rule.fastPattern !== null;
 

@@ -171,6 +171,21 @@ describe('a response', () => {
     expect(alertsOf(rule(options), turns)).toHaveLength(count);
   });
 
+  test('its body is searched once, whatever rules call it', () => {
+    const rules = [
+      rule('http.response_body; content:"secret";', 1),
+      rule('flow:to_client; file.data; content:"ret: 42";', 2),
+      rule('flow:to_client; file.data; content:"nowhere";', 3),
+    ].join('\n');
+    const search = vi.spyOn(PatternIndex.prototype, 'search');
+    try {
+      expect(alertsOf(rules, turns).sort()).toEqual([1, 2]);
+      expect(search).toHaveBeenCalledTimes(1);
+    } finally {
+      search.mockRestore();
+    }
+  });
+
   test('its rule names the server as source', () => {
     const to = (from: string, port: string): string =>
       `alert http ${from} ${port} -> any any (http.stat_code; content:"403"; sid:1;)`;

@@ -21,6 +21,8 @@ import {
 type Buffer = BufferDefinition<HttpTransaction>;
 type Reader = (message: HttpMessage, head: Head, tx: HttpTransaction) => Uint8Array | null;
 
+const RESPONSE_BODY = body('http.response_body', ['http_server_body'], 'response body, decoded', TO_CLIENT);
+
 /** Every buffer of HTTP, with the content that Suricata 7 gives it. */
 export const HTTP_BUFFERS: readonly Buffer[] = [
   part('http.method', ['http_method'], 'method', TO_SERVER, (message, head) =>
@@ -69,7 +71,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
   field('http.location', ['http_location'], 'location', TO_CLIENT),
   cookie(),
   body('http.request_body', ['http_client_body'], 'request body, decoded', TO_SERVER),
-  body('http.response_body', ['http_server_body'], 'response body, decoded', TO_CLIENT),
+  RESPONSE_BODY,
   {
     name: 'file.data',
     aliases: ['file_data'],
@@ -77,6 +79,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
     direction: null,
     stage: STAGE.body,
     isRepeated: true,
+    sameAs: { direction: TO_CLIENT, buffer: RESPONSE_BODY },
     read: uploadedFile,
   },
   ...fileBuffers(null, HTTP_FILES),
