@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts';
 import { Counters } from '../base/counters.ts';
 import { releaseMemory } from '../base/release-memory.ts';
 import type { Config } from '../config/config.ts';
@@ -68,7 +69,8 @@ async function intercept(settings: RunSettings, plan: InterceptionPlan, around: 
   try {
     await Promise.all([onThisMachine(supervisor.start()), policy.pack()]);
     for (const old of leftBehind) if (old.name !== firewall.name) removeLeftover(old, firewall);
-    if (rules.refused.length > 0) log.warn(`${rules.refused.length} rules were refused: "vpatch rules check" says why`);
+    if (rules.refused.length > 0)
+      log.warn(`${counted(rules.refused.length, 'rule')} refused: "vpatch rules check" says why`);
     await releaseMemory();
     log.info(readyText(policy.config, rules.loaded, interception, firewall));
     const manager = new ServiceManager(log);

@@ -182,7 +182,7 @@ describeWithWebServer('what fails which way', (bed) => {
         rules: `${EVIL_RULE}drop tcp any any -> any any (nokeyword; sid:9;)\n`,
         args: ['-m', 'prevent', '--fail', way],
       });
-      expect(vpatch.log).toContain('1 rules were refused');
+      expect(vpatch.log).toContain('1 rule refused');
       expect(await isInspected()).toBe(true);
       expect(await vpatch.stop()).toBe(0);
       const result = await load.stop();
