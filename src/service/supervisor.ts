@@ -151,6 +151,8 @@ export class Supervisor {
     try {
       await Promise.all(this.#slots.map((slot) => this.#startThread(slot)));
       if (this.#isStopping) return;
+      const gone = this.#slots.find(({ isReady }) => !isReady);
+      if (gone !== undefined) throw new Error(`the worker of queue ${gone.queue} ended while others were starting`);
       this.#rules.installFirst(this.#interception);
     } catch (error) {
       // Half of them may be in place.

@@ -172,6 +172,16 @@ test('a queue that cannot be had: no rule is installed, and no thread is left', 
   await expect(threads[1]!.ended).resolves.toEqual({ isOrderly: false, reason: 'killed' });
 });
 
+test('a worker that ends while others are starting is a start that failed', async () => {
+  const { supervisor, threads, story } = setUp('closed');
+  const begun = supervisor.start();
+  // Its queue was ready, and nobody would ever start it again.
+  threads[0]!.die('out of memory');
+  await expect(begun).rejects.toThrow('the worker of queue 0 ended while others were starting');
+  expect(story).toEqual(['start 0', 'start 1']);
+  await expect(threads[1]!.ended).resolves.toEqual({ isOrderly: false, reason: 'killed' });
+});
+
 test('a firewall that refuses leaves no half of its rules', async () => {
   const { supervisor, firewall, story } = setUp('open');
   firewall.install = () => {
