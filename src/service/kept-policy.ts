@@ -41,7 +41,7 @@ export class KeptPolicy {
     return { config: this.config, rules: this.#texts.texts };
   }
 
-  /** Works beside this thread, and not twice. */
+  /** Works beside this thread, and not twice. Never rejects: where there is no memory for it, nothing is packed. */
   pack(): Promise<void> {
     return this.#texts.pack();
   }
@@ -72,14 +72,22 @@ class KeptTexts {
 
   async pack(): Promise<void> {
     if (isPacked(this.#kept)) return;
-    const { files, named, ...others } = this.#kept;
-    // One after the other: each takes a quarter of a megabyte meanwhile.
-    const packedFiles: PackedTexts['files'][number][] = [];
-    for (const { file, text } of files) packedFiles.push({ file, bytes: await packed(text) });
-    const packedNamed: Record<string, Buffer> = {};
-    for (const [path, text] of Object.entries(named ?? {})) packedNamed[path] = await packed(text);
-    this.#kept = { files: packedFiles, named: named === undefined ? null : packedNamed, others };
+    try {
+      this.#kept = await packedTexts(this.#kept);
+    } catch {
+      // Without memory for it: they stay as they are, and are the same.
+      return;
+    }
   }
+}
+
+async function packedTexts({ files, named, ...others }: RuleTexts): Promise<PackedTexts> {
+  // One after the other: each takes a quarter of a megabyte meanwhile.
+  const packedFiles: PackedTexts['files'][number][] = [];
+  for (const { file, text } of files) packedFiles.push({ file, bytes: await packed(text) });
+  const packedNamed: Record<string, Buffer> = {};
+  for (const [path, text] of Object.entries(named ?? {})) packedNamed[path] = await packed(text);
+  return { files: packedFiles, named: named === undefined ? null : packedNamed, others };
 }
 
 const isPacked = (kept: RuleTexts | PackedTexts): kept is PackedTexts => 'others' in kept;

@@ -1,8 +1,19 @@
-import { expect, test } from 'vitest';
+import type { CompressCallback, ZlibOptions } from 'node:zlib';
+import { expect, test, vi } from 'vitest';
 import { DEFAULTS } from '../../src/config/config.ts';
 import { policyRulesFile } from '../../src/config/state-paths.ts';
 import { KeptPolicy } from '../../src/service/kept-policy.ts';
 import { type Policy, policyVersion } from '../../src/service/policy.ts';
+
+const memory = vi.hoisted(() => ({ isFull: false }));
+vi.mock('node:zlib', async (importOriginal) => {
+  const zlib = await importOriginal<typeof import('node:zlib')>();
+  const deflateRaw = (bytes: Buffer, options: ZlibOptions, done: CompressCallback): void => {
+    if (memory.isFull) done(new Error('insufficient memory'), Buffer.alloc(0));
+    else zlib.deflateRaw(bytes, options, done);
+  };
+  return { ...zlib, deflateRaw };
+});
 
 const POLICY: Policy = {
   config: DEFAULTS,
@@ -44,4 +55,14 @@ test('another configuration has the same rules, packed or not', async () => {
   await kept.pack();
   expect(other.policy).toEqual({ config: { ...DEFAULTS, mode: 'prevent' }, rules: POLICY.rules });
   expect(other.version).toBe(kept.version);
+});
+
+test('without memory to pack it, a policy stays as it is, and is packed the next time', async () => {
+  const kept = KeptPolicy.of(POLICY);
+  memory.isFull = true;
+  await kept.pack();
+  memory.isFull = false;
+  expect(kept.policy.rules).toEqual(POLICY.rules);
+  await kept.pack();
+  expect(kept.policy).toEqual(POLICY);
 });
