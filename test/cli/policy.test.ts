@@ -102,7 +102,7 @@ test('rules of others are chosen by the CVEs that they name', async () => {
   const { stdout, stderr } = await scan('--apply', '--candidates', rules);
   expect(stdout).toMatch(/^ {2}1:77 +new +recommended +redis 5:6\.0\.15-1 +other$/m);
   expect(stdout).not.toContain('1:78');
-  expect(stderr).toMatch(/other\.rules:3:\d+: .* \(1 lines left out\)/);
+  expect(stderr).toMatch(/other\.rules:3:\d+: .* \(1 line left out\)/);
   expect(await assigned()).toContain('1:77 on');
 });
 
