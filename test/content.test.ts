@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Direction, TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
+import { TO_CLIENT, TO_SERVER } from '../src/base/direction.ts';
 import type { EncryptedBypass } from '../src/config/config.ts';
 import { recordHandshake } from './app/tls-handshake.ts';
-import { buildTcp } from './support/packets.ts';
-import { Player } from './support/play.ts';
+import { PlayedConnection } from './support/played-connection.ts';
 
 const ON_CONTENT = `
 alert tcp any any -> any any (msg:"stream"; content:"attack"; sid:1;)
@@ -15,48 +14,24 @@ const ON_SIZE = 'alert tcp any any -> any any (dsize:11; sid:5;)';
 /** A record of application data. */
 const RECORD = Buffer.from('\x17\x03\x03\x00\x06attack', 'latin1');
 
-/** One connection through a pipeline. Sides stay in step by themselves. */
-class Connection {
-  readonly #player: Player;
-  readonly #next: [number, number] = [1_000, 9_000];
-
+class Connection extends PlayedConnection {
   constructor(rules: string, encrypted: EncryptedBypass = 'early') {
-    this.#player = new Player({ mode: 'prevent', rules, config: { bypass: { encrypted } } });
-    this.send(TO_SERVER, '', 'S');
-    this.send(TO_CLIENT, '', 'SA');
-    this.send(TO_SERVER, '', 'A');
+    super({ rules, config: { bypass: { encrypted } } });
+    this.open();
   }
 
   async shakeHands(maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<this> {
     for (const { direction, bytes } of await recordHandshake({ maxVersion })) this.send(direction, bytes);
-    this.#player.played.alerts.length = 0;
+    this.player.played.alerts.length = 0;
     return this;
   }
 
-  send(direction: Direction, payload: string | Uint8Array, flags = 'PA', behind = 0): boolean {
-    const ends = ['192.0.2.1', '192.0.2.2'] as const;
-    const ports = [40_000, 443] as const;
-    const sequence = this.#next[direction] - behind;
-    this.#next[direction] += payload.length - behind + (/[SF]/.test(flags) ? 1 : 0);
-    const packet = buildTcp({
-      source: ends[direction],
-      destination: ends[1 - direction]!,
-      sourcePort: ports[direction],
-      destinationPort: ports[1 - direction]!,
-      sequence,
-      acknowledgement: flags === 'S' ? 0 : this.#next[1 - direction]!,
-      flags,
-      payload,
-    });
-    return this.#player.send(packet);
-  }
-
   get alerts(): readonly number[] {
-    return this.#player.played.alerts.toSorted();
+    return this.player.played.alerts.toSorted();
   }
 
   get anomalies(): readonly string[] {
-    return this.#player.played.anomalies.map(({ event }) => event);
+    return this.player.played.anomalies.map(({ event }) => event);
   }
 }
 
@@ -76,13 +51,13 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('behind the handshake of %s', (ve
   test('what is sent again need not be the same, since nobody has read it', async () => {
     const connection = await new Connection(ON_CONTENT).shakeHands(version);
     connection.send(TO_SERVER, RECORD);
-    expect(connection.send(TO_SERVER, 'something else', 'PA', RECORD.length)).toBe(true);
+    expect(connection.send(TO_SERVER, 'something else', { resentBytes: RECORD.length })).toBe(true);
     expect(connection.anomalies).not.toContain('tcp.retransmit_differs');
   });
 
   test('the state of the connection is followed', async () => {
     const connection = await new Connection('').shakeHands(version);
-    connection.send(TO_SERVER, RECORD, 'FPA');
+    connection.send(TO_SERVER, RECORD, { flags: 'FPA' });
     expect(connection.send(TO_SERVER, RECORD)).toBe(false);
     expect(connection.anomalies).toContain('tcp.data_after_fin');
   });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { runAll } from '../../src/base/steps.ts';
 import { DEFAULTS } from '../../src/config/config.ts';
 import { mergeConfig, type Overrides } from '../../src/config/overrides.ts';
 import { recordHandshake } from '../app/tls-handshake.ts';
 import { buildTcp, buildUdp } from '../support/packets.ts';
 import { Player, type PlayOptions, rulesetOf } from '../support/play.ts';
+import { PlayedConnection } from '../support/played-connection.ts';
 
 const MARK = DEFAULTS.bypass.mark;
 const DROP = 'drop tcp any any -> any any (msg:"attack"; content:"attack"; sid:1;)';
@@ -15,14 +16,10 @@ const FAKE_TLS = Buffer.from([0x16, 3, 1, 0, 1, 1, 99, 3, 1, 13, 10, 13, 10]);
 /** What no protocol begins with. */
 const noise = (bytes: number): Buffer => Buffer.alloc(bytes, 0xf7);
 
-/** One connection through a pipeline for which the kernel goes on with flows. Sides stay in step by themselves. */
-class Connection {
-  readonly player: Player;
-  readonly #next: [number, number];
-
+/** One for which the kernel goes on with flows. */
+class Connection extends PlayedConnection {
   constructor(options: PlayOptions = {}) {
-    this.player = new Player({ mode: 'prevent', canBypass: true, ...options });
-    this.#next = [1_000, 9_000];
+    super({ canBypass: true, ...options });
   }
 
   get isHandedOver(): boolean {
@@ -40,41 +37,10 @@ class Connection {
     return { bypassed: value('flow.bypassed'), total: value('flow.bypassed_total') };
   }
 
-  open(): this {
-    this.send(TO_SERVER, '', 'S');
-    this.send(TO_CLIENT, '', 'SA');
-    this.send(TO_SERVER, '', 'A');
-    return this;
-  }
-
-  send(direction: Direction, payload: string | Uint8Array, flags = 'PA', mark = 0): boolean {
-    const ends = ['192.0.2.1', '192.0.2.2'] as const;
-    const ports = [40_000, 443] as const;
-    const sequence = this.#next[direction];
-    this.#next[direction] += payload.length + (/[SF]/.test(flags) ? 1 : 0);
-    const packet = buildTcp({
-      source: ends[direction],
-      destination: ends[1 - direction]!,
-      sourcePort: ports[direction],
-      destinationPort: ports[1 - direction]!,
-      sequence,
-      acknowledgement: flags === 'S' ? 0 : this.#next[1 - direction]!,
-      flags,
-      payload,
-    });
-    return this.player.send(packet, 0, mark);
-  }
-
   /** Both sides say what no protocol says. */
   talk(bytes = 600): this {
     this.send(TO_SERVER, noise(bytes));
     this.send(TO_CLIENT, noise(bytes));
-    return this;
-  }
-
-  /** So many bytes pass by the kernel. */
-  skip(direction: Direction, bytes: number): this {
-    this.#next[direction] = (this.#next[direction] + bytes) >>> 0;
     return this;
   }
 
@@ -201,8 +167,8 @@ describe('what still comes of a connection that was handed over', () => {
   test('FIN of both sides ends it, however much nobody saw; the ports begin anew', () => {
     const connection = new Connection().open().talk();
     connection.skip(TO_CLIENT, 50_000_000).skip(TO_SERVER, 1_000_000);
-    expect(connection.send(TO_SERVER, '', 'FA', MARK)).toBe(true);
-    expect(connection.send(TO_CLIENT, '', 'FA', MARK)).toBe(true);
+    expect(connection.send(TO_SERVER, '', { flags: 'FA', mark: MARK })).toBe(true);
+    expect(connection.send(TO_CLIENT, '', { flags: 'FA', mark: MARK })).toBe(true);
     expect(connection.isHandedOver).toBe(false);
     connection.replace(DROP);
     connection.skip(TO_SERVER, 77).open().talk();
@@ -213,10 +179,10 @@ describe('what still comes of a connection that was handed over', () => {
 
   test('a RST that the kernel does not take for its own changes nothing', () => {
     const connection = new Connection().open().talk();
-    expect(connection.send(TO_SERVER, '', 'R')).toBe(true);
+    expect(connection.send(TO_SERVER, '', { flags: 'R' })).toBe(true);
     expect(connection.send(TO_CLIENT, noise(10))).toBe(true);
     expect(connection.isHandedOver).toBe(true);
-    expect(connection.send(TO_SERVER, '', 'R', MARK)).toBe(true);
+    expect(connection.send(TO_SERVER, '', { flags: 'R', mark: MARK })).toBe(true);
     expect(connection.open().talk().isHandedOver).toBe(true);
     expect(connection.flows).toEqual({ bypassed: 1, total: 2 });
   });
@@ -259,7 +225,7 @@ describe('taken back', () => {
     const connection = new Connection().open().talk();
     connection.skip(TO_SERVER, 20_000);
     connection.replace(DROP);
-    expect(connection.send(TO_SERVER, 'attack', 'FPA')).toBe(false);
+    expect(connection.send(TO_SERVER, 'attack', { flags: 'FPA' })).toBe(false);
     expect(connection.player.played.alerts).toEqual([1]);
   });
 
