@@ -27,10 +27,12 @@ const PRETENDED_BYTES = 65 * 2 ** 20;
 
 /**
  * The same for a thread with something better to do: V8 looks for garbage in threads of its own, and this one stops for
- * some milliseconds, twice. It is done in less than a second where there is a processor for it.
+ * some milliseconds, twice. It is done in less than a second where there is a processor for it. In one go it is done only
+ * where the system refuses the address space that V8 is told of.
  */
 export class GradualRelease {
   readonly #now: () => number;
+  readonly #requestCollection: () => Promise<unknown>;
   /** Infinite: there is nothing to do. */
   #nextLookMs = Number.POSITIVE_INFINITY;
   #endMs = 0;
@@ -38,9 +40,10 @@ export class GradualRelease {
   /** What native code held for it is freed, too. */
   #isFreed = false;
 
-  /** `now` is in milliseconds. */
-  constructor(now: () => number = () => performance.now()) {
+  /** `now` is in milliseconds; what `requestCollection` promises is kept, or broken, when V8 has collected. */
+  constructor(now: () => number = () => performance.now(), requestCollection = collectStepByStep) {
     this.#now = now;
+    this.#requestCollection = requestCollection;
   }
 
   begin(): void {
@@ -48,12 +51,10 @@ export class GradualRelease {
     this.#endMs = this.#now() + MAX_RELEASE_MS;
     this.#isCollected = false;
     this.#isFreed = false;
-    // What it measures is of no interest: it has V8 collect step by step, which nothing else does at run time.
     const over = (): void => {
       this.#isCollected = true;
     };
-    measureMemory({ execution: 'default' }).then(over, over);
-    beginCollecting();
+    this.#requestCollection().then(over, over);
   }
 
   /** Null: nothing to do now, which is to be found out at any time. */
@@ -74,10 +75,13 @@ export class GradualRelease {
  * V8 would begin in ten seconds, or at once with an 'eager' request, but then in one go if it has begun already. Hearing
  * of new memory outside of its heap, it begins at once, and if it has begun, goes on for some milliseconds.
  */
-function beginCollecting(): void {
+function collectStepByStep(): Promise<unknown> {
+  // What it measures is of no interest: it has V8 collect step by step, which nothing else does at run time.
+  const collected = measureMemory({ execution: 'default' });
   try {
     new ArrayBuffer(PRETENDED_BYTES);
   } catch {
-    // Without room for it, V8 begins when it is used to.
+    // V8 tries to make room by collecting in one go, and then begins when it is used to.
   }
+  return collected;
 }

@@ -15,16 +15,30 @@ async function looksUntil(release: GradualRelease, clock: { nowMs: number }, unt
 
 test('memory is released in turns, which come to an end', async () => {
   const clock = { nowMs: 1000 };
-  const release = new GradualRelease(() => clock.nowMs);
+  const release = new GradualRelease(
+    () => clock.nowMs,
+    () => new Promise(() => {}),
+  );
   expect(release.goOn()).toBeNull();
   release.begin();
   expect(await looksUntil(release, clock, 1090)).toBe(0);
   expect(await looksUntil(release, clock, 2000)).toBe(10);
-  // Of this clock's minute, V8 has seen nothing: a request that is not met is given up.
+  // A request that is never met is given up.
   await looksUntil(release, clock, 61_000);
   expect(await looksUntil(release, clock, 200_000)).toBe(0);
   release.begin();
   expect(await looksUntil(release, clock, clock.nowMs + 500)).toBe(5);
+});
+
+test.each([
+  ['met', () => Promise.resolve()],
+  ['refused', () => Promise.reject(new Error('not now'))],
+])('a request that is %s ends it after two looks', async (_what, requestCollection) => {
+  const clock = { nowMs: 1000 };
+  const release = new GradualRelease(() => clock.nowMs, requestCollection);
+  release.begin();
+  await new Promise(setImmediate);
+  expect(await looksUntil(release, clock, 10_000)).toBe(2);
 });
 
 test('what was asked for is done: garbage is collected', { timeout: 60_000 }, async () => {
