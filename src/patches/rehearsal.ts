@@ -6,7 +6,7 @@ import type { AlertFacts, DropFacts, EventSink } from '../output/event.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { Mode } from '../verdict/judge.ts';
 import type { Packet as Frame } from '../wire/packet.ts';
-import { CHECKSUM, LINK, Packet } from '../wire/packet.ts';
+import { CHECKSUM, Packet } from '../wire/packet.ts';
 import { fragments, SERVER_ADDRESS, type Turn, tcpPackets, udpPackets } from './conversation.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -116,13 +116,9 @@ function play(packets: readonly Uint8Array[], mode: Mode, ruleset: Ruleset, conf
   const midstreamUntilMs = Number.NEGATIVE_INFINITY;
   const pipeline = new Pipeline({ config, mode, ruleset, sink: outcome, seed: [1, 2], midstreamUntilMs });
   const packet = new Packet();
-  packet.linkType = LINK.rawIp;
   packet.checksum = CHECKSUM.trusted;
   for (const bytes of packets) {
-    packet.bytes = bytes;
-    packet.start = 0;
-    packet.end = bytes.length;
-    packet.wireBytes = bytes.length;
+    packet.setBytes(bytes);
     packet.number += 1;
     packet.timeMs = packet.number;
     pipeline.process(packet);

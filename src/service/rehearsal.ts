@@ -2,7 +2,7 @@ import { fromLatin1 } from '../base/bytes.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { type Turn, tcpPackets, udpPackets } from '../patches/conversation.ts';
 import type { Pipeline } from '../pipeline.ts';
-import { CHECKSUM, LINK, Packet } from '../wire/packet.ts';
+import { CHECKSUM, Packet } from '../wire/packet.ts';
 
 /** How many connections `rehearse` has. */
 export const REHEARSED_CONNECTIONS = 3;
@@ -10,14 +10,10 @@ export const REHEARSED_CONNECTIONS = 3;
 /** Has a pipeline judge short conversations of the most usual protocols. Throws what inspection throws. */
 export function rehearse(pipeline: Pipeline): void {
   const packet = new Packet();
+  packet.checksum = CHECKSUM.trusted;
   for (const [index, bytes] of conversations().entries()) {
-    packet.bytes = bytes;
-    packet.start = 0;
-    packet.end = bytes.length;
-    packet.wireBytes = bytes.length;
-    packet.linkType = LINK.rawIp;
+    packet.setBytes(bytes);
     packet.timeMs = index;
-    packet.checksum = CHECKSUM.trusted;
     pipeline.process(packet);
   }
   pipeline.finish();

@@ -138,6 +138,15 @@ export class Packet {
     return this.payloadEnd - this.payloadStart;
   }
 
+  /** Becomes all of `bytes`, borrowed, which nobody cut. What else the capture source knows stays as it is. */
+  setBytes(bytes: Uint8Array, linkType: LinkType = LINK.rawIp): void {
+    this.bytes = bytes;
+    this.start = 0;
+    this.end = bytes.length;
+    this.wireBytes = bytes.length;
+    this.linkType = linkType;
+  }
+
   /** Takes over what the capture source knows of the packet in which this one was. */
   comeWith(other: Packet): void {
     this.timeMs = other.timeMs;

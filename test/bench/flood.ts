@@ -8,7 +8,7 @@ import { mergeConfig } from '../../src/config/overrides.ts';
 import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
-import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
+import { CHECKSUM, Packet } from '../../src/wire/packet.ts';
 import { buildTcp, type TcpFields } from '../support/packets.ts';
 
 const SYNS = 1_000_000;
@@ -43,14 +43,11 @@ const pipeline = new Pipeline({
   midstreamUntilMs: Number.NEGATIVE_INFINITY,
 });
 const packet = new Packet();
-packet.linkType = LINK.rawIp;
 packet.checksum = CHECKSUM.trusted;
 packet.timeMs = 1_700_000_000_000;
 
 function send(bytes: Uint8Array): boolean {
-  packet.bytes = bytes;
-  packet.end = bytes.length;
-  packet.wireBytes = bytes.length;
+  packet.setBytes(bytes);
   packet.number++;
   return pipeline.process(packet) === VERDICT.accept;
 }

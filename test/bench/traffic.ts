@@ -17,11 +17,8 @@ export interface Traffic {
 
 /** Fills in what a capture source knows. The kernel has checked its checksum. */
 export function readInto(packet: Packet, frame: Frame, number: number): void {
-  packet.bytes = frame.bytes;
-  packet.start = 0;
-  packet.end = frame.bytes.length;
+  packet.setBytes(frame.bytes, frame.linkType);
   packet.wireBytes = frame.wireBytes;
-  packet.linkType = frame.linkType;
   packet.timeMs = frame.timeMs;
   packet.number = number;
 }

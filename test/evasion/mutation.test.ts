@@ -5,7 +5,7 @@ import { mergeConfig } from '../../src/config/overrides.ts';
 import { EveWriter } from '../../src/output/eve.ts';
 import { parseTranscript, transcriptsIn } from '../../src/patches/transcript.ts';
 import { Pipeline } from '../../src/pipeline.ts';
-import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
+import { CHECKSUM, Packet } from '../../src/wire/packet.ts';
 import { httpCases } from '../app/http-pages.ts';
 import { fuzzRuns, isFuzzing } from '../support/fuzz.ts';
 import { usedMemory } from '../support/heap.ts';
@@ -106,12 +106,9 @@ class Victim {
     // Mutated packets have wrong checksums. Half of the time nobody can judge them.
     packet.checksum = random.below(2) === 0 ? CHECKSUM.trusted : CHECKSUM.unverified;
     for (const bytes of packets) {
-      packet.bytes = bytes;
-      packet.start = 0;
-      packet.end = bytes.length;
+      packet.setBytes(bytes);
       // Sometimes the capture has cut it.
-      packet.wireBytes = bytes.length + (random.below(20) === 0 ? random.below(2000) : 0);
-      packet.linkType = LINK.rawIp;
+      if (random.below(20) === 0) packet.wireBytes += random.below(2000);
       packet.number = ++this.packets;
       this.#timeMs += random.below(40);
       packet.timeMs = this.#timeMs;

@@ -7,7 +7,7 @@ import { mergeConfig } from '../../src/config/overrides.ts';
 import { Ruleset } from '../../src/detect/ruleset.ts';
 import type { EventSink } from '../../src/output/event.ts';
 import { Pipeline } from '../../src/pipeline.ts';
-import { CHECKSUM, LINK, Packet } from '../../src/wire/packet.ts';
+import { CHECKSUM, Packet } from '../../src/wire/packet.ts';
 import { type Testbed, until } from '../support/netns.ts';
 import { programFile } from '../support/program-file.ts';
 import { RAW_ADDRESSES, RawLink } from '../support/raw-link.ts';
@@ -124,11 +124,7 @@ export class Oracle {
 
   #accepts(bytes: Uint8Array, checksum: Packet['checksum']): boolean {
     const packet = this.#packet;
-    packet.bytes = bytes;
-    packet.start = 0;
-    packet.end = bytes.length;
-    packet.wireBytes = bytes.length;
-    packet.linkType = LINK.rawIp;
+    packet.setBytes(bytes);
     packet.checksum = checksum;
     packet.number++;
     packet.timeMs = Date.now();

@@ -141,10 +141,7 @@ export function framed(
   > = {},
   packet = new Packet(),
 ): Packet {
-  packet.bytes = bytes;
-  packet.start = 0;
-  packet.end = bytes.length;
-  packet.linkType = LINK.rawIp;
+  packet.setBytes(bytes);
   packet.checksum = CHECKSUM.unverified;
   Object.assign(packet, fields);
   if (fields.wireBytes === undefined) packet.wireBytes = packet.end - packet.start;

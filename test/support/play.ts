@@ -87,11 +87,7 @@ export class Player {
     packet.mark = mark;
     packet.inInterface = inInterface;
     packet.outInterface = inInterface === 0 ? this.#outInterface : 0;
-    packet.bytes = bytes;
-    packet.start = 0;
-    packet.end = bytes.length;
-    packet.wireBytes = bytes.length;
-    packet.linkType = this.#linkType;
+    packet.setBytes(bytes, this.#linkType);
     packet.number += 1;
     this.timeMs += this.#stepMs;
     packet.timeMs = this.timeMs;

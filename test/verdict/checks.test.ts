@@ -9,9 +9,7 @@ const ALL: CheckSettings = { policy: 'drop', actions: {}, exceptions: [] };
 
 function packetFrom(source: string): Packet {
   const packet = new Packet();
-  packet.bytes = buildTcp({ source, destination: source.includes(':') ? '2001:db8::2' : '192.0.2.2' });
-  packet.end = packet.bytes.length;
-  packet.wireBytes = packet.end;
+  packet.setBytes(buildTcp({ source, destination: source.includes(':') ? '2001:db8::2' : '192.0.2.2' }));
   new Decoder().decode(packet);
   return packet;
 }

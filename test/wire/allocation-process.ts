@@ -58,9 +58,7 @@ console.log(JSON.stringify({ rounds, members, events: [...packet.events] } satis
 function decode(count: number): void {
   for (let i = 0; i < count; i++) {
     const bytes = frames[i % frames.length]!;
-    packet.bytes = bytes;
-    packet.end = bytes.length;
-    packet.wireBytes = bytes.length;
+    packet.setBytes(bytes);
     packet.checksum = i % 2 === 0 ? CHECKSUM.trusted : CHECKSUM.unverified;
     decoder.decode(packet);
     if (packet.ipVersion !== 0 && home.contains(packet.ipVersion, packet.source)) members++;
