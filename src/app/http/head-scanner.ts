@@ -26,8 +26,9 @@ export class HeadScanner {
   #last = 0;
   /** The line before this one ended in LF without CR. */
   #endedInLf = false;
-  /** The head ends with these bytes, as far as they come. */
+  /** The head ends with these bytes, as far as they come; so many of them have. */
   #tail: readonly number[] | null = null;
+  #tailBytes = 0;
   readonly #isLenient: boolean;
   #hasStartLine = false;
 
@@ -64,7 +65,7 @@ export class HeadScanner {
    */
   scan(bytes: Uint8Array, start: number, end: number, head: Head, maxBytes: number, tellsStartLine: boolean): Scan {
     let copyFrom = start;
-    if (this.#tail !== null) return this.#scanTail(bytes, start, end, head);
+    if (this.#tail !== null) return this.#scanTail(this.#tail, bytes, start, end, head);
     const stop = Math.min(end, start + Math.max(0, maxBytes - head.length));
     let lineStart = start;
     for (let at = start; at < stop; at++) {
@@ -83,7 +84,8 @@ export class HeadScanner {
         if (isBlankLine || isOddEnd) {
           head.append(bytes, copyFrom, at + 1);
           this.#tail = isBlankLine ? BEHIND_BLANK_LINE : BEHIND_ODD_END;
-          return this.#scanTail(bytes, at + 1, end, head);
+          this.#tailBytes = 0;
+          return this.#scanTail(this.#tail, bytes, at + 1, end, head);
         }
         if (!isEmpty) continue;
         head.append(bytes, copyFrom, at + 1);
@@ -110,20 +112,17 @@ export class HeadScanner {
     return stop < end ? SCAN.tooLong : SCAN.more;
   }
 
-  #scanTail(bytes: Uint8Array, start: number, end: number, head: Head): Scan {
-    let tail = this.#tail ?? [];
+  #scanTail(tail: readonly number[], bytes: Uint8Array, start: number, end: number, head: Head): Scan {
     let at = start;
-    for (; tail.length > 0 && at < end; at++) {
-      if (bytes[at] !== tail[0]) {
-        tail = [];
-        break;
-      }
-      tail = tail.slice(1);
+    while (at < end && this.#tailBytes < tail.length && bytes[at] === tail[this.#tailBytes]) {
+      at++;
+      this.#tailBytes++;
     }
     head.append(bytes, start, at);
     this.at = at;
-    this.#tail = tail.length > 0 ? tail : null;
-    return tail.length > 0 ? SCAN.more : SCAN.complete;
+    if (at === end && this.#tailBytes < tail.length) return SCAN.more;
+    this.#tail = null;
+    return SCAN.complete;
   }
 
   /** Only of lines of one or two bytes matters what is in them, so that of longer ones only the last is looked at. */
