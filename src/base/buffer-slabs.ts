@@ -10,6 +10,8 @@ interface Slab {
   readonly free: Uint8Array[];
   made: number;
   inUse: number;
+  /** Its place among the roomy ones, while it is one. */
+  roomyAt: number;
 }
 
 /**
@@ -40,7 +42,7 @@ export class BufferSlabs {
   /** Its content is undefined. */
   take(sizeClass: number): Uint8Array {
     const roomy = this.#roomy[sizeClass]!;
-    if (roomy.length === 0) roomy.push(this.#claim(sizeClass));
+    if (roomy.length === 0) addTo(roomy, this.#claim(sizeClass));
     const slab = roomy[roomy.length - 1]!;
     const bytes = this.#smallestBytes << sizeClass;
     const buffer = slab.free.pop() ?? new Uint8Array(slab.memory, slab.made++ * bytes, bytes);
@@ -53,12 +55,12 @@ export class BufferSlabs {
   give(buffer: Uint8Array): void {
     const slab = this.#byMemory.get(buffer.buffer)!;
     const roomy = this.#roomy[slab.sizeClass]!;
-    if (this.#isFull(slab)) roomy.push(slab);
+    if (this.#isFull(slab)) addTo(roomy, slab);
     slab.free.push(buffer);
     slab.inUse--;
     // The only one with room stays, or a buffer that comes and goes would claim and return it each time.
     if (slab.inUse > 0 || roomy.length === 1) return;
-    roomy.splice(roomy.indexOf(slab), 1);
+    removeFrom(roomy, slab);
     this.#byMemory.delete(slab.memory);
     this.claimedBytes -= SLAB_BYTES;
     if (this.#spare.length < MAX_SPARE_SLABS) this.#spare.push(slab.memory);
@@ -66,7 +68,7 @@ export class BufferSlabs {
 
   #claim(sizeClass: number): Slab {
     const memory = this.#spare.pop() ?? new ArrayBuffer(SLAB_BYTES);
-    const slab = { memory, sizeClass, free: [], made: 0, inUse: 0 };
+    const slab = { memory, sizeClass, free: [], made: 0, inUse: 0, roomyAt: 0 };
     this.#byMemory.set(memory, slab);
     this.claimedBytes += SLAB_BYTES;
     return slab;
@@ -75,4 +77,17 @@ export class BufferSlabs {
   #isFull({ sizeClass, inUse }: Slab): boolean {
     return inUse * (this.#smallestBytes << sizeClass) === SLAB_BYTES;
   }
+}
+
+function addTo(roomy: Slab[], slab: Slab): void {
+  slab.roomyAt = roomy.length;
+  roomy.push(slab);
+}
+
+/** The last one takes its place, so that their number makes no difference. */
+function removeFrom(roomy: Slab[], slab: Slab): void {
+  const last = roomy.pop()!;
+  if (last === slab) return;
+  roomy[slab.roomyAt] = last;
+  last.roomyAt = slab.roomyAt;
 }
