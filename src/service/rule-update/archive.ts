@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { Parser, type ReadEntry } from 'tar';
+// Not all of `tar`, whose main file has its packages within itself: their licences would not be seen.
+import { Parser } from 'tar/parse';
+import type { ReadEntry } from 'tar/read-entry';
 import { SourceError } from './source-error.ts';
 
 /** The files of a source by their path in it, which is safe: no step leads out of it. */
