@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
+import { LOCK_CELLS } from '../../src/base/shared-lock.ts';
 import { TRACK_KEY_WORDS, TrackTable } from '../../src/detect/track-table.ts';
 import { programFile } from '../support/program-file.ts';
 import type { CountingTask } from './counting-thread.ts';
@@ -51,14 +52,18 @@ test('workers find in a shared table what another one has claimed', () => {
 test('a worker that ended within the table holds up nobody', () => {
   const memory = TrackTable.sharedMemory();
   const [one, two] = [TrackTable.shared(memory, 0), TrackTable.shared(memory, 1)];
+  // Nobody may enter while the lock is not free, or the test would wait instead of fail.
+  const lock = new Int32Array(memory, 0, LOCK_CELLS);
+  const free = [...lock];
   one.enter();
   TrackTable.forget(memory, 1);
-  // Not its own: the first worker still has it.
+  expect([...lock], 'it is the first worker that is within').not.toEqual(free);
   one.leave();
+  expect([...lock]).toEqual(free);
   two.enter();
+  expect([...lock]).not.toEqual(free);
   TrackTable.forget(memory, 1);
-  one.enter();
-  one.leave();
+  expect([...lock]).toEqual(free);
 });
 
 describe('threads at the same time', () => {
