@@ -27,6 +27,7 @@ const asked = (bytes: Uint8Array): Piece => ({ direction: TO_SERVER, bytes });
 const answered = (bytes: Uint8Array): Piece => ({ direction: TO_CLIENT, bytes });
 const overUdp = (...pieces: Piece[]): Trace => trace(DNS, pieces, -1, 53, 'udp');
 const overTcp = (pieces: readonly Piece[], gapBehind = -1): Trace => trace(DNS, pieces, gapBehind, 53, 'tcp');
+const letters = (labels: number, labelBytes: number): string => Array(labels).fill('x'.repeat(labelBytes)).join('.');
 const eventsOf = ({ lines }: Trace): string[] => lines.flatMap((line) => line.split(' ! ')[1] ?? []);
 
 const shownEvents = new Set<string>();
@@ -170,10 +171,35 @@ describe('events', () => {
     expectEvents(overUdp(asked(query()), answered(bytes)), ...events);
   });
 
-  test('a message of nothing but pointers costs no more than a long one', () => {
-    const pointers = Array.from({ length: 4000 }, () => record('@12', 1, new Uint8Array(0)));
-    const circle = message({ flags: ANSWER, counts: [1, 4000, 0, 0] }, question('@12'), ...pointers);
-    expect(new DnsMessage(circle)).toMatchObject({ isMalformed: false, hasSelfPointer: true });
+  test.each([
+    ['to each other', question('@14', 0xc00c), 4000, record('@12', 6, joined(name('@12'), name('@12')))],
+    ['to a long name', question(letters(252, 1)), 4000, record('@12', 6, joined(name('@12'), name('@12')))],
+    ['to a long name, in a small message', question(letters(252, 1)), 40, record('@12', 6, name('@12'))],
+  ])('names of records that are pointers %s cost no more than a long message', (_, asked, count, repeated) => {
+    const parts = Array.from({ length: count }, () => repeated);
+    const counting = new ReadCount(message({ flags: ANSWER, counts: [1, count, 0, 0] }, asked, ...parts));
+    expect(new DnsMessage(counting.bytes)).toMatchObject({ isMalformed: false, hasTooManyLabels: true });
+    expect(counting.perByte).toBeLessThan(30);
+  });
+
+  test.each([
+    ['a long name', question(letters(16, 63)), question('@12')],
+    ['a label in a circle', question('abcdefg@12'), question('@12')],
+  ])('questions that point to %s cost no more than a long message', (_, first, repeated) => {
+    const parts = Array.from({ length: MAX_QUESTIONS - 1 }, () => repeated);
+    const counting = new ReadCount(message({ counts: [MAX_QUESTIONS, 0, 0, 0] }, first, ...parts));
+    const { questions, isMalformed } = new DnsMessage(counting.bytes);
+    expect(isMalformed).toBe(false);
+    expect(questions.length).toBeGreaterThan(1);
+    expect(questions.at(-1)!.name).toEqual(questions[1]!.name);
+    expect(counting.perByte).toBeLessThan(30);
+  });
+
+  test('a reverse zone is read to its end', () => {
+    const nibbles = '0.1.2.3.4.5.6.7.8.9.a.b.c.d.e.f.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa';
+    const records = Array.from({ length: 2000 }, (_, n) => record(`${n % 10}@14`, 12, name('@20')));
+    const zone = message({ flags: ANSWER, counts: [1, 2000, 0, 0] }, question(nibbles), ...records);
+    expect(new DnsMessage(zone)).toMatchObject({ isMalformed: false, hasTooManyLabels: false, hasCutName: false });
   });
 
   test('bytes that nobody saw', () => {
@@ -380,3 +406,22 @@ describe('in the pipeline', () => {
     expect(playPackets([packet!], { rules }).dropReasons).toEqual(['udp.invalid_checksum']);
   });
 });
+
+/** How often the bytes of a message are looked at. */
+class ReadCount {
+  readonly bytes: Uint8Array;
+  #reads = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = new Proxy(bytes, {
+      get: (target, key) => {
+        if (typeof key === 'string' && /^\d/.test(key)) this.#reads++;
+        return Reflect.get(target, key, target);
+      },
+    });
+  }
+
+  get perByte(): number {
+    return this.#reads / this.bytes.length;
+  }
+}

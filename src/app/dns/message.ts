@@ -22,8 +22,14 @@ const MAX_NAME_BYTES = 1025;
 const MAX_POINTERS = 127;
 /** Labels and pointers of one name; Suricata's limit. */
 const MAX_NAME_STEPS = 255;
-/** Of all names of a message; beyond it, pointers are not followed. Ours: the largest answers have some thousand. */
-const MAX_MESSAGE_STEPS = 16_384;
+/**
+ * What a message's pointers lead to, in labels, pointers, and bytes of names in questions: so much for each of its bytes.
+ * Beyond it, pointers are not followed (`dns.too_many_labels`), and rules see no more questions. Ours: names of IPv6
+ * addresses, which compress best, need little more than one.
+ */
+const MAX_STEPS_PER_BYTE = 4;
+/** Besides: for short messages, the limits of a name alone count. */
+const MAX_STEPS_BESIDES = 4096;
 /** Type and class of a question; those, time to live and length of a record. */
 const QUESTION_TAIL_BYTES = 4;
 const RECORD_TAIL_BYTES = 10;
@@ -56,7 +62,8 @@ export class DnsMessage {
   hasSelfPointer = false;
   hasTooManyLabels = false;
   hasCutName = false;
-  #steps = 0;
+  /** May still be taken behind pointers. */
+  #stepsLeft: number;
   /** Bytes behind the last record. */
   hasTrailingBytes = false;
   readonly #recordsAt: number;
@@ -68,16 +75,18 @@ export class DnsMessage {
   /** The bytes are at least a header, and stay as they are while somebody looks at the message. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    this.#stepsLeft = MAX_STEPS_BESIDES + MAX_STEPS_PER_BYTE * bytes.length;
     const { questionCount } = this;
     let at = HEADER_BYTES;
     for (let n = 0; n < questionCount; n++) {
-      const isReadable = n >= MAX_QUESTIONS || this.#scanName(at) >= 0;
+      const isShown = n < MAX_QUESTIONS && this.#stepsLeft > 0;
+      const isReadable = !isShown || this.#scanName(at) >= 0;
       at = this.#walkName(at, bytes.length);
       if (!isReadable || at < 0 || at + QUESTION_TAIL_BYTES > bytes.length) {
         this.isMalformed = true;
         break;
       }
-      if (n < MAX_QUESTIONS) this.#readableQuestions++;
+      if (isShown) this.#readableQuestions++;
       at += QUESTION_TAIL_BYTES;
     }
     this.#recordsAt = at;
@@ -175,6 +184,7 @@ export class DnsMessage {
         if (at + 1 >= bytes.length) return -1;
         at = u16(bytes, at) & MAX_POINTER;
         if (at > bytes.length) return -1;
+        this.#stepsLeft--;
         if (++pointers > MAX_POINTERS) {
           this.hasNameLoop = true;
           break;
@@ -188,6 +198,7 @@ export class DnsMessage {
       if (length > 0) scratch[length++] = DOT;
       for (let i = at + 1; i <= at + labelBytes; i++) scratch[length++] = u8(bytes, i);
       at += 1 + labelBytes;
+      if (pointers > 0) this.#stepsLeft -= 1 + labelBytes;
     }
     if (wireBytes > MAX_NAME_WIRE_BYTES) this.hasLongName = true;
     return length;
@@ -258,6 +269,7 @@ export class DnsMessage {
         at++;
         break;
       }
+      if (behind >= 0) this.#stepsLeft--;
       if (labelBytes <= MAX_LABEL_BYTES) {
         if (at + 1 + labelBytes > limit) return -1;
         at += 1 + labelBytes;
@@ -272,7 +284,11 @@ export class DnsMessage {
       if (target > bytes.length) return -1;
       if (behind < 0) behind = at + 2;
       if (target === at) this.hasSelfPointer = true;
-      if (target === at || ++this.#steps > MAX_MESSAGE_STEPS) break;
+      if (target === at) break;
+      if (this.#stepsLeft <= 0) {
+        this.hasTooManyLabels = true;
+        break;
+      }
       at = target;
       limit = bytes.length;
     }
