@@ -123,7 +123,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
                            InstanceMethod<&NfQueue::Close>("close"),
                            InstanceAccessor<&NfQueue::PortId>("portId"),
                            InstanceAccessor<&NfQueue::ReceiveBufferBytes>("receiveBufferBytes"),
-                           InstanceAccessor<&NfQueue::Statistics>("statistics"),
                        });
   }
 
@@ -142,11 +141,8 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
 
     const int received = socket_.Receive(headers_.data(), capacity_, timeout_ms);
     if (received < 0) {
-      if (errno == ENOBUFS) {
-        overruns_++;
-      } else if (errno != EAGAIN && errno != EINTR) {
-        return FailWithErrno(env, "receive");
-      }
+      // ENOBUFS: the socket buffer was full. The kernel counts the lost packets as the queue's.
+      if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR) return FailWithErrno(env, "receive");
       return Napi::Number::New(env, 0);
     }
     uint32_t rows = 0;
@@ -162,22 +158,10 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     const mmsghdr& received = headers_[slot];
     const uint32_t start = slot * slot_bytes_;
     const uint8_t* message = bytes_.data() + start;
-    if (received.msg_len < NLMSG_HDRLEN) {
-      malformed_++;
-      return false;
-    }
+    if (received.msg_len < kNetfilterHeaderBytes) return false;
     const auto header = Load<nlmsghdr>(message);
-    if (header.nlmsg_type == NLMSG_ERROR) {
-      // ENOENT most of all: the kernel flushed the packet before its verdict came. Error 0 is a late acknowledgement.
-      const bool has_code = received.msg_len >= NLMSG_HDRLEN + sizeof(nlmsgerr);
-      if (!has_code || Load<nlmsgerr>(message + NLMSG_HDRLEN).error != 0) kernel_errors_++;
-      return false;
-    }
-    if (header.nlmsg_type != kPacketType || header.nlmsg_len < kNetfilterHeaderBytes ||
-        received.msg_len < kNetfilterHeaderBytes) {
-      malformed_++;
-      return false;
-    }
+    // Else it is an error most of all: the kernel flushed a packet before its verdict came (ENOENT).
+    if (header.nlmsg_type != kPacketType || header.nlmsg_len < kNetfilterHeaderBytes) return false;
     const uint32_t length = std::min<uint32_t>(header.nlmsg_len, received.msg_len);
     return ReadAttributes(message, length, start, row);
   }
@@ -191,16 +175,9 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
       const auto attribute = Load<nlattr>(message + at);
       const uint32_t value_at = at + NLA_HDRLEN;
       const uint8_t* value = message + value_at;
-      if (attribute.nla_len < NLA_HDRLEN) {
-        malformed_++;
-        break;
-      }
-      uint32_t value_bytes = attribute.nla_len - NLA_HDRLEN;
-      // The message did not fit its slot. The packet still needs its verdict, so take what is there.
-      if (value_bytes > length - value_at) {
-        malformed_++;
-        value_bytes = length - value_at;
-      }
+      if (attribute.nla_len < NLA_HDRLEN) break;
+      // A message that did not fit its slot is cut. The packet still needs its verdict, so take what is there.
+      const uint32_t value_bytes = std::min<uint32_t>(attribute.nla_len - NLA_HDRLEN, length - value_at);
 
       const uint16_t type = attribute.nla_type & NLA_TYPE_MASK;
       if (type == NFQA_PAYLOAD) {
@@ -227,7 +204,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     }
     // The attribute comes only with a packet that was cut to copyBytes, and tells its full length.
     row[kWireBytes] = std::max(row[kWireBytes], full_length);
-    if (!has_id) malformed_++;
     return has_id;
   }
 
@@ -281,14 +257,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     return Napi::Number::New(info.Env(), socket_.ReceiveBufferBytes());
   }
 
-  Napi::Value Statistics(const Napi::CallbackInfo& info) {
-    auto result = Napi::Object::New(info.Env());
-    result.Set("kernelErrors", static_cast<double>(kernel_errors_));
-    result.Set("overruns", static_cast<double>(overruns_));
-    result.Set("malformed", static_cast<double>(malformed_));
-    return result;
-  }
-
   static Napi::Value Fail(Napi::Env env, const char* message) {
     Napi::Error::New(env, message).ThrowAsJavaScriptException();
     return env.Undefined();
@@ -322,9 +290,6 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   std::vector<iovec> slots_;
   std::vector<uint8_t> out_;
 
-  uint64_t kernel_errors_ = 0;
-  uint64_t overruns_ = 0;
-  uint64_t malformed_ = 0;
   LiveObject live_;
 };
 

@@ -86,11 +86,9 @@ async function runQueue(changes: Partial<QueueOptions>): Promise<void> {
     await sleep(0);
   }
   const lines = readQueueStatistics();
-  queue.receive(0);
-  const errors = queue.statistics;
   queue.close();
   queue.close();
-  sendLast({ ...seen, errors, lines, linesAfterClose: readQueueStatistics() });
+  sendLast({ ...seen, lines, linesAfterClose: readQueueStatistics() });
 }
 
 function textOf(bytes: Uint8Array, columns: Uint32Array): string {

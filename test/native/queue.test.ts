@@ -75,11 +75,9 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     largestWire: number;
     skbInfo: number;
     rows: number[][];
-    errors: { kernelErrors: number; overruns: number; malformed: number };
     lines: { queue: number; portId: number; waiting: number; queueDropped: number; userDropped: number }[];
     linesAfterClose: unknown[];
   }
-  const noErrors = { kernelErrors: 0, overruns: 0, malformed: 0 };
 
   interface Running {
     portId: number;
@@ -123,7 +121,6 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     const report = await queue.stop();
     expect(report.packets).toBeGreaterThanOrEqual(600);
     expect(report.largestBatch).toBeGreaterThan(1);
-    expect(report.errors).toEqual(noErrors);
     expect(report.lines).toMatchObject([
       { queue: QUEUE, portId: queue.portId, waiting: 0, queueDropped: 0, userDropped: 0 },
     ]);
@@ -162,7 +159,6 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     const texts = Array.from({ length: 1000 }, (_, i) => `pass ${i}`);
     expect(await exchange(texts, 50)).toEqual(texts);
     const report = await queue.stop();
-    expect(report.errors).toEqual(noErrors);
     expect(report.lines).toMatchObject([{ queueDropped: 0, userDropped: 0 }]);
   });
 
@@ -179,7 +175,6 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     expect(joined.largestPacket).toBeGreaterThan(10_000);
     expect(joined.largestWire).toBe(joined.largestPacket);
     expect(joined.skbInfo & SKB_INFO.GSO).not.toBe(0);
-    expect(joined.errors).toEqual(noErrors);
 
     const single = await transfer(0);
     expect(single.largestPacket).toBeLessThanOrEqual(1500);
@@ -188,7 +183,6 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     const cut = await transfer(QUEUE_FLAG.GSO, 128);
     expect(cut.largestPacket).toBe(128);
     expect(cut.largestWire).toBeGreaterThan(10_000);
-    expect(cut.errors).toEqual(noErrors);
   });
 
   test('a packet that does not fit its slot is cut, and still gets its verdict', async () => {
@@ -198,17 +192,14 @@ describe.skipIf(missing !== null)('NfQueue, with the kernel', () => {
     const report = await queue.stop();
     expect(report.largestPacket).toBeLessThan(600);
     expect(report.largestWire).toBe(1028);
-    expect(report.errors.malformed).toBe(1);
   });
 
-  test('a verdict for a packet that the kernel has flushed is counted, and the queue goes on', async () => {
+  test('behind a verdict for a packet that the kernel has flushed, the queue goes on', async () => {
     await startEcho();
     const queue = await startQueue();
     await exchange([FLUSH]);
     expect(await exchange(['pass'])).toEqual(['pass']);
-    const report = await queue.stop();
-    expect(report.errors.kernelErrors).toBeGreaterThan(0);
-    expect(report.errors.malformed).toBe(0);
+    await queue.stop();
   });
 
   interface Refusal {

@@ -12,16 +12,6 @@ export class NativeError extends Error {
   override name = 'NativeError';
 }
 
-/** Since the queue was opened. */
-export interface QueueErrors {
-  /** Error answers of the kernel, such as ENOENT for a verdict on a packet that it has flushed meanwhile. */
-  kernelErrors: number;
-  /** ENOBUFS: the socket buffer was full. The kernel counts the lost packets as `userDropped`. */
-  overruns: number;
-  /** Messages or attributes that make no sense, or do not come from the kernel. */
-  malformed: number;
-}
-
 export interface NativeQueue {
   /**
    * Blocks for at most `timeoutMs` (rounded up to the kernel's tick; 0 only polls) and returns the packets received,
@@ -36,7 +26,6 @@ export interface NativeQueue {
   readonly portId: number;
   /** What the kernel granted, by its own count: twice the bytes asked for. 0 when closed. */
   readonly receiveBufferBytes: number;
-  readonly statistics: QueueErrors;
 }
 
 export interface NativeMatcher {
