@@ -3,7 +3,7 @@ import { withoutControls } from '../output/log.ts';
 import type { Tally, TallyReport } from '../service/event-tally.ts';
 import { uninspected } from '../service/health.ts';
 import { latencyQuantileMs } from '../service/latency.ts';
-import type { ServiceStatus } from '../service/status.ts';
+import type { QueueStatus, ServiceStatus } from '../service/status.ts';
 import { count, mebibytes } from './figures.ts';
 import { shortAddress } from './short-address.ts';
 
@@ -92,14 +92,7 @@ export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { 
       `${count(traffic.packets)} packets   ${count(traffic.dropped)} dropped   ${count(traffic.alerts)} alerts`,
     ),
     row('latency', latency),
-    row(
-      'queues',
-      queues
-        .map(
-          (queue) => `${queue.queue}: ${count(queue.waiting ?? 0)} waiting, ${count(queue.overflowed ?? 0)} overflowed`,
-        )
-        .join('   '),
-    ),
+    row('queues', queues.map((queue) => `${queue.queue}: ${queueText(queue)}`).join('   ')),
     row(
       'service',
       `${mebibytes(memory.residentBytes)}   ${count(status.events.lostLines)} event lines lost   ${count(incidents.restarts)} restarts`,
@@ -125,6 +118,12 @@ export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { 
 
 const LABEL_CHARACTERS = 10;
 const row = (label: string, text: string): string => `${label.padEnd(LABEL_CHARACTERS)}${text}`;
+
+/** As `vpatch status` has it, in short. */
+const queueText = ({ waiting, overflowed }: QueueStatus): string =>
+  waiting === null || overflowed === null
+    ? 'the kernel says nothing of it'
+    : `${count(waiting)} waiting, ${count(overflowed)} overflowed`;
 
 const FIGURE_CHARACTERS = 9;
 

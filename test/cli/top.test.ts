@@ -65,6 +65,14 @@ describe('the view', () => {
     expect(lines.filter((line) => line.includes(' rule')).length).toBeGreaterThan(10);
   });
 
+  test('does not pass off what the kernel does not say as 0', () => {
+    const unknown = { queue: 1, isInspecting: true, waiting: null, overflowed: null, beyondSocket: null };
+    const now = after({}, { queues: [...STATUS.queues, unknown] });
+    expect(topLines(now, ratesBetween(BEFORE, now), { columns: 200, rows: null }).join('\n')).toContain(
+      '0: 2 waiting, 0 overflowed   1: the kernel says nothing of it',
+    );
+  });
+
   test('says when nothing is inspected', () => {
     const { interception } = STATUS;
     const blind = after({}, { interception: { ...interception, isActive: false } });
