@@ -138,47 +138,15 @@ export class Head extends FieldTable {
     let faults = 0;
     let at = from;
     let isFirst = true;
-    let isCanonical = this.isCanonical;
     while (at < length) {
-      const lineStart = at;
-      let colonAt = -1;
-      let nulAt = -1;
-      let isToken = 1;
-      // The name: up to the colon.
-      for (; at < length; at++) {
-        const byte = bytes[at]!;
-        if (byte === COLON) {
-          colonAt = at;
-          break;
-        }
-        if (byte === LF) break;
-        if (byte === NUL && nulAt < 0) nulAt = at;
-        isToken &= IS_TOKEN[byte]!;
-      }
-      let crCount = 0;
-      for (; at < length; at++) {
-        const byte = bytes[at]!;
-        if (byte > CR) continue;
-        if (byte === LF) break;
-        if (byte === CR) crCount++;
-        else if (byte === NUL && nulAt < 0) nulAt = at;
-      }
-      let lineEnd = at;
-      if (lineEnd > lineStart && bytes[lineEnd - 1] === CR) {
-        lineEnd--;
-        crCount--;
-      } else if (at < length) faults |= LINE_FAULT.lfAlone;
-      at++;
-      if (lineEnd === lineStart) break;
-      if (crCount > 0) faults |= LINE_FAULT.bareCr;
-      if (nulAt >= 0) faults |= LINE_FAULT.nul;
-      // As in libhtp, more CRs belong to the end of the line.
-      while (lineEnd > lineStart && bytes[lineEnd - 1] === CR) lineEnd--;
-
-      if (isBlank(bytes[lineStart]!)) {
+      const start = at;
+      at = scanLine(bytes, start, length);
+      faults |= line.faults;
+      if (line.isEmpty) break;
+      if (isBlank(bytes[start]!)) {
         if (!isFirst) {
           faults |= LINE_FAULT.folded;
-          this.extendLast(lineEnd);
+          this.extendLast(line.end);
           continue;
         }
         faults |= LINE_FAULT.foldedFirst;
@@ -188,35 +156,102 @@ export class Head extends FieldTable {
         faults |= LINE_FAULT.tooManyFields;
         break;
       }
-
-      if (colonAt < 0 || (isRequest && nulAt >= 0 && nulAt < colonAt)) {
-        faults |= LINE_FAULT.missingColon;
-        this.add(lineStart, lineStart, lineStart, lineEnd, 0);
-        continue;
-      }
-      let nameEnd = colonAt;
-      if (isToken === 0 || nameEnd === lineStart) {
-        while (nameEnd > lineStart && isBlank(bytes[nameEnd - 1]!)) nameEnd--;
-        if (nameEnd < colonAt) faults |= LINE_FAULT.spaceBeforeColon;
-        isToken = nameEnd > lineStart ? 1 : 0;
-        for (let i = lineStart; i < nameEnd; i++) isToken &= IS_TOKEN[bytes[i]!]!;
-        if (isToken === 0) faults |= LINE_FAULT.invalidName;
-      }
-      let valueStart = colonAt + 1;
-      let valueEnd = isRequest && nulAt >= 0 ? nulAt : lineEnd;
-      const rawEnd = valueEnd;
-      while (valueStart < valueEnd && isBlank(bytes[valueStart]!)) valueStart++;
-      while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
-      isCanonical &&= valueStart === colonAt + 2 && bytes[colonAt + 1] === SPACE && valueEnd === rawEnd;
-      const mark = nameEnd > lineStart ? nameMark(bytes, lineStart, nameEnd) : 0;
-      this.add(lineStart, nameEnd, valueStart, valueEnd, mark);
+      faults |= this.#addLine(start, isRequest);
     }
     // The head ended without its empty line, or there is something behind it: a trailer.
-    if (faults !== 0 || at !== length || from !== this.fieldsStart) isCanonical = false;
-    if (length < 2 || bytes[length - 2] !== CR || bytes[length - 1] !== LF) isCanonical = false;
-    this.isCanonical = isCanonical;
+    if (faults !== 0 || at !== length || from !== this.fieldsStart) this.isCanonical = false;
+    if (length < 2 || bytes[length - 2] !== CR || bytes[length - 1] !== LF) this.isCanonical = false;
     return faults;
   }
+
+  /** The line that was scanned last becomes a field. */
+  #addLine(start: number, isRequest: boolean): number {
+    const { bytes } = this;
+    const { end, colonAt, nulAt } = line;
+    if (colonAt < 0 || (isRequest && nulAt >= 0 && nulAt < colonAt)) {
+      this.add(start, start, start, end, 0);
+      return LINE_FAULT.missingColon;
+    }
+    let faults = 0;
+    let nameEnd = colonAt;
+    if (!line.hasTokenName) {
+      while (nameEnd > start && isBlank(bytes[nameEnd - 1]!)) nameEnd--;
+      if (nameEnd < colonAt) faults |= LINE_FAULT.spaceBeforeColon;
+      if (!isToken(bytes, start, nameEnd)) faults |= LINE_FAULT.invalidName;
+    }
+    let valueStart = colonAt + 1;
+    let valueEnd = isRequest && nulAt >= 0 ? nulAt : end;
+    const rawEnd = valueEnd;
+    while (valueStart < valueEnd && isBlank(bytes[valueStart]!)) valueStart++;
+    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
+    this.isCanonical &&= valueStart === colonAt + 2 && bytes[colonAt + 1] === SPACE && valueEnd === rawEnd;
+    const mark = nameEnd > start ? nameMark(bytes, start, nameEnd) : 0;
+    this.add(start, nameEnd, valueStart, valueEnd, mark);
+    return faults;
+  }
+}
+
+/** What `scanLine` found, until it scans the next one. */
+const line = {
+  /** Without line end; as in libhtp, all CRs before the LF belong to that. */
+  end: 0,
+  /** Nothing but a line end of one CR at most. */
+  isEmpty: false,
+  /** Of the first colon, and the first NUL; or -1. */
+  colonAt: -1,
+  nulAt: -1,
+  /** What is before the colon is a token (RFC 9110 §5.6.2). */
+  hasTokenName: false,
+  /** Bits of `LINE_FAULT`, of those that concern any line. */
+  faults: 0,
+};
+
+/** Returns where the next line begins. */
+function scanLine(bytes: Uint8Array, start: number, length: number): number {
+  let at = start;
+  let colonAt = -1;
+  let nulAt = -1;
+  let isTokenSoFar = 1;
+  for (; at < length; at++) {
+    const byte = bytes[at]!;
+    if (byte === COLON) {
+      colonAt = at;
+      break;
+    }
+    if (byte === LF) break;
+    if (byte === NUL && nulAt < 0) nulAt = at;
+    isTokenSoFar &= IS_TOKEN[byte]!;
+  }
+  let crCount = 0;
+  for (; at < length; at++) {
+    const byte = bytes[at]!;
+    if (byte > CR) continue;
+    if (byte === LF) break;
+    if (byte === CR) crCount++;
+    else if (byte === NUL && nulAt < 0) nulAt = at;
+  }
+  let end = at;
+  let faults = 0;
+  if (end > start && bytes[end - 1] === CR) {
+    end--;
+    crCount--;
+  } else if (at < length) faults |= LINE_FAULT.lfAlone;
+  if (crCount > 0) faults |= LINE_FAULT.bareCr;
+  if (nulAt >= 0) faults |= LINE_FAULT.nul;
+  line.isEmpty = end === start;
+  while (end > start && bytes[end - 1] === CR) end--;
+  line.end = end;
+  line.colonAt = colonAt;
+  line.nulAt = nulAt;
+  line.hasTokenName = isTokenSoFar === 1 && colonAt > start;
+  line.faults = faults;
+  return at + 1;
+}
+
+/** RFC 9110 §5.6.2: at least one of its characters, and no others. */
+function isToken(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (IS_TOKEN[bytes[at]!] === 0) return false;
+  return end > start;
 }
 
 /** A head that nobody uses, with room for `bytes`. */
