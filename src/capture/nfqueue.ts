@@ -96,7 +96,7 @@ export class NfqueueSource implements PacketSource {
   }
 
   elapsedMs(): number {
-    return this.#clock.nowMs() - this.#batchTimeMs;
+    return this.#clock.elapsedMs();
   }
 
   receive(timeoutMs: number): number {

@@ -28,7 +28,7 @@ export interface LiveSource extends PacketSource {
 }
 
 export interface LoopHooks {
-  /** After every batch and every wait without packets. False ends the loop. */
+  /** After every wait without packets, and after two batches at most. False ends the loop. */
   onTurn(): boolean;
   /** `onTurn` has more to do: look for packets, but do not wait for them. */
   isBusy(): boolean;
@@ -36,9 +36,9 @@ export interface LoopHooks {
   pause(): Promise<void> | null;
   /** True once for each time that packets may have passed while nothing was handed to this queue. */
   takeLapse(): boolean;
-  /** From `onReceived` to `onTurnOver`, the thread does not look for packets. */
+  /** From `onReceived` to `onWorked`, the thread does not look for packets. */
   onReceived(): void;
-  onTurnOver(): void;
+  onWorked(): void;
   /** A batch of so many packets was answered, `tookMs` after it had come. */
   onAnswered(count: number, tookMs: number): void;
   /** The inspector threw at a packet, which therefore has the source's own verdict. */
@@ -54,25 +54,32 @@ const DRAIN_QUIET_MS = 100;
 /** A queue that does not fall silent has rules of somebody else: it is closed nevertheless. */
 const DRAIN_LIMIT_MS = 3_000;
 
-/** Receives, judges and answers, until `onTurn` says stop. Blocks its thread, save for what `pause` asks for. */
+/**
+ * Receives, judges and answers, until `onTurn` says stop. Blocks its thread, save for what `pause` asks for. What was let
+ * in often makes the kernel itself answer, before `flush` returns: so it looks once more before it does anything else.
+ */
 export async function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): Promise<void> {
   const packet = new Packet();
   let expiredAtMs = 0;
   let hasMoreToExpire = false;
+  let isSecondLook = false;
   for (let goesOn = true; goesOn; ) {
-    const count = source.receive(hasMoreToExpire || hooks.isBusy() ? 0 : WAIT_MS);
+    const count = source.receive(isSecondLook || hasMoreToExpire || hooks.isBusy() ? 0 : WAIT_MS);
     hooks.onReceived();
     judgeBatch(source, count, inspector, packet, hooks);
-    const nowMs = source.timeMs;
-    // Also when the clock has been set back. While packets come, the inspector sees to it with them.
-    if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS || (hasMoreToExpire && count === 0)) {
-      expiredAtMs = nowMs;
-      hasMoreToExpire = expire(inspector, nowMs, hooks);
+    isSecondLook = count > 0 && !isSecondLook;
+    if (!isSecondLook) {
+      const nowMs = source.timeMs;
+      // Also when the clock has been set back. While packets come, the inspector sees to it with them.
+      if (Math.abs(nowMs - expiredAtMs) >= EXPIRE_INTERVAL_MS || (hasMoreToExpire && count === 0)) {
+        expiredAtMs = nowMs;
+        hasMoreToExpire = expire(inspector, nowMs, hooks);
+      }
+      const pause = hooks.pause();
+      if (pause !== null) await pause;
+      goesOn = hooks.onTurn();
     }
-    const pause = hooks.pause();
-    if (pause !== null) await pause;
-    goesOn = hooks.onTurn();
-    hooks.onTurnOver();
+    hooks.onWorked();
   }
 }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { threadProcessorMs } from '../base/native/addon.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 

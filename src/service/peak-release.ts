@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** How often it is looked. */
 const INTERVAL_MS = 5_000;
 /** With fewer packets a second, the processor has time to collect garbage. */

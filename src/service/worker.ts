@@ -130,7 +130,7 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
       return isNew;
     },
     onReceived: () => pauses.begin(),
-    onTurnOver: () => pauses.end(),
+    onWorked: () => pauses.end(),
     onAnswered(count: number, tookMs: number): void {
       Atomics.add(control, CONTROL.ANSWERED, count);
       answered += count;

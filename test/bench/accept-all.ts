@@ -36,7 +36,7 @@ await inspect(
     pause: () => null,
     takeLapse: () => false,
     onReceived() {},
-    onTurnOver() {},
+    onWorked() {},
     onAnswered() {},
     onFailure: (error) => {
       throw error;

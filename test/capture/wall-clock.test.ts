@@ -21,3 +21,11 @@ test('never goes back while nobody sets the time, and is finer than a millisecon
   expect(times.every((time, i) => i === 0 || time >= times[i - 1]!)).toBe(true);
   expect(times.some((time) => time !== Math.floor(time))).toBe(true);
 });
+
+test('what has passed since a look does not change with the time of day', () => {
+  const clock = new WallClock();
+  const nowMs = clock.nowMs();
+  vi.useFakeTimers({ now: nowMs + 1_000_000_000 });
+  expect(clock.elapsedMs()).toBeGreaterThanOrEqual(0);
+  expect(clock.elapsedMs()).toBeLessThan(100_000_000);
+});

@@ -71,7 +71,7 @@ function hooks(turns: number): LoopHooks & { failures: string[] } {
     pause: () => null,
     takeLapse: () => false,
     onReceived() {},
-    onTurnOver() {},
+    onWorked() {},
     onAnswered() {},
     onFailure: (error) => failures.push((error as Error).message),
   };
@@ -101,8 +101,8 @@ describe.each([
   });
 });
 
-test('packets wait from when some were taken until all work between two looks at the queue is done', async () => {
-  const source = new ScriptedSource([[1], []], VERDICT.accept);
+test('behind a batch it looks once more before it does anything else, and packets wait between two looks', async () => {
+  const source = new ScriptedSource([[1], [2], [3]], VERDICT.accept);
   const told: string[] = [];
   const note =
     <T>(what: string, value: T) =>
@@ -110,7 +110,7 @@ test('packets wait from when some were taken until all work between two looks at
       told.push(what);
       return value;
     };
-  let turns = 2;
+  let turns = 3;
   await inspect(
     source,
     { mark: 0, process: note('judge', VERDICT.accept), noteFailure() {}, noteLapse() {}, expire: () => false },
@@ -122,14 +122,14 @@ test('packets wait from when some were taken until all work between two looks at
         told.push('turn');
         return --turns > 0;
       },
-      onTurnOver: note('over', undefined),
+      onWorked: note('worked', undefined),
     },
   );
-  const [first, second] = [
-    ['received', 'judge', 'pause', 'turn', 'over'],
-    ['received', 'pause', 'turn', 'over'],
-  ];
-  expect(told).toEqual([...first, ...second]);
+  const answered = ['received', 'judge', 'worked'];
+  const withTurn = ['received', 'judge', 'pause', 'turn', 'worked'];
+  const silent = ['received', 'pause', 'turn', 'worked'];
+  expect(told).toEqual([...answered, ...withTurn, ...answered, ...silent, ...silent]);
+  expect(source.timeMs).toBe(1_000_100);
 });
 
 test('as long as flows are left to be forgotten and no packets come, they are, without waiting', async () => {
@@ -178,8 +178,8 @@ test('an empty wait sends nothing, and the loop ends when told', async () => {
   expect(source.timeMs).toBe(1_000_400);
 });
 
-test('what needs the event loop gets its turn between two batches', async () => {
-  const source = new ScriptedSource([[1], [2], [3]], VERDICT.accept);
+test('what needs the event loop gets its turn between batches', async () => {
+  const source = new ScriptedSource([[1], [2], [3], [4], [5]], VERDICT.accept);
   const story: string[] = [];
   const pauses = [
     null,
@@ -194,7 +194,7 @@ test('what needs the event loop gets its turn between two batches', async () => 
     },
   };
   await inspect(source, telling, { ...hooks(3), pause: () => pauses.shift()?.() ?? null });
-  expect(story).toEqual(['packet 1', 'packet 2', 'paused', 'packet 3']);
+  expect(story).toEqual(['packet 1', 'packet 2', 'packet 3', 'packet 4', 'paused', 'packet 5']);
 });
 
 test('of packets that passed uninspected the inspector learns before it gets the next ones', async () => {
@@ -213,7 +213,7 @@ test('of packets that passed uninspected the inspector learns before it gets the
   };
   const lapses = [false, true, false, false];
   await inspect(source, telling, { ...hooks(4), takeLapse: () => lapses.shift()! });
-  expect(story).toEqual(['packet 1', 'lapse at 1000100', 'packet 2', 'lapse at 1000100', 'packet 3']);
+  expect(story).toEqual(['packet 1', 'lapse at 1000000', 'packet 2', 'lapse at 1000000', 'packet 3']);
 });
 
 test('silent flows are looked for a few times a second, not at every batch', async () => {
