@@ -30,7 +30,7 @@ async function reload({ force = false, ...options }: ReloadOptions): Promise<voi
   const { version, rules, newlyRefused, waiting, isChanged } = result as Extract<Reloaded, { status: 'ok' }>;
   const counts = `${rules.loaded} rules, ${rules.refused.length} refused`;
   const lines = [
-    isChanged ? `policy ${version} in use: ${counts}` : `policy ${version} as before: ${counts}`,
+    isChanged ? `ruleset ${version} in use: ${counts}` : `ruleset ${version} as before: ${counts}`,
     ...newlyRefused,
     ...(waiting.length === 0 ? [] : [`changed too, from the next start on: ${waiting.join(', ')}`]),
   ];

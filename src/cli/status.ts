@@ -34,7 +34,7 @@ export function statusText(status: ServiceStatus): string {
 }
 
 function serviceRows(status: ServiceStatus): Row[] {
-  const { interception, policy } = status;
+  const { interception, ruleset } = status;
   const { hooks, interfaces, firewall, failure } = interception;
   const places = interfaces.length === 0 ? 'all interfaces but lo' : interfaces.join(', ');
   return [
@@ -42,9 +42,9 @@ function serviceRows(status: ServiceStatus): Row[] {
     ['inspecting', inspecting(status)],
     ['', `${hooks.join(' and ')} on ${places}, ${firewall}, fail ${failure}`],
     ['running', `process ${status.pid}, version ${status.version}, since ${status.startedAt}`],
-    ['policy', `${policy.version}, loaded ${policy.loadedAt}`],
-    ...rowsIf(policy.assigned !== null, ['', `with what the scan has assigned: ${policy.assigned}`]),
-    ['rules', rulesText(policy.rules)],
+    ['ruleset', `${ruleset.version}, loaded ${ruleset.loadedAt}`],
+    ...rowsIf(ruleset.assigned !== null, ['', `with the scan's policy ${ruleset.assigned}`]),
+    ['rules', rulesText(ruleset.rules)],
   ];
 }
 
@@ -93,7 +93,7 @@ function troubleRows({ notify, incidents }: ServiceStatus): Row[] {
 
 const rowsIf = (isThere: boolean, row: Row): Row[] => (isThere ? [row] : []);
 
-function rulesText(rules: ServiceStatus['policy']['rules']): string {
+function rulesText(rules: ServiceStatus['ruleset']['rules']): string {
   const actions = (['drop', 'reject', 'alert', 'pass'] as const)
     .filter((action) => rules[action] > 0)
     .map((action) => `${count(rules[action])} ${action}`);

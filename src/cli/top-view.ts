@@ -65,7 +65,7 @@ const LEAST_TALLIES = 3;
 
 /** The view as lines, none longer than the terminal is wide. Safe for a terminal. */
 export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { columns, rows }: TopSize): string[] {
-  const { traffic, flows, memory, queues, interception, policy, incidents } = status;
+  const { traffic, flows, memory, queues, interception, ruleset, incidents } = status;
   const problem = uninspected(status);
   const latency =
     rates.p99Ms === null
@@ -76,7 +76,7 @@ export function topLines({ timeMs, status, events }: TopSample, rates: Rates, { 
       `${new Date(timeMs).toISOString().slice(11, 19)} UTC`,
     problem === null
       ? `inspecting ${interception.hooks.join(' and ')} by ${interception.firewall}, fail ${interception.failure}; ` +
-        `${counted(policy.rules.loaded, 'rule')}, policy ${policy.version}`
+        `${counted(ruleset.rules.loaded, 'rule')}, ruleset ${ruleset.version}`
       : `NOT INSPECTING: ${problem}`,
     '',
     row(

@@ -29,7 +29,7 @@ const MS_PER_SECOND = 1000;
 
 /** What of the status needs somebody: now, or in the last minutes. */
 export function healthOf(status: ServiceStatus, { maxRefused }: HealthLimits): Health {
-  const { rules } = status.policy;
+  const { rules } = status.ruleset;
   const problem = uninspected(status);
   const critical = problem === null ? [] : [problem];
   const warnings = (Object.keys(RECENT) as readonly (keyof Troubles)[])
@@ -43,7 +43,7 @@ export function healthOf(status: ServiceStatus, { maxRefused }: HealthLimits): H
     warnings.push(`rules not tried for a minute, since traffic made them too dear: ${rules.parked}`);
   const reasons = [...critical, ...warnings];
   if (reasons.length === 0) {
-    reasons.push(`${status.mode} mode, rules in force: ${rules.loaded}, policy ${status.policy.version}`);
+    reasons.push(`${status.mode} mode, rules in force: ${rules.loaded}, ruleset ${status.ruleset.version}`);
   }
   const state = critical.length > 0 ? 'CRITICAL' : warnings.length > 0 ? 'WARNING' : 'OK';
   return { state, reasons, figures: figuresOf(status) };
@@ -80,7 +80,16 @@ export function uninspected({ interception: { isActive, failure }, queues }: Ser
   return `${isOpen ? 'traffic passes uninspected' : 'traffic is dropped'}: ${why}`;
 }
 
-const figuresOf = ({ policy, traffic, latency, queues, flows, memory, events, incidents }: ServiceStatus): Figure[] => [
+const figuresOf = ({
+  ruleset,
+  traffic,
+  latency,
+  queues,
+  flows,
+  memory,
+  events,
+  incidents,
+}: ServiceStatus): Figure[] => [
   { label: 'packets', value: traffic.packets, unit: 'c' },
   { label: 'bytes', value: traffic.bytes, unit: 'c' },
   { label: 'dropped', value: traffic.dropped, unit: 'c' },
@@ -91,8 +100,8 @@ const figuresOf = ({ policy, traffic, latency, queues, flows, memory, events, in
   { label: 'restarts', value: incidents.restarts, unit: 'c' },
   { label: 'waiting', value: queues.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0), unit: '' },
   { label: 'flows', value: flows.active, unit: '' },
-  { label: 'rules', value: policy.rules.loaded, unit: '' },
-  { label: 'refused', value: policy.rules.refused, unit: '' },
+  { label: 'rules', value: ruleset.rules.loaded, unit: '' },
+  { label: 'refused', value: ruleset.rules.refused, unit: '' },
   { label: 'latency_p99', value: latency.p99Ms / MS_PER_SECOND, unit: 's' },
   { label: 'resident', value: memory.residentBytes, unit: 'B' },
 ];

@@ -85,7 +85,7 @@ export class InlineService {
   /** What it does, in one line. */
   get headline(): string {
     const { supervisor, policies } = this.#parts;
-    return `${supervisor.mode} mode, ${policies.rules.loaded} rules, policy ${policies.version}`;
+    return `${supervisor.mode} mode, ${policies.rules.loaded} rules, ruleset ${policies.version}`;
   }
 
   /** As the last reload left it. */
@@ -161,7 +161,9 @@ export class InlineService {
     this.#followInterception();
     this.#parts.onChange(this.headline);
     const { version, rules, waiting, isChanged } = reloaded;
-    const what = isChanged ? `policy ${version} in use, ${rules.loaded} rules` : `nothing to change, policy ${version}`;
+    const what = isChanged
+      ? `ruleset ${version} in use, ${rules.loaded} rules`
+      : `nothing to change, ruleset ${version}`;
     const later = waiting.length === 0 ? '' : `; from the next start on: ${waiting.join(', ')}`;
     log.info(`reloaded (${by}): ${what}${later}`);
     return reloaded;
@@ -224,7 +226,7 @@ export class InlineService {
       modeSince: isoTime(this.#modeSinceMs),
       startedAt: isoTime(this.#startedAtMs),
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
-      policy: {
+      ruleset: {
         version: policies.version,
         assigned: policies.policy.assigned,
         loadedAt: isoTime(policies.loadedAtMs),

@@ -15,8 +15,8 @@ export interface ServiceStatus {
   readonly modeSince: string;
   readonly startedAt: string;
   readonly uptimeSeconds: number;
-  readonly policy: {
-    /** The same for the same rules and settings. */
+  readonly ruleset: {
+    /** The same for the same rules, lists and settings that packets are judged by. */
     readonly version: string;
     /** Of what a scan has assigned, as in `vpatch policy list`. Null: nothing of it is loaded. */
     readonly assigned: string | null;

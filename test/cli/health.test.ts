@@ -37,8 +37,8 @@ test('the code and the line are those of a plug-in', async () => {
 });
 
 test('--max-refused and --json', async () => {
-  const policy = { ...STATUS.policy, rules: { ...STATUS.policy.rules, refused: 2 } };
-  await serve({ status: 'ok', result: { ...STATUS, policy } });
+  const ruleset = { ...STATUS.ruleset, rules: { ...STATUS.ruleset.rules, refused: 2 } };
+  await serve({ status: 'ok', result: { ...STATUS, ruleset } });
   const warned = await health('--json');
   expect(warned.exitCode).toBe(1);
   expect(JSON.parse(warned.stdout)).toMatchObject({

@@ -8,8 +8,8 @@ test('a service that works has a line for each thing, and none about trouble', (
     inspecting  yes
                 input and output on all interfaces but lo, nftables, fail open
     running     process 42, version 1.2.3, since 2026-11-22T10:00:00.000Z
-    policy      0123456789ab, loaded 2026-11-22T10:00:00.500Z
-                with what the scan has assigned: ba9876543210
+    ruleset     0123456789ab, loaded 2026-11-22T10:00:00.500Z
+                with the scan's policy ba9876543210
     rules       7 loaded, 3 drop, 4 alert, 0 refused
     packets     100 (0 MiB), 3 dropped
                 3 rules
@@ -30,7 +30,7 @@ test('a service that works has a line for each thing, and none about trouble', (
 test('what is not as it should be stands out, the most frequent first', () => {
   const text = statusText({
     ...STATUS,
-    policy: { ...STATUS.policy, assigned: null, rules: { ...STATUS.policy.rules, held: 2, parked: 1 } },
+    ruleset: { ...STATUS.ruleset, assigned: null, rules: { ...STATUS.ruleset.rules, held: 2, parked: 1 } },
     traffic: { ...STATUS.traffic, excepted: 4, dropsByReason: { rules: 3, flow_drop: 1_200 } },
     queues: [{ queue: 0, isInspecting: false, waiting: 12, overflowed: 5, beyondSocket: 3 }],
     events: { ...STATUS.events, outputs: [], lostLines: 0 },
@@ -44,7 +44,7 @@ test('what is not as it should be stands out, the most frequent first', () => {
     inspecting  yes
                 input and output on all interfaces but lo, nftables, fail open
     running     process 42, version 1.2.3, since 2026-11-22T10:00:00.000Z
-    policy      0123456789ab, loaded 2026-11-22T10:00:00.500Z
+    ruleset     0123456789ab, loaded 2026-11-22T10:00:00.500Z
     rules       7 loaded, 3 drop, 4 alert, 2 of them held, 1 PARKED, 0 refused
     packets     100 (0 MiB), 3 dropped
                 1,200 flow drop

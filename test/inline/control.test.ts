@@ -49,7 +49,7 @@ describeWithWebServer('the running service is asked and changed', (bed) => {
     expect(status).toMatchObject({
       mode: 'detect',
       pid: vpatch.pid,
-      policy: { rules: { loaded: 1, drop: 1, refused: 0 } },
+      ruleset: { rules: { loaded: 1, drop: 1, refused: 0 } },
       interception: { isActive: true, failure: 'open' },
       queues: [{ isInspecting: true }, { isInspecting: true }],
     });
@@ -71,7 +71,7 @@ describeWithWebServer('the running service is asked and changed', (bed) => {
       appendFileSync(rules, rule('worse', 2));
       expect(await tell(vpatch, 'reload')).toMatchObject({ status: 0, output: expect.stringContaining('2 rules') });
       expect((await get('/worse')).status).toBe(CURL_TIMEOUT);
-      expect((await vpatch.status()).policy.version).not.toBe(before.policy.version);
+      expect((await vpatch.status()).ruleset.version).not.toBe(before.ruleset.version);
 
       writeFileSync(rules, rule('other', 3) + rule('broken', 4).replace('http.uri', 'http.urii'));
       const refused = await tell(vpatch, 'reload');
@@ -153,7 +153,7 @@ describeWithWebServer('the running service is asked and changed', (bed) => {
     const vpatch = await start(rule('evil', 1));
     writeFileSync(rules, rule('evil', 1) + rule('worse', 2));
     vpatch.signal('SIGHUP');
-    await until('the second rule is there', async () => (await vpatch.status()).policy.rules.loaded === 2);
+    await until('the second rule is there', async () => (await vpatch.status()).ruleset.rules.loaded === 2);
     expect(await vpatch.stop()).toBe(0);
   });
 

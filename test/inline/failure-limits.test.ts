@@ -85,7 +85,7 @@ describeWithWebServer('limits that traffic reaches', (bed) => {
       for (let i = 0; i <= PARK_AFTER; i++) answers.push((await get(DEAR_PATH)).output === PAGE);
       expect(new Set(answers)).toEqual(new Set([way === 'open']));
       await until('the rule is parked', () => has(vpatch, 'detect.rule_parked'));
-      await until('it is shown', async () => (await vpatch.status()).policy.rules.parked === 1);
+      await until('it is shown', async () => (await vpatch.status()).ruleset.rules.parked === 1);
       expect((await get('/')).output).toBe(PAGE);
       const result = await load.stop();
       tell('dear rule', way, result);

@@ -70,7 +70,7 @@ describeWithWebServer('the running service is watched', (bed) => {
     expect(await health(vpatch.control)).toEqual({
       status: 0,
       output: expect.stringMatching(
-        /^VPATCH OK - detect mode, rules in force: 1, policy [0-9a-f]+ \| packets=\d+c .*\n$/,
+        /^VPATCH OK - detect mode, rules in force: 1, ruleset [0-9a-f]+ \| packets=\d+c .*\n$/,
       ),
     });
     bed.testbed.run('server', 'iptables', ['-t', 'mangle', '-F']);

@@ -5,7 +5,7 @@ import { STATUS } from '../support/service-status.ts';
 
 const judged = (status: Partial<ServiceStatus>, maxRefused = 0) => healthOf({ ...STATUS, ...status }, { maxRefused });
 const withRefused = (refused: number): Partial<ServiceStatus> => ({
-  policy: { ...STATUS.policy, rules: { ...STATUS.policy.rules, refused } },
+  ruleset: { ...STATUS.ruleset, rules: { ...STATUS.ruleset.rules, refused } },
 });
 const inactive = (failure: 'open' | 'closed'): ServiceStatus['interception'] => ({
   ...STATUS.interception,
@@ -17,7 +17,7 @@ const oneMissing = { queues: [first!, { ...second!, isInspecting: false }] };
 
 test('a service that works is OK, with figures for graphs', () => {
   expect(healthLine(judged({}))).toBe(
-    'VPATCH OK - prevent mode, rules in force: 7, policy 0123456789ab | packets=100c bytes=5000c dropped=3c alerts=2c ' +
+    'VPATCH OK - prevent mode, rules in force: 7, ruleset 0123456789ab | packets=100c bytes=5000c dropped=3c alerts=2c ' +
       'overflowed=0c overflows=0c lost_lines=0c restarts=0c waiting=2 flows=5 rules=7 refused=0 latency_p99=0.000128s resident=100000000B',
   );
 });

@@ -131,7 +131,7 @@ test('status adds up the workers, and names what happened', () => {
     mode: 'detect',
     modeSince: new Date(1_000_000).toISOString(),
     uptimeSeconds: 61,
-    policy: { rules: { loaded: 7, alert: 4, drop: 3, refused: 0, warnings: 1 } },
+    ruleset: { rules: { loaded: 7, alert: 4, drop: 3, refused: 0, warnings: 1 } },
     traffic: { packets: 10, dropsByReason: { rules: 2 }, checks: { tcp_syn_fin: 1 } },
     events: { file: null, lostLines: 5, outputs: [] },
     notify: { lostMessages: 4 },
@@ -156,7 +156,7 @@ test('a mode holds since it was changed, not since it was asked for again', () =
   expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'detect' });
   state.nowMs += 1_000;
   expect(service.setMode('prevent', 'a test')).toEqual({ mode: 'prevent', before: 'prevent' });
-  expect(headlines).toEqual([expect.stringMatching(/^prevent mode, 7 rules, policy [0-9a-f]{12}$/)]);
+  expect(headlines).toEqual([expect.stringMatching(/^prevent mode, 7 rules, ruleset [0-9a-f]{12}$/)]);
   expect(service.status().modeSince).toBe(new Date(1_001_000).toISOString());
 });
 
@@ -242,10 +242,10 @@ test('requests over the socket reach it', async () => {
 
 test('status names the version of what the scan has assigned', async () => {
   const { service, state, policies } = setUp();
-  expect(service.status().policy.assigned).toBeNull();
+  expect(service.status().ruleset.assigned).toBeNull();
   const text = '# Made by vpatch.\n# Policy 0123456789ab\nalert ip any any -> any any (sid:1;)\n';
   const file = policyRulesFile(DEFAULTS.state.folder);
   state.rules = { ...RULES, files: [{ file, text }] };
   await policies.reload(false);
-  expect(service.status().policy.assigned).toBe('0123456789ab');
+  expect(service.status().ruleset.assigned).toBe('0123456789ab');
 });

@@ -8,7 +8,7 @@ export const STATUS: ServiceStatus = {
   modeSince: '2026-11-22T10:00:00.000Z',
   startedAt: '2026-11-22T10:00:00.000Z',
   uptimeSeconds: 60,
-  policy: {
+  ruleset: {
     version: '0123456789ab',
     assigned: 'ba9876543210',
     loadedAt: '2026-11-22T10:00:00.500Z',

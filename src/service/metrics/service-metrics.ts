@@ -35,9 +35,9 @@ const ofService = ({ version, startedAt, uptimeSeconds, mode, interception }: Se
   ),
 ];
 
-const ofRules = ({ policy: { version, loadedAt, rules } }: ServiceStatus): MetricFamily[] => [
-  info('vpatch_policy_info', 'Version of the policy: the same for the same rules and settings.', { version }),
-  gauge('vpatch_policy_loaded_time_seconds', 'When the policy was loaded, in Unix time.', seconds(loadedAt)),
+const ofRules = ({ ruleset: { version, loadedAt, rules } }: ServiceStatus): MetricFamily[] => [
+  info('vpatch_ruleset_info', 'Version of the ruleset: the same for the same rules and settings.', { version }),
+  gauge('vpatch_ruleset_loaded_time_seconds', 'When the ruleset was loaded, in Unix time.', seconds(loadedAt)),
   gauges(
     'vpatch_rules',
     'Rules in force, by action.',

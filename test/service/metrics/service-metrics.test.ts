@@ -11,7 +11,7 @@ test.each([
   'vpatch_mode{mode="detect"} 0',
   'vpatch_mode{mode="prevent"} 1',
   'vpatch_start_time_seconds 1795341600',
-  'vpatch_policy_info{version="0123456789ab"} 1',
+  'vpatch_ruleset_info{version="0123456789ab"} 1',
   'vpatch_rules{action="drop"} 3',
   'vpatch_packets_total 100',
   'vpatch_verdicts_total{verdict="drop"} 3',
