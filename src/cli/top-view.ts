@@ -1,6 +1,6 @@
 import { counted } from '../base/counted.ts';
 import { withoutControls } from '../output/log.ts';
-import type { Tally, TallyReport } from '../service/event-tally.ts';
+import type { TallyReport, TallyRow } from '../service/event-tally.ts';
 import { uninspected } from '../service/health.ts';
 import { latencyQuantileMs } from '../service/latency.ts';
 import type { QueueStatus, ServiceStatus } from '../service/status.ts';
@@ -129,7 +129,7 @@ const FIGURE_CHARACTERS = 9;
 
 function tallyLines(
   title: string,
-  tallies: readonly Tally[],
+  tallies: readonly TallyRow[],
   most: number,
   labelOf: (label: string) => string,
 ): string[] {

@@ -36,11 +36,11 @@ export interface NotifySettings {
   readonly leastSevere: number;
   /** Detections and blocks are gathered for so long; 0: told at once. */
   readonly digestMs: number;
-  /** Messages, each to all channels. */
+  /** Messages, each to all transports. */
   readonly maxPerHour: number;
   /** After the first attempt. */
   readonly retries: number;
-  /** Messages that may wait for one channel. */
+  /** Messages that may wait for one transport. */
   readonly maxWaiting: number;
   /** Null: no mail. A file that has the block sets all of it. */
   readonly mail: MailSettings | null;

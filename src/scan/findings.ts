@@ -3,7 +3,7 @@ import type { Enrichment } from './advisories/store.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import type { Component } from './inventory/component.ts';
 import type { Inventory } from './inventory/inventory.ts';
-import type { Match } from './match.ts';
+import type { AffectedComponent } from './match.ts';
 
 /** One weakness of this host, with what shows it. */
 export interface Finding {
@@ -24,7 +24,7 @@ export interface Finding {
 
 /** The weaknesses, the most urgent first, each once for a place where it is. */
 export function findingsOf(
-  matches: readonly Match[],
+  matches: readonly AffectedComponent[],
   inventory: Inventory,
   offers: Iterable<Offer>,
   enrichments: ReadonlyMap<string, Enrichment>,

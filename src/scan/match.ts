@@ -6,7 +6,7 @@ import { WITHOUT_JNDI } from './inventory/jar-facts.ts';
 import { versionOrder } from './versions/index.ts';
 
 /** A component that has a weakness. */
-export interface Match {
+export interface AffectedComponent {
   readonly component: Component;
   readonly advisory: Advisory;
   /** All weaknesses that the advisory speaks of. */
@@ -30,7 +30,7 @@ interface Statement {
  * Compares components with advisories. What a distribution says of its package counts more than what upstream says of
  * the version number. Sources are in the order of their weight: the first that speaks of a weakness is believed.
  */
-export function match(components: readonly Component[], sources: readonly AdvisorySource[]): Match[] {
+export function match(components: readonly Component[], sources: readonly AdvisorySource[]): AffectedComponent[] {
   const ofPackages = new Map<Component, ReadonlyMap<string, Statement>>();
   const ofSources = new Map<string, ReadonlyMap<string, Statement>[]>();
   for (const component of components) {
@@ -112,7 +112,11 @@ const isMended = ({ from }: Component, cve: string): boolean =>
   from.includes(WITHOUT_JNDI) && (cve === 'CVE-2021-44228' || cve === 'CVE-2021-45046');
 
 /** One for each advisory. */
-function matchesOf(component: Component, statements: ReadonlyMap<string, Statement>, isConfirmed: boolean): Match[] {
+function matchesOf(
+  component: Component,
+  statements: ReadonlyMap<string, Statement>,
+  isConfirmed: boolean,
+): AffectedComponent[] {
   const byAdvisory = new Map<Advisory, string[]>();
   for (const [cve, { advisory, isAffected }] of statements) {
     if (isAffected) byAdvisory.set(advisory, [...(byAdvisory.get(advisory) ?? []), cve]);

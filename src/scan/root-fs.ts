@@ -19,7 +19,7 @@ const MAX_LINKS = 40;
 /** A folder with more is no folder of an installation; what is beyond is not looked at, and counted. */
 const MAX_FOLDER_ENTRIES = 100_000;
 
-export interface OpenFile {
+export interface RootFile {
   readonly fd: number;
   readonly bytes: number;
   readonly isExecutable: boolean;
@@ -93,7 +93,7 @@ export class RootFs {
    * Opens a regular file; nothing else is opened: a pipe would hold us up, and a device may do something when it is
    * opened, a watchdog for instance. The caller closes it.
    */
-  open(path: string): OpenFile | null {
+  open(path: string): RootFile | null {
     const resolved = this.resolve(path);
     if (resolved === null) return null;
     let fd = -1;

@@ -2,7 +2,7 @@ import type { EveLine, EveLines, EventReader } from '../output/eve-lines.ts';
 import { historyEvent } from './history/history-event.ts';
 
 /** What was counted for one rule, check or source. */
-export interface Tally {
+export interface TallyRow {
   /** `1:9000001 message`, a check, a reason to drop, or an address. */
   readonly label: string;
   /** Alerts; of a check, dropped packets; of a source, both. */
@@ -14,8 +14,8 @@ export interface Tally {
 export interface TallyReport {
   /** For how long was counted. */
   readonly seconds: number;
-  readonly rules: readonly Tally[];
-  readonly sources: readonly Tally[];
+  readonly rules: readonly TallyRow[];
+  readonly sources: readonly TallyRow[];
 }
 
 const PERIOD_MS = 30_000;
@@ -113,7 +113,7 @@ function add(counts: Counts, label: string, events: number, blocked: number): vo
   } else if (counts.size < MAX_LABELS) counts.set(label, { events, blocked });
 }
 
-function largest(periods: readonly Counts[], most: number): Tally[] {
+function largest(periods: readonly Counts[], most: number): TallyRow[] {
   const sums: Counts = new Map();
   for (const [label, { events, blocked }] of periods.flatMap((counts) => [...counts])) {
     const sum = sums.get(label);

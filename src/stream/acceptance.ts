@@ -24,10 +24,10 @@ export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolea
  * Where a sender is whose place is not known, since packets passed unseen: `old`, its segment is from before; `next`, it
  * goes on where it was; `elsewhere`, it has got on meanwhile.
  */
-export type Place = 'old' | 'next' | 'elsewhere';
+export type SenderPlace = 'old' | 'next' | 'elsewhere';
 
 /** What the first segment says that is seen of such a sender. */
-export function placeOf(half: TcpHalf, sequence: number, length: number): Place {
+export function placeOf(half: TcpHalf, sequence: number, length: number): SenderPlace {
   const behindBytes = distance(half.next, sequence);
   if (behindBytes === 0) return 'next';
   if (half.offset === 0 || behindBytes < 0 || behindBytes > nearBehindBytes(half)) return 'elsewhere';

@@ -1,6 +1,6 @@
 import { opposite } from '../base/direction.ts';
 import type { Packet } from '../wire/packet.ts';
-import { isAckAcceptable, isBeforeFirstByte, isNearWindow, isTimestampFresh, type Place } from './acceptance.ts';
+import { isAckAcceptable, isBeforeFirstByte, isNearWindow, isTimestampFresh, type SenderPlace } from './acceptance.ts';
 import { FIN_OUT_OF_WINDOW_EVENT, INVALID_ACK_EVENT, OUT_OF_WINDOW_EVENT } from './closing.ts';
 import type { Handshake } from './handshake.ts';
 import { refuse, type StreamOutcome } from './outcome.ts';
@@ -22,7 +22,7 @@ export class Admission {
    * Null: the segment, which has neither SYN nor RST and lies behind the SYN-ACK, fits. Else the outcome, with its event
    * on the packet. `place` is null where the sender's is known.
    */
-  judge(session: TcpSession, packet: Packet, place: Place | null, mayMissPackets: boolean): StreamOutcome | null {
+  judge(session: TcpSession, packet: Packet, place: SenderPlace | null, mayMissPackets: boolean): StreamOutcome | null {
     const { direction, tcpFlags } = packet;
     const sent = session.half(direction);
     const acked = session.half(opposite(direction));

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { type OpenFile, type RootFs, readFully } from '../root-fs.ts';
+import { type RootFile, type RootFs, readFully } from '../root-fs.ts';
 import type { Find } from './find.ts';
 
 /** Servers that say their version in a text that they print. By file name. */
@@ -61,7 +61,7 @@ export function findInBinary(fs: RootFs, path: string): Find[] {
   }
 }
 
-function findServer(file: OpenFile, path: string): Find[] {
+function findServer(file: RootFile, path: string): Find[] {
   const fileName = path.slice(path.lastIndexOf('/') + 1);
   const server = SERVERS.find((candidate) => candidate.file.test(fileName));
   if (server === undefined) return [];
@@ -85,7 +85,7 @@ const MAX_BUILD_INFO_BYTES = 4 * 1024 * 1024;
 const SENTINEL_BYTES = 16;
 
 /** Go 1.18 and later: the section holds the version of Go and the modules as texts (debug/buildinfo). */
-function findGoModules({ fd, bytes }: OpenFile, path: string): Find[] {
+function findGoModules({ fd, bytes }: RootFile, path: string): Find[] {
   if (bytes < MIN_GO_BYTES) return [];
   const section = elfSection(fd, BUILD_INFO_SECTION);
   if (section === null || section.subarray(0, 14).toString('latin1') !== BUILD_INFO_MAGIC) return [];

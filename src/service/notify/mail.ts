@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import type { MailSettings } from '../../config/notify-settings.ts';
 import { reasonOf } from '../../config/problem.ts';
-import { DeliveryError, type Rendered, type Transport } from './transport.ts';
+import { DeliveryError, type MessageTransport, type Rendered } from './transport.ts';
 
 /** RFC 5321 §4.2.1: replies that begin with 5 are permanent. */
 const PERMANENT_REPLY = 500;
 const MAX_REASON_CHARACTERS = 300;
 
 /** Sends messages by SMTP, each in a connection of its own. */
-export class MailTransport implements Transport {
+export class MailTransport implements MessageTransport {
   readonly name = 'mail';
   readonly #settings: MailSettings;
 

@@ -2,12 +2,12 @@ import { hostname } from 'node:os';
 import type { NotifySettings } from '../../config/notify-settings.ts';
 import type { EveLines, EventReader } from '../../output/eve-lines.ts';
 import type { Logger } from '../../output/log.ts';
-import { Channel } from './channel.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
 import { Digest } from './digest.ts';
 import { type EveNotice, eveNotice } from './eve-notice.ts';
 import type { Message, Notice } from './notice.ts';
 import { renderMessage } from './render.ts';
-import type { Transport } from './transport.ts';
+import type { MessageTransport } from './transport.ts';
 import { transportsOf } from './transports.ts';
 
 /** What is told "at once" waits so long for what belongs to it: a worker that hangs, ends and is back. */
@@ -20,18 +20,18 @@ export interface NotifierOptions {
   readonly log: Logger;
   readonly now: () => number;
   /** Absent: those of the settings. */
-  readonly transports?: readonly Transport[];
+  readonly transports?: readonly MessageTransport[];
   /** Absent: the name of this host. */
   readonly host?: string;
 }
 
 /**
- * Tells people what happens, by all channels of the settings. Called in the main thread: nothing here waits for a
+ * Tells people what happens, by all transports of the settings. Called in the main thread: nothing here waits for a
  * server, and memory is bounded however many events come.
  */
 export class Notifier implements EventReader {
   readonly #options: NotifierOptions;
-  readonly #channels: readonly Channel[];
+  readonly #queues: readonly DeliveryQueue[];
   /** Apart from each other, so that an attacker cannot use up what failures need. */
   readonly #traffic: Digest;
   readonly #states: Digest;
@@ -41,17 +41,17 @@ export class Notifier implements EventReader {
     const { retries, maxWaiting, maxPerHour, digestMs } = settings;
     const render = (message: Message, lostMessages: number) => renderMessage(message, { host, lostMessages });
     this.#options = options;
-    this.#channels = transports.map((transport) => new Channel({ transport, retries, maxWaiting, render, log }));
+    this.#queues = transports.map((transport) => new DeliveryQueue({ transport, retries, maxWaiting, render, log }));
     const send = (message: Message): void => {
-      for (const channel of this.#channels) channel.push(message);
+      for (const queue of this.#queues) queue.push(message);
     };
     this.#traffic = new Digest({ gatherMs: Math.max(digestMs, AT_ONCE_MS), maxPerHour, now, send });
     this.#states = new Digest({ gatherMs: AT_ONCE_MS, maxPerHour, now, send });
   }
 
-  /** Those that a channel could not deliver, of all channels. */
+  /** Those that could not be delivered, of all transports. */
   get lostMessages(): number {
-    return this.#channels.reduce((sum, { lostMessages }) => sum + lostMessages, 0);
+    return this.#queues.reduce((sum, { lostMessages }) => sum + lostMessages, 0);
   }
 
   read(lines: EveLines): void {
@@ -74,11 +74,11 @@ export class Notifier implements EventReader {
     const limit = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), CLOSE_LIMIT_MS);
     });
-    const isDone = await Promise.race([Promise.all(this.#channels.map(({ idle }) => idle)).then(() => true), limit]);
+    const isDone = await Promise.race([Promise.all(this.#queues.map(({ idle }) => idle)).then(() => true), limit]);
     clearTimeout(timer);
     if (isDone) return;
     this.#options.log.warn('the last notifications could not be delivered before the end');
-    for (const channel of this.#channels) channel.abandon();
+    for (const queue of this.#queues) queue.abandon();
   }
 
   #isWanted({ kind, severity }: EveNotice): boolean {

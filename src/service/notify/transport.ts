@@ -9,7 +9,7 @@ export interface Rendered {
 }
 
 /** One way to people. */
-export interface Transport {
+export interface MessageTransport {
   /** In the log. */
   readonly name: string;
   /**

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { WebhookSettings } from '../../config/notify-settings.ts';
 import { reasonOf } from '../../config/problem.ts';
-import { DeliveryError, type Rendered, type Transport } from './transport.ts';
+import { DeliveryError, type MessageTransport, type Rendered } from './transport.ts';
 
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*)$/;
 /** RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4: come again later. */
 const TEMPORARY_STATUSES = [408, 425, 429];
 
 /** Posts messages as JSON. Redirections are not followed: they would take secrets elsewhere. */
-export class WebhookTransport implements Transport {
+export class WebhookTransport implements MessageTransport {
   readonly name = 'webhook';
   readonly #settings: WebhookSettings;
 

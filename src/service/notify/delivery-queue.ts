@@ -1,23 +1,23 @@
 import type { Logger } from '../../output/log.ts';
 import type { Message } from './notice.ts';
-import { DeliveryError, type Rendered, type Transport } from './transport.ts';
+import { DeliveryError, type MessageTransport, type Rendered } from './transport.ts';
 
 const FIRST_RETRY_MS = 15_000;
 const LAST_RETRY_MS = 3_600_000;
 
-export interface ChannelSettings {
-  readonly transport: Transport;
+export interface DeliveryQueueSettings {
+  readonly transport: MessageTransport;
   /** After the first attempt. */
   readonly retries: number;
   readonly maxWaiting: number;
-  /** `lostMessages`: those before this one that this channel could not deliver. */
+  /** `lostMessages`: those before this one that could not be delivered. */
   readonly render: (message: Message, lostMessages: number) => Rendered;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
 /** Delivers messages one after the other, again after ever longer pauses where that may help. Never throws. */
-export class Channel {
-  readonly #settings: ChannelSettings;
+export class DeliveryQueue {
+  readonly #settings: DeliveryQueueSettings;
   readonly #waiting: Message[] = [];
   /** Those that were not told of yet, and all. */
   #lostMessages = 0;
@@ -27,7 +27,7 @@ export class Channel {
   /** Ends the pause under way. */
   #wake: () => void = () => {};
 
-  constructor(settings: ChannelSettings) {
+  constructor(settings: DeliveryQueueSettings) {
     this.#settings = settings;
   }
 
