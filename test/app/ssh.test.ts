@@ -7,29 +7,13 @@ import { fromLatin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
 import { conversation, playPackets } from '../support/play.ts';
+import { keyExchange, NEWKEYS, OFFER, packet } from './ssh-packets.ts';
 import { channel } from './support.ts';
 import { cut, type Piece, type Trace, trace } from './trace.ts';
 
 const SSH = createSsh() as AppProtocol;
-const NEWKEYS = packet(21);
-const OFFER = ['kex1,kex2', 'hostkey', 'enc-c', 'enc-s', 'mac-c', 'mac-s', 'none', 'zlib', '', ''];
 // MD5 of `kex1,kex2;enc-c;mac-c;none`.
 const HASSH = 'a7ebfb90cf29a63a18d2e743a54cda2c';
-
-/** A packet of the binary protocol with four bytes of padding. */
-function packet(message: number, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
-  const bytes = new Uint8Array(6 + payload.length + 4);
-  new DataView(bytes.buffer).setUint32(0, bytes.length - 4);
-  bytes[4] = 4;
-  bytes[5] = message;
-  bytes.set(payload, 6);
-  return bytes;
-}
-
-function keyExchange(lists: readonly string[]): Uint8Array {
-  const parts = lists.flatMap((list) => [Uint8Array.of(0, 0, list.length >> 8, list.length), fromLatin1(list)]);
-  return packet(20, new Uint8Array(Buffer.concat([new Uint8Array(16), ...parts, new Uint8Array(5)])));
-}
 
 const from =
   (direction: Direction) =>
@@ -121,6 +105,16 @@ describe('a connection', () => {
   test('each event was shown', () => {
     expect(Object.keys(SSH_EVENTS).filter((event) => !shownEvents.has(event))).toEqual([]);
   });
+});
+
+test('what is kept of an offer is counted', () => {
+  const parser = SSH.open({ onProgress: () => {}, onEvent: () => {} }, channel('tcp', 22));
+  const { bytes } = client('SSH-2.0-a\r\n', keyExchange([...OFFER.slice(0, 9), 'x'.repeat(20_000)]));
+  parser.consume(TO_SERVER, bytes, 0, bytes.length);
+  expect(parser.heldBytes).toBeLessThan(1000);
+  const long = server('SSH-2.0-a\r\n', keyExchange(['x'.repeat(20_000), ...OFFER.slice(1)])).bytes;
+  parser.consume(TO_CLIENT, long, 0, long.length);
+  expect(parser.heldBytes).toBeGreaterThan(20_000);
 });
 
 test('is recognised by its first four bytes', () => {

@@ -32,8 +32,16 @@ export class SshParser implements AppParser {
     return this.#readers[TO_SERVER].isDone && this.#readers[TO_CLIENT].isDone;
   }
 
+  /**
+   * Both sides have said that their new keys count from here on, and both have chosen them: a client alone could say
+   * anything, to be taken for encrypted. So could it where the server repeats that, be it behind a greeting.
+   */
   get isEncrypted(): boolean {
-    return this.#readers[TO_SERVER].isEncrypted && this.#readers[TO_CLIENT].isEncrypted;
+    const [client, server] = this.#readers;
+    if (!client.hasNewKeys || !server.hasNewKeys || server.hasGreeted) return false;
+    const { client: offer, server: answer } = this.#transaction;
+    if (offer.keyExchange === null || answer.keyExchange === null) return false;
+    return offer.keyExchange.encryptsWith(answer.keyExchange);
   }
 
   get heldBytes(): number {

@@ -44,7 +44,7 @@ export interface SshListener {
 /** Reads one direction up to where it is encrypted, whatever the pieces. */
 export class SideReader {
   /** It has said that its new keys count from here on. */
-  isEncrypted = false;
+  hasNewKeys = false;
   readonly #side: SshSide;
   readonly #isClient: boolean;
   readonly #listener: SshListener;
@@ -67,8 +67,13 @@ export class SideReader {
     return this.#state === READ.done;
   }
 
+  /** It has said more than its version before its packets. */
+  get hasGreeted(): boolean {
+    return this.#bytesBefore > 0;
+  }
+
   get heldBytes(): number {
-    return this.#kept?.heldBytes ?? 0;
+    return (this.#kept?.heldBytes ?? 0) + (this.#side.keyExchange?.heldBytes ?? 0);
   }
 
   consume(bytes: Uint8Array, start: number, end: number): void {
@@ -207,7 +212,7 @@ export class SideReader {
       this.#complete();
     }
     if (message !== NEWKEYS) return;
-    this.isEncrypted = true;
+    this.hasNewKeys = true;
     this.stop();
   }
 

@@ -63,6 +63,11 @@ export class Hello {
     return this.hasRandom ? this.message.subarray(2, 2 + RANDOM_BYTES) : null;
   }
 
+  /** Of a server that is whole: the one that it chose. */
+  get cipherSuite(): number {
+    return u16(this.message, this.cipherStart);
+  }
+
   /** Where the extension of this type has its content, or -1. */
   findExtension(type: number): number {
     for (let at = this.extensionsStart; at < this.extensionsEnd; at = this.extensionEnd) {

@@ -2,6 +2,7 @@ import { u8, u16 } from '../../base/bytes.ts';
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { type AppParser, type AppSink, type FrameSink, STAGE } from '../protocol.ts';
 import { parseCertificate } from './certificate.ts';
+import { encrypts } from './cipher-suites.ts';
 import type { TlsEvent } from './events.ts';
 import { HANDSHAKE, HandshakeReader, type MessageHandler } from './handshake-reader.ts';
 import { HEARTBEAT_HEADER_BYTES, Heartbeats } from './heartbeat.ts';
@@ -38,6 +39,8 @@ export class TlsParser implements AppParser {
   readonly #frames: FrameSink | undefined;
   readonly #sides: readonly [Side, Side];
   readonly #heartbeats = new Heartbeats();
+  /** A side has said what is not its turn to say: one of them may not speak TLS, and repeat what it is told. */
+  #isOutOfTurn = false;
 
   constructor(sink: AppSink, frames?: FrameSink) {
     this.#sink = sink;
@@ -52,10 +55,14 @@ export class TlsParser implements AppParser {
     return !followsRecords || (client.records.isStopped && server.records.isStopped);
   }
 
-  /** The server's hello is its consent: a client alone could say anything, to be taken for encrypted. */
+  /**
+   * The server's hello is its consent: a client alone could say anything, to be taken for encrypted. So could it where
+   * the server repeats that.
+   */
   get isEncrypted(): boolean {
     const { client, server } = this.transaction;
-    return client.hello !== null && server.hello !== null && this.#sides[TO_SERVER].isEncrypted;
+    if (this.#isOutOfTurn || client.hello === null || server.hello?.isWhole !== true) return false;
+    return this.#sides[TO_SERVER].isEncrypted && encrypts(server.hello.cipherSuite);
   }
 
   get heldBytes(): number {
@@ -164,6 +171,11 @@ export class TlsParser implements AppParser {
     this.#encrypt(direction);
   }
 
+  onHelloOfOther(direction: Direction): void {
+    this.#isOutOfTurn = true;
+    this.raise(direction, 'tls.invalid_handshake_message');
+  }
+
   onRecord(direction: Direction, type: number, at: number, bytes: number): void {
     if (this.#frames?.isWanted !== true) return;
     this.#frame(direction, 'hdr', at, HEADER_BYTES);
@@ -198,6 +210,7 @@ export class TlsParser implements AppParser {
   }
 
   #encrypt(direction: Direction): void {
+    if (this.transaction.server.hello === null) this.#isOutOfTurn = true;
     this.#sides[direction].isEncrypted = true;
     this.complete(direction);
   }
@@ -295,8 +308,7 @@ class Side implements RecordHandler, MessageHandler {
     switch (type) {
       case HANDSHAKE.clientHello:
       case HANDSHAKE.serverHello:
-        // The other side's hello is none of this side's messages.
-        if ((type === HANDSHAKE.clientHello) !== (direction === TO_SERVER)) this.onUnknown();
+        if ((type === HANDSHAKE.clientHello) !== (direction === TO_SERVER)) parser.onHelloOfOther(direction);
         else if (message !== null) parser.onHello(direction, message);
         return;
       case HANDSHAKE.certificate:
