@@ -224,8 +224,9 @@ export class Content implements StreamConsumer, AppSink {
     this.apps.gap(flow, direction, missingBytes);
   }
 
-  /** What it was taken for may be wrong as well. */
+  /** What it was taken for may be wrong as well, and that it was encrypted. */
   onRestart(flow: FlowSlot): void {
+    this.context.isEncrypted = false;
     this.apps.release(flow);
     this.detector.forgetStreams(flow);
   }

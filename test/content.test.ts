@@ -4,6 +4,8 @@ import type { EncryptedBypass } from '../src/config/config.ts';
 import { keyExchange, NEWKEYS, OFFER } from './app/ssh-packets.ts';
 import { recordHandshake } from './app/tls-handshake.ts';
 import type { Piece } from './app/trace.ts';
+import { buildTcp } from './support/packets.ts';
+import { Player } from './support/play.ts';
 import { PlayedConnection } from './support/played-connection.ts';
 
 const ON_CONTENT = `
@@ -163,5 +165,30 @@ describe('not encrypted is', () => {
   test('what a server repeats, so that it looks like SSH', () => {
     expect(new Connection(ON_CONTENT).echo(hello, keyExchange(OFFER), NEWKEYS).isSearched).toBe(true);
     expect(new Connection(ON_CONTENT).echo(hello, NEWKEYS).isSearched).toBe(true);
+  });
+});
+
+describe('what was encrypted is not any more', () => {
+  test('where the server answers another SYN, with data', async () => {
+    const connection = await new Connection(ON_CONTENT).shakeHands('TLSv1.3');
+    connection.skip(TO_SERVER, 1_000_000).skip(TO_CLIENT, 1_000_000);
+    connection.send(TO_SERVER, '', { flags: 'S' });
+    connection.send(TO_CLIENT, 'the attack', { flags: 'SA' });
+    expect(connection.alerts).toEqual([1, 2]);
+  });
+
+  test('where the client turns out to be further back', async () => {
+    const [asked, answered] = await recordHandshake({});
+    const player = new Player({ rules: ON_CONTENT, mode: 'prevent', midstreamUntilMs: Number.MAX_SAFE_INTEGER });
+    const fromClient = { sourcePort: 40_000, destinationPort: 443, source: '192.0.2.1', destination: '192.0.2.2' };
+    const fromServer = { sourcePort: 443, destinationPort: 40_000, source: '192.0.2.2', destination: '192.0.2.1' };
+    player.send(buildTcp({ ...fromClient, flags: 'PA', sequence: 1000, acknowledgement: 5000, payload: asked!.bytes }));
+    player.send(
+      buildTcp({ ...fromServer, flags: 'PA', sequence: 5000, acknowledgement: 500, payload: answered!.bytes }),
+    );
+    player.played.alerts.length = 0;
+    const attack = Buffer.from('the attack');
+    player.send(buildTcp({ ...fromClient, flags: 'PA', sequence: 500, acknowledgement: 5000, payload: attack }));
+    expect(player.played.alerts.toSorted()).toEqual([1, 2]);
   });
 });
