@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { APP_NAMES } from '../src/app/names.ts';
 
 const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file));
@@ -12,6 +13,11 @@ const textOf = (file: string): string => readFileSync(file, 'utf8');
 const NAMED_FILE = /`((?:(?:src|test|native|fixtures|signatures|docs)\/[\w./*-]+)|(?:[a-z-]+\/[\w./-]+\.ts))`/g;
 
 describe('what the docs name', () => {
+  test('events have every protocol', () => {
+    const row = /^\| `app_proto` \|.*$/m.exec(textOf('docs/events.md'))?.[0] ?? '';
+    expect(APP_NAMES.filter((name) => !row.includes(`\`${name}\``))).toEqual([]);
+  });
+
   test('links lead to files that are there, and to headings of theirs', () => {
     const links = PAGES.flatMap((page) =>
       Array.from(textOf(page).matchAll(/\]\(([^)#:\s]*)(?:#([^)\s]+))?\)/g), ([, path, anchor]) => ({
