@@ -1,5 +1,5 @@
-import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { runCommandProcess } from './command-process.ts';
+import { counterTotal } from './counter-totals.ts';
 import type { InlineService } from './inline-service.ts';
 import { Rollout, type RolloutParts } from './rollout.ts';
 import { ScanScheduler, type ScanSchedulerParts } from './scan-scheduler.ts';
@@ -39,12 +39,11 @@ export function schedulerOf({ commandArgs, service, log, notify }: BackgroundPar
 /** Follows patches and rules that are held at detect, and has those blocking that were quiet for long enough. */
 export function rolloutOf({ commandArgs, supervisor, service, log, notify }: BackgroundParts): Rollout {
   const stateFolder = service.config.state.folder;
-  const flowsAt = PIPELINE_COUNTERS.indexOf('flow.total');
   return new Rollout({
     stateFolder,
     soak: () => service.config.scan.soak,
     totals: () => ({
-      flows: supervisor.counters.reduce((sum, values) => sum + values[flowsAt]!, 0),
+      flows: counterTotal(supervisor.counters, 'flow.total'),
       lostLines: supervisor.incidents.lostLines,
       isInspecting: supervisor.isIntercepting,
     }),

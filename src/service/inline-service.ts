@@ -2,14 +2,14 @@ import { readQueueStatistics } from '../base/native/queue-statistics.ts';
 import type { Config, Mode } from '../config/config.ts';
 import { mergeConfig } from '../config/overrides.ts';
 import type { Logger } from '../output/log.ts';
-import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { type ControlAnswer, failed, type ParsedRequest } from './control-protocol.ts';
+import { countedBehind, counterTotal } from './counter-totals.ts';
 import type { OutputStatus } from './event-outputs.ts';
 import type { EventTally } from './event-tally.ts';
 import { ExceptionError, type ExceptionStore } from './exception-store.ts';
 import type { HistoryStatus } from './history/history.ts';
 import type { HostAddresses } from './host-variables.ts';
-import { checkInterception, type Interception } from './interception.ts';
+import type { Interception } from './interception.ts';
 import type { PolicyKeeper, Reloaded } from './policy-keeper.ts';
 import { RecentTroubles, type Troubles } from './recent-troubles.ts';
 import type { QueueStatus, ServiceStatus, TopAnswer } from './status.ts';
@@ -210,11 +210,9 @@ export class InlineService {
   status(): ServiceStatus {
     const { supervisor, policies, firewallName, version, now, lostLines, outputs, history } = this.#parts;
     const { config } = policies.policy;
-    const totals = new Map(PIPELINE_COUNTERS.map((name, i) => [name, sumAt(supervisor.counters, i)]));
-    const total = (name: string): number => totals.get(name) ?? 0;
-    const { loaded, byAction, held, refused, warnings } = policies.rules;
+    const { counters, incidents } = supervisor;
+    const total = (name: string): number => counterTotal(counters, name);
     const { hooks, interfaces, managementPorts, failure } = this.#interception;
-    const { incidents } = supervisor;
     const queues = queueStates(supervisor);
     const lostMessages = this.#parts.lostMessages();
     const nextScanMs = this.#parts.nextScanMs();
@@ -226,12 +224,7 @@ export class InlineService {
       modeSince: isoTime(this.#modeSinceMs),
       startedAt: isoTime(this.#startedAtMs),
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
-      ruleset: {
-        version: policies.version,
-        assigned: policies.policy.assigned,
-        loadedAt: isoTime(policies.loadedAtMs),
-        rules: { loaded, ...byAction, held, refused: refused.length, warnings, parked: total('detect.rules_parked') },
-      },
+      ruleset: rulesetStatus(policies, total('detect.rules_parked')),
       interception: {
         isActive: supervisor.isIntercepting,
         firewall: firewallName,
@@ -240,16 +233,7 @@ export class InlineService {
         managementPorts,
         failure,
       },
-      traffic: {
-        packets: total('decoder.pkts'),
-        bytes: total('decoder.bytes'),
-        accepted: total('ips.accepted'),
-        dropped: total('ips.blocked'),
-        alerts: total('detect.alert'),
-        excepted: total('detect.excepted'),
-        dropsByReason: happened(totals, 'ips.drop_reason.'),
-        checks: happened(totals, 'check.'),
-      },
+      traffic: trafficStatus(counters),
       latency: supervisor.latency,
       pauses: supervisor.pauses,
       queues,
@@ -287,15 +271,28 @@ export class InlineService {
   }
 }
 
-/** Why these settings make no firewall rules; null where they do. */
-export function interceptionProblem(interception: Interception): string | null {
-  try {
-    checkInterception(interception);
-    return null;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return error.message;
-  }
+function rulesetStatus({ version, policy, loadedAtMs, rules }: PolicyKeeper, parked: number): ServiceStatus['ruleset'] {
+  const { loaded, byAction, held, refused, warnings } = rules;
+  return {
+    version,
+    assigned: policy.assigned,
+    loadedAt: isoTime(loadedAtMs),
+    rules: { loaded, ...byAction, held, refused: refused.length, warnings, parked },
+  };
+}
+
+function trafficStatus(counters: readonly Float64Array[]): ServiceStatus['traffic'] {
+  const total = (name: string): number => counterTotal(counters, name);
+  return {
+    packets: total('decoder.pkts'),
+    bytes: total('decoder.bytes'),
+    accepted: total('ips.accepted'),
+    dropped: total('ips.blocked'),
+    alerts: total('detect.alert'),
+    excepted: total('detect.excepted'),
+    dropsByReason: countedBehind(counters, 'ips.drop_reason.'),
+    checks: countedBehind(counters, 'check.'),
+  };
 }
 
 function queueStates({ queues }: Pick<Supervisor, 'queues'>): QueueStatus[] {
@@ -312,12 +309,4 @@ function queueStates({ queues }: Pick<Supervisor, 'queues'>): QueueStatus[] {
   });
 }
 
-const sumAt = (workers: readonly Float64Array[], index: number): number =>
-  workers.reduce((sum, values) => sum + values[index]!, 0);
-
 const isoTime = (timeMs: number): string => new Date(timeMs).toISOString();
-
-function happened(totals: ReadonlyMap<string, number>, prefix: string): Record<string, number> {
-  const counts = [...totals].filter(([name, count]) => name.startsWith(prefix) && count > 0);
-  return Object.fromEntries(counts.map(([name, count]) => [name.slice(prefix.length), count]));
-}

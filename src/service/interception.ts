@@ -84,6 +84,17 @@ export function checkInterception(interception: Interception): void {
   }
 }
 
+/** Why these settings make no firewall rules; null where they do. */
+export function interceptionProblem(interception: Interception): string | null {
+  try {
+    checkInterception(interception);
+    return null;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return error.message;
+  }
+}
+
 /** Value and mask, as every firewall tool writes a mark. */
 export const markText = (bit: number): string => `0x${bit.toString(16)}`;
 

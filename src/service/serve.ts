@@ -7,13 +7,14 @@ import type { Logger } from '../output/log.ts';
 import { PIPELINE_COUNTERS } from '../output/pipeline-counters.ts';
 import { type BackgroundParts, rolloutOf, schedulerOf } from './background-work.ts';
 import type { ControlServer } from './control-server.ts';
+import { counterTotal } from './counter-totals.ts';
 import { type DatasetHub, SAVE_INTERVAL_MS } from './dataset-hub.ts';
 import { withLosses } from './event-outputs.ts';
 import type { ExceptionStore } from './exception-store.ts';
 import type { Firewall } from './firewall.ts';
 import type { HostAddresses } from './host-variables.ts';
-import { InlineService, interceptionProblem, type ServiceParts } from './inline-service.ts';
-import type { Interception } from './interception.ts';
+import { InlineService, type ServiceParts } from './inline-service.ts';
+import { type Interception, interceptionProblem } from './interception.ts';
 import { interceptionOf } from './interception-plan.ts';
 import type { KeptPolicy } from './kept-policy.ts';
 import type { MetricsServer } from './metrics/metrics-server.ts';
@@ -193,11 +194,8 @@ function serviceOf(
 }
 
 function summary(supervisor: Supervisor, output: LineOutput): Record<string, number> {
-  const total = (name: string): number => {
-    const index = PIPELINE_COUNTERS.indexOf(name);
-    return supervisor.counters.reduce((sum, values) => sum + values[index]!, 0);
-  };
-  const { incidents } = supervisor;
+  const { counters, incidents } = supervisor;
+  const total = (name: string): number => counterTotal(counters, name);
   return {
     packets: total('decoder.pkts'),
     accepted: total('ips.accepted'),
