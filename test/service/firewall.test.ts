@@ -1,19 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CommandResult, RunCommand } from '../../src/service/command.ts';
 import { chooseFirewall, FirewallError, installedFirewalls } from '../../src/service/firewall.ts';
-import type { Interception } from '../../src/service/interception.ts';
-
-const host: Interception = {
-  firstQueue: 0,
-  queueCount: 1,
-  hooks: ['input'],
-  interfaces: [],
-  managementPorts: [],
-  failure: 'open',
-  rejectMark: 0,
-  bypassMark: 0,
-  balance: 'addresses',
-};
+import { INTERCEPTION } from '../support/interception.ts';
 
 const OK: CommandResult = { status: 0, output: '', error: '' };
 const MISSING: CommandResult = { status: null, output: '', error: 'spawnSync nft ENOENT' };
@@ -136,7 +124,7 @@ describe('iptables', () => {
   test('notices when somebody else takes the rules away, or changes them', () => {
     const { run, saved } = fakeTables();
     const { firewall } = chooseFirewall(run);
-    firewall!.install({ ...host, rejectMark: 0x10 });
+    firewall!.install({ ...INTERCEPTION, rejectMark: 0x10 });
     expect([...saved.keys()].at(-1)).toBe('mangle');
     expect(firewall!.isInPlace()).toBe(true);
 
@@ -155,7 +143,7 @@ describe('iptables', () => {
   test('what rejects stays while packets may wait, and goes at the end', () => {
     const { run, saved } = fakeTables();
     const { firewall } = chooseFirewall(run);
-    firewall!.install({ ...host, rejectMark: 0x10 });
+    firewall!.install({ ...INTERCEPTION, rejectMark: 0x10 });
     const own = (table: string): boolean => saved.get(table)!.join().includes('VPATCH');
     firewall!.remove();
     expect(['mangle', 'filter', 'security'].map(own)).toEqual([false, true, true]);
@@ -172,7 +160,7 @@ describe('iptables', () => {
     );
     expect(firewall!.canReject).toBe(false);
     expect(remarks.at(-1)).toContain('no REJECT');
-    firewall!.install({ ...host, rejectMark: 0x10 });
+    firewall!.install({ ...INTERCEPTION, rejectMark: 0x10 });
     expect([...saved.keys()]).toEqual(['mangle']);
   });
 
@@ -180,7 +168,7 @@ describe('iptables', () => {
     const { run } = fakeTables();
     const { firewall } = chooseFirewall(run);
     expect(firewall!.installedQueues()).toBeNull();
-    firewall!.install({ ...host, firstQueue: 4, queueCount: 2 });
+    firewall!.install({ ...INTERCEPTION, firstQueue: 4, queueCount: 2 });
     expect(firewall!.installedQueues()).toEqual([4, 5]);
   });
 
@@ -206,13 +194,15 @@ describe('iptables', () => {
         input.includes('VPATCH-PROBE') ? OK : { status: 1, output: '', error: 'line 5 failed\n' },
     });
     const { firewall } = chooseFirewall(run);
-    expect(() => firewall!.install(host)).toThrow(new FirewallError("iptables refuses vpatch's rules: line 5 failed"));
+    expect(() => firewall!.install(INTERCEPTION)).toThrow(
+      new FirewallError("iptables refuses vpatch's rules: line 5 failed"),
+    );
   });
 
   test('a bad argument never reaches the tool', () => {
     const { run, saved } = fakeTables();
     const { firewall } = chooseFirewall(run);
-    expect(() => firewall!.install({ ...host, interfaces: ['x -j ACCEPT'] })).toThrow(RangeError);
+    expect(() => firewall!.install({ ...INTERCEPTION, interfaces: ['x -j ACCEPT'] })).toThrow(RangeError);
     expect(saved.size).toBe(0);
   });
 });

@@ -20,6 +20,7 @@ import type { Policy } from '../../src/service/policy.ts';
 import { PolicyKeeper } from '../../src/service/policy-keeper.ts';
 import type { RuleReport } from '../../src/service/rule-set.ts';
 import type { RuleTexts } from '../../src/service/rule-texts.ts';
+import { INTERCEPTION } from '../support/interception.ts';
 
 const REPORT: RuleReport = {
   loaded: 7,
@@ -29,17 +30,6 @@ const REPORT: RuleReport = {
   warnings: 1,
 };
 const RULES: RuleTexts = { files: [], classification: null, reference: null, threshold: null, reputation: null };
-const INTERCEPTION: Interception = {
-  firstQueue: 0,
-  queueCount: 1,
-  hooks: ['input'],
-  interfaces: [],
-  managementPorts: [],
-  failure: 'open',
-  rejectMark: 0,
-  bypassMark: 0,
-  balance: 'addresses',
-};
 
 let folder: string;
 beforeEach(() => {

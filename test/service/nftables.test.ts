@@ -1,18 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Interception } from '../../src/service/interception.ts';
 import { chainsListed, nftInstallText, nftRemoveText, queuesListed } from '../../src/service/nftables.ts';
+import { INTERCEPTION } from '../support/interception.ts';
 
-const host: Interception = {
-  firstQueue: 0,
-  queueCount: 2,
-  hooks: ['input', 'output'],
-  interfaces: [],
-  managementPorts: [22],
-  failure: 'open',
-  rejectMark: 0,
-  bypassMark: 0,
-  balance: 'addresses',
-};
+const host: Interception = { ...INTERCEPTION, queueCount: 2, hooks: ['input', 'output'], managementPorts: [22] };
 
 test('a host, fail open', () => {
   expect(nftInstallText(host, [])).toBe(`add table inet vpatch

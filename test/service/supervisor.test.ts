@@ -9,6 +9,7 @@ import type { CheckedPolicy } from '../../src/service/policy.ts';
 import { Supervisor } from '../../src/service/supervisor.ts';
 import type { WorkerCommand, WorkerSettings } from '../../src/service/worker-messages.ts';
 import type { Thread, ThreadEnd, ThreadHooks } from '../../src/service/worker-thread.ts';
+import { INTERCEPTION } from '../support/interception.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -104,17 +105,7 @@ function setUp(failure: FailureMode, queueCount = 2) {
   };
   const startErrors: Error[] = [];
   const started: WorkerSettings[] = [];
-  const interception: Interception = {
-    firstQueue: 0,
-    queueCount,
-    hooks: ['input'],
-    interfaces: [],
-    managementPorts: [],
-    failure,
-    rejectMark: 4,
-    bypassMark: 0,
-    balance: 'addresses',
-  };
+  const interception: Interception = { ...INTERCEPTION, queueCount, failure, rejectMark: 4 };
   const queues: QueueStatistics[] = [];
   const failures: string[] = [];
   const threadHooks: ThreadHooks[] = [];
