@@ -74,6 +74,9 @@ class RegisteredArray {
   Napi::ObjectReference reference_;
 };
 
+class NfQueue;
+thread_local Registry<NfQueue> registry;
+
 class NfQueue : public Napi::ObjectWrap<NfQueue> {
  public:
   /**
@@ -111,15 +114,25 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     }
 
     const char* step = socket_.Open({queue_, max_length, copy_bytes, receive_buffer_bytes, out_.size(), flags});
-    if (step == nullptr) return;
-    ThrowErrno(env, step);
+    if (step != nullptr) {
+      ThrowErrno(env, step);
+      return;
+    }
+    id_ = registry.Add(this);
+    is_registered_ = true;
+    info.This().As<Napi::Object>().DefineProperty(
+        Napi::PropertyDescriptor::Value("id", Napi::Number::New(env, id_), napi_enumerable));
+  }
+
+  ~NfQueue() override {
+    if (is_registered_) registry.Remove(id_);
   }
 
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "NfQueue",
                        {
-                           InstanceMethod<&NfQueue::Receive>("receive"),
-                           InstanceMethod<&NfQueue::Decide>("decide"),
+                           RawMethod<NfQueue>("receive", Receive),
+                           RawMethod<NfQueue>("decide", Decide),
                            InstanceMethod<&NfQueue::Close>("close"),
                            InstanceAccessor<&NfQueue::PortId>("portId"),
                            InstanceAccessor<&NfQueue::ReceiveBufferBytes>("receiveBufferBytes"),
@@ -127,10 +140,26 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   }
 
  private:
-  Napi::Value Receive(const Napi::CallbackInfo& info) {
-    Napi::Env env = info.Env();
+  /** receive(id, timeoutMs) */
+  static napi_value Receive(napi_env env, napi_callback_info info) {
+    return Call(env, info, &NfQueue::ReceiveBatch);
+  }
+
+  /** decide(id, count) */
+  static napi_value Decide(napi_env env, napi_callback_info info) { return Call(env, info, &NfQueue::DecideBatch); }
+
+  static napi_value Call(Napi::Env env, napi_callback_info info, Napi::Value (NfQueue::*method)(Napi::Env, napi_value)) {
+    napi_value arguments[2];
+    size_t count = std::size(arguments);
+    napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+    NfQueue* queue = registry.Find(env, arguments[0]);
+    if (queue == nullptr) return nullptr;
+    return (queue->*method)(env, arguments[1]);
+  }
+
+  Napi::Value ReceiveBatch(Napi::Env env, napi_value timeout) {
     double timeout_ms;
-    if (napi_get_value_double(env, info[0], &timeout_ms) != napi_ok || !(timeout_ms >= 0)) {
+    if (napi_get_value_double(env, timeout, &timeout_ms) != napi_ok || !(timeout_ms >= 0)) {
       Napi::RangeError::New(env, "timeoutMs must not be negative").ThrowAsJavaScriptException();
       return env.Undefined();
     }
@@ -207,10 +236,9 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
     return has_id;
   }
 
-  Napi::Value Decide(const Napi::CallbackInfo& info) {
-    Napi::Env env = info.Env();
+  Napi::Value DecideBatch(Napi::Env env, napi_value answered) {
     uint32_t count;
-    if (napi_get_value_uint32(env, info[0], &count) != napi_ok || count != undecided_) {
+    if (napi_get_value_uint32(env, answered, &count) != napi_ok || count != undecided_) {
       Napi::RangeError::New(env, "decide: count must be what receive returned").ThrowAsJavaScriptException();
       return env.Undefined();
     }
@@ -276,6 +304,8 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   }
 
   QueueSocket socket_;
+  uint32_t id_ = 0;
+  bool is_registered_ = false;
   uint16_t queue_ = 0;
   uint32_t capacity_ = 0;
   uint32_t slot_bytes_ = 0;

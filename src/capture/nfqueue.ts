@@ -103,9 +103,8 @@ export class NfqueueSource implements PacketSource {
     this.#seenPackets += this.#count;
     this.#count = this.#queue.receive(timeoutMs);
     this.#batchTimeMs = this.#clock.nowMs();
-    this.#verdicts.fill(this.#whenUndecided, 0, this.#count);
-    this.#marks.fill(0, 0, this.#count);
-    if (this.#backlog !== null) this.#hasOverflowed = this.#backlog.hasOverflowed(this.#count, this.#lastId);
+    for (let row = 0; row < this.#count; row++) this.decide(row, this.#whenUndecided, 0);
+    if (this.#backlog !== null) this.#hasOverflowed = this.#backlog.hasOverflowed(this.#count, this.#lastId());
     return this.#count;
   }
 
@@ -139,7 +138,7 @@ export class NfqueueSource implements PacketSource {
     this.#queue.close();
   }
 
-  get #lastId(): number {
+  #lastId(): number {
     return this.#count === 0 ? 0 : this.#rows[(this.#count - 1) * QUEUE_COLUMNS + ID]!;
   }
 }

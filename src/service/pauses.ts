@@ -2,10 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { threadProcessorMs } from '../base/native/addon.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 
-/**
- * Shorter pauses do not count, and a thread's processor time, which takes a system call, is read that often at most: it
- * comes out too large by as much.
- */
+/** Shorter pauses do not count, and a thread's processor time, which takes a system call, is noted that often at most. */
 const LEAST_MS = 1;
 
 /** Times of a millisecond or more in which a worker did not look for packets. */
@@ -28,16 +25,24 @@ export class PauseMeter {
   readonly #now: () => number;
   readonly #worksMs: () => number;
   #beganMs = 0;
-  #readAtMs: number;
-  #readMs: number;
+  #notedAtMs: number;
+  #notedMs: number;
 
   /** `PauseMeter.bytes` bytes, which another thread may read. `worksMs`: processor time of this thread so far. */
   constructor(memory: SharedArrayBuffer, now = (): number => performance.now(), worksMs = threadProcessorMs) {
     [this.#lasted, this.#worked] = histogramsIn(memory);
     this.#now = now;
     this.#worksMs = worksMs;
-    this.#readAtMs = now();
-    this.#readMs = worksMs();
+    this.#notedAtMs = now();
+    this.#notedMs = worksMs();
+  }
+
+  /** Notes the processor time so far. What is worked between this and a pause counts as work of the pause. */
+  note(): void {
+    const nowMs = this.#now();
+    if (nowMs - this.#notedAtMs < LEAST_MS) return;
+    this.#notedAtMs = nowMs;
+    this.#notedMs = this.#worksMs();
   }
 
   /** From here on, packets wait. */
@@ -47,16 +52,11 @@ export class PauseMeter {
 
   /** The thread looks for packets again. */
   end(): void {
-    const nowMs = this.#now();
-    if (nowMs - this.#readAtMs < LEAST_MS) return;
-    const workedMs = this.#worksMs();
-    const lastedMs = nowMs - this.#beganMs;
-    if (lastedMs >= LEAST_MS) {
-      this.#lasted.record(1, lastedMs);
-      this.#worked.record(1, Math.min(lastedMs, workedMs - this.#readMs));
-    }
-    this.#readAtMs = nowMs;
-    this.#readMs = workedMs;
+    const lastedMs = this.#now() - this.#beganMs;
+    if (lastedMs < LEAST_MS) return;
+    this.#lasted.record(1, lastedMs);
+    this.#worked.record(1, Math.min(lastedMs, this.#worksMs() - this.#notedMs));
+    this.note();
   }
 
   /** Of several threads together. */

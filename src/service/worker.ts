@@ -114,6 +114,7 @@ function loopHooks(engine: Engine, events: EventChunks, source: NfqueueSource): 
 
   return {
     onTurn(): boolean {
+      pauses.note();
       events.flush();
       Atomics.add(control, CONTROL.HEARTBEAT, 1);
       peaks.note(answered);

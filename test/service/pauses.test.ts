@@ -15,6 +15,7 @@ function setUp() {
   );
   const turn = (workMs: number, waitMs = 0): void => {
     meter.begin();
+    meter.note();
     clock.nowMs += workMs + waitMs;
     clock.workedMs += workMs;
     meter.end();
@@ -39,7 +40,7 @@ test('a pause is work, and waiting for a processor', () => {
   ]);
 });
 
-test('short turns are no pauses, and processor time is read once a millisecond', () => {
+test('short turns are no pauses, and processor time is noted once a millisecond', () => {
   const { clock, turn, figures } = setUp();
   for (let i = 0; i < 1000; i++) turn(0.01);
   expect(figures()).toMatchObject({ longestMs: 0, longestWorkMs: 0 });

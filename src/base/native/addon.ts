@@ -12,19 +12,14 @@ export class NativeError extends Error {
   override name = 'NativeError';
 }
 
+/** What they mean: NfQueue in queue.ts. */
 export interface NativeQueue {
-  /**
-   * Blocks for at most `timeoutMs` (rounded up to the kernel's tick; 0 only polls) and returns the packets received,
-   * 0 after the timeout or a signal. Must not be called again before `decide`.
-   */
-  receive(timeoutMs: number): number;
-  /** Answers the `count` packets that `receive` returned, in their order. Throws when the kernel takes no answers. */
-  decide(count: number): void;
-  /** Gives the queue up; the kernel drops what waits in it. Harmless when closed. */
+  /** Goes first into `receive` and `decide`; see Registry in native/addon.h. */
+  readonly id: number;
+  receive(id: number, timeoutMs: number): number;
+  decide(id: number, count: number): void;
   close(): void;
-  /** The netlink port id, under which the kernel lists the queue's owner. */
   readonly portId: number;
-  /** What the kernel granted, by its own count: twice the bytes asked for. 0 when closed. */
   readonly receiveBufferBytes: number;
 }
 

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { addon, checkInteger, checkLength, NativeError } from './addon.ts';
+import { addon, checkInteger, checkLength, NativeError, type NativeQueue } from './addon.ts';
 import { findQueueOwner, type QueueOwner, readQueueStatistics } from './queue-statistics.ts';
 
 /** Columns of a row in `QueueOptions.rows`; native/queue.cc writes them in this order. */
@@ -99,16 +99,65 @@ export class QueueError extends NativeError {
 export const NATIVE_QUEUE_COLUMNS: readonly string[] = addon.queueColumns;
 
 /** One NFQUEUE of the network namespace that the calling thread lives in. */
-export class NfQueue extends addon.NfQueue {
+export class NfQueue {
+  readonly #native: NativeQueue;
+  readonly #id: number;
+
+  /** Throws QueueError, or RangeError for options that are none. */
   constructor(options: QueueOptions) {
     checkQueueOptions(options);
-    const { queue, maxLength, copyBytes, receiveBufferBytes, flags, capacity, slotBytes } = options;
-    const { bytes, rows, verdicts, marks } = options;
-    try {
-      super(queue, maxLength, copyBytes, receiveBufferBytes, flags, capacity, slotBytes, bytes, rows, verdicts, marks);
-    } catch (cause) {
-      throw hasErrno(cause) ? explainQueueError(queue, cause) : cause;
-    }
+    this.#native = openQueue(options);
+    this.#id = this.#native.id;
+  }
+
+  /**
+   * Blocks for at most `timeoutMs` (rounded up to the kernel's tick; 0 only polls) and returns the packets received,
+   * 0 after the timeout or a signal. Must not be called again before `decide`.
+   */
+  receive(timeoutMs: number): number {
+    return this.#native.receive(this.#id, timeoutMs);
+  }
+
+  /** Answers the `count` packets that `receive` returned, in their order. Throws when the kernel takes no answers. */
+  decide(count: number): void {
+    this.#native.decide(this.#id, count);
+  }
+
+  /** Gives the queue up; the kernel drops what waits in it. Harmless when closed. */
+  close(): void {
+    this.#native.close();
+  }
+
+  /** The netlink port id, under which the kernel lists the queue's owner. */
+  get portId(): number {
+    return this.#native.portId;
+  }
+
+  /** What the kernel granted, by its own count: twice the bytes asked for. 0 when closed. */
+  get receiveBufferBytes(): number {
+    return this.#native.receiveBufferBytes;
+  }
+}
+
+function openQueue(options: QueueOptions): NativeQueue {
+  const { queue, maxLength, copyBytes, receiveBufferBytes, flags, capacity, slotBytes } = options;
+  const { bytes, rows, verdicts, marks } = options;
+  try {
+    return new addon.NfQueue(
+      queue,
+      maxLength,
+      copyBytes,
+      receiveBufferBytes,
+      flags,
+      capacity,
+      slotBytes,
+      bytes,
+      rows,
+      verdicts,
+      marks,
+    );
+  } catch (cause) {
+    throw hasErrno(cause) ? explainQueueError(queue, cause) : cause;
   }
 }
 
