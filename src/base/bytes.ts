@@ -2,6 +2,9 @@
 
 export const EMPTY_BYTES = new Uint8Array(0);
 
+/** What an array or a view of one takes beside its bytes, about (Node 20). */
+export const ARRAY_OVERHEAD_BYTES = 128;
+
 export const u8 = (bytes: Uint8Array, at: number): number => bytes[at]!;
 /** Big-endian, as every network header is. */
 export const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;

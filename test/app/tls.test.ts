@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AppProtocol } from '../../src/app/protocol.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/app/tls/handshake-reader.ts';
+import { MAX_PROTOCOLS } from '../../src/app/tls/hello.ts';
+import { MAX_CERTIFICATES } from '../../src/app/tls/parser.ts';
 import { createTls } from '../../src/app/tls/tls.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
@@ -229,6 +231,46 @@ describe('deviations', () => {
     expect(eventsOf(...Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual([event]);
   });
 
+  test.each([
+    ['of no bytes', '00'],
+    ['of one byte', '0161'],
+  ])('more application protocols than anybody offers, %s', (_, protocol) => {
+    const offer = (count: number): Uint8Array => {
+      const size = (count * protocol.length) / 2;
+      const list = `${hex16(size)}${protocol.repeat(count)}`;
+      return clientHello({ extensions: `0010 ${hex16(size + 2)} ${list}` });
+    };
+    expect(eventsOf(offer(MAX_PROTOCOLS))).toEqual([]);
+    expect(eventsOf(offer(MAX_PROTOCOLS + 1))).toEqual(['tls.too_many_protocols']);
+    const parser = TLS.open({ onProgress: () => {}, onEvent: () => {} }, channel());
+    const bytes = offer(2000);
+    parser.consume(TO_SERVER, bytes, 0, bytes.length);
+    expect(parser.heldBytes).toBeGreaterThan(bytes.length);
+    expect(parser.heldBytes).toBeLessThan(20_000);
+  });
+
+  test('more certificates than anybody has', () => {
+    const empty = (count: number): Uint8Array =>
+      record(22, `0b 00${hex16(3 * count + 3)} 00${hex16(3 * count)} ${'000000'.repeat(count)}`);
+    // The first cannot be read, and is not one of them.
+    const [fault] = eventsOf(empty(1));
+    expect(eventsOf(empty(MAX_CERTIFICATES + 1))).toEqual([fault]);
+    expect(eventsOf(empty(MAX_CERTIFICATES + 2))).toEqual([fault, 'tls.too_many_certificates']);
+    expect(eventsOf(empty(4000))).toEqual([fault, 'tls.too_many_certificates']);
+    const parser = TLS.open({ onProgress: () => {}, onEvent: () => {} }, channel());
+    parser.consume(TO_SERVER, empty(4000), 0, empty(4000).length);
+    expect(parser.heldBytes).toBeGreaterThan(12_000);
+  });
+
+  test('a message that is sent again is no progress', () => {
+    let calls = 0;
+    const parser = TLS.open({ onProgress: () => calls++, onEvent: () => {} }, channel());
+    for (const bytes of [clientHello({}), record(22, '10000000'.repeat(1000))]) {
+      parser.consume(TO_SERVER, bytes, 0, bytes.length);
+    }
+    expect(calls).toBe(2);
+  });
+
   test('a record that ends within the header of a message; what follows is read', () => {
     const cut = ['tls.invalid_ssl_record', 'tls.invalid_handshake_message'];
     expect(eventsOf(record(22, '0100'))).toEqual(cut);
@@ -396,6 +438,8 @@ describe('rules', () => {
 function fromHex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 }
+
+const hex16 = (number: number): string => number.toString(16).padStart(4, '0');
 
 function record(type: number, content: string, version = '0x0301'): Uint8Array {
   const body = fromHex(content);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fromLatin1, latin1 } from '../../base/bytes.ts';
+import { ARRAY_OVERHEAD_BYTES, fromLatin1, latin1 } from '../../base/bytes.ts';
 import { DER, DerReader } from './der.ts';
 import { formatName } from './distinguished-name.ts';
 import type { TlsEvent } from './events.ts';
@@ -17,6 +17,8 @@ export interface Certificate {
   readonly notAfterMs: number;
   /** DNS names, addresses and the like of the extension subjectAltName, as far as they are text. */
   readonly alternativeNames: readonly Uint8Array[];
+  /** Memory that it takes. */
+  readonly heldBytes: number;
 }
 
 /** What could be read, or the event that says what could not. The bytes are borrowed for the call. */
@@ -39,7 +41,12 @@ export function parseCertificate(der: Uint8Array): Certificate | TlsEvent {
   if (notBeforeMs === null || notAfterMs === null) return 'tls.certificate_invalid_validity';
   const subject = body.expect(DER.sequence) ? formatName(body.inside()) : null;
   if (subject === null) return 'tls.certificate_invalid_subject';
-  return { subject, issuer, serial, notBeforeMs, notAfterMs, alternativeNames: alternativeNamesOf(body) };
+  const alternativeNames = alternativeNamesOf(body);
+  const heldBytes = [subject, issuer, serial, ...alternativeNames].reduce(
+    (sum, { length }) => sum + length + ARRAY_OVERHEAD_BYTES,
+    0,
+  );
+  return { subject, issuer, serial, notBeforeMs, notAfterMs, alternativeNames, heldBytes };
 }
 
 /** Why the frame of a certificate could not be read, by the names that Suricata has for it. */

@@ -20,6 +20,9 @@ export const TLS_EVENTS = {
   'tls.multiple_sni_extensions': drop('a client hello names its server twice (RFC 8446 §4.2)'),
   'tls.invalid_sni_type': report('a server name that is not a host name'),
   'tls.invalid_sni_length': report('a server name that is empty or longer than 255 bytes'),
+  'tls.too_many_protocols': drop(
+    'a hello has more application protocols than the limit, and the rest is not looked into',
+  ),
   // Heartbeats: RFC 6520.
   'tls.heartbeat_message': report('a heartbeat before the connection is encrypted'),
   'tls.invalid_heartbeat_message': report(
@@ -29,6 +32,7 @@ export const TLS_EVENTS = {
   'tls.dataleak_heartbeat_mismatch': drop('the answer to an encrypted heartbeat is longer than the question'),
   // Certificates: RFC 5280 §4.1.
   'tls.invalid_certificate': report('a certificate, or a list of them, whose lengths contradict each other'),
+  'tls.too_many_certificates': report('a list of more certificates than the limit; the rest is not looked into'),
   'tls.certificate_invalid_length': report('a certificate that is cut off'),
   'tls.certificate_invalid_der': report('a certificate is not DER'),
   'tls.certificate_invalid_serial': report('a certificate without serial number'),

@@ -1,4 +1,4 @@
-import { firstDifference, u8, u16 } from '../../base/bytes.ts';
+import { ARRAY_OVERHEAD_BYTES, firstDifference, u8, u16 } from '../../base/bytes.ts';
 import type { TlsEvent } from './events.ts';
 import { isGrease, isTls13, VERSION } from './versions.ts';
 
@@ -20,6 +20,8 @@ const RETRY_RANDOM = Uint8Array.from(
 const RANDOM_BYTES = 32;
 /** RFC 1035 §2.3.4 bounds what can be a host's name. */
 const MAX_SERVER_NAME_BYTES = 255;
+/** Of more application protocols, the first are looked into; `tls.too_many_protocols`. Ours: clients offer two or three. */
+export const MAX_PROTOCOLS = 64;
 
 /**
  * A client or server hello: RFC 8446 §4.1, RFC 5246 §7.4.1. Whatever stands before the first contradiction of its
@@ -53,6 +55,11 @@ export class Hello {
     this.isClient = isClient;
     this.isWhole = this.#read();
     if (!this.isWhole) this.events.push('tls.handshake_invalid_length');
+  }
+
+  /** Memory that it takes. */
+  get heldBytes(): number {
+    return this.message.buffer.byteLength + this.applicationProtocols.length * ARRAY_OVERHEAD_BYTES;
   }
 
   get isRetryRequest(): boolean {
@@ -215,6 +222,10 @@ export class Hello {
     for (let at = start + 2; at < end; ) {
       const nameEnd = at + 1 + u8(message, at);
       if (nameEnd > end) return false;
+      if (this.applicationProtocols.length === MAX_PROTOCOLS) {
+        this.events.push('tls.too_many_protocols');
+        return true;
+      }
       this.applicationProtocols.push(message.subarray(at + 1, nameEnd));
       at = nameEnd;
     }

@@ -22,6 +22,8 @@ import { isTls13, VERSION } from './versions.ts';
 const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23, heartbeat: 24 } as const;
 /** RFC 5246 §6.2.3. TLS 1.3 allows less (RFC 8446 §5.2); the looser limit fits both. */
 const MAX_RECORD_BYTES = 2 ** 14 + 2048;
+/** Of a list. Ours: with all that anybody sends they are larger than a message can be. */
+export const MAX_CERTIFICATES = 128;
 const SSL2_MESSAGE = { error: 0, clientHello: 1, serverHello: 4 } as const;
 
 /** A record, its header, its content; and the content of records of two kinds. */
@@ -135,6 +137,11 @@ export class TlsParser implements AppParser {
       const start = at + 3;
       at = start + u24(message, at);
       if (at > end) break;
+      if (known.certificates.length === MAX_CERTIFICATES) {
+        this.raise(direction, 'tls.too_many_certificates');
+        at = end;
+        break;
+      }
       const der = message.subarray(start, at);
       if (isFirst) {
         isFirst = false;
@@ -152,8 +159,7 @@ export class TlsParser implements AppParser {
   }
 
   onKeyExchange(direction: Direction, state: number): void {
-    this.transaction.side(direction).addState(state);
-    this.#grow(direction);
+    if (this.transaction.side(direction).addState(state)) this.#grow(direction);
   }
 
   /** Everything behind it is encrypted, unless it only pleases middleboxes (RFC 8446 §D.4) or comes out of turn. */

@@ -1,4 +1,4 @@
-import { fromLatin1 } from '../../base/bytes.ts';
+import { ARRAY_OVERHEAD_BYTES, fromLatin1 } from '../../base/bytes.ts';
 import { type Direction, TO_SERVER } from '../../base/direction.ts';
 import type { Transaction } from '../protocol.ts';
 import { type Certificate, fingerprintOf } from './certificate.ts';
@@ -30,11 +30,15 @@ export class TlsSide {
   #ja3Hash: Uint8Array | null = null;
   #ja4: Uint8Array | null = null;
 
-  /** Memory that its certificates take. */
+  /** Memory that its hello and its certificates take. */
   get heldBytes(): number {
-    let bytes = 0;
-    for (const { length } of this.certificates) bytes += length;
-    return bytes;
+    const { hello, certificate, certificates } = this;
+    // They lie in the message that they came in.
+    const messageBytes = certificates[0]?.buffer.byteLength ?? 0;
+    const arraysBytes = certificates.length * ARRAY_OVERHEAD_BYTES;
+    return (
+      (hello?.heldBytes ?? 0) + (this.#ja3?.length ?? 0) + (certificate?.heldBytes ?? 0) + messageBytes + arraysBytes
+    );
   }
 
   /** Messages of TLS_STATE so far, in their order. */
@@ -42,8 +46,11 @@ export class TlsSide {
     return this.#states.subarray(0, this.#stateCount);
   }
 
-  addState(state: number): void {
-    if (!this.states.includes(state)) this.#states[this.#stateCount++] = state;
+  /** False if it was noted before. */
+  addState(state: number): boolean {
+    const isNew = !this.states.includes(state);
+    if (isNew) this.#states[this.#stateCount++] = state;
+    return isNew;
   }
 
   get fingerprint(): Uint8Array | null {
