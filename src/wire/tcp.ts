@@ -107,6 +107,7 @@ export class TcpOptions {
   timestampEcho = 0;
   /** RFC 2385 or RFC 5925. */
   isSigned = false;
+  #hasSack = false;
 
   /**
    * Null: all is well. Else the first thing wrong; options before it were read, and those behind one that does not fit
@@ -122,8 +123,8 @@ export class TcpOptions {
       this.#readTimestamps(bytes, start + 2);
       return null;
     }
+    this.#hasSack = false;
     let event: TcpEvent | null = null;
-    let hasSack = false;
     let at = start;
     while (at < end) {
       const kind = u8(bytes, at);
@@ -136,47 +137,53 @@ export class TcpOptions {
       if (end - at < 2) break;
       const length = u8(bytes, at + 1);
       if (length < 2 || length > end - at) return event ?? 'tcp.opt_invalid_len';
-      let isDuplicate = false;
-      let isLengthRight = true;
-      switch (kind) {
-        case OPTION.mss:
-          isLengthRight = length === MSS_BYTES;
-          isDuplicate = this.mss >= 0;
-          if (isLengthRight && !isDuplicate) this.mss = u16(bytes, at + 2);
-          break;
-        case OPTION.windowScale:
-          isLengthRight = length === WINDOW_SCALE_BYTES;
-          isDuplicate = this.windowScale >= 0;
-          if (isLengthRight && !isDuplicate) this.windowScale = u8(bytes, at + 2);
-          break;
-        case OPTION.sackPermitted:
-          isLengthRight = length === SACK_PERMITTED_BYTES;
-          isDuplicate = this.isSackPermitted;
-          if (isLengthRight) this.isSackPermitted = true;
-          break;
-        case OPTION.sack:
-          // RFC 2018 §3: eight bytes for each block. One without blocks is seen in real traffic.
-          isLengthRight = length % 8 === 2;
-          isDuplicate = hasSack;
-          hasSack = true;
-          break;
-        case OPTION.timestamps:
-          isLengthRight = length === TIMESTAMPS_BYTES;
-          isDuplicate = this.hasTimestamps;
-          if (isLengthRight && !isDuplicate) this.#readTimestamps(bytes, at);
-          break;
-        case OPTION.md5Signature:
-        case OPTION.authentication:
-          this.isSigned = true;
-          break;
-        default:
-          break;
-      }
-      if (!isLengthRight) event ??= 'tcp.opt_invalid_len';
-      else if (isDuplicate) event ??= 'tcp.opt_duplicate';
+      const fault = this.#readOption(kind, bytes, at, length);
+      event ??= fault;
       at += length;
     }
     return event;
+  }
+
+  /** The option lies within `bytes`; its length may be another than this kind has. */
+  #readOption(kind: number, bytes: Uint8Array, at: number, length: number): TcpEvent | null {
+    let isDuplicate = false;
+    let isLengthRight = true;
+    switch (kind) {
+      case OPTION.mss:
+        isLengthRight = length === MSS_BYTES;
+        isDuplicate = this.mss >= 0;
+        if (isLengthRight && !isDuplicate) this.mss = u16(bytes, at + 2);
+        break;
+      case OPTION.windowScale:
+        isLengthRight = length === WINDOW_SCALE_BYTES;
+        isDuplicate = this.windowScale >= 0;
+        if (isLengthRight && !isDuplicate) this.windowScale = u8(bytes, at + 2);
+        break;
+      case OPTION.sackPermitted:
+        isLengthRight = length === SACK_PERMITTED_BYTES;
+        isDuplicate = this.isSackPermitted;
+        if (isLengthRight) this.isSackPermitted = true;
+        break;
+      case OPTION.sack:
+        // RFC 2018 §3: eight bytes for each block. One without blocks is seen in real traffic.
+        isLengthRight = length % 8 === 2;
+        isDuplicate = this.#hasSack;
+        this.#hasSack = true;
+        break;
+      case OPTION.timestamps:
+        isLengthRight = length === TIMESTAMPS_BYTES;
+        isDuplicate = this.hasTimestamps;
+        if (isLengthRight && !isDuplicate) this.#readTimestamps(bytes, at);
+        break;
+      case OPTION.md5Signature:
+      case OPTION.authentication:
+        this.isSigned = true;
+        break;
+      default:
+        break;
+    }
+    if (!isLengthRight) return 'tcp.opt_invalid_len';
+    return isDuplicate ? 'tcp.opt_duplicate' : null;
   }
 
   #readTimestamps(bytes: Uint8Array, at: number): void {
