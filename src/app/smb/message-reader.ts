@@ -139,59 +139,64 @@ export class MessageReader {
     if (this.#headerBytes < FRAME_HEADER_BYTES) return at;
     const type = u8(header, 0);
     const frameBytes = (u8(header, 1) << 16) | (u8(header, 2) << 8) | u8(header, 3);
-    if (!this.#isLost && type !== SESSION_MESSAGE) {
-      this.#headerBytes = 0;
-      if (!isSessionType(type)) return this.#lose(at);
-      this.#tell('nbss', at + this.#origin - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
-      this.#frameLeft = frameBytes;
-      this.#skipLeft = frameBytes;
-      return at;
-    }
     // A message that is too short for its magic has nothing in it.
-    if (!this.#isLost && frameBytes < MAGIC_BYTES) {
-      this.#headerBytes = 0;
-      this.#frameLeft = frameBytes;
-      this.#skipLeft = frameBytes;
-      return at;
+    if (!this.#isLost && (type !== SESSION_MESSAGE || frameBytes < MAGIC_BYTES)) {
+      return this.#passOver(type, frameBytes, at);
     }
     while (at < end && this.#headerBytes < header.length) header[this.#headerBytes++] = u8(bytes, at++);
     if (this.#headerBytes < header.length) return at;
     const magic = magicAt(header, FRAME_HEADER_BYTES);
     const isPlausible = magic !== null && type === SESSION_MESSAGE && frameBytes > SMB1_HEADER_BYTES;
-    if (this.#isLost && !isPlausible) {
-      // The next byte may be the first of a frame.
-      const next = at - header.length + 1;
-      if (next >= this.#pieceStart) {
-        this.#headerBytes = 0;
-        return next;
+    if (this.#isLost && !isPlausible) return this.#seekOn(at);
+    this.#beginMessage(magic, frameBytes, at + this.#origin - MAGIC_BYTES);
+    return at;
+  }
+
+  /** A frame that holds no message. */
+  #passOver(type: number, frameBytes: number, at: number): number {
+    this.#headerBytes = 0;
+    if (type !== SESSION_MESSAGE) {
+      if (!isSessionType(type)) {
+        this.#isLost = true;
+        this.#listener.onMalformed();
+        return at;
       }
-      header.copyWithin(0, 1);
-      this.#headerBytes--;
-      return at;
+      this.#tell('nbss', at + this.#origin - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
     }
+    this.#frameLeft = frameBytes;
+    this.#skipLeft = frameBytes;
+    return at;
+  }
+
+  /** No frame begins where the header in hand does: the next byte may be the first of one. */
+  #seekOn(at: number): number {
+    const next = at - this.#header.length + 1;
+    if (next >= this.#pieceStart) {
+      this.#headerBytes = 0;
+      return next;
+    }
+    this.#header.copyWithin(0, 1);
+    this.#headerBytes--;
+    return at;
+  }
+
+  /** Its frame's header and its magic, which is at this place of the direction, were read. */
+  #beginMessage(magic: number | null, frameBytes: number, magicAtPosition: number): void {
     this.#headerBytes = 0;
     this.#isLost = false;
     this.#frameLeft = frameBytes;
-    const magicAtPosition = at + this.#origin - MAGIC_BYTES;
     this.#tell('nbss', magicAtPosition - FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + frameBytes);
     if (magic === MAGIC.encrypted) this.#tell('smb3', magicAtPosition, TRANSFORM_HEADER_BYTES, frameBytes);
     if (magic === MAGIC.smb1 || magic === MAGIC.smb2) {
       this.#version = magic === MAGIC.smb1 ? 1 : 2;
       this.#keptAt = magicAtPosition;
-      this.#keep(header, FRAME_HEADER_BYTES, header.length);
-      return at;
+      this.#keep(this.#header, FRAME_HEADER_BYTES, this.#header.length);
+      return;
     }
     if (magic === null) this.#listener.onMalformed();
     else this.#listener.onUnreadable(magic);
     this.#frameLeft -= MAGIC_BYTES;
     this.#skipLeft = this.#frameLeft;
-    return at;
-  }
-
-  #lose(at: number): number {
-    this.#isLost = true;
-    this.#listener.onMalformed();
-    return at;
   }
 
   /** The frame goes on with a command, of which the magic at least is kept. */
