@@ -149,9 +149,9 @@ export class BrotliDecoder implements ContentDecoder {
 
   /** §9.3. */
   *#readMetaBlock(bytes: number): Reading<boolean> {
-    const header = yield* this.#readCodesAndContexts();
-    if (header === null) return false;
-    const { literals, commands, distances, modes, postfixBits, directDistances } = header;
+    const block = yield* this.#readCodesAndContexts();
+    if (block === null) return false;
+    const { commands, distances, postfixBits, directDistances } = block;
     const { output } = this;
     const bits = this.#bits;
     const end = output.length + bytes;
@@ -174,25 +174,7 @@ export class BrotliDecoder implements ContentDecoder {
       const copied = COPY_BASE[copyCode]! + bits.take(COPY_EXTRA_BITS[copyCode]!);
 
       if (inserted > end - output.length) return false;
-      for (let left = inserted; left > 0; left--) {
-        if (output.isFull) return true;
-        if (literals.left === 0 && !(yield* this.#switchBlock(literals))) return false;
-        literals.left--;
-        const { length } = output;
-        const contexts = CONTEXTS[modes[literals.type]!]!;
-        const last = length > 0 ? output.bytes[length - 1]! : 0;
-        const beforeLast = length > 1 ? output.bytes[length - 2]! : 0;
-        const context = contexts[last]! | contexts[256 + beforeLast]!;
-        const code = literals.codes[literals.contextMap[literals.type * LITERAL_CONTEXTS + context]!]!;
-        let literal = symbolOf(code, bits);
-        while (literal === MORE) {
-          yield;
-          literal = symbolOf(code, bits);
-        }
-        if (literal < 0) return false;
-        if (length === output.bytes.length) output.reserve(1);
-        output.bytes[output.length++] = literal;
-      }
+      if (inserted > 0 && !(yield* this.#readLiterals(block, inserted))) return false;
       if (output.length === end) break;
       if (output.isFull) return true;
 
@@ -224,6 +206,31 @@ export class BrotliDecoder implements ContentDecoder {
         output.append(word, 0, word.length);
       }
       if (output.isFull) return true;
+    }
+    return true;
+  }
+
+  /** §7.1: so many of them, or until the output is full. */
+  *#readLiterals({ literals, modes }: MetaBlock, count: number): Reading<boolean> {
+    const { output } = this;
+    const bits = this.#bits;
+    for (let left = count; left > 0 && !output.isFull; left--) {
+      if (literals.left === 0 && !(yield* this.#switchBlock(literals))) return false;
+      literals.left--;
+      const { length } = output;
+      const contexts = CONTEXTS[modes[literals.type]!]!;
+      const last = length > 0 ? output.bytes[length - 1]! : 0;
+      const beforeLast = length > 1 ? output.bytes[length - 2]! : 0;
+      const context = contexts[last]! | contexts[256 + beforeLast]!;
+      const code = literals.codes[literals.contextMap[literals.type * LITERAL_CONTEXTS + context]!]!;
+      let literal = symbolOf(code, bits);
+      while (literal === MORE) {
+        yield;
+        literal = symbolOf(code, bits);
+      }
+      if (literal < 0) return false;
+      if (length === output.bytes.length) output.reserve(1);
+      output.bytes[output.length++] = literal;
     }
     return true;
   }
