@@ -56,7 +56,7 @@ export class EventFolder {
     const nowMs = packet.timeMs;
     this.elapse(nowMs);
     const kind = `${type} ${what}`;
-    const key = `${kind} ${packet.ipVersion === 0 ? '' : packet.source.join('.')}`;
+    const key = `${kind} ${sourceKey(packet)}`;
     const known = this.#nodes.get(key);
     const mayHaveMore =
       known === undefined ? this.#nodes.size < MAX_NODES : known.written < this.#settings.singleEvents;
@@ -171,6 +171,11 @@ interface SweptNode {
   readonly nodes: Map<string, Node>;
   readonly key: string;
   readonly node: Node;
+}
+
+function sourceKey({ ipVersion, source }: Packet): string {
+  if (ipVersion === 0) return '';
+  return ipVersion === 4 ? `${source[3]}` : source.join('.');
 }
 
 function nodeOf(nodes: Map<string, Node>, key: string, nowMs: number): Node {
