@@ -1,4 +1,4 @@
-import type { AddressRange } from './address-set.ts';
+import type { AddressRange } from './address-range.ts';
 import { SortedRanges } from './sorted-ranges.ts';
 
 /** A number for each network. Of several networks that hold an address the smallest decides. Nobody changes it. */

@@ -1,4 +1,4 @@
-import type { AddressRange } from './address-set.ts';
+import type { AddressRange } from './address-range.ts';
 
 /** Ranges of addresses, of which one search finds the only one that holds an address. Nobody changes them. */
 export class SortedRanges {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type AddressRange, parseAddressRange } from '../base/address-set.ts';
+import { type AddressRange, parseAddressRange } from '../base/address-range.ts';
 import { type Config, MODES, type Mode } from '../config/config.ts';
 import { parseDurationMs } from '../config/units.ts';
 import { nearestName } from '../rules/nearest-name.ts';

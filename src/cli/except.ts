@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseAddressRange } from '../base/address-set.ts';
+import { parseAddressRange } from '../base/address-range.ts';
 import { parseDurationMs } from '../config/units.ts';
 import type { Exception } from '../detect/exceptions.ts';
 import { withoutControls } from '../output/log.ts';

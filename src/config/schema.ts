@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { z } from 'zod';
-import { parseAddressRange } from '../base/address-set.ts';
+import { parseAddressRange } from '../base/address-range.ts';
 import { DATASET_TYPES } from '../rules/dataset.ts';
 import { nearestName } from '../rules/nearest-name.ts';
 import { CHECKS, checkNamed } from '../verdict/checks.ts';

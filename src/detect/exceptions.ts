@@ -1,5 +1,6 @@
 import type { AppProtocol, Transaction } from '../app/protocol.ts';
-import { AddressSet, parseAddressRange } from '../base/address-set.ts';
+import { parseAddressRange } from '../base/address-range.ts';
+import { AddressSet } from '../base/address-set.ts';
 import { QUESTION_MARK } from '../base/ascii.ts';
 import { latin1 } from '../base/bytes.ts';
 import { TO_SERVER } from '../base/direction.ts';

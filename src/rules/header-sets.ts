@@ -1,4 +1,5 @@
-import { type AddressRange, AddressSet, ALL_IPV4, ALL_IPV6, parseAddressRange } from '../base/address-set.ts';
+import { type AddressRange, ALL_IPV4, ALL_IPV6, parseAddressRange } from '../base/address-range.ts';
+import { AddressSet } from '../base/address-set.ts';
 import { PortSet, parsePortRange } from '../base/port-set.ts';
 import { type Expression, type ExpressionItem, parseExpression } from './expression.ts';
 import { RuleFault } from './fault.ts';

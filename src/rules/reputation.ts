@@ -1,5 +1,5 @@
 import { AddressMap } from '../base/address-map.ts';
-import { type AddressRange, parseAddressRange } from '../base/address-set.ts';
+import { type AddressRange, parseAddressRange } from '../base/address-range.ts';
 import { type ListProblem, listLines } from './list-file.ts';
 
 /** Suricata: SREP_MAX_CATS and SREP_MAX_VAL. */

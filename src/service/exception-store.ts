@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { parseAddressRange } from '../base/address-set.ts';
+import { parseAddressRange } from '../base/address-range.ts';
 import { makeFolder } from '../base/make-folder.ts';
 import { reasonOf } from '../config/problem.ts';
 import type { Exception } from '../detect/exceptions.ts';

@@ -1,5 +1,6 @@
 import type { AppLayer } from '../app/app-layer.ts';
-import { AddressSet, parseAddressRange } from '../base/address-set.ts';
+import { parseAddressRange } from '../base/address-range.ts';
+import { AddressSet } from '../base/address-set.ts';
 import { TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Detector } from '../detect/detector.ts';
 import { FLOW_FLAG } from '../flow/flags.ts';

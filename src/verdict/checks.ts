@@ -1,5 +1,6 @@
 import { APP_EVENTS } from '../app/all-events.ts';
-import { type AddressRange, AddressSet, parseAddressRange } from '../base/address-set.ts';
+import { type AddressRange, parseAddressRange } from '../base/address-range.ts';
+import { AddressSet } from '../base/address-set.ts';
 import { FLOW_EVENTS, REMARKABLE_FLOW_EVENTS } from '../flow/events.ts';
 import { DROPPING_STREAM_EVENTS, ORDINARY_STREAM_EVENTS, STREAM_EVENTS } from '../stream/events.ts';
 import { ORDINARY_WIRE_EVENTS, REMARKABLE_WIRE_EVENTS, WIRE_EVENTS } from '../wire/events.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../src/base/address.ts';
 import { AddressMap } from '../../src/base/address-map.ts';
-import { parseAddressRange } from '../../src/base/address-set.ts';
+import { parseAddressRange } from '../../src/base/address-range.ts';
 
 const mapOf = (entries: readonly (readonly [network: string, value: number])[]): AddressMap =>
   new AddressMap(entries.map(([network, value]) => [parseAddressRange(network)!, value]));

@@ -4,7 +4,8 @@
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { AddressSet, parseAddressRange } from '../../src/base/address-set.ts';
+import { parseAddressRange } from '../../src/base/address-range.ts';
+import { AddressSet } from '../../src/base/address-set.ts';
 import { PortSet } from '../../src/base/port-set.ts';
 import { Decoder } from '../../src/wire/decode.ts';
 import { CHECKSUM } from '../../src/wire/packet.ts';

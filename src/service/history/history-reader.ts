@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { parseAddress } from '../../base/address.ts';
-import { type AddressRange, AddressSet } from '../../base/address-set.ts';
+import type { AddressRange } from '../../base/address-range.ts';
+import { AddressSet } from '../../base/address-set.ts';
 import type { Mode } from '../../config/config.ts';
 import type { EventKind, Grouping, HistoryAction, HistoryEvent, HistoryType } from './history-event.ts';
 import { HISTORY_VERSION, HistoryVersionError } from './history-schema.ts';

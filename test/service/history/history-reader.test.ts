@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAddressRange } from '../../../src/base/address-set.ts';
+import { parseAddressRange } from '../../../src/base/address-range.ts';
 import { EveLine } from '../../../src/output/eve-lines.ts';
 import { EventStore } from '../../../src/service/history/event-store.ts';
 import { historyEvent } from '../../../src/service/history/history-event.ts';
