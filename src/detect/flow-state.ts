@@ -26,7 +26,7 @@ const MAX_SPARE_TRANSACTIONS = 256;
 const CATCH_UP_FLOWS = 1000;
 
 /** How much may be looked at again. */
-export class RetryBudget {
+class RetryBudget {
   bytes = RETRY_STORE_BYTES;
 
   get isSpent(): boolean {
