@@ -6,7 +6,8 @@ import type { RuleTexts } from './rule-texts.ts';
 
 /**
  * What packets are judged by: the configuration and all rules, among which those of the virtual patches (PatchPolicy)
- * are one file. A reload makes a new one, which all workers take at the same time or none does.
+ * are one file. A reload makes a new one, which all workers take at the same time or none does. Users read of it as the
+ * ruleset: their policy is what a scan has assigned.
  */
 export interface Policy {
   readonly config: Config;
