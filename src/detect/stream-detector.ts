@@ -40,6 +40,9 @@ export class StreamDetector implements RawBytes {
   readonly #view: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
   #pieceBytes = 0;
   #isPayload = false;
+  /** What was searched for in the packet's payload for rules on transactions, and those that were found. */
+  #rawPayload: PatternIndex | null = null;
+  #rawPayloadRules: readonly number[] = NO_RULES;
   /** What is kept of a direction of which no piece is in hand. */
   readonly #keptView: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0 };
 
@@ -56,6 +59,7 @@ export class StreamDetector implements RawBytes {
     this.#stream = null;
     this.isBeyondDepth = false;
     this.searchedPayload = null;
+    this.#rawPayload = null;
   }
 
   /**
@@ -213,8 +217,21 @@ export class StreamDetector implements RawBytes {
       const { bytes, end, skippedBytes } = stream.window;
       stream.raw.search(patterns, bytes, end, skippedBytes, candidates);
     }
-    const { bytes, payloadStart, payloadEnd } = packet;
-    if (direction === packet.direction) patterns.search(bytes, payloadStart, payloadEnd, candidates);
+    if (direction === packet.direction) this.#searchRawPayload(patterns);
+  }
+
+  /** A transaction gets on several times by one packet, whose payload is searched once. */
+  #searchRawPayload(patterns: PatternIndex): void {
+    const { candidates, packet } = this.#detection;
+    if (patterns === this.#rawPayload) {
+      for (let i = 0; i < this.#rawPayloadRules.length; i++) candidates.add(this.#rawPayloadRules[i]!);
+      return;
+    }
+    const known = candidates.count;
+    patterns.search(packet.bytes, packet.payloadStart, packet.payloadEnd, candidates);
+    this.#rawPayload = patterns;
+    this.#rawPayloadRules =
+      candidates.count === known ? NO_RULES : Array.from(candidates.indexes.subarray(known, candidates.count));
   }
 
   #judgeRule(order: number, stream: StreamDetection, direction: Direction): void {
@@ -236,3 +253,5 @@ export class StreamDetector implements RawBytes {
     } else if (rule.fastPattern !== null) stream.wait(order);
   }
 }
+
+const NO_RULES: readonly number[] = [];

@@ -74,7 +74,7 @@ describe('a request', () => {
 });
 
 describe('a rule on transactions by a pattern of no buffer', () => {
-  const rules = rule('http.uri; content:"/form"; pkt_data; content:"tail=1";');
+  const rules = rule('http.uri; content:"/form"; pkt_data; content:"tail=1"; fast_pattern;');
 
   test('is found once at every cut, in the request that has it', () => {
     const connections = everyCut(post('name=x&tail=1')).map((parts) => [...parts.map(up), up(post('other'))]);
@@ -107,7 +107,19 @@ describe('a rule on transactions by a pattern of no buffer', () => {
 
   test('is found in the packet where streams are not kept', () => {
     const config = { stream: { depthBytes: 100 } };
-    expect(alertsOf(rules, [up(post('x'.repeat(500))), up(post('tail=1'))], { config })).toEqual([1]);
+    const turns = [up(post('x'.repeat(500))), up(post('tail=1')), up(post('other'))];
+    expect(alertsOf(rules, turns, { config })).toEqual([1]);
+  });
+
+  test('is looked for once in a packet, where streams are not kept', () => {
+    const search = vi.spyOn(PatternIndex.prototype, 'search');
+    try {
+      const last = post('a request and its end');
+      alertsOf(rules, [up(post('x'.repeat(500))), up(last)], { config: { stream: { depthBytes: 100 } } });
+      expect(search.mock.calls.filter(([, start, end]) => end - start === last.length)).toHaveLength(1);
+    } finally {
+      search.mockRestore();
+    }
   });
 
   test('is looked for by its pattern alone', () => {
