@@ -22,6 +22,8 @@ import type {
   Pair,
 } from './rule-groups.ts';
 
+/** Their number has eight bits. */
+const IP_PROTOCOLS = 256;
 /** As in Suricata. */
 const ACTION_ORDER = ['pass', 'drop', 'reject', 'alert'];
 
@@ -35,7 +37,8 @@ export class Ruleset {
   readonly #loaded: RuleList;
   /** By place in the order, as far as they were asked for. */
   readonly #rules: (Rule | undefined)[];
-  readonly #packetGroups = new Map<number, Pair<PacketGroup>>();
+  /** By number of the IP protocol, as far as it has a group of its own. */
+  readonly #packetGroups = new Array<Pair<PacketGroup> | undefined>(IP_PROTOCOLS).fill(undefined);
   #otherGroups!: Pair<PacketGroup>;
   readonly #appGroups = new Map<string, Pair<AppGroup>>();
   /** By protocol and name of the frame. */
@@ -54,7 +57,7 @@ export class Ruleset {
     const live = new LiveGroups(arrangement, matcherOf, ruleset);
     yield;
     for (const [protocol, plans] of arrangement.packetGroups) {
-      ruleset.#packetGroups.set(protocol, yield* live.pair(plans, (plan) => live.packetGroup(plan)));
+      ruleset.#packetGroups[protocol] = yield* live.pair(plans, (plan) => live.packetGroup(plan));
     }
     ruleset.#otherGroups = yield* live.pair(arrangement.otherGroups, (plan) => live.packetGroup(plan));
     for (const [protocol, plans] of arrangement.appGroups) {
@@ -105,7 +108,7 @@ export class Ruleset {
   }
 
   packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
-    return (this.#packetGroups.get(ipProtocol) ?? this.#otherGroups)[direction];
+    return (this.#packetGroups[ipProtocol] ?? this.#otherGroups)[direction];
   }
 
   /** Null: no rule looks into transactions of this protocol. */
