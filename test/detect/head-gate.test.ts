@@ -48,6 +48,19 @@ describe('what one search of the head goes before', () => {
   });
 });
 
+test('patterns that end alike are found in heads, and told apart', () => {
+  const endings = ['.doc', '.xls', '.PPT', '.c', ' '].map((name, i) =>
+    rule(`http.request_line; content:"${name} HTTP/1."; nocase;`, i + 1),
+  );
+  const rules = `${others}\n${endings.join('\n')}`;
+  const alertsFor = (target: string): number[] => alertsOf(rules, [up(`GET ${target} HTTP/1.1\r\n${fields}\r\n`)]);
+  expect(alertsFor('/a.doc')).toEqual([1]);
+  expect(alertsFor('/a.ppt')).toEqual([3]);
+  expect(alertsFor('/a.c')).toEqual([4]);
+  expect(alertsFor('/a.doc?b')).toEqual([]);
+  expect(alertsFor('/a.html')).toEqual([]);
+});
+
 test('a head without anything that rules look for is searched once', () => {
   const search = vi.spyOn(PatternIndex.prototype, 'search');
   const searchesOf = (rules: string): number => {
