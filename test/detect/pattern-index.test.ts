@@ -23,6 +23,15 @@ test('finds every rule that shares a pattern, and no other', () => {
   expect(index.longestBytes).toBe(3);
 });
 
+test('of a long pattern, looks for the end', () => {
+  const end = 'z'.repeat(30);
+  const index = PatternIndex.of([entry(1, `${'a'.repeat(50)}bc${end}`), entry(2, `bd${end}`)]);
+  expect(index.longestBytes).toBe(32);
+  expect(found(index, `${'a'.repeat(50)}bc${end}`)).toEqual([1]);
+  expect(found(index, `${'a'.repeat(50)}bd${end}`)).toEqual([2]);
+  expect(found(index, `${'a'.repeat(50)}${end}`)).toEqual([]);
+});
+
 test('looks into the range only', () => {
   const index = PatternIndex.of([entry(1, 'abc')]);
   expect(found(index, 'abcabc', 1, 5)).toEqual([]);

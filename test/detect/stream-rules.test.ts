@@ -26,6 +26,7 @@ describe('a match that straddles segments', () => {
     ['a regular expression behind a content', 'content:"USER "; pcre:"/^anon[a-z]+/R";'],
     ['a regular expression alone', 'pcre:"/USER\\s+anonymous/";'],
     ['data behind a content', 'content:"USER"; isdataat:10,relative;'],
+    ['a content that is longer than what is searched for', 'content:"noise before USER anonymous|0d 0a|and be";'],
   ])('%s is found at every cut', (_name, options) => {
     const connections = everyCut(text).map((parts) => parts.map(up));
     expect(alertsOfEach(rule(options), connections)).toEqual(connections.map(() => [1]));
