@@ -155,7 +155,7 @@ export class TlsParser implements AppParser {
       known.certificates.push(der);
     }
     if (at !== end) this.raise(direction, 'tls.invalid_certificate');
-    this.#grow(direction);
+    if (known.certificates.length > 0) this.#grow(direction);
   }
 
   onKeyExchange(direction: Direction, state: number): void {
