@@ -342,6 +342,23 @@ test("EVE has Suricata's fields", () => {
   });
 });
 
+test('EVE shows the first records of an answer whose names are all long', () => {
+  const many = (first: string) =>
+    message(
+      { flags: ANSWER, counts: [1, 30, 30, 0] },
+      question(first),
+      ...Array.from({ length: 60 }, () => record('@12', 6, joined(name('@12'), name('@12'), new Uint8Array(20)))),
+    );
+  const shown = (first: string): number[] => {
+    const { answer } = overUdp(answered(many(first))).described.get(0) as { answer: Record<string, unknown[]> };
+    return [answer.answers!.length, answer.authorities?.length ?? 0, JSON.stringify(answer).length];
+  };
+  expect(shown('www.example.com').slice(0, 2)).toEqual([30, 30]);
+  const [answers, authorities, characters] = shown(letters(16, 63));
+  expect([answers, authorities]).toEqual([3, 0]);
+  expect(characters).toBeLessThan(24_000);
+});
+
 describe('whatever the bytes', () => {
   const messages = [query(), answer(), message({ counts: [2, 0, 0, 0] }, question('a'), question('b@12'))];
   const mutated = fc

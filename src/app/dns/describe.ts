@@ -21,6 +21,8 @@ export function describeDnsMessages(tx: DnsTransaction, direction: Direction): r
 
 /** Of more questions, the first are shown: a line is for reading. */
 const MAX_SHOWN_QUESTIONS = 16;
+/** Of all records of an answer. Ours: twice what 64 of usual length have. */
+const MAX_SHOWN_CHARACTERS = 8192;
 
 const queriesOf = (message: DnsMessage, txId: number): Record<string, unknown>[] =>
   message.questions.slice(0, MAX_SHOWN_QUESTIONS).map(({ name, type }) => ({
@@ -36,7 +38,8 @@ function answerOf(message: DnsMessage): Record<string, unknown> {
   const { flags } = message;
   const [question] = message.questions;
   const { answers, authorities } = message.records();
-  const shown = answers.map((record) => recordOf(message, record));
+  const shown = shownOf(message, answers, MAX_SHOWN_CHARACTERS);
+  const shownAuthorities = shownOf(message, authorities, MAX_SHOWN_CHARACTERS - charactersOf(shown));
   return {
     version: 2,
     type: 'answer',
@@ -52,8 +55,32 @@ function answerOf(message: DnsMessage): Record<string, unknown> {
     ...(question !== undefined && { rrname: latin1(question.name), rrtype: typeName(question.type) }),
     rcode: RCODES[message.rcode] ?? String(message.rcode),
     ...(shown.length > 0 && { answers: shown, grouped: groupedOf(shown) }),
-    ...(authorities.length > 0 && { authorities: authorities.map((record) => recordOf(message, record)) }),
+    ...(shownAuthorities.length > 0 && { authorities: shownAuthorities }),
   };
+}
+
+/** The first records, until they have so many characters: all may point to one long name. */
+function shownOf(
+  message: DnsMessage,
+  records: readonly ResourceRecord[],
+  maxCharacters: number,
+): Record<string, unknown>[] {
+  const shown: Record<string, unknown>[] = [];
+  let left = maxCharacters;
+  for (const record of records) {
+    if (left <= 0) break;
+    const fields = recordOf(message, record);
+    left -= charactersOf(fields);
+    shown.push(fields);
+  }
+  return shown;
+}
+
+/** Of all texts that it is made of. */
+function charactersOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce((sum: number, part) => sum + charactersOf(part), 0);
 }
 
 /** What the answers say, by their type. */
