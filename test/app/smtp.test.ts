@@ -389,4 +389,16 @@ describe('rules', () => {
     expect(alerts).toEqual([6, 5]);
     expect(anomalies).toEqual([]);
   });
+
+  test.each([
+    ['STARTTLS\r\n', '220 mx.example ESMTP\r\n', '502 no\r\n'],
+    ['STARTTLS\r\n', '220-mx.example\r\n220 ESMTP\r\n502 no\r\n', ''],
+    ['EHLO a\r\n', '220 mx.example ESMTP\r\n', '250 hello\r\n'],
+  ])('see the mail of who does not wait for the greeting: %j', (early, greeting, reply) => {
+    const rule = 'alert smtp any any -> any any (file.data; content:"attack"; sid:1;)';
+    const begin = [client(early), server(greeting + reply), client('HELP\r\n'), server('214 help\r\n')];
+    const text = lines('Content-Disposition: attachment; filename=a', '', 'attack', '.');
+    const packets = conversation([...begin, ...ENVELOPE, ...sending(text)], { serverPort: 25 });
+    expect(playPackets(packets, { rules: rule }).alerts).toEqual([1]);
+  });
 });

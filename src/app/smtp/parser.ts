@@ -274,7 +274,8 @@ export class SmtpParser implements AppParser {
     }
     const goesOn = end - start > 3 && u8(bytes, start + 3) === HYPHEN;
     if (goesOn) return;
-    if (!this.#isGreeted && this.#pending.length === this.#answered) {
+    // Who has not waited for the greeting gets it nevertheless, before any answer: else it would accept a STARTTLS.
+    if (!this.#isGreeted && (code === READY || this.#pending.length === this.#answered)) {
       this.#isGreeted = true;
       if (code !== READY) this.#raise(TO_CLIENT, 'smtp.invalid_reply');
       return;
