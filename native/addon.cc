@@ -6,6 +6,7 @@
 #include "connection_marks.h"
 #include "matcher.h"
 #include "notify.h"
+#include "pattern_compiler.h"
 #include "peer.h"
 #include "queue.h"
 #include "regex.h"
@@ -83,6 +84,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env, "trimMemory"));
   exports.Set("threadProcessorMs", Napi::Function::New<ThreadProcessorMs>(env, "threadProcessorMs"));
   DefineMatcher(env, exports);
+  DefinePatternCompiler(env, exports);
   DefineRegex(env, exports);
   DefineQueue(env, exports);
   DefinePeer(env, exports);

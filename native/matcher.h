@@ -4,7 +4,7 @@
 
 namespace vpatch {
 
-/** Exports `Matcher`, `compileLiterals` and `MATCH_CASELESS`. */
+/** Exports `Matcher` and `MATCH_CASELESS`. */
 void DefineMatcher(Napi::Env env, Napi::Object exports);
 
 }  // namespace vpatch

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type LiteralPattern, Matcher, MatcherError } from '../base/native/matcher.ts';
+import { type LiteralPattern, Matcher, MatcherCompiler, MatcherError } from '../base/native/matcher.ts';
 
 /** Serialized databases by what they search for. */
 export type SerializedDatabases = ReadonlyMap<string, Uint8Array>;
@@ -10,6 +10,9 @@ export type MatcherOf = (key: string) => Matcher;
 /** The pattern searches of one rule set. */
 export class PatternDatabases {
   readonly #known: SerializedDatabases;
+  readonly #compiler = new MatcherCompiler();
+  /** What is being compiled, by the compiler's number. */
+  readonly #pending = new Map<string, number>();
   readonly #matchers = new Map<string, Matcher>();
 
   /** `known`: what was compiled before, and need not be again. It is read until the last call of `add`. */
@@ -17,18 +20,29 @@ export class PatternDatabases {
     this.#known = known;
   }
 
-  /** Compiles what is not known, which takes libhs up to 40 µs a pattern at one go. Returns the key of the search. */
+  /** Begins to compile what is not known, beside what this thread goes on with. Returns the key of the search. */
   add(patterns: readonly LiteralPattern[]): string {
     const key = keyOf(patterns);
-    if (!this.#matchers.has(key)) this.#matchers.set(key, this.#loaded(key) ?? Matcher.compile(patterns));
+    if (this.#matchers.has(key) || this.#pending.has(key)) return key;
+    const loaded = this.#loaded(key);
+    if (loaded === null) this.#pending.set(key, this.#compiler.begin(patterns));
+    else this.#matchers.set(key, loaded);
     return key;
   }
 
-  /** Of what was added. */
-  readonly matcher: MatcherOf = (key) => this.#matchers.get(key)!;
+  /** Of what was added; waits where that is being compiled. */
+  readonly matcher: MatcherOf = (key) => {
+    const number = this.#pending.get(key);
+    if (number !== undefined) {
+      this.#matchers.set(key, this.#compiler.finish(number));
+      this.#pending.delete(key);
+    }
+    return this.#matchers.get(key)!;
+  };
 
   serialize(): SerializedDatabases {
-    return new Map([...this.#matchers].map(([key, matcher]) => [key, matcher.serialize()]));
+    const keys = [...this.#matchers.keys(), ...this.#pending.keys()];
+    return new Map(keys.map((key) => [key, this.matcher(key).serialize()]));
   }
 
   /** Null: it is not known, or of another processor or version of libhs. */

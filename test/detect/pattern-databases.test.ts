@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { fromLatin1 } from '../../src/base/bytes.ts';
-import { MATCH_CASELESS, Matcher } from '../../src/base/native/matcher.ts';
+import { MATCH_CASELESS, type Matcher, MatcherCompiler } from '../../src/base/native/matcher.ts';
 import { PatternDatabases } from '../../src/detect/pattern-databases.ts';
 
 const patterns = [
@@ -17,7 +17,7 @@ test('what was compiled once is only loaded then', () => {
   const first = new PatternDatabases();
   const key = first.add(patterns);
   const known = first.serialize();
-  const compile = vi.spyOn(Matcher, 'compile');
+  const compile = vi.spyOn(MatcherCompiler.prototype, 'begin');
   const second = new PatternDatabases(structuredClone(known));
   expect(second.add(patterns)).toBe(key);
   expect(compile).not.toHaveBeenCalled();

@@ -32,6 +32,13 @@ export interface NativeMatcher {
   readonly databaseBytes: number;
 }
 
+export interface NativePatternCompiler {
+  /** Pattern i is bytes[ends[i - 1], ends[i]). All is copied. A number for `finish`. */
+  begin(bytes: Uint8Array, ends: Uint32Array, flags: Uint32Array): number;
+  /** What `Matcher` takes, once for each. */
+  finish(number: number): Uint8Array;
+}
+
 export interface NativeRegex {
   readonly id: number;
   match(id: number, bytes: Uint8Array, start: number, end: number, from: number): number;
@@ -65,8 +72,7 @@ interface Addon {
   ) => NativeQueue;
   queueColumns: readonly string[];
   Matcher: new (serialized: Uint8Array) => NativeMatcher;
-  /** Pattern i is bytes[ends[i - 1], ends[i]). */
-  compileLiterals(bytes: Uint8Array, ends: Uint32Array, flags: Uint32Array): Uint8Array;
+  PatternCompiler: new () => NativePatternCompiler;
   MATCH_CASELESS: number;
   Regex: new (pattern: Uint8Array, flags: number, matchLimit: number, depthLimit: number) => NativeRegex;
   regexFlags: Readonly<Record<RegexFlag, number>>;

@@ -32,9 +32,10 @@ describe('worker threads', () => {
   });
 
   test('a worker takes its natives with it when it ends', async () => {
+    const serialized = compile('abc').serialize();
     const before = liveNativeObjects();
-    for (let i = 0; i < 5; i++) await run(compile('abc').serialize());
-    // Ours are collected when the collector likes; those of five ended workers would be fifteen more.
+    for (let i = 0; i < 5; i++) await run(serialized);
+    // Those of five ended workers would be twenty.
     await expect.poll(() => liveNativeObjects() - before).toBeLessThanOrEqual(5);
   });
 });

@@ -5,6 +5,7 @@ import {
   MATCH_CASELESS,
   MAX_LITERAL_BYTES,
   Matcher,
+  MatcherCompiler,
   MatcherError,
 } from '../../../src/base/native/matcher.ts';
 
@@ -198,4 +199,50 @@ describe('Matcher', () => {
     for (const [i, { bytes }] of patterns.entries()) expect(find(matcher, bytes)).toEqual([i]);
     expect(find(matcher, 'aaaAb')).toEqual([]);
   });
+});
+
+describe('MatcherCompiler', () => {
+  test('sets are finished in any order, each once', () => {
+    const compiler = new MatcherCompiler();
+    const sizes = [1, 400, 3, 900, 20, 2];
+    const numbers = sizes.map((size, set) =>
+      compiler.begin(Array.from({ length: size }, (_, i) => literal(`set ${set}, pattern ${i};`))),
+    );
+    for (const set of [3, 0, 5, 1, 4, 2]) {
+      const matcher = compiler.finish(numbers[set]!);
+      expect(matcher.results).toHaveLength(sizes[set]!);
+      expect(find(matcher, `set ${set}, pattern 0; set ${set + 1}, pattern 0;`)).toEqual([0]);
+    }
+    for (const number of [...numbers, sizes.length, -1]) expect(() => compiler.finish(number)).toThrow(MatcherError);
+  });
+
+  test('goes on after a set that is none', () => {
+    const compiler = new MatcherCompiler();
+    expect(() => compiler.begin([literal('a'), literal('')])).toThrow(MatcherError);
+    expect(find(compiler.finish(compiler.begin([literal('a')])), 'a')).toEqual([0]);
+  });
+
+  test.each([10, 150, 700, 3000])(
+    'of %d patterns, finds those that are in subjects of any length, and nothing else',
+    (size) => {
+      const texts = Array.from({ length: size }, (_, i) => `p${i.toString(36)}.${(i * 7919) % 1000}`);
+      const compiler = new MatcherCompiler();
+      const matcher = compiler.finish(
+        compiler.begin(texts.map((text, i) => literal(text, i % 2 === 0 ? 0 : MATCH_CASELESS))),
+      );
+      for (const filler of [
+        '',
+        'x'.repeat(30),
+        '\x01\xfe\x02\xfd\x03\xfc\x04\xfba\x01\xfe\x02\xfd\x03\xfc\x04\xfbbcc',
+        '-'.repeat(2000),
+      ]) {
+        const subject = `${filler}${texts[size - 1]!.toUpperCase()}${filler}${texts[size >> 1]}${filler}`;
+        const there = texts.flatMap((text, i) =>
+          (i % 2 === 0 ? subject : subject.toLowerCase()).includes(text) ? [i] : [],
+        );
+        expect(there).toContain(size >> 1);
+        expect(find(matcher, subject)).toEqual(there);
+      }
+    },
+  );
 });
