@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { FlowTimeouts } from '../../flow/timeouts.ts';
 import { DATASET_TYPES, type DatasetDefinition } from '../../rules/dataset.ts';
-import type { FailureMode, MidstreamPolicy, OrderedAction } from '../config.ts';
+import type { EncryptedBypass, FailureMode, MidstreamPolicy, OrderedAction } from '../config.ts';
 import type { Overrides } from '../overrides.ts';
 import type { ConfigProblem } from '../problem.ts';
 import { expandRuleFiles } from '../rule-files.ts';
@@ -73,6 +73,7 @@ interface Found {
   depthBytes?: number;
   requestBodyBytes?: number;
   responseBodyBytes?: number;
+  encryptionHandling?: keyof typeof ENCRYPTION_HANDLINGS;
   exceptionPolicy?: string;
   /** Of single situations, which count more than the one for all. */
   limitPolicies?: Record<string, string>;
@@ -89,6 +90,15 @@ const LIMIT_POLICIES = [
   ['stream', 'reassembly', 'memcap-policy'],
   ['app-layer', 'error-policy'],
 ] as const;
+
+/**
+ * `full` goes on as before the handshake; the others look for nothing behind it. Whether what they leave is bypassed,
+ * `bypass.enabled` says.
+ */
+const ENCRYPTION_HANDLINGS = { default: 'early', bypass: 'early', full: 'late' } as const satisfies Record<
+  string,
+  EncryptedBypass
+>;
 
 const LIBHTP = ['app-layer', 'protocols', 'http', 'libhtp', 'default-config'];
 const FLOW_TIMEOUTS: readonly (readonly [keyof FlowTimeouts, string, string])[] = [
@@ -141,6 +151,8 @@ function readInto(found: Found, reader: SettingsReader, folder: string): void {
   set('depthBytes', unlimitedIfZero(reader.size(['stream', 'reassembly', 'depth'])));
   set('requestBodyBytes', unlimitedIfZero(reader.size([...LIBHTP, 'request-body-limit'])));
   set('responseBodyBytes', unlimitedIfZero(reader.size([...LIBHTP, 'response-body-limit'])));
+  const handlings = Object.keys(ENCRYPTION_HANDLINGS) as (keyof typeof ENCRYPTION_HANDLINGS)[];
+  set('encryptionHandling', reader.oneOf(['app-layer', 'protocols', 'tls', 'encryption-handling'], handlings));
   set(
     'exceptionPolicy',
     reader.text(['exception-policy'], (policy) => policy),
@@ -219,6 +231,9 @@ function toOverrides(found: Found, skipRules: boolean, problems: ConfigProblem[]
     http: {
       ...(requestBodyBytes !== undefined && { requestBodyBytes }),
       ...(responseBodyBytes !== undefined && { responseBodyBytes }),
+    },
+    bypass: {
+      ...(found.encryptionHandling !== undefined && { encrypted: ENCRYPTION_HANDLINGS[found.encryptionHandling] }),
     },
     timeouts: found.timeouts ?? {},
     failure: {

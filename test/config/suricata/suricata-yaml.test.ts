@@ -67,6 +67,16 @@ describe('an existing suricata.yaml', () => {
   });
 
   test.each([
+    ['full', 'late'],
+    ['default', 'early'],
+    ['bypass', 'early'],
+  ])('gives what becomes of connections that are encrypted: %s', (handling, encrypted) => {
+    const { config, notes } = load(`app-layer: { protocols: { tls: { encryption-handling: ${handling} } } }\n`);
+    expect(config.bypass).toEqual({ ...DEFAULTS.bypass, encrypted });
+    expect(notes).toEqual([]);
+  });
+
+  test.each([
     ['exception-policy: ignore', 'ignore'],
     ['exception-policy: pass-flow', 'pass'],
     ['exception-policy: auto', 'auto'],
@@ -221,6 +231,10 @@ describe('a wrong suricata.yaml', () => {
       /^suricata\.yaml:3:14: rule-files\.0: no rule file .*\/gone\.rules; give other rules with -S/,
     ],
     ['include: gone.yaml', 'gone.yaml: cannot be read: there is no such file'],
+    [
+      'app-layer: { protocols: { tls: { encryption-handling: none } } }',
+      'suricata.yaml:3:55: app-layer.protocols.tls.encryption-handling: expected one of default, bypass, full, found "none"',
+    ],
     ['include: suricata.yaml', /^suricata\.yaml: include: more than 32 files/],
     ['vars: {', /^suricata\.yaml:\d+:\d+: /],
   ])('%s', (text, message) => {
