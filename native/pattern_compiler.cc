@@ -38,11 +38,11 @@ std::string AsExpression(const uint8_t* from, const uint8_t* to) {
 }
 
 /**
- * libhs makes a second engine for subjects below 70 bytes: one automaton of all patterns, which for some hundred of them
+ * libhs makes a second engine for subjects below 70 bytes: one automaton of all patterns. For some hundred of them it
  * takes 80 % of the time and of the memory of compiling (150 ms and 68 MB for 951), and 700 KB of a database of 780, or
  * else is thrown away as too large. Without it, subjects of 30 bytes take less time, and those of 12 bytes some
- * nanoseconds more. Nothing switches it off, but it is not made where an expression asks for the start of its match. This
- * one does so, and is never reported: its number is that of no pattern.
+ * nanoseconds more. Nothing switches it off, but it is not made where an expression asks for the start of its match.
+ * This one does so, and is never reported: its number is that of no pattern.
  */
 constexpr char kNoSmallEngine[] = "\\x01\\xfe\\x02\\xfd\\x03\\xfc\\x04\\xfb(?:a|bcc)";
 /** Bytes of all patterns: a small automaton is soon made, and from some 8,000 states on libhs does not try. */
@@ -145,8 +145,8 @@ class Compilation {
 };
 
 /**
- * Compiles sets of patterns in a thread of its own while JavaScript goes on, and in the thread of JavaScript as well once
- * that waits for one of them. Not in more: libhs takes megabytes for each set that it is at.
+ * Compiles sets of patterns in a thread of its own while JavaScript goes on, and in the thread of JavaScript as well
+ * once that waits for one of them. Not in more: libhs takes megabytes for each set that it is at.
  */
 class PatternCompiler : public Napi::ObjectWrap<PatternCompiler> {
  public:

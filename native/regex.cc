@@ -125,11 +125,9 @@ class Regex : public Napi::ObjectWrap<Regex> {
     groups_ = Napi::Persistent(groups.As<Napi::Object>());
     info.This().As<Napi::Object>().DefineProperty(Napi::PropertyDescriptor::Value("groups", groups, napi_enumerable));
 
-    size_t code_bytes = 0, jit_bytes = 0;
+    size_t code_bytes = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_SIZE, &code_bytes);
-    pcre2_pattern_info(code_.get(), PCRE2_INFO_JITSIZE, &jit_bytes);
-    external_bytes_ = static_cast<int64_t>(code_bytes + jit_bytes);
-    Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
+    NoteMemory(env, code_bytes);
     id_ = registry.Add(this);
     is_registered_ = true;
     info.This().As<Napi::Object>().DefineProperty(
@@ -165,13 +163,26 @@ class Regex : public Napi::ObjectWrap<Regex> {
       thrown.ThrowAsJavaScriptException();
       return false;
     }
+    return true;
+  }
+
+  /** With the first match: of most patterns in a large set of rules there is none, and the code takes memory. */
+  void CompileJit(Napi::Env env) {
+    if (is_jit_tried_) return;
+    is_jit_tried_ = true;
     // There is no JIT code where JIT is not built in, where the kernel forbids it, for the few patterns that it cannot
     // do, and, with success for an answer, after "(*NO_JIT)". The interpreter finds the same matches, more slowly.
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
     size_t jit_bytes = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_JITSIZE, &jit_bytes);
     is_jit_ = jit_bytes > 0;
-    return true;
+    NoteMemory(env, jit_bytes);
+  }
+
+  /** More of it, outside of V8's heap. */
+  void NoteMemory(Napi::Env env, size_t bytes) {
+    external_bytes_ += static_cast<int64_t>(bytes);
+    Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(bytes));
   }
 
   /** match(id, bytes, start, end, from) */
@@ -189,6 +200,7 @@ class Regex : public Napi::ObjectWrap<Regex> {
     }
     Regex* regex = registry.Find(env, arguments[0]);
     if (regex == nullptr) return nullptr;
+    regex->CompileJit(env);
     napi_value result = nullptr;
     napi_create_int32(env, regex->MatchRange(range, static_cast<size_t>(from)), &result);
     return result;
@@ -233,7 +245,10 @@ class Regex : public Napi::ObjectWrap<Regex> {
     }
   }
 
-  Napi::Value IsJit(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), is_jit_); }
+  Napi::Value IsJit(const Napi::CallbackInfo& info) {
+    CompileJit(info.Env());
+    return Napi::Boolean::New(info.Env(), is_jit_);
+  }
 
   Code code_;
   uint32_t* groups_data_ = nullptr;
@@ -242,6 +257,7 @@ class Regex : public Napi::ObjectWrap<Regex> {
   uint32_t pairs_ = 0;
   uint32_t match_limit_ = 0;
   uint32_t depth_limit_ = 0;
+  bool is_jit_tried_ = false;
   bool is_jit_ = false;
   bool is_registered_ = false;
   uint32_t id_ = 0;

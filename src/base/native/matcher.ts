@@ -74,8 +74,8 @@ export class Matcher {
 }
 
 /**
- * Compiles sets of patterns, the larger ones first: in a thread of its own, beside what this thread does, and in this one
- * while it waits. Takes 20 to 160 µs for each pattern. Numbers are those of this compiler.
+ * Compiles sets of patterns, the larger ones first: in a thread of its own, beside what this thread does, and in this
+ * one while it waits. Takes 20 to 120 µs for each pattern. Numbers are those of this compiler.
  */
 export class MatcherCompiler {
   readonly #native: NativePatternCompiler = new addon.PatternCompiler();

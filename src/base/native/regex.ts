@@ -33,8 +33,6 @@ export class Regex {
    * REGEX_UNSET for a group that took no part.
    */
   readonly groups: Uint32Array;
-  /** False where the interpreter does the work: JIT is not available or cannot do this pattern. */
-  readonly isJit: boolean;
   readonly #native: NativeRegex;
   readonly #id: number;
 
@@ -42,9 +40,13 @@ export class Regex {
   constructor(pattern: Uint8Array | string, flags: number, limits: RegexLimits) {
     const native = compileRegex(pattern, flags, limits);
     this.groups = native.groups;
-    this.isJit = native.isJit;
     this.#native = native;
     this.#id = native.id;
+  }
+
+  /** False where the interpreter does the work: JIT is not available or cannot do this pattern. */
+  get isJit(): boolean {
+    return this.#native.isJit;
   }
 
   /**
