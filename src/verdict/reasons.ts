@@ -96,7 +96,7 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       'http.request_bare_cr',
       'http.request_nul',
       'http.request_fields_without_version',
-      'http.request_connect_content',
+      'http.*_connect_content',
     ],
   },
   {

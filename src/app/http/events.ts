@@ -18,6 +18,9 @@ export const HTTP_EVENTS = {
   ),
   'http.request_transfer_encoding_old_proto': drop('Transfer-Encoding in a request below HTTP/1.1 (RFC 9112 §6.1)'),
   'http.request_connect_content': drop('a CONNECT with content, which it cannot have (RFC 9110 §9.3.6)'),
+  'http.response_connect_content': drop(
+    'a CONNECT is accepted with content, which a tunnel cannot have (RFC 9110 §9.3.6)',
+  ),
   'http.request_framing_field_folded': drop('Content-Length or Transfer-Encoding of a request goes over two lines'),
   'http.invalid_request_chunk_len': drop("the size of a request's chunk is not a plain hexadecimal number"),
   'http.request_chunk_line_invalid': drop("a request's chunk-size line has a bare CR, bare LF or control byte"),

@@ -11,7 +11,7 @@ import { SCAN } from './head-scanner.ts';
 import { makeLenient, ODD_FAULTS } from './lenient-head.ts';
 import { parseStatusLine } from './lines.ts';
 import { type Exchange, MessageReader, READ } from './message-reader.ts';
-import { startsWithHttp } from './transaction.ts';
+import { type HttpTransaction, startsWithHttp } from './transaction.ts';
 import { takeWholeHead } from './whole-head.ts';
 
 /** Reads what the server sends. */
@@ -156,8 +156,7 @@ export class ResponseReader extends MessageReader {
     const tx = this.tx!;
     this.#parse(head);
     const { status } = tx;
-    const isTunnel = (status === 101 && tx.asksForUpgrade) || (tx.isConnect && status >= 200 && status < 300);
-    if (isTunnel) {
+    if (this.#opensTunnel(head, tx)) {
       this.exchange.report(tx, TO_CLIENT, STAGE.head);
       this.exchange.tunnel(tx);
       return;
@@ -179,6 +178,17 @@ export class ResponseReader extends MessageReader {
       this.framing.kind = FRAMING.none;
       this.startBody();
     }
+  }
+
+  /** Who announces content of its answer to a CONNECT has taken it for any other request, and goes on with HTTP. */
+  #opensTunnel(head: Head, tx: HttpTransaction): boolean {
+    const { status } = tx;
+    if (status === 101) return tx.asksForUpgrade;
+    if (!tx.isConnect || status < 200 || status >= 300) return false;
+    responseFraming(head, tx, this.framing, this.raise);
+    if (this.framing.kind !== FRAMING.chunked && !this.#hasLength()) return true;
+    this.raise('http.response_connect_content');
+    return false;
   }
 
   #hasLength(): boolean {

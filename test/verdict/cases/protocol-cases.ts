@@ -24,11 +24,12 @@ const target = (fails: string, arrives: string): CheckCase =>
   requests(head('', '', `GET ${fails} HTTP/1.1`), head('', '', `GET ${arrives} HTTP/1.1`));
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const chunks = (fails: string, arrives: string): CheckCase => requests(head(CHUNKED, fails), head(CHUNKED, arrives));
-const answered = (lines: string): Uint8Array[] =>
+const answered = (lines: string, requestLine = 'GET / HTTP/1.1'): Uint8Array[] =>
   conversation([
-    { direction: TO_SERVER, bytes: fromLatin1(head('', '', 'GET / HTTP/1.1')) },
+    { direction: TO_SERVER, bytes: fromLatin1(head('', '', requestLine)) },
     { direction: TO_CLIENT, bytes: fromLatin1(`HTTP/1.1 200 OK\r\n${lines}\r\nab`) },
   ]);
+const connected = (lines: string): Uint8Array[] => answered(lines, 'CONNECT a.example:443 HTTP/1.1');
 const many = (count: number, text: (index: number) => string): string =>
   Array.from({ length: count }, (_, i) => text(i)).join('');
 
@@ -49,6 +50,7 @@ const HTTP_CASES: CheckCases = {
     head('Content-Length: 5\r\n', 'abcde', 'CONNECT a.example:443 HTTP/1.1'),
     head('Content-Length: 0\r\n', '', 'CONNECT a.example:443 HTTP/1.1'),
   ),
+  'http.response_connect_content': { fails: connected('Content-Length: 2\r\n'), arrives: connected('') },
   'http.request_framing_field_folded': fields(
     'Content-Length:\r\n 5\r\n',
     'X-Note:\r\n 5\r\nContent-Length: 5\r\n',
@@ -176,6 +178,8 @@ const hello = (type: string, ciphers: string, extensions: string): Uint8Array =>
   record('16', `${type} ${counted(`0303 ${'42'.repeat(32)} 00 ${ciphers} ${counted(extensions, 4)}`, 6)}`);
 /** RFC 6066 §3, RFC 6520 §2. */
 const serverName = (name: string): string => `0000 ${counted(counted(`00 ${counted(name, 4)}`, 4), 4)}`;
+/** RFC 7301 §3.1. */
+const protocols = (count: number): string => `0010 ${counted(counted('0161'.repeat(count), 4), 4)}`;
 const HEARTBEATS = '000f 0001 01';
 const clientHello = (extensions: string): Uint8Array => hello('01', '0002 1301 01 00', extensions);
 const serverHello = hello('02', '1301 00', HEARTBEATS);
@@ -205,6 +209,10 @@ const TLS_CASES: CheckCases = {
   'tls.handshake_message_too_long': {
     fails: tls([TO_SERVER, record('16', '01 020001')]),
     arrives: tls([TO_SERVER, record('16', '01 020000')]),
+  },
+  'tls.too_many_protocols': {
+    fails: tls([TO_SERVER, clientHello(protocols(65))]),
+    arrives: tls([TO_SERVER, clientHello(protocols(64))]),
   },
   'tls.overflow_heartbeat_message': {
     fails: tls(...shaken, [TO_SERVER, record('18', '01 4000')]),
