@@ -128,11 +128,27 @@ describe('events', () => {
   test('messages that cannot be read', () => {
     expectEvents(overUdp(asked(query().subarray(0, 11))), 'dns.malformed_data');
     expectEvents(overUdp(asked(query().subarray(0, -1))), 'dns.malformed_data');
-    expectEvents(overUdp(asked(message({ counts: [1, 0, 0, 1] }, question('a')))), 'dns.malformed_data');
     expectEvents(
       overUdp(asked(query()), answered(answer().subarray(0, -1)), answered(answer())),
       ...['dns.malformed_data', 'dns.unsolicited_response'],
     );
+    const cutRecord = record('@12', 2, name('@12')).subarray(0, -1);
+    const withCutRecord = (flags: number, ...counts: [number, number, number]): Trace =>
+      overUdp(asked(query()), answered(message({ flags, counts: [1, ...counts] }, question('a'), cutRecord)));
+    expectEvents(withCutRecord(ANSWER, 1, 0, 0), 'dns.malformed_data');
+    expectEvents(withCutRecord(ANSWER, 0, 1, 0), 'dns.malformed_data');
+    expectEvents(withCutRecord(ANSWER, 0, 0, 1), 'dns.invalid_additionals');
+    expectEvents(withCutRecord(ANSWER, 1, 0, 1), 'dns.malformed_data');
+  });
+
+  test('records behind those that are read', () => {
+    const asking = (...records: Uint8Array[]): Trace =>
+      overUdp(asked(message({ counts: [1, 0, 0, 1] }, question('a'), ...records)));
+    expectEvents(asking(), 'dns.invalid_additionals');
+    expectEvents(asking(record('a', 41, Uint8Array.of(1, 2)).subarray(0, -1)), 'dns.invalid_additionals');
+    expectEvents(asking(record('a', 41, Uint8Array.of(1, 2))));
+    // A name that leads nowhere is none of those that are looked into.
+    expectEvents(asking(record('@19', 41, Uint8Array.of())));
   });
 
   test('messages that do not belong there', () => {

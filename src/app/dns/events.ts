@@ -6,7 +6,8 @@ import { type AppEventInfo, drop, report } from '../events.ts';
  */
 export const DNS_EVENTS = {
   'dns.request_name_invalid': drop('a name in a query loops, or is longer than 255 bytes (RFC 1035 §2.3.4, §4.1.4)'),
-  'dns.malformed_data': report('a message that cannot be read to its end'),
+  'dns.malformed_data': report('a question or, in an answer, a record of its first two sections cannot be read'),
+  'dns.invalid_additionals': report('an additional record, or any record of a query, cannot be read'),
   'dns.not_request': report('the client sent an answer'),
   'dns.not_response': report('the server sent a query'),
   'dns.z_flag_set': report('the reserved bit of the header is set (RFC 1035 §4.1.1)'),

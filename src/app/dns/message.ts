@@ -53,8 +53,13 @@ export interface ResourceRecord extends Question {
 /** One DNS message (RFC 1035 §4), as it came. What cannot be read is told by the faults, and not there. */
 export class DnsMessage {
   readonly bytes: Uint8Array;
-  /** A section ends behind the message, or a name cannot be read. */
+  /**
+   * A question cannot be read or, of an answer, a record of its first two sections: it ends behind the message, or its
+   * name cannot be read.
+   */
   isMalformed = false;
+  /** All that is before them can be read, and a record behind the sections that `isMalformed` is about can't. */
+  hasInvalidAdditionals = false;
   /** Of a question: its name does not end, or is longer than RFC 1035 allows. */
   hasNameLoop = false;
   hasLongName = false;
@@ -218,23 +223,24 @@ export class DnsMessage {
     return at;
   }
 
+  /** What stands behind the records of an answer is not looked into, as in Suricata; just whether it is whole. */
   #walkRecords(start: number): void {
     const { bytes } = this;
-    let at = start;
+    const readCount = this.isResponse ? this.answerCount + this.authorityCount : 0;
     const count = this.answerCount + this.authorityCount + this.additionalCount;
+    let at = start;
     for (let n = 0; n < count; n++) {
-      at = this.#walkName(at, bytes.length);
-      if (at < 0 || at + RECORD_TAIL_BYTES > bytes.length) {
-        this.isMalformed = true;
+      const isRead = n < readCount;
+      const nameEnd = isRead ? this.#walkName(at, bytes.length) : this.nameEnd(at);
+      const dataStart = nameEnd + RECORD_TAIL_BYTES;
+      const isWhole = nameEnd >= 0 && dataStart <= bytes.length;
+      const dataEnd = isWhole ? dataStart + u16(bytes, nameEnd + 8) : 0;
+      if (!isWhole || dataEnd > bytes.length) {
+        this.isMalformed = isRead;
+        this.hasInvalidAdditionals = !isRead;
         return;
       }
-      const dataStart = at + RECORD_TAIL_BYTES;
-      const dataEnd = dataStart + u16(bytes, at + 8);
-      if (dataEnd > bytes.length) {
-        this.isMalformed = true;
-        return;
-      }
-      this.#walkNamesOfData(u16(bytes, at), dataStart, dataEnd);
+      if (isRead) this.#walkNamesOfData(u16(bytes, nameEnd), dataStart, dataEnd);
       at = dataEnd;
     }
     this.hasTrailingBytes = at < bytes.length;

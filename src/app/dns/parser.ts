@@ -151,6 +151,7 @@ export class DnsParser implements AppParser {
 
   #check(tx: DnsTransaction, direction: Direction, message: DnsMessage): void {
     if (message.isMalformed) this.#raise(tx, direction, 'dns.malformed_data');
+    if (message.hasInvalidAdditionals) this.#raise(tx, direction, 'dns.invalid_additionals');
     if (message.hasSelfPointer) this.#raise(tx, direction, 'dns.infinite_loop');
     if (message.hasTooManyLabels) this.#raise(tx, direction, 'dns.too_many_labels');
     if (message.hasCutName) this.#raise(tx, direction, 'dns.name_too_long');

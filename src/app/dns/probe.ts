@@ -73,7 +73,8 @@ function isStrictHeader(direction: Direction, bytes: Uint8Array, start: number):
 function isStrict(direction: Direction, bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start < HEADER_BYTES || !isStrictHeader(direction, bytes, start)) return false;
   const message = new DnsMessage(bytes.slice(start, end));
-  if (message.isMalformed || message.hasTrailingBytes || message.hasNameLoop || message.hasLongName) return false;
+  if (message.isMalformed || message.hasInvalidAdditionals || message.hasTrailingBytes) return false;
+  if (message.hasNameLoop || message.hasLongName) return false;
   const [question] = message.questions;
   return question !== undefined && question.name.length > 0 && STRICT_CLASSES.includes(question.class);
 }
