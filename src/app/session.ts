@@ -168,6 +168,7 @@ export class AppSession {
   abandon(): void {
     this.close();
     this.state = 'done';
+    this.isShed = false;
   }
 
   /** Gives back what it holds. */

@@ -65,6 +65,17 @@ test('what comes behind is told of once, and a new connection in its place is re
   expect([layer.isShed(0), layer.state(0)]).toEqual([false, 'open']);
 });
 
+test('that a condemned flow had given up its parser is not said of others that are over', () => {
+  const { layer, told, send } = start();
+  for (let flow = 0; flow < 30; flow++) send(flow, upload(20_000));
+  layer.abandon(0);
+  send(40, 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+  layer.end(40, TO_SERVER);
+  layer.end(40, TO_CLIENT);
+  send(40, 'more');
+  expect([layer.state(40), layer.isShed(40), told]).toEqual(['done', false, []]);
+});
+
 test('small requests are read whatever others hold', () => {
   const { layer, send } = start();
   for (let flow = 0; flow < 30; flow++) send(flow, upload(20_000));
