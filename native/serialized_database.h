@@ -24,7 +24,7 @@ struct DatabaseHeader {
   char magic[4];
   uint32_t patterns;
 
-  static DatabaseHeader Of(uint32_t patterns) { return {{'v', 'p', 'm', '1'}, patterns}; }
+  static DatabaseHeader Of(uint32_t patterns) { return {{'v', 'p', 'm', '2'}, patterns}; }
   bool IsValid() const { return std::memcmp(magic, Of(0).magic, sizeof magic) == 0; }
 };
 

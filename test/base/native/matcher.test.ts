@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromLatin1 } from '../../../src/base/bytes.ts';
+import { fromLatin1, latin1 } from '../../../src/base/bytes.ts';
 import {
   type LiteralPattern,
   MATCH_CASELESS,
@@ -8,6 +9,7 @@ import {
   MatcherCompiler,
   MatcherError,
 } from '../../../src/base/native/matcher.ts';
+import { fuzzRuns } from '../../support/fuzz.ts';
 
 const literal = (text: string, flags = 0): LiteralPattern => ({ bytes: fromLatin1(text), flags });
 
@@ -15,6 +17,15 @@ const literal = (text: string, flags = 0): LiteralPattern => ({ bytes: fromLatin
 function find(matcher: Matcher, text: string | Uint8Array, start = 0, end = text.length): number[] {
   const bytes = typeof text === 'string' ? fromLatin1(text) : text;
   return [...matcher.results.subarray(0, matcher.scan(bytes, start, end))].sort((a, b) => a - b);
+}
+
+/** The same by looking at each place. */
+function isIn(subject: Uint8Array, { bytes, flags }: LiteralPattern): boolean {
+  const isCaseless = flags === MATCH_CASELESS;
+  const [text, wanted] = [subject, bytes].map((some) =>
+    isCaseless ? latin1(some).replace(/[A-Z]/g, (c) => c.toLowerCase()) : latin1(some),
+  );
+  return text!.includes(wanted!);
 }
 
 describe('Matcher', () => {
@@ -118,6 +129,43 @@ describe('Matcher', () => {
     const all = Buffer.concat(patterns.map((pattern) => pattern.bytes));
     expect(matcher.scan(all, 0, all.length)).toBe(14_000);
     expect(matcher.databaseBytes).toBeGreaterThan(14_000);
+  });
+
+  // The library's own search leaps over some (native/pattern_compiler.cc).
+  test('small sets of patterns are found wherever they lie', () => {
+    const letters = fc.integer({ min: 0x61, max: 0x66 });
+    const pattern = fc.record({
+      bytes: fc.uint8Array({ minLength: 1, maxLength: 8 }).chain((any) =>
+        fc.oneof(
+          fc.constant(any),
+          fc.array(letters, { minLength: 1, maxLength: 8 }).map((some) => Uint8Array.from(some)),
+        ),
+      ),
+      flags: fc.constantFrom(0, MATCH_CASELESS),
+    });
+    const place = fc.record({ which: fc.nat(), at: fc.nat(400) });
+    fc.assert(
+      fc.property(
+        fc.array(pattern, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.array(place, { maxLength: 3 }), { minLength: 40, maxLength: 40 }),
+        fc.nat(400),
+        fc.nat(63),
+        (patterns, subjects, bytes, start) => {
+          const matcher = Matcher.compile(patterns);
+          for (const places of subjects) {
+            const subject = new Uint8Array(start + bytes).fill(0x71);
+            for (const { which, at } of places) {
+              const { bytes: found } = patterns[which % patterns.length]!;
+              subject.set(found.subarray(0, Math.max(0, bytes - at)), start + Math.min(at, bytes));
+            }
+            const seen = subject.subarray(start);
+            const expected = [...patterns.keys()].filter((index) => isIn(seen, patterns[index]!));
+            expect(find(matcher, subject, start)).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: fuzzRuns(300) },
+    );
   });
 
   test('a subject that matches everywhere does not cost more for each match', () => {
