@@ -91,6 +91,29 @@ class Registry {
   std::vector<uint32_t> free_;
 };
 
+/** That an object can be found in a registry: from Begin on, under the `id` that it shows, and until it ends. */
+template <typename T>
+class Registration {
+ public:
+  Registration() = default;
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+  ~Registration() {
+    if (registry_ != nullptr) registry_->Remove(id_);
+  }
+
+  void Begin(Registry<T>& registry, T* value, const Napi::CallbackInfo& info) {
+    id_ = registry.Add(value);
+    registry_ = &registry;
+    info.This().As<Napi::Object>().DefineProperty(
+        Napi::PropertyDescriptor::Value("id", Napi::Number::New(info.Env(), id_), napi_enumerable));
+  }
+
+ private:
+  Registry<T>* registry_ = nullptr;
+  uint32_t id_ = 0;
+};
+
 /** A method of a class that receives its arguments as Node-API has them. */
 template <typename Class>
 Napi::ClassPropertyDescriptor<Class> RawMethod(const char* name, napi_callback method) {

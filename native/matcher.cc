@@ -104,14 +104,7 @@ class Matcher : public Napi::ObjectWrap<Matcher> {
     hs_database_size(database, &database_bytes_);
     external_bytes_ = static_cast<int64_t>(database_bytes_ + scratch_bytes);
     Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
-    id_ = registry.Add(this);
-    is_registered_ = true;
-    info.This().As<Napi::Object>().DefineProperty(
-        Napi::PropertyDescriptor::Value("id", Napi::Number::New(env, id_), napi_enumerable));
-  }
-
-  ~Matcher() override {
-    if (is_registered_) registry.Remove(id_);
+    registration_.Begin(registry, this, info);
   }
 
   void Finalize(Napi::BasicEnv env) override { Napi::MemoryManagement::AdjustExternalMemory(env, -external_bytes_); }
@@ -169,8 +162,7 @@ class Matcher : public Napi::ObjectWrap<Matcher> {
   Hits hits_;
   /** Owns the memory that hits_ writes. */
   Napi::ObjectReference results_;
-  uint32_t id_ = 0;
-  bool is_registered_ = false;
+  Registration<Matcher> registration_;
   size_t database_bytes_ = 0;
   int64_t external_bytes_ = 0;
   LiveObject live_;

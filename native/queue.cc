@@ -118,14 +118,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
       ThrowErrno(env, step);
       return;
     }
-    id_ = registry.Add(this);
-    is_registered_ = true;
-    info.This().As<Napi::Object>().DefineProperty(
-        Napi::PropertyDescriptor::Value("id", Napi::Number::New(env, id_), napi_enumerable));
-  }
-
-  ~NfQueue() override {
-    if (is_registered_) registry.Remove(id_);
+    registration_.Begin(registry, this, info);
   }
 
   static Napi::Function Define(Napi::Env env) {
@@ -304,8 +297,7 @@ class NfQueue : public Napi::ObjectWrap<NfQueue> {
   }
 
   QueueSocket socket_;
-  uint32_t id_ = 0;
-  bool is_registered_ = false;
+  Registration<NfQueue> registration_;
   uint16_t queue_ = 0;
   uint32_t capacity_ = 0;
   uint32_t slot_bytes_ = 0;

@@ -128,14 +128,7 @@ class Regex : public Napi::ObjectWrap<Regex> {
     size_t code_bytes = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_SIZE, &code_bytes);
     NoteMemory(env, code_bytes);
-    id_ = registry.Add(this);
-    is_registered_ = true;
-    info.This().As<Napi::Object>().DefineProperty(
-        Napi::PropertyDescriptor::Value("id", Napi::Number::New(env, id_), napi_enumerable));
-  }
-
-  ~Regex() override {
-    if (is_registered_) registry.Remove(id_);
+    registration_.Begin(registry, this, info);
   }
 
   void Finalize(Napi::BasicEnv env) override { Napi::MemoryManagement::AdjustExternalMemory(env, -external_bytes_); }
@@ -259,8 +252,7 @@ class Regex : public Napi::ObjectWrap<Regex> {
   uint32_t depth_limit_ = 0;
   bool is_jit_tried_ = false;
   bool is_jit_ = false;
-  bool is_registered_ = false;
-  uint32_t id_ = 0;
+  Registration<Regex> registration_;
   int64_t external_bytes_ = 0;
   LiveObject live_;
 };
