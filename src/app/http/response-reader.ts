@@ -156,22 +156,29 @@ export class ResponseReader extends MessageReader {
     const tx = this.tx!;
     this.#parse(head);
     const { status } = tx;
-    if (this.#opensTunnel(head, tx)) {
-      this.exchange.report(tx, TO_CLIENT, STAGE.head);
-      this.exchange.tunnel(tx);
+    if (status === 101 && tx.asksForUpgrade) {
+      this.#openTunnel(tx);
       return;
     }
     if (status >= 100 && status < 200) {
       this.#skipInterim(head);
       return;
     }
-    const range = head.find(CONTENT_RANGE);
-    if (range >= 0 && !isContentRange(head.valueText(range))) this.raise('http.range_invalid');
+    const acceptsConnect = tx.isConnect && status >= 200 && status < 300;
+    if (!acceptsConnect) this.#checkRange(head);
     if (tx.isHead) this.framing.kind = FRAMING.none;
     else responseFraming(head, tx, this.framing, this.raise);
+    if (acceptsConnect) {
+      if (!this.#announcesContent()) {
+        this.#openTunnel(tx);
+        return;
+      }
+      // Who does so has taken it for any other request, and goes on with HTTP.
+      this.raise('http.response_connect_content');
+    }
     this.exchange.report(tx, TO_CLIENT, STAGE.head);
     if (status !== 204 && status !== 304) this.startBody();
-    else if (this.framing.kind === FRAMING.chunked || this.#hasLength()) {
+    else if (this.#announcesContent()) {
       this.#nextBytes = 0;
       this.state = READ.perhapsBody;
     } else {
@@ -180,19 +187,19 @@ export class ResponseReader extends MessageReader {
     }
   }
 
-  /** Who announces content of its answer to a CONNECT has taken it for any other request, and goes on with HTTP. */
-  #opensTunnel(head: Head, tx: HttpTransaction): boolean {
-    const { status } = tx;
-    if (status === 101) return tx.asksForUpgrade;
-    if (!tx.isConnect || status < 200 || status >= 300) return false;
-    responseFraming(head, tx, this.framing, this.raise);
-    if (this.framing.kind !== FRAMING.chunked && !this.#hasLength()) return true;
-    this.raise('http.response_connect_content');
-    return false;
+  #openTunnel(tx: HttpTransaction): void {
+    this.exchange.report(tx, TO_CLIENT, STAGE.head);
+    this.exchange.tunnel(tx);
   }
 
-  #hasLength(): boolean {
-    return this.framing.kind === FRAMING.length && this.framing.lengthBytes > 0;
+  #checkRange(head: Head): void {
+    const range = head.find(CONTENT_RANGE);
+    if (range >= 0 && !isContentRange(head.valueText(range))) this.raise('http.range_invalid');
+  }
+
+  #announcesContent(): boolean {
+    const { kind, lengthBytes } = this.framing;
+    return kind === FRAMING.chunked || (kind === FRAMING.length && lengthBytes > 0);
   }
 
   /**
