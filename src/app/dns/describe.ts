@@ -38,8 +38,9 @@ function answerOf(message: DnsMessage): Record<string, unknown> {
   const { flags } = message;
   const [question] = message.questions;
   const { answers, authorities } = message.records();
-  const shown = shownOf(message, answers, MAX_SHOWN_CHARACTERS);
-  const shownAuthorities = shownOf(message, authorities, MAX_SHOWN_CHARACTERS - charactersOf(shown));
+  const shown = shownOf(message, [...answers, ...authorities]);
+  const shownAnswers = shown.slice(0, answers.length);
+  const shownAuthorities = shown.slice(answers.length);
   return {
     version: 2,
     type: 'answer',
@@ -54,19 +55,15 @@ function answerOf(message: DnsMessage): Record<string, unknown> {
     opcode: message.opcode,
     ...(question !== undefined && { rrname: latin1(question.name), rrtype: typeName(question.type) }),
     rcode: RCODES[message.rcode] ?? String(message.rcode),
-    ...(shown.length > 0 && { answers: shown, grouped: groupedOf(shown) }),
+    ...(shownAnswers.length > 0 && { answers: shownAnswers, grouped: groupedOf(shownAnswers) }),
     ...(shownAuthorities.length > 0 && { authorities: shownAuthorities }),
   };
 }
 
 /** The first records, until they have so many characters: all may point to one long name. */
-function shownOf(
-  message: DnsMessage,
-  records: readonly ResourceRecord[],
-  maxCharacters: number,
-): Record<string, unknown>[] {
+function shownOf(message: DnsMessage, records: readonly ResourceRecord[]): Record<string, unknown>[] {
   const shown: Record<string, unknown>[] = [];
-  let left = maxCharacters;
+  let left = MAX_SHOWN_CHARACTERS;
   for (const record of records) {
     if (left <= 0) break;
     const fields = recordOf(message, record);
