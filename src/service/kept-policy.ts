@@ -76,7 +76,6 @@ class KeptTexts {
       this.#kept = await packedTexts(this.#kept);
     } catch {
       // Without memory for it: they stay as they are, and are the same.
-      return;
     }
   }
 }

@@ -6,6 +6,7 @@ import { NfqueueSource } from '../../src/capture/nfqueue.ts';
 import { VERDICT } from '../../src/capture/source.ts';
 import { chooseFirewall } from '../../src/service/firewall.ts';
 import { inspect } from '../../src/service/inspection-loop.ts';
+import { INTERCEPTION } from '../support/interception.ts';
 
 const { firewall, remarks } = chooseFirewall();
 if (firewall === null) throw new Error(`no firewall hands packets to a queue: ${remarks.join('; ')}`);
@@ -15,17 +16,7 @@ const source = new NfqueueSource({
   isFailOpen: true,
   whenUndecided: VERDICT.accept,
 });
-firewall.install({
-  firstQueue: 0,
-  queueCount: 1,
-  hooks: ['input', 'output'],
-  interfaces: [],
-  managementPorts: [],
-  failure: 'open',
-  rejectMark: 0,
-  bypassMark: 0,
-  balance: 'addresses',
-});
+firewall.install({ ...INTERCEPTION, hooks: ['input', 'output'] });
 process.stderr.write('ready\n');
 await inspect(
   source,
