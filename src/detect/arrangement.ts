@@ -20,6 +20,7 @@ import {
   isOnPacketEvents,
   isShownOnly,
   mayMatchLater,
+  mayRunOver,
   mayTravel,
 } from './rule-traits.ts';
 
@@ -137,10 +138,7 @@ class Planner {
   }
 
   *packetGroups(onPackets: readonly IndexedRule[], protocol: number | null): Steps<Pair<PacketGroupPlan>> {
-    const concerned = onPackets.filter(({ rule }) => {
-      const wanted = rule.protocol.ipProtocols;
-      return wanted === null || (protocol !== null && wanted.includes(protocol));
-    });
+    const concerned = onPackets.filter(({ rule }) => mayRunOver(rule, protocol));
     yield;
     const hasStreams = protocol === IP_PROTOCOL.tcp;
     const toServer = this.#packetGroup(concerned, TO_SERVER, hasStreams);

@@ -1,6 +1,7 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { StateUse } from '../rules/rule-state.ts';
+import { isInRange } from '../rules/values.ts';
 import { IP_PROTOCOL } from '../wire/packet.ts';
 
 /** Does it concern transactions, by their buffers or events, and not only packets and streams? */
@@ -65,6 +66,14 @@ export function inspectsPackets(rule: Rule): boolean {
   const protocols = rule.protocol.ipProtocols;
   const isTcpOnly = protocols?.length === 1 && protocols[0] === IP_PROTOCOL.tcp;
   return !isTcpOnly || rule.inspections.some(({ hasFixedPlace }) => hasFixedPlace);
+}
+
+/** Can it match in packets of this IP protocol? Null: of one that no rule names. */
+export function mayRunOver({ protocol, ipProtocolRanges }: Rule, ipProtocol: number | null): boolean {
+  const { ipProtocols } = protocol;
+  if (ipProtocol === null) return ipProtocols === null;
+  if (ipProtocols !== null && !ipProtocols.includes(ipProtocol)) return false;
+  return ipProtocolRanges.every((range) => isInRange(range, ipProtocol));
 }
 
 /** Can it match in what travels this way? */

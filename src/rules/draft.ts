@@ -10,6 +10,7 @@ import type { AddressTest, FlowRequirement, Step, Tag } from './rule.ts';
 import { STATE_KINDS, type StateCondition, type StateEffect, type StateKind, type StateUse } from './rule-state.ts';
 import type { Threshold } from './threshold.ts';
 import type { Transform } from './transforms.ts';
+import type { UintRange } from './values.ts';
 
 export type PacketTest = (packet: Packet) => boolean;
 
@@ -83,8 +84,8 @@ export class RuleDraft {
   flow: FlowRequirement | null = null;
   readonly shownProtocols: { readonly names: readonly string[]; readonly isNegated: boolean }[] = [];
   readonly packetTests: PacketTest[] = [];
-  /** False: `ip_proto` leaves TCP out. */
-  takesTcp = true;
+  /** `ip_proto`: the number of the IP protocol must be in all of them. `packetTests` ask for it too. */
+  readonly ipProtocolRanges: UintRange[] = [];
   /** Those of `packetTests` that ask for TCP flags alone. */
   readonly tcpFlagTests: ((flags: number) => boolean)[] = [];
   readonly expressions: ExpressionDraft[] = [];

@@ -6,6 +6,7 @@ import type { Dataset } from './dataset.ts';
 import type { Hold } from './hold.ts';
 import type { StateCondition, StateEffect, StateUse } from './rule-state.ts';
 import type { Suppression, Threshold } from './threshold.ts';
+import type { UintRange } from './values.ts';
 
 export const RULE_ACTIONS = ['pass', 'drop', 'reject', 'rejectsrc', 'rejectdst', 'rejectboth', 'alert'] as const;
 export type RuleAction = (typeof RULE_ACTIONS)[number];
@@ -143,9 +144,9 @@ export interface Rule extends RulePlace {
   readonly shownProtocols: readonly { readonly names: readonly string[]; readonly isNegated: boolean }[];
   /** Conditions on the packet's headers and sizes, cheapest first. */
   readonly packetTests: readonly ((packet: Packet) => boolean)[];
-  /**
-   * What it asks of IP protocol and TCP flags may hold in the middle of a TCP connection: with ACK, no SYN, FIN or RST.
-   */
+  /** `ip_proto`: the number of the IP protocol must be in all of them. `packetTests` ask for it too. */
+  readonly ipProtocolRanges: readonly UintRange[];
+  /** What it asks of TCP flags may hold in the middle of a connection: with ACK, no SYN, FIN or RST. */
   readonly fitsTcpMiddle: boolean;
   /** What decoding and TCP tracking must have found in the packet; `packetTests` ask for it too. */
   readonly packetEvents: readonly string[];

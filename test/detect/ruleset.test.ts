@@ -69,6 +69,16 @@ describe('a rule on TCP is looked for in', () => {
     expect(placesOf(rule(header, options))).toEqual(expected);
   });
 
+  test.each([
+    ['ip_proto:6;', ['packet unpatterned']],
+    ['ip_proto:!47;', ['packet unpatterned']],
+    ['ip_proto:41;', []],
+    ['ip_proto:>6; content:"abc";', []],
+    ['ip_proto:<100; ip_proto:!tcp;', []],
+  ])('packets of the protocols that it asks for: %s', (options, expected) => {
+    expect(placesOf(rule('ip', options))).toEqual(expected);
+  });
+
   test('nothing of it concerns UDP', () => {
     expect(placesOf(rule('tcp', 'content:"abc";'), udp)).toEqual([]);
   });

@@ -78,7 +78,7 @@ const ipProto = defineKeyword({
     return { min: number, max: number, isNegated: match[1] === '!' };
   },
   compile: (range, draft) => {
-    draft.takesTcp &&= isInRange(range, IP_PROTOCOL.tcp);
+    draft.ipProtocolRanges.push(range);
     draft.testPacket((packet) => isInRange(range, packet.protocol));
   },
 });
