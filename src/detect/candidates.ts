@@ -1,3 +1,5 @@
+import type { FittingRules } from './port-table.ts';
+
 /** Marks are compared as small integers, and started anew behind this many rounds. */
 const MAX_ROUND = 2 ** 30;
 
@@ -35,5 +37,10 @@ export class Candidates {
   /** Adds `indexes[start, end)`. */
   addRange(indexes: Int32Array, start: number, end: number): void {
     for (let i = start; i < end; i++) this.add(indexes[i]!);
+  }
+
+  /** The same, of those whose ports fit. */
+  addFitting(indexes: Int32Array, start: number, end: number, fitting: FittingRules): void {
+    for (let i = start; i < end; i++) if (fitting.has(indexes[i]!)) this.add(indexes[i]!);
   }
 }

@@ -7,7 +7,7 @@ import type { Evaluator } from './evaluator.ts';
 import { FlowContext } from './flow-context.ts';
 import { FlowDetections } from './flow-state.ts';
 import type { MatchList } from './match-list.ts';
-import type { PortTable } from './port-table.ts';
+import type { FittingRules, PortTable } from './port-table.ts';
 import type { Ruleset } from './ruleset.ts';
 
 /** What the parts of detection share: the rules, the packet in hand, what was found in it, and what flows remember. */
@@ -56,7 +56,7 @@ export class DetectionContext {
   }
 
   /** The ports of the packet, seen in this direction. */
-  rulesOn(ports: PortTable, direction: Direction): Int32Array {
+  rulesOn(ports: PortTable, direction: Direction): FittingRules {
     const { sourcePort, destinationPort } = this.packet;
     return direction === this.packet.direction
       ? ports.rulesFor(sourcePort, destinationPort)
@@ -65,7 +65,7 @@ export class DetectionContext {
 
   /** Is any rule in the table for these ports? */
   concerns(ports: PortTable, direction: Direction): boolean {
-    return this.rulesOn(ports, direction).length > 0;
+    return !this.rulesOn(ports, direction).isEmpty;
   }
 
   /** Everything of the rule fits, save what it asks of state. */

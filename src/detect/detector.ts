@@ -12,6 +12,7 @@ import type { FlowFigures } from './flow-figures.ts';
 import { fitsEndpoints, fitsState } from './header.ts';
 import { type Match, MatchList } from './match-list.ts';
 import { PacketState } from './packet-state.ts';
+import { NO_RULES } from './port-table.ts';
 import type { PacketGroup } from './rule-groups.ts';
 import type { LimitedRule } from './rule-limits.ts';
 import { inspectsStream } from './rule-traits.ts';
@@ -254,7 +255,7 @@ export class Detector {
     }
 
     candidates.clear();
-    candidates.addAll(detection.rulesOn(group.packetUnpatterned, direction));
+    candidates.addAll(detection.rulesOn(group.packetUnpatterned, direction).indexes);
     const { bytes, payloadStart, payloadEnd } = packet;
     const hasPayload = payloadEnd > payloadStart && !flowContext.isEncrypted;
     if (hasPayload) this.#searchPayload(group);
@@ -274,24 +275,24 @@ export class Detector {
     const detection = this.#detection;
     const { packet, flowContext, candidates } = detection;
     const { bytes, payloadStart, payloadEnd, direction } = packet;
-    const isForPacket = detection.concerns(group.packetPorts, direction);
-    const isForPlaced = !this.#stream.isBeyondDepth && detection.concerns(group.placedPorts, direction);
+    const forPacket = detection.rulesOn(group.packetPorts, direction);
+    const forPlaced = this.#stream.isBeyondDepth ? NO_RULES : detection.rulesOn(group.placedPorts, direction);
     // Payload that no stream took is all that raw-stream rules will ever see of it.
-    const isForStream = !flowContext.isInStream && detection.concerns(group.streamPorts, direction);
-    if (!flowContext.isInStream) candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction));
+    const forStream = flowContext.isInStream ? NO_RULES : detection.rulesOn(group.streamPorts, direction);
+    if (!flowContext.isInStream) candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction).indexes);
 
     const { payload } = group;
-    if (payload === null || !(isForPacket || isForPlaced || isForStream)) return;
+    if (payload === null || (forPacket.isEmpty && forPlaced.isEmpty && forStream.isEmpty)) return;
     if (payload !== this.#stream.searchedPayload) {
-      if (!isForPlaced && !isForStream) {
-        group.packet?.search(bytes, payloadStart, payloadEnd, candidates);
+      if (forPlaced.isEmpty && forStream.isEmpty) {
+        group.packet?.search(bytes, payloadStart, payloadEnd, candidates, forPacket);
         return;
       }
       payload.search(bytes, payloadStart, payloadEnd);
     }
-    if (isForPacket) payload.addPacket(candidates);
-    if (isForPlaced) payload.addPlaced(candidates);
-    if (isForStream) payload.addStream(candidates);
+    if (!forPacket.isEmpty) payload.addPacket(forPacket, candidates);
+    if (!forPlaced.isEmpty) payload.addPlaced(forPlaced, candidates);
+    if (!forStream.isEmpty) payload.addStream(forStream, candidates);
   }
 
   /** Of a packet of which only the addresses can be read. Instead of `onPacket`. */

@@ -4,6 +4,7 @@ import type { FastPattern } from '../rules/rule.ts';
 import { AnswerCache, FOUND_COLUMNS } from './answer-cache.ts';
 import type { Candidates } from './candidates.ts';
 import { PatternDatabases } from './pattern-databases.ts';
+import type { FittingRules } from './port-table.ts';
 
 /**
  * Of a longer pattern, its end is searched for: it hardly comes by chance, and the rule is judged exactly anyway. A search
@@ -80,32 +81,34 @@ export class PatternIndex {
     return this.#plan.longestBytes;
   }
 
-  /** Adds the rules whose fast pattern is in `bytes[start, end)`. */
-  search(bytes: Uint8Array, start: number, end: number, into: Candidates): void {
+  /** Adds the rules whose fast pattern is in `bytes[start, end)`. `fitting`: of these, where only they count. */
+  search(bytes: Uint8Array, start: number, end: number, into: Candidates, fitting: FittingRules | null = null): void {
     const answers = this.#answers;
     const row = answers.rowOf(bytes, start, end);
     if (row >= 0 && answers.has(row, bytes, start, end)) {
       const at = row * FOUND_COLUMNS;
-      addRulesOf(this.#plan, answers.found, at + 1, answers.found[at]!, into);
+      addRulesOf(this.#plan, answers.found, at + 1, answers.found[at]!, fitting, into);
       return;
     }
     const { results } = this.#matcher;
     const hits = this.#matcher.scan(bytes, start, end);
     if (row >= 0) answers.remember(row, bytes, start, end, results, hits);
-    addRulesOf(this.#plan, results, 0, hits, into);
+    addRulesOf(this.#plan, results, 0, hits, fitting, into);
   }
 }
 
-/** Adds the rules of the patterns `found[start, start + count)`. */
+/** Adds the rules of the patterns `found[start, start + count)`: all of them, or those that fit. */
 export function addRulesOf(
   { rules, starts }: PatternRules,
   found: Uint32Array,
   start: number,
   count: number,
+  fitting: FittingRules | null,
   into: Candidates,
 ): void {
   for (let i = start; i < start + count; i++) {
     const id = found[i]!;
-    into.addRange(rules, starts[id]!, starts[id + 1]!);
+    if (fitting === null) into.addRange(rules, starts[id]!, starts[id + 1]!);
+    else into.addFitting(rules, starts[id]!, starts[id + 1]!, fitting);
   }
 }

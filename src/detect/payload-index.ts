@@ -2,6 +2,7 @@ import type { Matcher } from '../base/native/matcher.ts';
 import type { Candidates } from './candidates.ts';
 import type { PatternDatabases } from './pattern-databases.ts';
 import { addRulesOf, type PatternEntry, type PatternRules, planPatterns } from './pattern-index.ts';
+import type { FittingRules } from './port-table.ts';
 
 /** What rules of one IP protocol and direction look for in payload, without the search: nothing but data. */
 export interface PayloadPlan {
@@ -74,17 +75,17 @@ export class PayloadIndex {
     this.#foundCount = count;
   }
 
-  // Of what the last search has found:
+  // Of what the last search has found, rules whose ports fit:
 
-  addStream(into: Candidates): void {
-    addRulesOf(this.#plan.stream, this.#found, 0, this.#foundCount, into);
+  addStream(fitting: FittingRules, into: Candidates): void {
+    addRulesOf(this.#plan.stream, this.#found, 0, this.#foundCount, fitting, into);
   }
 
-  addPacket(into: Candidates): void {
-    addRulesOf(this.#plan.packet, this.#found, 0, this.#foundCount, into);
+  addPacket(fitting: FittingRules, into: Candidates): void {
+    addRulesOf(this.#plan.packet, this.#found, 0, this.#foundCount, fitting, into);
   }
 
-  addPlaced(into: Candidates): void {
-    addRulesOf(this.#plan.placed, this.#found, 0, this.#foundCount, into);
+  addPlaced(fitting: FittingRules, into: Candidates): void {
+    addRulesOf(this.#plan.placed, this.#found, 0, this.#foundCount, fitting, into);
   }
 }

@@ -46,14 +46,49 @@ export function planPorts(
   return [...plans.values()].map((plan) => ({ ...plan, rules: Int32Array.from(plan.rules) }));
 }
 
+/** Rules whose ports fit. Nobody changes them. */
+export class FittingRules {
+  /** In no particular order. */
+  readonly indexes: Int32Array;
+  /** A bit for each rule up to the last one of them; null until somebody asks. */
+  #bits: Uint32Array | null = null;
+
+  constructor(indexes: Int32Array) {
+    this.indexes = indexes;
+  }
+
+  has(index: number): boolean {
+    this.#bits ??= bitsOf(this.indexes);
+    return (this.#bits[index >>> 5]! & (1 << (index & 31))) !== 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.indexes.length === 0;
+  }
+
+  /** What it may come to hold, of 32 bits each. */
+  get words(): number {
+    return this.indexes.length + wordsFor(this.indexes);
+  }
+}
+
+export const NO_RULES = new FittingRules(new Int32Array(0));
+
+const wordsFor = (indexes: Int32Array): number => indexes.reduce((most, index) => Math.max(most, (index >>> 5) + 1), 0);
+
+function bitsOf(indexes: Int32Array): Uint32Array {
+  const bits = new Uint32Array(wordsFor(indexes));
+  for (const index of indexes) bits[index >>> 5]! |= 1 << (index & 31);
+  return bits;
+}
+
 const PORTS = 65_536;
-const NONE = new Int32Array(0);
 /**
- * Answers are kept for this many pairs of port classes, and as long as they hold this many rules together: who scans
+ * Answers are kept for this many pairs of port classes, and as long as they take this many words together: who scans
  * ports must not fill the memory. Our choice; behind it all are found anew.
  */
 const MAX_KNOWN_PAIRS = 16_384;
-const MAX_KNOWN_RULES = 2 ** 20;
+const MAX_KNOWN_WORDS = 2 ** 20;
 
 /**
  * Which rules concern a packet between two ports. Ports that no rule tells apart fall into one class, so that the
@@ -62,16 +97,16 @@ const MAX_KNOWN_RULES = 2 ** 20;
 export class PortTable {
   readonly #sharers: readonly Sharers[];
   /** Null: no rule asks for ports, and this is the answer for all. */
-  readonly #always: Int32Array | null;
+  readonly #always: FittingRules | null;
   readonly #classOf: Uint16Array;
   readonly #classCount: number;
   /** By pair of classes, and by which sharers fit. */
-  readonly #known = new Map<number, Int32Array>();
-  readonly #answers = new Map<string, Int32Array>();
-  #knownRules = 0;
+  readonly #known = new Map<number, FittingRules>();
+  readonly #answers = new Map<string, FittingRules>();
+  #knownWords = 0;
   /** Most packets ask what the one before them did. */
   #lastKey = -1;
-  #lastAnswer: Int32Array = NONE;
+  #lastAnswer = NO_RULES;
 
   /** `sets`: by the numbers that are in `plans`. */
   constructor(plans: readonly PortPlan[], sets: readonly PortSet[]) {
@@ -80,14 +115,13 @@ export class PortTable {
     });
     const [only] = this.#sharers;
     const asksForPorts = this.#sharers.length > 1 || (only !== undefined && !isForAnyPort(only));
-    this.#always = asksForPorts ? null : (only?.rules ?? NONE);
+    this.#always = asksForPorts ? null : only === undefined ? NO_RULES : new FittingRules(only.rules);
     // Most tables are empty, and a rule set has dozens of them in every worker.
     this.#classOf = asksForPorts ? portClasses(this.#sharers) : new Uint16Array(0);
     this.#classCount = asksForPorts ? this.#classOf[PORTS - 1]! + 1 : 0;
   }
 
-  /** Indexes of the rules whose ports fit. Borrowed: do not change. */
-  rulesFor(sourcePort: number, destinationPort: number): Int32Array {
+  rulesFor(sourcePort: number, destinationPort: number): FittingRules {
     if (this.#always !== null) return this.#always;
     const key = this.#classOf[sourcePort]! * this.#classCount + this.#classOf[destinationPort]!;
     if (key !== this.#lastKey) {
@@ -97,20 +131,20 @@ export class PortTable {
     return this.#lastAnswer;
   }
 
-  #find(key: number, sourcePort: number, destinationPort: number): Int32Array {
+  #find(key: number, sourcePort: number, destinationPort: number): FittingRules {
     const fitting = this.#sharers.filter((sharers) => fits(sharers, sourcePort, destinationPort));
     const name = fitting.map(({ id }) => id).join();
     let answer = this.#answers.get(name);
-    if (this.#known.size >= MAX_KNOWN_PAIRS || this.#knownRules >= MAX_KNOWN_RULES) {
+    if (this.#known.size >= MAX_KNOWN_PAIRS || this.#knownWords >= MAX_KNOWN_WORDS) {
       this.#known.clear();
       this.#answers.clear();
-      this.#knownRules = 0;
+      this.#knownWords = 0;
       answer = undefined;
     }
     if (answer === undefined) {
-      answer = Int32Array.from(fitting.flatMap(({ rules }) => [...rules]));
+      answer = fittingOf(fitting);
       this.#answers.set(name, answer);
-      this.#knownRules += answer.length;
+      this.#knownWords += answer.words;
     }
     this.#known.set(key, answer);
     return answer;
@@ -124,6 +158,9 @@ interface Sharers {
   readonly isBidirectional: boolean;
   readonly rules: Int32Array;
 }
+
+const fittingOf = (sharers: readonly Sharers[]): FittingRules =>
+  new FittingRules(Int32Array.from(sharers.flatMap(({ rules }) => [...rules])));
 
 function fits({ source, destination, isBidirectional }: Sharers, from: number, to: number): boolean {
   if (source.contains(from) && destination.contains(to)) return true;

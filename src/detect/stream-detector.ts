@@ -110,9 +110,10 @@ export class StreamDetector implements RawBytes {
       stream.forgetWaiting();
     }
     const { payload } = group;
-    if (payload !== null && detection.concerns(group.streamPorts, direction)) {
+    const fitting = detection.rulesOn(group.streamPorts, direction);
+    if (payload !== null && !fitting.isEmpty) {
       payload.search(view.bytes, Math.max(0, newAt - payload.longestBytes + 1), view.end);
-      payload.addStream(candidates);
+      payload.addStream(fitting, candidates);
       this.searchedPayload = this.#isPayload ? payload : null;
     }
     const { budget } = stream;
@@ -120,7 +121,7 @@ export class StreamDetector implements RawBytes {
     const isJudgedWhole = !budget.isSpent;
     if (isJudgedWhole) {
       stream.addWaiting(candidates);
-      candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction));
+      candidates.addAll(detection.rulesOn(group.streamUnpatterned, direction).indexes);
     }
     if (candidates.count > 0) {
       evaluator.lookedBytes = 0;

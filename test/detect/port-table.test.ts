@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PortNumbering, PortTable, planPorts } from '../../src/detect/port-table.ts';
+import { FittingRules, PortNumbering, PortTable, planPorts } from '../../src/detect/port-table.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { rulesOf } from '../support/rules.ts';
 
@@ -12,7 +12,7 @@ function tableOf(rules: readonly Rule[]): PortTable {
   );
   return new PortTable(plans, numbering.sets);
 }
-const sorted = (answer: Int32Array): number[] => [...answer].sort((a, b) => a - b);
+const sorted = ({ indexes }: FittingRules): number[] => [...indexes].sort((a, b) => a - b);
 
 /** Every rule, asked one by one. */
 function naive(rules: readonly Rule[], source: number, destination: number): number[] {
@@ -24,7 +24,7 @@ function naive(rules: readonly Rule[], source: number, destination: number): num
 }
 
 test('without rules, nothing fits', () => {
-  expect(tableOf([]).rulesFor(1, 2)).toHaveLength(0);
+  expect(tableOf([]).rulesFor(1, 2).isEmpty).toBe(true);
 });
 
 test('rules of any ports fit at once', () => {
@@ -52,12 +52,22 @@ test('answers as every rule asked one by one', () => {
         const rules = rulesOf(text.join('\n'));
         const table = tableOf(rules);
         for (const [source, destination] of [...pairs, ...pairs]) {
-          expect(sorted(table.rulesFor(source, destination))).toEqual(naive(rules, source, destination));
+          const fitting = table.rulesFor(source, destination);
+          expect(sorted(fitting)).toEqual(naive(rules, source, destination));
+          expect([...rules.keys()].filter((index) => fitting.has(index))).toEqual(sorted(fitting));
         }
       },
     ),
     { numRuns: 50 },
   );
+});
+
+test('of any indexes, those that are among them are', () => {
+  const indexes = [0, 31, 32, 33, 63, 64, 14_000];
+  const fitting = new FittingRules(Int32Array.from(indexes));
+  const asked = Array.from({ length: 20_000 }, (_, index) => index);
+  expect(asked.filter((index) => fitting.has(index))).toEqual(indexes);
+  expect(new FittingRules(new Int32Array(0)).has(0)).toBe(false);
 });
 
 test('who scans all ports does not fill the memory', () => {
@@ -68,7 +78,7 @@ test('who scans all ports does not fill the memory', () => {
   const table = tableOf(rules);
   const before = process.memoryUsage().arrayBuffers;
   for (let source = 0; source < 65_536; source += 500) {
-    for (let destination = 0; destination < 65_536; destination += 211) table.rulesFor(source, destination);
+    for (let destination = 0; destination < 65_536; destination += 211) table.rulesFor(source, destination).has(0);
   }
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 2 ** 20);
   expect(sorted(table.rulesFor(6400, 6000))).toEqual(naive(rules, 6400, 6000));

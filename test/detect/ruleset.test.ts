@@ -9,7 +9,7 @@ import { rulesOf } from '../support/rules.ts';
 
 const { tcp, udp, icmp } = IP_PROTOCOL;
 /** From port 1000. */
-const hasRules = (ports: PortTable, destination = 80): boolean => ports.rulesFor(1000, destination).length > 0;
+const hasRules = (ports: PortTable, destination = 80): boolean => !ports.rulesFor(1000, destination).isEmpty;
 const rulesetOf = (text: string): Ruleset => Ruleset.of(rulesOf(text), APP_PROTOCOLS);
 
 /** Where the one rule of the text is looked for, from port 1000 to port 80. */
