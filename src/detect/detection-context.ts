@@ -6,6 +6,7 @@ import { Candidates } from './candidates.ts';
 import type { Evaluator } from './evaluator.ts';
 import { FlowContext } from './flow-context.ts';
 import { FlowDetections } from './flow-state.ts';
+import { hasPorts } from './header.ts';
 import type { MatchList } from './match-list.ts';
 import type { FittingRules, PortTable } from './port-table.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -57,7 +58,8 @@ export class DetectionContext {
 
   /** The ports of the packet, seen in this direction. */
   rulesOn(ports: PortTable, direction: Direction): FittingRules {
-    const { sourcePort, destinationPort } = this.packet;
+    const { protocol, sourcePort, destinationPort } = this.packet;
+    if (!hasPorts(protocol)) return ports.all;
     return direction === this.packet.direction
       ? ports.rulesFor(sourcePort, destinationPort)
       : ports.rulesFor(destinationPort, sourcePort);

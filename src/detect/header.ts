@@ -51,7 +51,7 @@ function fitsShown({ shownProtocols }: Rule, shown: string | null): boolean {
 function fitsWay(rule: Rule, packet: Packet, isTurned: boolean): boolean {
   const { ipVersion, protocol } = packet;
   if (ipVersion === 0) return false;
-  if (protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp) {
+  if (hasPorts(protocol)) {
     if (!rule.sourcePorts.contains(isTurned ? packet.destinationPort : packet.sourcePort)) return false;
     if (!rule.destinationPorts.contains(isTurned ? packet.sourcePort : packet.destinationPort)) return false;
   }
@@ -62,3 +62,7 @@ function fitsWay(rule: Rule, packet: Packet, isTurned: boolean): boolean {
   for (let i = 0; i < tests.length; i++) if (!tests[i]!(ipVersion, source, destination)) return false;
   return true;
 }
+
+/** Of packets of other protocols, as in Suricata, rules ask no ports. */
+export const hasPorts = (ipProtocol: number): boolean =>
+  ipProtocol === IP_PROTOCOL.tcp || ipProtocol === IP_PROTOCOL.udp || ipProtocol === IP_PROTOCOL.sctp;

@@ -98,6 +98,8 @@ export class PortTable {
   readonly #sharers: readonly Sharers[];
   /** Null: no rule asks for ports, and this is the answer for all. */
   readonly #always: FittingRules | null;
+  /** Null until somebody asks. */
+  #all: FittingRules | null = null;
   readonly #classOf: Uint16Array;
   readonly #classCount: number;
   /** By pair of classes, and by which sharers fit. */
@@ -119,6 +121,11 @@ export class PortTable {
     // Most tables are empty, and a rule set has dozens of them in every worker.
     this.#classOf = asksForPorts ? portClasses(this.#sharers) : new Uint16Array(0);
     this.#classCount = asksForPorts ? this.#classOf[PORTS - 1]! + 1 : 0;
+  }
+
+  get all(): FittingRules {
+    this.#all ??= this.#always ?? fittingOf(this.#sharers);
+    return this.#all;
   }
 
   rulesFor(sourcePort: number, destinationPort: number): FittingRules {

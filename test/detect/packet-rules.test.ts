@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { fromLatin1 } from '../../src/base/bytes.ts';
 import { runAll } from '../../src/base/steps.ts';
 import { mergeConfig } from '../../src/config/overrides.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
@@ -48,6 +49,22 @@ describe('rules without content', () => {
     expect(alertsOfDatagrams('alert udp any any -> any 53 (flowint:n,+,1; sid:1;)')).toEqual([1, 1, 1]);
     expect(alertsOfDatagrams('alert udp any any -> any 53 (flowbits:toggle,b; sid:1;)')).toEqual([1, 1, 1]);
     expect(alertsOfDatagrams('alert udp any any -> any 53 (flowbits:set,b; sid:1;)')).toEqual([1]);
+  });
+
+  test('on ports match packets of protocols that have none', () => {
+    const packets = [
+      buildIcmp({ payload: fromLatin1('abcdef') }),
+      buildIp({ protocol: 2, payload: fromLatin1('abcdef') }),
+    ];
+    const rules = [
+      'alert ip any 80 -> any any (content:"abcdef"; sid:1;)',
+      'alert ip any any -> any !80 (dsize:>0; sid:2;)',
+      'alert ip any any -> any 80 (sid:3;)',
+    ];
+    for (const [i, rule] of rules.entries()) {
+      expect(playPackets(packets, { rules: rule }).alerts).toEqual([i + 1, i + 1]);
+    }
+    expect(playPackets(packets.slice(0, 1), { rules: rules.join('\n') }).alerts.sort()).toEqual([1, 2, 3]);
   });
 
   test('in both directions match either way', () => {

@@ -51,6 +51,7 @@ test('answers as every rule asked one by one', () => {
         const text = specs.map(([from, arrow, to], i) => `alert tcp any ${from} ${arrow} any ${to} (sid:${i + 1};)`);
         const rules = rulesOf(text.join('\n'));
         const table = tableOf(rules);
+        expect(sorted(table.all)).toEqual([...rules.keys()]);
         for (const [source, destination] of [...pairs, ...pairs]) {
           const fitting = table.rulesFor(source, destination);
           expect(sorted(fitting)).toEqual(naive(rules, source, destination));
