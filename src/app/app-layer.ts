@@ -13,6 +13,8 @@ export interface FlowEndpoints {
   readonly addresses: Uint32Array;
   clientPort(flow: FlowSlot): number;
   serverPort(flow: FlowSlot): number;
+  /** What is in a tunnel says nothing of connections outside. */
+  tunnelDepth(flow: FlowSlot): number;
 }
 
 export interface AppLayerOptions {
@@ -283,7 +285,8 @@ export class AppLayer {
     const { addresses } = this.#endpoints;
     const client = addresses.subarray(flow * 8, flow * 8 + 4).join('.');
     const server = addresses.subarray(flow * 8 + 4, flow * 8 + 8).join('.');
-    return listener === TO_SERVER ? `${server} ${port} ${client}` : `${client} ${port} ${server}`;
+    const depth = this.#endpoints.tunnelDepth(flow);
+    return listener === TO_SERVER ? `${depth} ${server} ${port} ${client}` : `${depth} ${client} ${port} ${server}`;
   }
 }
 

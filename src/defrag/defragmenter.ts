@@ -225,11 +225,13 @@ const IPV6_LENGTH = 4;
 
 /**
  * RFC 791 §2.3 names the protocol too, RFC 8200 §4.5 does not. A string, since fragments are rare, and since Map hashes
- * it in a way that nobody can foresee from outside.
+ * it in a way that nobody can foresee from outside. Fragments out of a tunnel do not meet those beside it: a host that is
+ * not its end has only the latter.
  */
-function keyOf({ ipVersion, source, destination, protocol, vlanId, fragmentId }: Packet): string {
-  if (ipVersion === 4) return `${source[3]} ${destination[3]} ${fragmentId} ${protocol} ${vlanId}`;
-  return `${source.join(':')} ${destination.join(':')} ${fragmentId} ${vlanId}`;
+function keyOf({ ipVersion, source, destination, protocol, vlanId, fragmentId, tunnelDepth }: Packet): string {
+  const where = `${fragmentId} ${vlanId} ${tunnelDepth}`;
+  if (ipVersion === 4) return `${source[3]} ${destination[3]} ${protocol} ${where}`;
+  return `${source.join(':')} ${destination.join(':')} ${where}`;
 }
 
 const dataBytesOf = (fragment: Packet): number => fragment.ipEnd - fragment.transportStart;

@@ -12,7 +12,7 @@ const ADDRESS_WORDS = 8;
 export class FlowIndex {
   /** Four words of the client's address at `slot * 8`, the server's at `slot * 8 + 4`, as in `Packet.source`. */
   readonly addresses: Uint32Array;
-  /** As FlowKey has them: VLAN, IP version and protocol; the client's port in the upper half. */
+  /** As FlowKey has them: VLAN, IP version, protocol, tunnels; the client's port in the upper half. */
   readonly tags: Int32Array;
   readonly ports: Int32Array;
   /** The way of the packet that `find` found a flow for. */

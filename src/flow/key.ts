@@ -3,7 +3,7 @@ import { IP_PROTOCOL, type Packet } from '../wire/packet.ts';
 
 /** By what a packet finds its flow. One object is reused: valid until the next `read`. */
 export class FlowKey {
-  /** VLAN, IP version and protocol in one number. */
+  /** VLAN, IP version, protocol and how deep in tunnels, in one number. */
   tag = 0;
   /** As the packet carries them, source in the upper half; ICMP has stand-ins. A signed 32-bit integer. */
   ports = 0;
@@ -24,7 +24,12 @@ export class FlowKey {
     if (packet.ipVersion === 0 || packet.isFragment) return false;
     const isV6 = packet.ipVersion === 6;
     const protocol = packet.protocol;
-    this.tag = (packet.vlanId + 1) | (isV6 ? V6_BIT : 0) | (protocol << PROTOCOL_SHIFT);
+    // Who gets a packet out of a tunnel is unknown: what it claims to be must not reach a connection of the outside.
+    this.tag =
+      (packet.vlanId + 1) |
+      (isV6 ? V6_BIT : 0) |
+      (protocol << PROTOCOL_SHIFT) |
+      (packet.tunnelDepth << TUNNEL_DEPTH_SHIFT);
     if (protocol === IP_PROTOCOL.icmp || protocol === IP_PROTOCOL.icmpv6) this.#readIcmp(packet, protocol);
     else {
       this.ports = (packet.sourcePort << 16) | packet.destinationPort;
@@ -69,7 +74,9 @@ export class FlowKey {
 }
 
 /** The protocol of a tag. */
-export const protocolOf = (tag: number): number => tag >>> PROTOCOL_SHIFT;
+export const protocolOf = (tag: number): number => (tag >>> PROTOCOL_SHIFT) & 0xff;
+/** As in `Packet.tunnelDepth`. */
+export const tunnelDepthOf = (tag: number): number => tag >>> TUNNEL_DEPTH_SHIFT;
 export const isV6Tag = (tag: number): boolean => (tag & V6_BIT) !== 0;
 /** -1 without a VLAN. */
 export const vlanIdOf = (tag: number): number => (tag & (V6_BIT - 1)) - 1;
@@ -77,6 +84,7 @@ export const vlanIdOf = (tag: number): number => (tag & (V6_BIT - 1)) - 1;
 // A VLAN id has twelve bits (IEEE 802.1Q), plus one for "none".
 const V6_BIT = 1 << 13;
 const PROTOCOL_SHIFT = 14;
+const TUNNEL_DEPTH_SHIFT = 22;
 /** Tag, ports, two IPv6 addresses. */
 const MAX_WORDS = 10;
 

@@ -4,7 +4,7 @@ import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
 import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
-import { isV6Tag, protocolOf, vlanIdOf } from './key.ts';
+import { isV6Tag, protocolOf, tunnelDepthOf, vlanIdOf } from './key.ts';
 import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
 import { countsSources, DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions, flowCapacity } from './options.ts';
 import type { FlowSlot } from './slot.ts';
@@ -131,6 +131,11 @@ export class FlowTable {
     return vlanIdOf(this.#index.tags[slot]!);
   }
 
+  /** How many tunnels its packets come through. */
+  tunnelDepth(slot: FlowSlot): number {
+    return tunnelDepthOf(this.#index.tags[slot]!);
+  }
+
   /** 0 where the protocol has no ports. */
   clientPort(slot: FlowSlot): number {
     return this.#hasPorts(slot) ? this.#index.ports[slot]! >>> 16 : 0;
@@ -148,6 +153,7 @@ export class FlowTable {
     packet.ipVersion = this.ipVersion(slot);
     packet.vlanId = this.vlanId(slot);
     packet.protocol = this.protocol(slot);
+    packet.tunnelDepth = this.tunnelDepth(slot);
     this.#index.readAddresses(
       slot,
       isFromClient ? packet.source : packet.destination,

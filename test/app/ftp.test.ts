@@ -179,7 +179,7 @@ describe('a data connection', () => {
     }
     const apps = new AppLayer(
       { onProgress: () => {}, onEvent: (_tx, _direction, event) => seen.push(event) },
-      { addresses, clientPort: () => 4000, serverPort: (flow) => (flow === 0 ? 21 : dataPort) },
+      { addresses, clientPort: () => 4000, serverPort: (flow) => (flow === 0 ? 21 : dataPort), tunnelDepth: () => 0 },
     );
     const send = (flow: number, { direction, bytes }: Piece): void =>
       apps.consume(flow, direction, bytes, 0, bytes.length);

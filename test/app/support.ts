@@ -14,6 +14,7 @@ export const flowEndpoints = (serverPort = 4000, clientPort = 40_000): FlowEndpo
   addresses: new Uint32Array(8 * 64),
   clientPort: () => clientPort,
   serverPort: () => serverPort,
+  tunnelDepth: () => 0,
 });
 
 /** The first protocol's buffer of this name. */

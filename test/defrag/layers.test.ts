@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
+import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { FRAGMENT_EVENTS } from '../../src/wire/fragment-events.ts';
 import { buildIp, buildTcp, buildUdp, hex } from '../support/packets.ts';
-import { conversation, Player, type PlayOptions, playPackets } from '../support/play.ts';
+import { conversation, Player, type PlayOptions, playPackets, type Turn } from '../support/play.ts';
 import { fragmentOf, fragmentsOf, transportOf } from './fragments.ts';
 
 const OUTER = { source: '198.51.100.1', destination: '198.51.100.2' } as const;
@@ -56,6 +56,43 @@ describe('what is in a tunnel', () => {
     // The request and all that follows in its connection, not the tunnel.
     expect(played.dropped).toEqual(frames.map((_, i) => i + 1).slice(3));
     expect(played.dropReasons.slice(1).every((reason) => reason === 'flow drop')).toBe(true);
+  });
+
+  test('says nothing of a connection outside: whoever sends it may be neither of the two', () => {
+    const say = (direction: Direction, text: string): Turn => ({ direction, bytes: new Uint8Array(Buffer.from(text)) });
+    const answer = say(TO_CLIENT, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    const decoys = conversation([say(TO_SERVER, 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n'), answer]);
+    const packets = conversation([say(TO_SERVER, 'GET /attacks HTTP/1.1\r\nHost: a\r\n\r\n'), answer]);
+    // The handshake, the decoy's request and answer in a tunnel with what acknowledges them, and the attack.
+    const tunneled = decoys.slice(3, -3).map((payload) => buildIp({ ...OUTER, protocol: 4, payload }));
+    const played = playPackets([...packets.slice(0, 3), ...tunneled, packets[3]!], {
+      rules: 'drop http any any -> any any (http.uri; content:"/attack"; sid:1;)',
+      mode: 'prevent',
+      // As in live traffic, what is in the tunnel is followed.
+      midstreamUntilMs: Number.POSITIVE_INFINITY,
+    });
+    expect(played).toMatchObject({ blockedAlerts: [1], dropped: [4 + tunneled.length] });
+  });
+
+  test('announces no connection outside', () => {
+    const say = (direction: Direction, text: string): Turn => ({ direction, bytes: new Uint8Array(Buffer.from(text)) });
+    const control = conversation(
+      [
+        say(TO_CLIENT, '220 ready\r\n'),
+        say(TO_SERVER, 'PASV\r\n'),
+        // 0 * 256 + 80
+        say(TO_CLIENT, '227 Entering Passive Mode (192,0,2,2,0,80)\r\n'),
+        say(TO_SERVER, 'STOR file\r\n'),
+      ],
+      { clientPort: 40_001, serverPort: 21 },
+    );
+    const http = conversation([say(TO_SERVER, 'GET /attack HTTP/1.1\r\nHost: a\r\n\r\n')]);
+    const rules = 'drop http any any -> any any (http.uri; content:"/attack"; sid:1;)';
+    const outside = playPackets([...control.slice(0, -3), ...http], { rules, mode: 'prevent' });
+    expect(outside.alerts).toEqual([]);
+    const tunneled = control.slice(0, -3).map((payload) => buildIp({ ...OUTER, protocol: 4, payload }));
+    const played = playPackets([...tunneled, ...http], { rules, mode: 'prevent' });
+    expect(played.blockedAlerts).toEqual([1]);
   });
 
   test('is only its payload where IPv4 in IPv4 is not to be opened: captures are read so', () => {
@@ -180,9 +217,10 @@ describe('a packet in fragments', () => {
     expect(playPackets(both, PREVENT)).toMatchObject({ blockedAlerts: [1], dropped: [both.length] });
   });
 
-  test('fragments of one packet meet, whether they come through a tunnel or not', () => {
-    const packets = [first, buildIp({ ...OUTER, protocol: 4, payload: second }), third];
-    expect(playPackets(packets, PREVENT).dropped).toEqual([3]);
+  test('is not completed by a fragment out of a tunnel, which may end elsewhere', () => {
+    const decoy = fragmentOf({ ...fields, payload: new Uint8Array(payload.length) }, { start: 112, end: 224 });
+    const packets = [first, buildIp({ ...OUTER, protocol: 4, payload: decoy }), third, second];
+    expect(playPackets(packets, PREVENT)).toMatchObject({ dropped: [4], dropReasons: ['rules'] });
   });
 
   test('where checks only report, the first data is inspected', () => {

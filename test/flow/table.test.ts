@@ -24,6 +24,7 @@ interface Fields {
   timeMs?: number;
   icmpType?: number;
   icmpCode?: number;
+  tunnelDepth?: number;
 }
 
 function setPacket(packet: Packet, fields: Fields): Packet {
@@ -41,6 +42,7 @@ function setPacket(packet: Packet, fields: Fields): Packet {
   packet.destinationPort = hasPorts ? to[1] : 0;
   packet.icmpType = fields.icmpType ?? 0;
   packet.icmpCode = fields.icmpCode ?? 0;
+  packet.tunnelDepth = fields.tunnelDepth ?? 0;
   packet.transportStart = 0;
   packet.end = packet.bytes.length;
   packet.ipEnd = packet.end;
@@ -113,10 +115,18 @@ describe('lookup', () => {
       { from: [1, 1001] },
       { to: [2, 54] },
       { from: [1, 53], to: [2, 1000] },
+      { tunnelDepth: 1 },
+      { tunnelDepth: 16, protocol: 0xff },
     ];
     const slots = variants.map((fields) => harness.at(fields)[0]);
     expect(new Set(slots).size).toBe(variants.length);
     expect(harness.table.vlanId(slots[2]!)).toBe(4095);
+    const { table } = harness;
+    expect(slots.slice(-3).map((slot) => [table.tunnelDepth(slot), table.protocol(slot)])).toEqual([
+      [0, udp],
+      [1, udp],
+      [16, 0xff],
+    ]);
     expect(variants.map((fields) => harness.at(fields)[0])).toEqual(slots);
   });
 

@@ -189,7 +189,12 @@ function understand(bytes: Uint8Array): Understood {
       if (APP_EVENTS.get(event)?.drops === true) refusedBy.push(event);
     },
   };
-  const endpoints = { addresses: new Uint32Array(8), clientPort: () => 40_000, serverPort: () => 80 };
+  const endpoints = {
+    addresses: new Uint32Array(8),
+    clientPort: () => 40_000,
+    serverPort: () => 80,
+    tunnelDepth: () => 0,
+  };
   const apps = new AppLayer(sink, endpoints);
   apps.consume(0, TO_SERVER, bytes, 0, bytes.length);
   return { requests, refusedBy };
