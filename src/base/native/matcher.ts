@@ -1,4 +1,5 @@
 import { addon, NativeError, type NativeMatcher, type NativePatternCompiler } from './addon.ts';
+import { forNative } from './heap-arrays.ts';
 
 export interface LiteralPattern {
   /** Any bytes, NUL included; neither empty nor longer than MAX_LITERAL_BYTES. Copied. */
@@ -60,7 +61,7 @@ export class Matcher {
    * particular order, are then at the front of `results`, until the next scan.
    */
   scan(bytes: Uint8Array, start: number, end: number): number {
-    return this.#native.scan(this.#id, bytes, start, end);
+    return this.#native.scan(this.#id, forNative(bytes, start, end), start, end);
   }
 
   /** A copy that `load` takes in any thread, on processors of the same kind and with the same libhs. */

@@ -1,4 +1,5 @@
 import { addon, checkInteger, NativeError, type NativeRegex } from './addon.ts';
+import { forNative } from './heap-arrays.ts';
 
 export interface RegexLimits {
   /** PCRE2's match limit for each start position. JIT code counts less finely than the interpreter. */
@@ -54,7 +55,7 @@ export class Regex {
    * than the number of the highest group that is set for a match, or one of REGEX_ERROR, which are negative.
    */
   match(bytes: Uint8Array, start: number, end: number, from: number): number {
-    return this.#native.match(this.#id, bytes, start, end, from);
+    return this.#native.match(this.#id, forNative(bytes, start, end), start, end, from);
   }
 }
 
