@@ -172,7 +172,9 @@ export class Pipeline {
    */
   condemnFailed(): void {
     const { flow } = this.content.packet;
-    if (flow !== NO_FLOW) this.#mark(flow, FLOW_FLAG.condemned);
+    if (flow === NO_FLOW) return;
+    this.#mark(flow, FLOW_FLAG.condemned);
+    this.#flows.condemn(flow);
   }
 
   #inspect(packet: Packet): Verdict {
@@ -353,6 +355,7 @@ export class Pipeline {
   #abandon(flow: FlowSlot): void {
     const flags = this.#flows.flags[flow]!;
     if ((flags & FLOW_FLAG.ownQuery) !== 0 && (flags & FLOW_FLAG.broken) === 0) return;
+    this.#flows.condemn(flow);
     this.content.abandon(flow);
   }
 

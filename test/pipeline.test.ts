@@ -266,6 +266,37 @@ describe('a flood of handshakes', () => {
   });
 });
 
+describe('many condemned connections', () => {
+  const config = { flow: { maxTcpFlows: 32 } };
+  const client = conversation([request('/page')], { clientPort: 999 });
+  const attack = (clientPort: number): Uint8Array[] => conversation([request('/attack')], { clientPort });
+
+  test('keep no client out, and stay condemned', () => {
+    const player = new Player({ rules: RULE, mode: 'prevent', config, stepMs: 100 });
+    // As in live traffic: what is not known is followed from where it is.
+    player.played.pipeline.noteLapse(Number.MAX_SAFE_INTEGER);
+    for (let port = 1000; port < 1060; port++) {
+      const arrived = attack(port).map((packet) => player.send(packet));
+      expect(arrived.slice(0, 4)).toEqual([true, true, true, false]);
+    }
+    expect(client.map((packet) => player.send(packet))).not.toContain(false);
+    for (let port = 1000; port < 1060; port++) expect(player.send(attack(port)[3]!)).toBe(false);
+    // No rule had to find it again.
+    expect(new Set(player.played.dropReasons.slice(-60))).toEqual(new Set(['flow drop']));
+    expect(player.played.dropReasons).not.toContain('flow.tcp_limit');
+  });
+
+  test('that a rule lets not even begin, from forged addresses, keep no client out', () => {
+    const rules = 'drop tcp any any -> any 23 (sid:1;)';
+    const player = new Player({ rules, mode: 'prevent', config, stepMs: 40 });
+    for (let clientPort = 1000; clientPort < 1100; clientPort++) {
+      expect(player.send(conversation([], { clientPort, serverPort: 23 })[0]!)).toBe(false);
+    }
+    expect(client.map((packet) => player.send(packet))).not.toContain(false);
+    expect(player.played.dropReasons.filter((reason) => reason !== 'rules')).toEqual([]);
+  });
+});
+
 describe('reject rules', () => {
   const rules = RULE.replace('drop', 'reject');
   const packets = conversation([request('/attack'), RESPONSE]);

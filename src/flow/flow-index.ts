@@ -41,6 +41,15 @@ export class FlowIndex {
     return this.#unused;
   }
 
+  /** Of the packet that was read last, the same in both directions. */
+  get hash(): number {
+    return this.#key.hash;
+  }
+
+  hashOf(slot: number): number {
+    return this.#hashes[slot]!;
+  }
+
   /** False where the packet belongs to no flow. `find` and `add` are about the packet that was read last. */
   read(packet: Packet): boolean {
     return this.#key.read(packet);

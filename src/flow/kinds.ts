@@ -24,6 +24,7 @@ export const CLASSES_OF_KIND: readonly (readonly TimeoutClass[])[] = [
     TIMEOUT_CLASS.tcpUntracked,
     TIMEOUT_CLASS.tcpClosing,
     TIMEOUT_CLASS.tcpEstablished,
+    TIMEOUT_CLASS.tcpCondemned,
   ],
   [TIMEOUT_CLASS.udpNew, TIMEOUT_CLASS.udpReplied],
   [TIMEOUT_CLASS.icmp, TIMEOUT_CLASS.other],

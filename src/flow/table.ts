@@ -4,6 +4,7 @@ import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
 import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
+import { ForgottenCondemned } from './forgotten-condemned.ts';
 import { isV6Tag, protocolOf, tunnelDepthOf, vlanIdOf } from './key.ts';
 import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
 import { countsSources, DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions, flowCapacity } from './options.ts';
@@ -54,6 +55,7 @@ export class FlowTable {
   readonly #index: FlowIndex;
   readonly #idle: IdleLists;
   readonly #ids: Float64Array;
+  readonly #forgotten: ForgottenCondemned;
   #size = 0;
   #nextId: number;
   #nextClassToExpire = 0;
@@ -82,6 +84,7 @@ export class FlowTable {
     this.#idle = new IdleLists(capacity);
     this.#sources = countsSources(this.#options) ? this.#countSources(seed) : null;
     this.#ids = new Float64Array(capacity);
+    this.#forgotten = new ForgottenCondemned(this.#options.maxTcpFlows);
     // Ids of two runs are unlikely to meet in one log: the first one is random too.
     this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
   }
@@ -182,6 +185,18 @@ export class FlowTable {
     this.#idle.add(slot, timeoutClass);
   }
 
+  /**
+   * Nothing of the flow arrives any more. It keeps no new one out from now on: where it makes room, and its connection had
+   * been established, it begins condemned when it is met again.
+   */
+  condemn(slot: FlowSlot): void {
+    if (this.protocol(slot) !== IP_PROTOCOL.tcp) return;
+    const timeoutClass = this.#idle.classOf(slot);
+    // What was never established is judged anew from its first packet.
+    const isUnknown = timeoutClass === TIMEOUT_CLASS.tcpNew || timeoutClass === TIMEOUT_CLASS.tcpUntracked;
+    this.setTimeoutClass(slot, isUnknown ? TIMEOUT_CLASS.tcpUntracked : TIMEOUT_CLASS.tcpCondemned);
+  }
+
   /** Client and server change places, with all that is counted. Packets in hand keep their direction. */
   reverse(slot: FlowSlot): void {
     this.#index.reverse(slot);
@@ -206,6 +221,7 @@ export class FlowTable {
 
   release(slot: FlowSlot, reason: FlowEndReason = 'forced'): void {
     this.#onEnd(slot, reason);
+    if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpCondemned) this.#forgotten.add(this.#index.hashOf(slot));
     this.#idle.remove(slot);
     const isHalfOpen = this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew;
     this.#counts.remove(kindOf(this.protocol(slot)));
@@ -272,6 +288,10 @@ export class FlowTable {
     this.#sources?.begin(slot, packet, this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew);
     this.#size++;
     this.#clear(slot, packet.timeMs);
+    if (packet.protocol === IP_PROTOCOL.tcp && this.#forgotten.take(this.#index.hash)) {
+      this.flags[slot] = FLOW_FLAG.condemned;
+      this.setTimeoutClass(slot, TIMEOUT_CLASS.tcpCondemned);
+    }
     this.#see(slot, TO_SERVER, packet);
     return LOOKUP.new;
   }
@@ -328,7 +348,11 @@ export class FlowTable {
       if (this.#expireOldest(classes[i]!, packet.timeMs) === ENDED) return true;
     }
     // A connection that is over needs no time to be answered.
-    if (kind === FLOW_KIND.tcp && this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 'evicted')) return true;
+    if (kind === FLOW_KIND.tcp) {
+      if (this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 'evicted')) return true;
+      // But a new one between the same ports may just be waiting for its answer.
+      if (this.#spareOldest(TIMEOUT_CLASS.tcpCondemned, packet.timeMs - ANSWER_TIME_MS, 'evicted')) return true;
+    }
     const spared = SPARED_OF_KIND[kind]!;
     for (let i = 0; i < spared.length; i++) {
       if (!this.#spareOldest(spared[i]!, packet.timeMs - ANSWER_TIME_MS, 'recycled')) continue;
@@ -338,19 +362,12 @@ export class FlowTable {
     return false;
   }
 
-  /** Ends the class's oldest flow that was last seen before then. A condemned one's packets must still find it. */
+  /** Ends the class's oldest flow, if it was last seen before then. */
   #spareOldest(timeoutClass: TimeoutClass, seenUntilMs: number, reason: FlowEndReason): boolean {
-    for (let n = 0; n < MAX_PASSED_OVER; n++) {
-      const slot = this.#idle.oldest(timeoutClass);
-      if (slot < 0 || this.lastSeenMs[slot]! > seenUntilMs) return false;
-      if ((this.flags[slot]! & FLOW_FLAG.condemned) === 0) {
-        this.release(slot, reason);
-        return true;
-      }
-      // To the end of the list, where it waits for its timeout and stands in nobody's way.
-      this.#idle.touch(slot);
-    }
-    return false;
+    const slot = this.#idle.oldest(timeoutClass);
+    if (slot < 0 || this.lastSeenMs[slot]! > seenUntilMs) return false;
+    this.release(slot, reason);
+    return true;
   }
 
   /**
@@ -394,8 +411,6 @@ const ANSWER_TIME_MS = 250;
 const MAX_CLOSED_FLOWS = 4_096;
 /** Beyond these, each is kept for so long: twice Linux's least time to send a lost FIN again (TCP_RTO_MIN, 200 ms). Ours. */
 const LAST_PACKETS_MS = 500;
-/** Condemned flows that are passed over in one search. Ours: the work of one packet is bounded. */
-const MAX_PASSED_OVER = 8;
 
 function swap(column: Float64Array, a: number, b: number): void {
   const value = column[a]!;

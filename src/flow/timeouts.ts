@@ -16,9 +16,11 @@ export const TIMEOUT_CLASS = {
   udpReplied: 6,
   icmp: 7,
   other: 8,
+  /** Of an established connection nothing arrives any more. */
+  tcpCondemned: 9,
 } as const;
 export type TimeoutClass = (typeof TIMEOUT_CLASS)[keyof typeof TIMEOUT_CLASS];
-export const TIMEOUT_CLASSES = 9;
+export const TIMEOUT_CLASSES = 10;
 
 export interface FlowTimeouts {
   readonly tcpNewMs: number;
@@ -70,6 +72,8 @@ export const timeoutsByClass = (timeouts: FlowTimeouts): Float64Array =>
     timeouts.udpRepliedMs,
     timeouts.icmpMs,
     timeouts.otherMs,
+    // For so long its two ends may hold it.
+    timeouts.tcpEstablishedMs,
   );
 
 /**

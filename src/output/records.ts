@@ -177,15 +177,20 @@ function stateOf(flows: FlowTable, flow: FlowSlot): 'new' | 'established' | 'clo
     case TIMEOUT_CLASS.tcpNew:
     case TIMEOUT_CLASS.udpNew:
       return 'new';
+    case TIMEOUT_CLASS.tcpUntracked:
+      return (flows.flags[flow]! & FLOW_FLAG.condemned) !== 0 ? 'new' : establishedState(flows, flow);
     case TIMEOUT_CLASS.tcpClosed:
       return 'closed';
     case TIMEOUT_CLASS.icmp:
     case TIMEOUT_CLASS.other:
       return flows.packets[flow * 2 + TO_CLIENT]! > 0 ? 'established' : 'new';
     default:
-      return (flows.flags[flow]! & FLOW_FLAG.bypassed) !== 0 ? 'bypassed' : 'established';
+      return establishedState(flows, flow);
   }
 }
+
+const establishedState = ({ flags }: FlowTable, flow: FlowSlot): 'bypassed' | 'established' =>
+  (flags[flow]! & FLOW_FLAG.bypassed) !== 0 ? 'bypassed' : 'established';
 
 /** In Suricata's words. */
 const END_REASONS: Readonly<Record<FlowEndReason, string>> = {

@@ -219,17 +219,42 @@ describe('caps', () => {
     expect(harness.ended).toEqual([[harness.packet.flow, 'timeout']]);
   });
 
-  test('a TCP connection that is over makes room for another, unless it is condemned', () => {
+  test('a TCP connection that is over makes room for another', () => {
     const harness = new Harness();
     for (let i = 0; i < 4; i++) harness.see({ protocol: tcp, from: [i, 1] });
     const [over] = harness.at({ protocol: tcp, from: [2, 1] });
-    harness.table.setTimeoutClass(over, TIMEOUT_CLASS.tcpClosed);
-    harness.table.flags[over] = FLOW_FLAG.condemned;
     expect(harness.see({ protocol: tcp, from: [9, 1] })).toBe(LOOKUP.full);
-    harness.table.flags[over] = 0;
+    harness.table.setTimeoutClass(over, TIMEOUT_CLASS.tcpClosed);
     expect(harness.see({ protocol: tcp, from: [9, 1] })).toBe(LOOKUP.new);
     expect(harness.ended).toEqual([[over, 'evicted']]);
     expect(harness.table.flags[over]).toBe(0);
+  });
+
+  test('one that is condemned makes room too, and begins condemned when it is met again, once', () => {
+    const harness = new Harness();
+    const { table, packet } = harness;
+    for (let i = 0; i < 4; i++) {
+      const [slot] = harness.at({ protocol: tcp, from: [i, 1], timeMs: i });
+      table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+      if (i === 2) {
+        table.flags[slot] = FLOW_FLAG.condemned;
+        table.condemn(slot);
+      }
+    }
+    expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 251 })).toBe(LOOKUP.full);
+    expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 252 })).toBe(LOOKUP.new);
+    expect(harness.ended).toEqual([[packet.flow, 'evicted']]);
+    expect(table.flags[packet.flow]).toBe(0);
+    table.release(packet.flow);
+    expect(harness.see({ protocol: tcp, from: [2, 53], to: [2, 1], timeMs: 253 })).toBe(LOOKUP.new);
+    expect([table.flags[packet.flow], table.timeoutClass(packet.flow)]).toEqual([
+      FLOW_FLAG.condemned,
+      TIMEOUT_CLASS.tcpCondemned,
+    ]);
+    table.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpEstablished);
+    table.release(packet.flow);
+    harness.see({ protocol: tcp, from: [2, 1], timeMs: 254 });
+    expect(table.flags[packet.flow]).toBe(0);
   });
 
   test('half-open connections have a limit of their own', () => {
@@ -292,17 +317,20 @@ describe('caps', () => {
       expect(harness.ended).toEqual([]);
     });
 
-    test('and nothing that is condemned', () => {
-      const harness = new Harness();
-      for (let i = 0; i < 4; i++) harness.see({ protocol: tcp, from: [i, 1], timeMs: i });
-      for (const i of [0, 1]) {
-        const [slot] = harness.at({ protocol: tcp, from: [i, 1], timeMs: 5 });
+    test('what is condemned before it was established is among it, and no half-open connection', () => {
+      const counts = new FlowCounts();
+      const harness = new Harness({ maxHalfOpenFlows: 4, counts });
+      for (let i = 0; i < 4; i++) {
+        const [slot] = harness.at({ protocol: tcp, from: [i, 1], timeMs: i });
         harness.table.flags[slot] = FLOW_FLAG.condemned;
+        harness.table.condemn(slot);
       }
-      const addresses = harness.ended.length;
-      for (const i of [8, 9, 10]) harness.see({ protocol: tcp, from: [i, 1], timeMs: 600 + i });
-      expect(harness.ended.length - addresses).toBe(2);
-      for (const i of [0, 1]) expect(harness.see({ protocol: tcp, from: [i, 1], timeMs: 700 })).toBe(LOOKUP.known);
+      expect(counts.total(FLOW_KIND.halfOpen)).toBe(0);
+      expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 249 })).toBe(LOOKUP.full);
+      expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: 250 })).toBe(LOOKUP.new);
+      // The next packet of the one that made room is judged like any other.
+      expect(harness.see({ protocol: tcp, from: [0, 1], timeMs: 251 })).toBe(LOOKUP.new);
+      expect(harness.table.flags[harness.packet.flow]).toBe(0);
     });
 
     test('not for a half-open limit: it is there to spare the server', () => {
@@ -370,7 +398,7 @@ describe('timeouts', () => {
     expect(harness.table.size).toBe(0);
   });
 
-  test('of thousands of connections that are over, the oldest go early, but none at once and none that is condemned', () => {
+  test('of thousands of connections that are over, the oldest go early, but none at once', () => {
     const harness = new Harness({ maxTcpFlows: 10_000 });
     const { table } = harness;
     const slots = Array.from(
@@ -378,11 +406,10 @@ describe('timeouts', () => {
       (_, i) => harness.at({ protocol: tcp, from: [1, 1 + i], timeMs: i / 10 })[0],
     );
     for (const slot of slots) table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpClosed);
-    table.flags[slots[0]!] = FLOW_FLAG.condemned;
-    expect(table.expire(500, 1_000)).toBe(0);
+    expect(table.expire(499, 1_000)).toBe(0);
     expect(table.expire(600, 1_000)).toBe(904);
     expect(table.size).toBe(4_096);
-    expect(harness.ended.map(([slot]) => slot)).toEqual(slots.slice(1, 905));
+    expect(harness.ended.map(([slot]) => slot)).toEqual(slots.slice(0, 904));
     expect(table.expire(9_000, 1_000)).toBe(0);
   });
 

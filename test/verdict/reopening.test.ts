@@ -127,12 +127,25 @@ describe('a new connection between the ports of a condemned one', () => {
     expect(arrived(player, HONEST)).toEqual(all(HONEST));
   });
 
-  test('makes no room for others before the server has answered', () => {
-    // An unanswered flow can be spared after a quarter of a second.
-    const player = condemned({ config: { flow: { maxTcpFlows: 1 } }, stepMs: 300 });
-    player.send(HONEST[0]!);
-    expect(player.send(conversation([], { clientPort: 40_001 })[0]!)).toBe(false);
-    expect(player.send(ATTACK[3]!)).toBe(false);
+  test.each([
+    ['made room for others', 300],
+    ['was forgotten', 4_000_000],
+  ])('comes about where the old one %s, of which nothing passes all the same', (_, stepMs) => {
+    const player = condemned({ config: { flow: { maxTcpFlows: 1 } } });
+    player.played.pipeline.noteLapse(Number.MAX_SAFE_INTEGER);
+    const other = conversation([], { clientPort: 40_001 })[0]!;
+    const sendLater = (packet: Uint8Array): boolean => {
+      player.timeMs += stepMs;
+      return player.send(packet);
+    };
+    expect(arrived(player, [ATTACK[3]!])).toEqual([false]);
+    expect(sendLater(other)).toBe(true);
+    expect(sendLater(ATTACK[3]!)).toBe(false);
+    expect(sendLater(other)).toBe(true);
+    expect(sendLater(CHALLENGE)).toBe(false);
+    expect(sendLater(HONEST[0]!)).toBe(true);
+    expect(arrived(player, [CHALLENGE, RESET, ATTACK[3]!])).toEqual([true, true, false]);
+    expect(arrived(player, HONEST)).toEqual(all(HONEST));
   });
 
   test('whatever the client sends, nothing of it has data that arrives before the server answers', () => {
