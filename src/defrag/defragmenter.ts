@@ -109,10 +109,17 @@ export class Defragmenter {
     } else if (entry.datagram !== null) this.#release(entry);
   }
 
-  /** Forgets what has waited for too long. Cheap when there is nothing. */
+  /**
+   * Forgets what has waited for too long. Cheap when there is nothing. What began in the future means that time went back:
+   * it counts as begun now, or it would keep all behind it until time has caught up.
+   */
   expire(nowMs: number): void {
     if (this.#entries.size === 0) return;
     for (const [key, entry] of this.#entries) {
+      if (entry.startedMs > nowMs) {
+        entry.startedMs = nowMs;
+        continue;
+      }
       if (nowMs - entry.startedMs < this.#options.timeoutMs) return;
       if (entry.datagram !== null) this.timeouts++;
       this.#end(key, entry);
@@ -214,7 +221,7 @@ interface Entry {
   datagram: Datagram | null;
   /** Of the first fragment, once it is there. */
   headers: Uint8Array | null;
-  readonly startedMs: number;
+  startedMs: number;
 }
 
 // RFC 791 §3.1, RFC 8200 §3, offsets in bytes from the start of the header.

@@ -406,6 +406,19 @@ describe('bounds', () => {
     expect(bench.defragmenter).toMatchObject({ timeouts: 2, size: 0, usedBytes: 0 });
   });
 
+  test('time that goes back keeps nothing, nor what began behind it', () => {
+    const bench = new Bench({ maxDatagrams: 3 });
+    bench.add(firstOf(1));
+    bench.condemn(firstOf(2));
+    bench.timeMs -= 86_400_000;
+    bench.add(firstOf(3));
+    bench.timeMs += 59_999;
+    expect(bench.add(firstOf(4)).events).toEqual(['ipv4.frag_ignored', 'defrag.max_datagrams']);
+    bench.timeMs += 1;
+    expect(bench.add(firstOf(4)).events).toEqual([]);
+    expect(bench.defragmenter).toMatchObject({ timeouts: 2, size: 1 });
+  });
+
   test('number: those that are there go on', () => {
     const bench = new Bench({ maxDatagrams: 3 });
     for (const id of [1, 2, 3]) expect(bench.add(firstOf(id)).events).toEqual([]);
