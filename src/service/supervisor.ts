@@ -311,6 +311,10 @@ export class Supervisor {
     this.#goOnWithout();
 
     if (slot.liveTicks >= STABLE_TICKS) slot.failures = 0;
+    this.#restartLater(slot);
+  }
+
+  #restartLater(slot: Slot): void {
     const delayMs = RESTART_DELAYS_MS[Math.min(slot.failures, RESTART_DELAYS_MS.length - 1)]!;
     slot.failures++;
     setTimeout(() => this.#restart(slot), delayMs).unref();
@@ -324,10 +328,16 @@ export class Supervisor {
 
   async #restart(slot: Slot): Promise<void> {
     if (this.#isStopping) return;
+    const isReady = this.#startThread(slot);
+    // Null: the system has none to give.
+    const { thread } = slot;
     try {
-      await this.#startThread(slot);
-    } catch {
-      // Its end is told by `ended`, which also starts the next attempt.
+      await isReady;
+    } catch (error) {
+      // The end of a thread is told by `ended`, which also starts the next attempt.
+      if (thread !== null) return;
+      this.#tell('error', slot.queue, `queue ${slot.queue} gets no worker: ${(error as Error).message}`);
+      this.#restartLater(slot);
       return;
     }
     this.#tell('info', slot.queue, `queue ${slot.queue} has a worker again`);

@@ -104,6 +104,8 @@ function setUp(failure: FailureMode, queueCount = 2) {
     installedQueues: () => null,
   };
   const startErrors: Error[] = [];
+  /** Thrown instead of making a thread. */
+  const makeErrors: Error[] = [];
   const started: WorkerSettings[] = [];
   const interception: Interception = { ...INTERCEPTION, queueCount, failure, rejectMark: 4 };
   const queues: QueueStatistics[] = [];
@@ -127,13 +129,27 @@ function setUp(failure: FailureMode, queueCount = 2) {
       threadHooks.push(hooks);
       story.push(`start ${settings.queue}`);
       started.push(settings);
+      const makeError = makeErrors.shift();
+      if (makeError !== undefined) throw makeError;
       const thread = new FakeThread(startErrors.shift() ?? null);
       thread.onLapse = () => void story.push(`lapse ${settings.queue}`);
       threads.push(thread);
       return thread;
     },
   });
-  return { supervisor, threads, firewall, story, startErrors, started, interception, queues, failures, threadHooks };
+  return {
+    supervisor,
+    threads,
+    firewall,
+    story,
+    startErrors,
+    makeErrors,
+    started,
+    interception,
+    queues,
+    failures,
+    threadHooks,
+  };
 }
 
 test('queues first, then the rules; the rules go first at the end', async () => {
@@ -257,6 +273,22 @@ describe('a worker that dies', () => {
     expect(starts()).toBeGreaterThan(4);
     expect(starts()).toBeLessThan(9);
     expect(story).not.toContain('install');
+    await supervisor.stop();
+  });
+
+  test('where the system has no thread to give, it is asked again, less and less often', async () => {
+    const { supervisor, threads, story, makeErrors, failures } = setUp('open', 1);
+    await supervisor.start();
+    makeErrors.push(new Error('EAGAIN'), new Error('EAGAIN'));
+    story.length = 0;
+    threads[0]!.die('out of memory');
+    await vi.advanceTimersByTimeAsync(999);
+    expect(story).toEqual(['remove', 'start 0']);
+    expect(failures.at(-1)).toBe('queue 0 gets no worker: EAGAIN');
+    await vi.advanceTimersByTimeAsync(2_001);
+    expect(story).toEqual(['remove', 'start 0', 'start 0', 'start 0', 'lapse 0', 'install', 'lapse 0']);
+    expect(failures.at(-1)).toBe('queue 0 has a worker again');
+    expect(supervisor.incidents.restarts).toBe(1);
     await supervisor.stop();
   });
 
