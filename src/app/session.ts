@@ -47,17 +47,18 @@ export class AppSession {
   readonly #frames: FramePlaces | null;
   #parser: AppParser | null = null;
   /** Null when both directions have shown what they speak. */
-  #detection: Detection | null = new Detection();
+  #detection: Detection | null;
   readonly #hasEnded: [boolean, boolean] = [false, false];
   /** The protocol that the one before agreed on, and what it says of it. */
   #expected: string | null = null;
   #subject: unknown = undefined;
   #changes = 0;
 
-  /** `protocols`: those that it can turn out to be. */
+  /** `protocols`: those that it can turn out to be. Without any, `open` or `resume` must follow. */
   constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel, frames: FrameListener | null = null) {
     this.#frames = frames === null ? null : new FramePlaces(frames);
     this.#protocols = protocols;
+    this.#detection = protocols.length === 0 ? null : new Detection();
     this.#sink = sink;
     this.#channel = this.#frames === null ? channel : withFrames(channel, this.#frames);
   }

@@ -3,6 +3,7 @@ import { type AppParser, type AppSink, type FrameSink, STAGE, type Transport } f
 import type { DnsEvent } from './events.ts';
 import { DnsMessage, FLAG, HEADER_BYTES } from './message.ts';
 import { MessageStream } from './message-stream.ts';
+import { OpenQueries } from './open-queries.ts';
 import { DnsTransaction } from './transaction.ts';
 
 /** Queries of one flow that wait for their answer. Resolvers keep far fewer on one port; ours. */
@@ -17,10 +18,9 @@ export class DnsParser implements AppParser {
   readonly #sink: AppSink;
   readonly #frames: FrameSink | undefined;
   readonly #streams: readonly [MessageStream, MessageStream] | null;
-  /** Without an answer, by the id of the message; oldest first. */
-  readonly #open = new Map<number, DnsTransaction>();
-  /** What rules may look into until their packet is over: the first `#shownCount`. */
-  readonly #shown: (DnsTransaction | null)[] = [];
+  readonly #open = new OpenQueries();
+  /** What rules may look into until their packet is over: the first `#shownCount`. To push the first takes room for 17. */
+  readonly #shown: (DnsTransaction | null)[] = [null];
   #shownCount = 0;
   #nextId: number;
   #wasFull = false;
@@ -67,7 +67,7 @@ export class DnsParser implements AppParser {
     this.#releaseShown();
     if (this.#streams?.[direction].isWithin) this.#raise(null, direction, 'dns.malformed_data');
     if (direction === TO_SERVER) return;
-    for (const tx of this.#open.values()) this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
+    for (const tx of this.#open) this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
     this.#open.clear();
   }
 
@@ -102,28 +102,25 @@ export class DnsParser implements AppParser {
     if (message.hasNameLoop || message.hasLongName) this.#raise(tx, TO_SERVER, 'dns.request_name_invalid');
     if (message.questionCount > 1 && message.opcode === 0) this.#raise(tx, TO_SERVER, 'dns.too_many_questions');
     this.#show(tx, TO_SERVER);
-    this.#abandon(this.#open.get(message.id));
+    this.#abandon(this.#open.find(message.id));
     if (this.#open.size >= MAX_OPEN_QUERIES) {
       if (!this.#wasFull) this.#raise(tx, TO_SERVER, 'dns.too_many_open_queries');
       this.#wasFull = true;
-      for (const oldest of this.#open.values()) {
-        this.#abandon(oldest);
-        break;
-      }
+      this.#abandon(this.#open.oldest);
     }
     tx.messageId = message.id;
-    this.#open.set(message.id, tx);
+    this.#open.add(tx);
   }
 
   #readResponse(message: DnsMessage): void {
-    const asked = this.#open.get(message.id);
+    const asked = this.#open.find(message.id);
     const tx = asked ?? this.#begin();
     tx.response = message;
-    if (asked === undefined) {
+    if (asked === null) {
       this.#raise(tx, TO_CLIENT, 'dns.unsolicited_response');
       this.#sink.onProgress(tx, TO_SERVER, STAGE.complete);
     } else {
-      this.#open.delete(message.id);
+      this.#open.delete(asked);
       if (!this.#isShown(tx)) this.#keepShown(tx);
     }
     if (!message.isResponse) this.#raise(tx, TO_CLIENT, 'dns.not_response');
@@ -138,9 +135,9 @@ export class DnsParser implements AppParser {
   }
 
   /** Nobody will look at an answer of it any more. */
-  #abandon(tx: DnsTransaction | undefined): void {
-    if (tx === undefined) return;
-    this.#open.delete(tx.messageId);
+  #abandon(tx: DnsTransaction | null): void {
+    if (tx === null) return;
+    this.#open.delete(tx);
     this.#sink.onProgress(tx, TO_CLIENT, STAGE.complete);
   }
 
