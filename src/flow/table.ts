@@ -1,5 +1,6 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
+import { TCP_FLAG } from '../wire/tcp.ts';
 import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
 import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
@@ -113,8 +114,12 @@ export class FlowTable {
     packet.direction = TO_SERVER;
     if (!this.#index.read(packet)) return LOOKUP.none;
     const slot = this.#index.find(packet);
-    if (slot >= 0) return this.#see(slot, this.#index.direction, packet);
-    return this.#begin(packet);
+    if (slot < 0) return this.#begin(packet);
+    if (this.#sources !== null && this.#mayBeginAnew(slot, packet)) {
+      const refusal = this.#refusalOfSource(this.#sources, packet, FLOW_KIND.tcp);
+      if (refusal !== null) return refuse(packet, refusal);
+    }
+    return this.#see(slot, this.#index.direction, packet);
   }
 
   /** For EVE's flow_id: below 2^53, the same while the flow lives, and not used twice by one process. */
@@ -181,6 +186,8 @@ export class FlowTable {
       this.#counts.add(FLOW_KIND.halfOpen);
       this.#sources?.addHalfOpen(slot, 1);
     }
+    // Whoever opens one connection after the other has one at a time, however long the last ones are remembered.
+    if (timeoutClass === TIMEOUT_CLASS.tcpClosed) this.#sources?.end(slot, false);
     this.#idle.remove(slot);
     this.#idle.add(slot, timeoutClass);
   }
@@ -215,6 +222,7 @@ export class FlowTable {
     this.#onEnd(slot, 'reused');
     if (direction !== packet.direction) this.reverse(slot);
     this.setTimeoutClass(slot, firstClass(this.protocol(slot)));
+    if (direction === TO_SERVER) this.#countAnew(slot, packet);
     this.#clear(slot, packet.timeMs);
     this.#see(slot, direction, packet);
   }
@@ -277,12 +285,24 @@ export class FlowTable {
     return LOOKUP.known;
   }
 
+  /** A SYN between the ports of a connection that is over, and counts no more. */
+  #mayBeginAnew(slot: number, { tcpFlags }: Packet): boolean {
+    return (
+      this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpClosed &&
+      (tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn
+    );
+  }
+
+  /** The packet's source has begun the flow that took over the slot. */
+  #countAnew(slot: number, packet: Packet): void {
+    const isHalfOpen = this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew;
+    this.#sources?.end(slot, isHalfOpen);
+    this.#sources?.begin(slot, packet, isHalfOpen);
+  }
+
   #begin(packet: Packet): Lookup {
     const refusal = this.#claim(packet);
-    if (refusal !== null) {
-      packet.events.push(refusal);
-      return LOOKUP.full;
-    }
+    if (refusal !== null) return refuse(packet, refusal);
     const slot = this.#index.add(packet);
     this.#idle.add(slot, firstClass(packet.protocol));
     this.#sources?.begin(slot, packet, this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew);
@@ -411,6 +431,11 @@ const ANSWER_TIME_MS = 250;
 const MAX_CLOSED_FLOWS = 4_096;
 /** Beyond these, each is kept for so long: twice Linux's least time to send a lost FIN again (TCP_RTO_MIN, 200 ms). Ours. */
 const LAST_PACKETS_MS = 500;
+
+function refuse(packet: Packet, event: FlowEvent): Lookup {
+  packet.events.push(event);
+  return LOOKUP.full;
+}
 
 function swap(column: Float64Array, a: number, b: number): void {
   const value = column[a]!;

@@ -8,6 +8,7 @@ import type { FlowTableOptions } from '../../src/flow/options.ts';
 import { FlowTable, LOOKUP } from '../../src/flow/table.ts';
 import { DEFAULT_FLOW_TIMEOUTS, TIMEOUT_CLASS } from '../../src/flow/timeouts.ts';
 import { IP_PROTOCOL, NO_FLOW, Packet } from '../../src/wire/packet.ts';
+import { TCP_FLAG } from '../../src/wire/tcp.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
 import { growthOf, LINEAR } from '../support/growth.ts';
 
@@ -25,6 +26,7 @@ interface Fields {
   icmpType?: number;
   icmpCode?: number;
   tunnelDepth?: number;
+  tcpFlags?: number;
 }
 
 function setPacket(packet: Packet, fields: Fields): Packet {
@@ -43,6 +45,7 @@ function setPacket(packet: Packet, fields: Fields): Packet {
   packet.icmpType = fields.icmpType ?? 0;
   packet.icmpCode = fields.icmpCode ?? 0;
   packet.tunnelDepth = fields.tunnelDepth ?? 0;
+  packet.tcpFlags = fields.tcpFlags ?? 0;
   packet.transportStart = 0;
   packet.end = packet.bytes.length;
   packet.ipEnd = packet.end;
@@ -352,6 +355,35 @@ describe('caps', () => {
       expect(harness.see({ from: [2, 9] })).toBe(LOOKUP.new);
       harness.table.release(harness.at({ from: [1, 2] })[0]);
       expect(harness.see({ from: [1, 9] })).toBe(LOOKUP.new);
+    });
+
+    test('connections that are over do not count, however often their ports serve again', () => {
+      const harness = new Harness({ ...limited, maxHalfOpenPerSource: 2 });
+      const { table, packet } = harness;
+      const open = (port: number): number => {
+        const [slot] = harness.at({ protocol: tcp, from: [1, port] });
+        table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+        return slot;
+      };
+      for (let port = 1; port <= 9; port++) table.setTimeoutClass(open(port), TIMEOUT_CLASS.tcpClosed);
+      const syn: Fields = { protocol: tcp, from: [1, 1], tcpFlags: TCP_FLAG.syn };
+      const [again] = harness.at(syn);
+      table.restart(again, packet, TO_SERVER);
+      table.setTimeoutClass(again, TIMEOUT_CLASS.tcpEstablished);
+      for (const port of [11, 12]) open(port);
+      expect(harness.see({ protocol: tcp, from: [1, 13] })).toBe(LOOKUP.full);
+      // Nor do they help to have more.
+      expect(harness.see({ ...syn, from: [1, 2] })).toBe(LOOKUP.full);
+      expect(packet.events).toEqual(['flow.source_limit']);
+      expect(packet.flow).toBe(NO_FLOW);
+      expect(harness.see({ ...syn, from: [1, 2], tcpFlags: TCP_FLAG.ack })).toBe(LOOKUP.known);
+      table.release(again);
+      expect(harness.see({ protocol: tcp, from: [1, 13] })).toBe(LOOKUP.new);
+      table.forEach((slot) => {
+        table.release(slot);
+      });
+      for (let port = 1; port <= 2; port++) expect(harness.see({ protocol: tcp, from: [1, port] })).toBe(LOOKUP.new);
+      expect(harness.see({ protocol: tcp, from: [1, 3] })).toBe(LOOKUP.full);
     });
 
     test('half-open connections have a cap of their own', () => {
