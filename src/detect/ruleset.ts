@@ -43,6 +43,10 @@ export class Ruleset {
   readonly #appGroups = new Map<string, Pair<AppGroup>>();
   /** By protocol and name of the frame. */
   readonly #frameGroups = new Map<string, Map<string, Pair<FrameGroup>>>();
+  /** Packets ask four times and more, most of them for the protocol that was asked for last. Null: none was. */
+  #lastApp: string | null = null;
+  #lastAppGroups: Pair<AppGroup> | null = null;
+  #hasLastFrames = false;
 
   /** `actionOrder`: of several matching rules, the one whose action comes first decides. */
   static of(rules: readonly Rule[], protocols: readonly AppProtocol[], actionOrder = ACTION_ORDER): Ruleset {
@@ -113,11 +117,19 @@ export class Ruleset {
 
   /** Null: no rule looks into transactions of this protocol. */
   appGroup(protocol: string, direction: Direction): AppGroup | null {
-    return this.#appGroups.get(protocol)?.[direction] ?? null;
+    if (protocol !== this.#lastApp) this.#takeApp(protocol);
+    return this.#lastAppGroups?.[direction] ?? null;
   }
 
   hasFrameRules(protocol: string): boolean {
-    return this.#frameGroups.has(protocol);
+    if (protocol !== this.#lastApp) this.#takeApp(protocol);
+    return this.#hasLastFrames;
+  }
+
+  #takeApp(protocol: string): void {
+    this.#lastApp = protocol;
+    this.#lastAppGroups = this.#appGroups.get(protocol) ?? null;
+    this.#hasLastFrames = this.#frameGroups.has(protocol);
   }
 
   /** Null: no rule looks into such frames. */

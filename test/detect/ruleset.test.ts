@@ -142,3 +142,24 @@ describe('order', () => {
     expect(sids(text, ['alert', 'reject', 'drop', 'pass'])).toEqual([1, 6, 7, 2, 4, 3, 5]);
   });
 });
+
+test('protocols that are asked for by turns have their own rules', () => {
+  const ruleset = rulesetOf(
+    [
+      rule('http', 'http.uri; content:"abc";'),
+      rule('dns', 'dns.query; content:"abc";').replace('sid:1', 'sid:2'),
+      rule('tls', 'frame:tls.pdu; content:"abc";').replace('sid:1', 'sid:3'),
+    ].join('\n'),
+  );
+  const buffersOf = (protocol: string): string[] =>
+    (ruleset.appGroup(protocol, TO_SERVER)?.head ?? []).map(({ buffer }) => buffer.name);
+  for (let turn = 0; turn < 2; turn++) {
+    expect(buffersOf('dns')).toEqual(['dns.query']);
+    expect(ruleset.hasFrameRules('tls')).toBe(true);
+    expect(buffersOf('http')).toEqual(['http.uri']);
+    expect(ruleset.hasFrameRules('http')).toBe(false);
+    expect(ruleset.appGroup('smtp', TO_SERVER)).toBeNull();
+    expect(ruleset.hasFrameRules('dns')).toBe(false);
+    expect(buffersOf('dns')).toEqual(['dns.query']);
+  }
+});
