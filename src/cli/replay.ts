@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { CaptureFileError, readCapture } from '../capture/pcap-file.ts';
 import { captureConfig } from '../config/capture-config.ts';
 import { reasonOf } from '../config/problem.ts';
+import { withoutControls } from '../output/log.ts';
 import { LosslessFile } from '../output/lossless-file.ts';
 import { CHECKSUM } from '../wire/packet.ts';
 import { capturesIn } from './capture-files.ts';
@@ -33,7 +34,7 @@ export function registerReplay(program: Command): void {
         .default('on'),
     )
     .option('--json', 'print the summary as JSON')
-    .option('--fail-on-alert', 'exit with 1 when a rule matched')
+    .option('--fail-on-alert', 'exit with 1 when a rule matched, or a capture is damaged')
     .addHelpText('after', EXAMPLES)
     .action(replay);
 }
@@ -88,8 +89,13 @@ async function replay(places: readonly string[], options: ReplayOptions): Promis
   const text = options.json === true ? `${JSON.stringify(summary)}\n` : summaryText(files, summary);
   (eveFile === '-' ? process.stderr : process.stdout).write(text);
   if (unreadable.length > 0) throw unreadableFiles(unreadable);
-  if (broken.length > 0) throw new Failure(EXIT.problem, ...broken.map(({ message }) => message));
-  if (options.failOnAlert === true && summary.alerts.length > 0) throw new Failure(EXIT.problem, 'rules matched');
+  const breaks = broken.map(({ message }) => message);
+  if (options.failOnAlert === true) {
+    // Nobody can vouch for what is behind the break.
+    if (breaks.length > 0) throw new Failure(EXIT.problem, ...breaks);
+    if (summary.alerts.length > 0) throw new Failure(EXIT.problem, 'rules matched');
+  }
+  for (const line of breaks) process.stderr.write(`vpatch: ${withoutControls(line)}: the rest was not inspected\n`);
 }
 
 const unreadableFiles = (errors: readonly CaptureFileError[]): Failure =>

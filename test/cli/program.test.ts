@@ -38,7 +38,7 @@ keeps it so, and \`make docs\` writes it anew.
 | exit code | means |
 |---|---|
 | 0 | good |
-| 1 | the work was done and found a problem: refused rules, a broken capture, alerts with \`--fail-on-alert\` |
+| 1 | the work was done and found a problem: refused rules; with \`--fail-on-alert\`, alerts or a damaged capture |
 | 2 | wrong use or configuration |
 | 3 | the machine lacks something: privileges, a kernel feature, a tool |
 

@@ -156,11 +156,18 @@ describe('replay', () => {
     expect((await replay('benign.pcap', '--fail-on-alert')).exitCode).toBe(0);
   });
 
-  test('of a capture that ends in the middle of a packet inspects what is there, and is 1', async () => {
-    const { exitCode, stdout, stderr } = await replay('cut.pcap', '--eve', path('cut.json'));
+  test('--fail-on-alert is 1 when nobody can tell whether a rule would have matched', async () => {
+    writeFileSync(path('benign-cut.pcap'), readFileSync(path('benign.pcap')).subarray(0, -5));
+    const { exitCode, stderr } = await replay('benign-cut.pcap', '--fail-on-alert');
     expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^vpatch: .*benign-cut\.pcap: packet \d+, byte \d+: /);
+  });
+
+  test('of a capture that ends in the middle of a packet inspects what is there, and says so', async () => {
+    const { exitCode, stdout, stderr } = await replay('cut.pcap', '--eve', path('cut.json'));
+    expect(exitCode).toBe(0);
     expect(stdout).toContain('1 alert\n');
-    expect(stderr).toMatch(/^vpatch: .*cut\.pcap: packet \d+, byte \d+: /);
+    expect(stderr).toMatch(/^vpatch: .*cut\.pcap: packet \d+, byte \d+: .*: the rest was not inspected\n$/);
     expect(readFileSync(path('cut.json'), 'utf8')).toContain('9000001');
   });
 
