@@ -21,7 +21,7 @@ import type { TcpTracker } from './stream/tracker.ts';
 import { FlowBypass } from './verdict/bypass.ts';
 import { condemnedBy, flowMarks } from './verdict/flow-marks.ts';
 import { type Findings, Judgement, judge, type Mode, type VerdictSettings } from './verdict/judge.ts';
-import { beginsMidstream, belongsToStream, outcomeOf } from './verdict/outcome.ts';
+import { beginsMidstream, belongsToStream, carriesContent, outcomeOf } from './verdict/outcome.ts';
 import { Reopening } from './verdict/reopening.ts';
 import { isAnswer, isBareReset, opensQuery } from './verdict/vital.ts';
 import { Decoder } from './wire/decode.ts';
@@ -194,7 +194,7 @@ export class Pipeline {
         this.#counts.newFlow();
         this.#bypass?.begin(packet);
         if (this.#midstreamPolicy === 'pass' && beginsMidstream(packet)) this.#mark(packet.flow, FLOW_FLAG.passed);
-      }
+      } else if (seen === LOOKUP.full && carriesContent(packet)) findings.outcome = 'memory-limit';
       if (packet.events.length > known) this.#anomalies.weighEvents(packet, known);
       if (packet.flow !== NO_FLOW) this.#inspectFlow(packet);
       else this.#inspectPacket(packet);

@@ -5,7 +5,7 @@ import type { Config, Mode } from '../src/config/config.ts';
 import type { Overrides } from '../src/config/overrides.ts';
 import { LINK } from '../src/wire/packet.ts';
 import { usedMemory } from './support/heap.ts';
-import { buildTcp, buildUdp } from './support/packets.ts';
+import { buildIcmp, buildTcp, buildUdp } from './support/packets.ts';
 import { conversation, datagrams, Player, type PlayOptions, playPackets, type Turn } from './support/play.ts';
 
 const RULE =
@@ -456,6 +456,29 @@ describe('always-on checks', () => {
     expect(player.send(buildTcp({ flags: 'S', sourcePort: 2 }))).toBe(false);
     expect(player.played.dropReasons).toEqual(['flow.tcp_limit']);
   });
+
+  test.each([
+    ['closed', 'prevent', false],
+    ['open', 'prevent', true],
+    ['closed', 'detect', true],
+  ] as const)(
+    'where they only report, failure.limits %s decides in %s mode about what nobody inspects',
+    (limits, mode, passes) => {
+      const config = {
+        flow: { maxTcpFlows: 1, maxUdpFlows: 1 },
+        checks: { policy: 'report' },
+        failure: { limits },
+      } as const;
+      const player = new Player({ mode, config, rules: RULE });
+      for (const packet of conversation([]).slice(0, 3)) player.send(packet);
+      const [syn, synAck, ack, data] = conversation([request('/attack')], { clientPort: 40_001 });
+      expect([syn!, synAck!, ack!, data!].map((packet) => player.send(packet))).toEqual([true, true, true, passes]);
+      const datagram = (sourcePort: number): Uint8Array => buildUdp({ sourcePort, payload: 'x' });
+      expect([1, 2, 1].map((port) => player.send(datagram(port)))).toEqual([true, passes, true]);
+      expect(player.played.dropReasons).toEqual(passes ? [] : ['stream memcap', 'stream memcap']);
+      expect(player.send(buildIcmp())).toBe(true);
+    },
+  );
 });
 
 describe('ordinary traffic', () => {

@@ -50,6 +50,10 @@ const changesStream = ({ payloadBytes, tcpFlags }: Packet): boolean =>
 export const belongsToStream = (outcome: StreamOutcome): boolean =>
   outcome === 'inspected' || outcome === 'kept' || outcome === 'gap';
 
+/** Protocols and rules on streams read it as part of its flow, and not at all where it has none. */
+export const carriesContent = ({ protocol, payloadBytes }: Packet): boolean =>
+  payloadBytes > 0 && (protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp);
+
 /** The first packet that is seen of a flow says that there were others: it is a TCP connection, and no SYN. */
 export const beginsMidstream = ({ protocol, tcpFlags }: Packet): boolean =>
   protocol === IP_PROTOCOL.tcp &&
