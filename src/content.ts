@@ -187,11 +187,15 @@ export class Content implements StreamConsumer, AppSink {
   /** Ends what is still open of the flow, and forgets it. */
   forget(flow: FlowSlot, reason: FlowEndReason): void {
     if ((this.#flows.flags[flow]! & FLOW_FLAG.packed) !== 0) this.unpack(flow);
-    this.streams.end(flow);
-    this.reporter.records?.flowEnded(flow, reason, this.timeMs);
-    this.apps.release(flow);
-    this.detector.release(flow);
-    this.reporter.flowEnded(flow);
+    // Whatever fails in its end, the next flow in the slot must find nothing of it.
+    try {
+      this.streams.end(flow);
+      this.reporter.records?.flowEnded(flow, reason, this.timeMs);
+    } finally {
+      this.apps.release(flow);
+      this.detector.release(flow);
+      this.reporter.flowEnded(flow);
+    }
   }
 
   // --- StreamConsumer: contiguous bytes of the packet in hand ---
@@ -283,9 +287,12 @@ export class Content implements StreamConsumer, AppSink {
     packet.timeMs = this.timeMs;
     this.context.isEstablished = this.streams.isEstablished(flow);
     this.findings.sparedAs = 'flow-end';
-    this.#endStream(flow, direction);
-    this.#judgeFlowEnd(packet);
-    this.begin(inHand);
+    try {
+      this.#endStream(flow, direction);
+      this.#judgeFlowEnd(packet);
+    } finally {
+      this.begin(inHand);
+    }
   }
 }
 

@@ -363,8 +363,8 @@ export class Pipeline {
     // The packet in hand begins the flow that takes its place, and is no packet of this one.
     if (reason === 'reused') this.content.packet.flow = NO_FLOW;
     if (reason === 'recycled' && this.#flows.protocol(flow) === IP_PROTOCOL.tcp) this.#pickUpRecycled();
-    this.content.forget(flow, reason);
     this.#bypass?.release(flow);
+    this.content.forget(flow, reason);
   }
 
   /** In a flood, handshakes are forgotten before they are complete: those connections are picked up where they are. */

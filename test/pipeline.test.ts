@@ -230,6 +230,28 @@ test('what fails half-way and does not arrive does not arrive when it is sent ag
   expect(player.played.dropReasons).toEqual(['flow drop']);
 });
 
+test('what fails at the end of a silent connection costs one packet, and leaves nothing to the next one', () => {
+  const player = new Player({ rules: RULE, mode: 'prevent' });
+  const { pipeline } = player.played;
+  // All that the next connection says would be the rest of its body.
+  const upload = fromLatin1('POST /page HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 100000\r\n\r\n');
+  const first = conversation([{ direction: TO_SERVER, bytes: upload }]);
+  for (const packet of first.slice(0, 4)) expect(player.send(packet)).toBe(true);
+  const fails = vi.spyOn(pipeline.content.apps, 'end').mockImplementation(() => {
+    throw new Error('a mistake of ours');
+  });
+  player.timeMs += 4_000_000;
+  const [syn, ...others] = conversation([request('/page'), request('/attack')]);
+  expect(() => player.send(syn!)).toThrow('a mistake of ours');
+  pipeline.condemnFailed();
+  pipeline.updateGauges();
+  expect(pipeline.counters.get('flow.active')).toBe(0);
+  fails.mockRestore();
+  player.timeMs += 1_000;
+  expect([syn!, ...others].map((packet) => player.send(packet)).slice(0, 6)).toEqual([...Array(5).fill(true), false]);
+  expect(player.played.blockedAlerts).toEqual([1]);
+});
+
 describe('a flood of handshakes', () => {
   const config = { flow: { maxTcpFlows: 8 } };
   const syn = (port: number) => conversation([], { clientPort: port })[0]!;

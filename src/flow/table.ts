@@ -228,7 +228,15 @@ export class FlowTable {
   }
 
   release(slot: FlowSlot, reason: FlowEndReason = 'forced'): void {
-    this.#onEnd(slot, reason);
+    // What fails there must not keep the flow: every later packet would meet the same end of it.
+    try {
+      this.#onEnd(slot, reason);
+    } finally {
+      this.#remove(slot);
+    }
+  }
+
+  #remove(slot: FlowSlot): void {
     if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpCondemned) this.#forgotten.add(this.#index.hashOf(slot));
     this.#idle.remove(slot);
     const isHalfOpen = this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew;

@@ -118,9 +118,12 @@ export class TcpTracker {
   end(slot: FlowSlot): void {
     const session = this.#sessions.at(slot);
     if (session === null) return;
-    this.#reassembler.end(slot, session.toServer);
-    this.#reassembler.end(slot, session.toClient);
-    this.#sessions.close(session);
+    try {
+      this.#reassembler.end(slot, session.toServer);
+      this.#reassembler.end(slot, session.toClient);
+    } finally {
+      this.#sessions.close(session);
+    }
   }
 
   /**
