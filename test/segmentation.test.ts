@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CONVERSATION_KINDS, CONVERSATION_RULES, describeTurns } from './random-conversations.ts';
-import { part } from './support/evasions.ts';
 import { fuzzRuns, fuzzTimeMs, SEED } from './support/fuzz.ts';
+import { inPieces } from './support/pieces.ts';
 import { Player, type Turn } from './support/play.ts';
 import { Random } from './support/random.ts';
 import { buildSegment, ENDPOINTS, honest, isData, type Segment } from './support/segments.ts';
@@ -53,24 +53,17 @@ const inOneGo = (turns: readonly Turn[]): Sent[] =>
   honest(turns, { segmentBytes: 60_000 }).map((segment) => ({ segment, pauseMs: 0 }));
 
 /** The same bytes: each turn cut anywhere, in any order, some of it again, with pauses. */
-function inPieces(turns: readonly Turn[], random: Random): Sent[] {
+function cutAnywhere(turns: readonly Turn[], random: Random): Sent[] {
   const [isShuffled, isRepeated, isSlow] = [random.below(2) === 0, random.below(2) === 0, random.below(2) === 0];
   const maxPieces = random.pick([2, 6, 30, 300]);
   const segments = honest(turns, { segmentBytes: 60_000 }).flatMap((segment) => {
     if (!isData(segment)) return [segment];
-    const pieces = cut(segment, random.between(1, maxPieces), random);
+    const pieces = inPieces(segment, random.between(1, maxPieces), random);
     if (isRepeated)
-      pieces.push(...cut(segment, random.between(1, maxPieces), random).filter(() => random.below(4) === 0));
+      pieces.push(...inPieces(segment, random.between(1, maxPieces), random).filter(() => random.below(4) === 0));
     return isShuffled ? random.shuffled(pieces) : pieces;
   });
   return segments.map((segment) => ({ segment, pauseMs: isSlow ? random.pick(PAUSES_MS) : 0 }));
-}
-
-function cut(segment: Segment, pieces: number, random: Random): Segment[] {
-  const { length } = segment.data;
-  const inside = Array.from({ length: pieces - 1 }, () => random.below(length));
-  const places = [...new Set([0, ...inside, length])].sort((a, b) => a - b);
-  return places.slice(1).map((end, n) => part(segment, places[n]!, end));
 }
 
 const CASES = Object.keys(CONVERSATION_KINDS).flatMap((kind) => [
@@ -91,7 +84,7 @@ test.each(CASES)(
         const turns = make(random);
         const wanted = bed.send(inOneGo(turns), port);
         matches += wanted.ofTransactions.length;
-        const got = bed.send(inPieces(turns, random), port);
+        const got = bed.send(cutAnywhere(turns, random), port);
         // Behind a packet that drops its connection nothing is looked into, and how much is before it depends on the cuts.
         const [seen, expected] = mode === 'prevent' ? [got.isBlocked, wanted.isBlocked] : [got, wanted];
         expect(seen, describeTurns(turns)).toEqual(expected);
