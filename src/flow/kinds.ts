@@ -16,6 +16,13 @@ export const SPARED_OF_KIND: readonly (readonly TimeoutClass[])[] = [
   [],
 ];
 
+/** What makes room for a new flow of the kind, sooner or later: these, and what is over. */
+export const OFFERED_OF_KIND: readonly (readonly TimeoutClass[])[] = [
+  [...SPARED_OF_KIND[FLOW_KIND.tcp]!, TIMEOUT_CLASS.tcpClosed, TIMEOUT_CLASS.tcpCondemned],
+  SPARED_OF_KIND[FLOW_KIND.udp]!,
+  SPARED_OF_KIND[FLOW_KIND.other]!,
+];
+
 /** Every class of each kind, in the order in which idle flows are looked for. */
 export const CLASSES_OF_KIND: readonly (readonly TimeoutClass[])[] = [
   [

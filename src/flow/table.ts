@@ -7,7 +7,7 @@ import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
 import { ForgottenCondemned } from './forgotten-condemned.ts';
 import { isV6Tag, protocolOf, tunnelDepthOf, vlanIdOf } from './key.ts';
-import { CLASSES_OF_KIND, kindOf, SPARED_OF_KIND } from './kinds.ts';
+import { CLASSES_OF_KIND, kindOf, OFFERED_OF_KIND, SPARED_OF_KIND } from './kinds.ts';
 import { countsSources, DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions, flowCapacity } from './options.ts';
 import type { FlowSlot } from './slot.ts';
 import { SourceCounts } from './source-counts.ts';
@@ -265,6 +265,7 @@ export class FlowTable {
       if (!this.#spareOldest(TIMEOUT_CLASS.tcpClosed, nowMs - LAST_PACKETS_MS, 'timeout')) break;
       ended++;
     }
+    this.#offer();
     return ended;
   }
 
@@ -366,7 +367,23 @@ export class FlowTable {
   }
 
   #tryAdd(kind: FlowKind, limit: number, packet: Packet): boolean {
-    return this.#counts.tryAdd(kind, limit) || (this.#makeRoom(kind, packet) && this.#counts.tryAdd(kind, limit));
+    if (this.#counts.tryAdd(kind, limit)) return true;
+    if (!this.#makeRoom(kind, packet)) return this.#counts.tryAddForOffered(kind, limit);
+    if (this.#counts.tryAdd(kind, limit)) return true;
+    // Another worker has gone beyond the cap.
+    this.#makeRoom(kind, packet);
+    this.#counts.add(kind);
+    return true;
+  }
+
+  /** Tells the other workers how many flows could make room here. */
+  #offer(): void {
+    for (let kind = 0; kind < OFFERED_OF_KIND.length; kind++) {
+      const classes = OFFERED_OF_KIND[kind]!;
+      let flows = 0;
+      for (let i = 0; i < classes.length; i++) flows += this.#idle.sizeOf(classes[i]!);
+      this.#counts.offer(kind as FlowKind, flows);
+    }
   }
 
   /** Ends one flow of the kind that is no concurrent flow any more, or that can be spared most easily. */

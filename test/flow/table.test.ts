@@ -291,6 +291,54 @@ describe('caps', () => {
     expect(two.see({ from: [14, 1] })).toBe(LOOKUP.full);
   });
 
+  describe('of several workers', () => {
+    const sharing = () => {
+      const cells = FlowCounts.sharedCells(2);
+      const [one, two] = [0, 1].map((worker) => new Harness({ counts: new FlowCounts(cells, worker) }));
+      return { one: one!, two: two!, counts: new FlowCounts(cells, 0) };
+    };
+
+    test.each([
+      ['half-open connections', tcp, FLOW_KIND.tcp],
+      ['UDP without an answer', udp, FLOW_KIND.udp],
+      ['ICMP', icmp, FLOW_KIND.other],
+    ])('a flood that one has keeps no new flow out of the other: %s', (_, protocol, kind) => {
+      const { one, two, counts } = sharing();
+      for (let i = 0; i < 4; i++) one.see({ protocol, from: [i, 1], timeMs: i });
+      expect(two.see({ protocol, from: [10, 1], timeMs: 300 })).toBe(LOOKUP.full);
+      one.table.expire(300, 10);
+      for (const i of [10, 11]) expect(two.see({ protocol, from: [i, 1], timeMs: 300 })).toBe(LOOKUP.new);
+      expect(counts.total(kind)).toBe(6);
+      // Whoever has what is spared brings the number back.
+      for (const i of [20, 21]) expect(one.see({ protocol, from: [i, 1], timeMs: 301 })).toBe(LOOKUP.new);
+      expect(counts.total(kind)).toBe(4);
+      expect(one.ended).toHaveLength(4);
+    });
+
+    test('what goes on is not given up, and none has more than all may have', () => {
+      const { one, two } = sharing();
+      for (let i = 0; i < 3; i++) {
+        const [slot] = one.at({ protocol: tcp, from: [i, 1] });
+        one.table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+      }
+      const [last] = one.at({ protocol: tcp, from: [3, 1] });
+      one.table.expire(300, 10);
+      expect(two.see({ protocol: tcp, from: [10, 1], timeMs: 300 })).toBe(LOOKUP.new);
+      expect(two.see({ protocol: tcp, from: [11, 1], timeMs: 300 })).toBe(LOOKUP.full);
+      one.table.setTimeoutClass(last, TIMEOUT_CLASS.tcpEstablished);
+      expect(one.see({ protocol: tcp, from: [12, 1], timeMs: 900 })).toBe(LOOKUP.full);
+    });
+
+    test('a worker that died offers nothing', () => {
+      const { one, two, counts } = sharing();
+      for (let i = 0; i < 4; i++) one.see({ protocol: tcp, from: [i, 1] });
+      one.table.expire(300, 10);
+      counts.forget(0);
+      for (let i = 0; i < 4; i++) expect(two.see({ protocol: tcp, from: [i, 1], timeMs: 300 })).toBe(LOOKUP.new);
+      expect(two.see({ protocol: tcp, from: [9, 1], timeMs: 300 })).toBe(LOOKUP.full);
+    });
+  });
+
   describe('what nobody has answered makes room, the oldest first', () => {
     test.each([
       ['half-open connections', tcp],
