@@ -149,7 +149,9 @@ export class Pipeline {
     this.content.apps.memory.keepToLimit();
     this.#layers.begin();
     this.bypasses = false;
-    if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
+    // Also when time has gone back.
+    const untilExpiryMs = this.#nextExpiryMs - frame.timeMs;
+    if (untilExpiryMs <= 0 || untilExpiryMs > EXPIRE_INTERVAL_MS) this.expire(frame.timeMs);
     let verdict = this.#inspect(frame);
     // Of packets in packets, the worst verdict holds. What is in one that drops never gets anywhere.
     let inner = this.#layers.takeInner();

@@ -214,6 +214,21 @@ describe('a connection of which packets passed uninspected', () => {
   });
 });
 
+test('flows end in time also behind a packet whose time was far ahead', () => {
+  const player = new Player();
+  const { pipeline } = player.played;
+  const sendAt = (timeMs: number, sourcePort: number): void => {
+    player.timeMs = timeMs;
+    player.send(buildUdp({ sourcePort, payload: 'x' }));
+  };
+  const startMs = player.timeMs;
+  sendAt(startMs + 864_000_000, 1);
+  // One is forgotten after 30 s.
+  for (let n = 2; n <= 300; n++) sendAt(startMs + n * 1000, n);
+  pipeline.updateGauges();
+  expect(pipeline.counters.get('flow.active')).toBeLessThan(33);
+});
+
 test('what fails half-way and does not arrive does not arrive when it is sent again', () => {
   const [syn, synAck, ack, request] = conversation([
     { direction: TO_SERVER, bytes: fromLatin1('GET / HTTP/1.1\r\n\r\n') },

@@ -262,7 +262,7 @@ export class FlowTable {
     this.#nextClassToExpire = (this.#nextClassToExpire + 1) % TIMEOUT_CLASSES;
     // Where thousands of connections come and go each second, what is over is not kept for its full time.
     while (ended < maxFlows && this.#idle.sizeOf(TIMEOUT_CLASS.tcpClosed) > MAX_CLOSED_FLOWS) {
-      if (!this.#spareOldest(TIMEOUT_CLASS.tcpClosed, nowMs - LAST_PACKETS_MS, 'timeout')) break;
+      if (!this.#spareOldest(TIMEOUT_CLASS.tcpClosed, nowMs, LAST_PACKETS_MS, 'timeout')) break;
       ended++;
     }
     this.#offer();
@@ -394,23 +394,25 @@ export class FlowTable {
     }
     // A connection that is over needs no time to be answered.
     if (kind === FLOW_KIND.tcp) {
-      if (this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 'evicted')) return true;
+      if (this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 0, 'evicted')) return true;
       // But a new one between the same ports may just be waiting for its answer.
-      if (this.#spareOldest(TIMEOUT_CLASS.tcpCondemned, packet.timeMs - ANSWER_TIME_MS, 'evicted')) return true;
+      if (this.#spareOldest(TIMEOUT_CLASS.tcpCondemned, packet.timeMs, ANSWER_TIME_MS, 'evicted')) return true;
     }
     const spared = SPARED_OF_KIND[kind]!;
     for (let i = 0; i < spared.length; i++) {
-      if (!this.#spareOldest(spared[i]!, packet.timeMs - ANSWER_TIME_MS, 'recycled')) continue;
+      if (!this.#spareOldest(spared[i]!, packet.timeMs, ANSWER_TIME_MS, 'recycled')) continue;
       packet.events.push('flow.recycled' satisfies FlowEvent);
       return true;
     }
     return false;
   }
 
-  /** Ends the class's oldest flow, if it was last seen before then. */
-  #spareOldest(timeoutClass: TimeoutClass, seenUntilMs: number, reason: FlowEndReason): boolean {
+  /** Ends the class's oldest flow, if it has been silent for so long, or since before time went back. */
+  #spareOldest(timeoutClass: TimeoutClass, nowMs: number, silentMs: number, reason: FlowEndReason): boolean {
     const slot = this.#idle.oldest(timeoutClass);
-    if (slot < 0 || this.lastSeenMs[slot]! > seenUntilMs) return false;
+    if (slot < 0) return false;
+    const idleMs = nowMs - this.lastSeenMs[slot]!;
+    if (idleMs >= 0 && idleMs < silentMs) return false;
     this.release(slot, reason);
     return true;
   }

@@ -384,6 +384,12 @@ describe('caps', () => {
       expect(harness.table.flags[harness.packet.flow]).toBe(0);
     });
 
+    test('also where time has gone back since', () => {
+      const harness = new Harness();
+      for (let i = 0; i < 4; i++) harness.see({ protocol: tcp, from: [i, 1], timeMs: 86_400_000 + i });
+      for (let i = 10; i < 12; i++) expect(harness.see({ protocol: tcp, from: [i, 1], timeMs: 1000 })).toBe(LOOKUP.new);
+    });
+
     test('not for a half-open limit: it is there to spare the server', () => {
       const harness = new Harness({ maxHalfOpenFlows: 2 });
       for (let i = 0; i < 2; i++) harness.see({ protocol: tcp, from: [i, 1] });
