@@ -33,7 +33,11 @@ class Bed {
     const player = this.#player;
     const { alerts, anomalies, dropped } = player.played;
     const before = { alerts: alerts.length, anomalies: anomalies.length, dropped: dropped.length };
-    const ends = { ...ENDPOINTS[4], ports: [FIRST_PORT + (this.#connections++ % PORTS), serverPort] as const };
+    const nth = this.#connections++;
+    const ports = [FIRST_PORT + (nth % PORTS), serverPort] as const;
+    // Somewhere in most of them, the numbers of a side begin again at 0.
+    const initial = [2 ** 32 - 1 - ((nth * 37) % 1000), 2 ** 32 - 1 - ((nth * 53) % 3000)] as const;
+    const ends = { ...ENDPOINTS[4], ports, initial };
     for (const { segment, pauseMs } of sent) {
       player.timeMs += pauseMs;
       player.send(buildSegment(segment, ends));
