@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { DatasetChanges } from '../rules/dataset.ts';
 import type { CheckedPolicy } from './policy.ts';
 import {
@@ -145,13 +145,14 @@ class WorkerThread implements Thread {
     });
     this.ended = new Promise((resolve) => {
       this.#worker.once('exit', () => {
-        // The last messages may still be under way when the thread is gone.
-        setImmediate(() => {
-          port1.close();
-          ready.reject(new Error(this.#failure));
-          this.#preparing?.reject(new Error(`a worker ended: ${this.#failure}`));
-          resolve(this.#isOrderly ? { isOrderly: true } : { isOrderly: false, reason: this.#failure });
-        });
+        // What it said last, which may be why it ended, is still under way.
+        for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
+          this.#onReport(last.message as WorkerReport, ready);
+        }
+        port1.close();
+        ready.reject(new Error(this.#failure));
+        this.#preparing?.reject(new Error(`a worker ended: ${this.#failure}`));
+        resolve(this.#isOrderly ? { isOrderly: true } : { isOrderly: false, reason: this.#failure });
       });
     });
     this.#worker.unref();
