@@ -149,9 +149,7 @@ export class Pipeline {
     this.content.apps.memory.keepToLimit();
     this.#layers.begin();
     this.bypasses = false;
-    // Also when time has gone back.
-    const untilExpiryMs = this.#nextExpiryMs - frame.timeMs;
-    if (untilExpiryMs <= 0 || untilExpiryMs > EXPIRE_INTERVAL_MS) this.expire(frame.timeMs);
+    if (frame.timeMs >= this.#nextExpiryMs) this.expire(frame.timeMs);
     let verdict = this.#inspect(frame);
     // Of packets in packets, the worst verdict holds. What is in one that drops never gets anywhere.
     let inner = this.#layers.takeInner();
