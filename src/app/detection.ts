@@ -1,4 +1,4 @@
-import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { AppProtocol, Channel } from './protocol.ts';
 
 /**
@@ -19,6 +19,8 @@ export class Detection {
   readonly keptBytes: [number, number] = [0, 0];
   /** Bytes behind the kept ones. */
   readonly lostBytes: [number, number] = [0, 0];
+  /** Each answer about the direction's bytes was `no` or `perhaps`. */
+  readonly isUnlikely: [boolean, boolean] = [false, false];
   /** Of the bytes of the last `probe`, how many are kept now. */
   newlyKeptBytes = 0;
 
@@ -52,21 +54,26 @@ export class Detection {
     const from = isFirst ? start : 0;
     const to = isFirst ? end : this.keptBytes[direction];
     let isOpen = false;
+    let isUnlikely = false;
     const asked = this.isSettled[direction] ? -1 : protocols.length;
     for (let i = first === null ? 0 : -1; i < asked; i++) {
       const protocol = i < 0 ? first! : protocols[i]!;
       const answer = protocol.probe(direction, probed, from, to, channel);
       if (answer === 'yes') {
         this.isSettled[direction] = true;
+        this.isUnlikely[direction] = false;
         return protocol;
       }
       if (answer === 'more') isOpen = true;
+      else if (answer === 'perhaps') isUnlikely = true;
     }
     if (isFirst) this.newlyKeptBytes = this.#keep(direction, bytes, start, end);
     this.lostBytes[direction] += end - start - this.newlyKeptBytes;
     const isFull = this.keptBytes[direction] >= MAX_PROBE_BYTES;
     if (isOpen && isFull) this.wasSkipped = true;
-    if (!isOpen || isFull) this.isSettled[direction] = true;
+    this.isUnlikely[direction] = isUnlikely && !isOpen;
+    if (isUnlikely && !this.isSettled[opposite(direction)]) isOpen = true;
+    if (!isOpen || isFull) this.settle(direction);
     return null;
   }
 
@@ -75,7 +82,14 @@ export class Detection {
     this.firstDirection ??= direction;
     this.lostBytes[direction] += missingBytes;
     if (!this.isSettled[direction]) this.wasSkipped = true;
+    this.settle(direction);
+  }
+
+  /** More of it says nothing new. Then the other one is not waited for, where that is hardly any protocol of ours. */
+  settle(direction: Direction): void {
     this.isSettled[direction] = true;
+    const other = opposite(direction);
+    if (this.isUnlikely[other]) this.isSettled[other] = true;
   }
 
   /** Keeps what fits, and nothing behind a gap. Returns how many bytes. */

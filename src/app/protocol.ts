@@ -167,8 +167,8 @@ export interface AppParser {
   readonly restingAt?: number;
 }
 
-/** `more`: too few bytes to tell. */
-export type ProbeAnswer = 'yes' | 'no' | 'more';
+/** `more`: too few bytes to tell; `perhaps`: the same, but no longer where the other side has shown nothing. */
+export type ProbeAnswer = 'yes' | 'no' | 'more' | 'perhaps';
 
 export interface AppProtocol<T extends Transaction = Transaction> {
   /** As EVE's app_proto and rule headers spell it. */

@@ -150,7 +150,7 @@ export class AppSession {
       return;
     }
     if (this.#detection === null) return;
-    this.#detection.isSettled[direction] = true;
+    this.#detection.settle(direction);
     this.#giveUpIfHopeless(this.#detection);
   }
 
@@ -318,7 +318,7 @@ export class AppSession {
     this.#expected = handover.protocol;
     this.#detection = new Detection();
     if (handover.missingBytes > 0) this.#detection.gap(other, handover.missingBytes);
-    if (this.#hasEnded[other]) this.#detection.isSettled[other] = true;
+    if (this.#hasEnded[other]) this.#detection.settle(other);
   }
 
   #giveUpIfHopeless(detection: Detection): void {
@@ -330,7 +330,10 @@ export class AppSession {
   }
 
   #noteShown(detection: Detection, direction: Direction, found: AppProtocol | null): void {
-    if (detection.isSettled[direction]) this.shown[direction] = found?.name ?? NO_PROTOCOL;
+    if (!detection.isSettled[direction]) return;
+    this.shown[direction] = found?.name ?? NO_PROTOCOL;
+    const other = opposite(direction);
+    if (detection.isSettled[other] && detection.isUnlikely[other]) this.shown[other] = NO_PROTOCOL;
   }
 
   #forgetIfSettled(detection: Detection): void {

@@ -92,6 +92,38 @@ describe('detection', () => {
     expect(lines).toContain('1: 400');
   });
 
+  test('anything before a version is HTTP for some servers', () => {
+    const methods = ['\0GET', '\xef\xbb\xbfGET', 'GET,', '\xa0GET', '\vGET', `${'\x01'.repeat(3000)}`];
+    const lines = [
+      ...methods.map((method) => `${method} /x HTTP/1.1`),
+      ...['\f', '\x1c', '\x85', '\xa0'].map((space) => `GET${space}/x`),
+      ...['FOO /x y\r\n', 'FOO /x y\r\nHost: a', 'FOO\x1d/x\nGET / HTTP/1.1'],
+    ];
+    for (const [flow, line] of lines.entries()) {
+      const { layer, send } = start();
+      for (const character of `${line}\r\n`) send(flow, TO_SERVER, character);
+      expect([line, layer.protocol(flow)?.name]).toEqual([line, 'http']);
+    }
+    const { layer, send } = start();
+    send(1, TO_SERVER, '\x16\x03\x01\x02\x00\x08http/1.1\x00\n');
+    send(1, TO_CLIENT, '\x16\x03\x01');
+    expect(layer.state(1)).toBe('failed');
+  });
+
+  test('but it is not waited for where the other side speaks something else', () => {
+    for (const directions of [
+      [TO_SERVER, TO_CLIENT],
+      [TO_CLIENT, TO_SERVER],
+    ] as const) {
+      const { layer, send } = start();
+      for (const direction of directions) {
+        expect(layer.state(1)).toBe('undecided');
+        send(1, direction, '\x03\x00\x01\x02');
+      }
+      expect([layer.state(1), layer.shown(1)]).toEqual(['failed', ['failed', 'failed']]);
+    }
+  });
+
   test('fails when both sides speak something else', () => {
     const { layer, lines, send } = start();
     send(1, TO_CLIENT, '220 mail ESMTP\r\n');

@@ -11,7 +11,7 @@ import { fuzzRuns, isFuzzing } from '../support/fuzz.ts';
 import { Random } from '../support/random.ts';
 import { describeWith } from './clean-bed.ts';
 import { mutated, type RawRequests, requestCorpus } from './http-requests.ts';
-import { type Answered, HttpServers, SERVERS, type Seen, type ServerName, SHOWN_BYTES } from './http-servers.ts';
+import { type Answered, HttpServers, type Seen, type ServerName, SHOWN_BYTES, serversHere } from './http-servers.ts';
 
 /** Behind every case: a server that has taken them for something else tells by that. */
 const SENTINELS = [1, 2].map((n) => `GET /sentinel-${n} HTTP/1.1\r\nHost: sentinel.example\r\n\r\n`).join('');
@@ -25,6 +25,9 @@ const ATTEMPTS = [
   { silenceMs: 8000, connections: 4 },
 ] as const;
 
+/** Servers that leave it to the application to decode a target. */
+const HANDS_OVER_TARGETS: ReadonlySet<ServerName> = new Set(['node', 'python', 'java']);
+
 const MUTATIONS = fuzzRuns(300);
 
 /** What we make of the same bytes. */
@@ -37,12 +40,14 @@ interface Understood {
 interface Request extends Seen {
   /** Whatever follows is not HTTP for a server that agrees. Node waits for somebody to take it, and answers no more. */
   readonly isUpgrade: boolean;
+  /** Its path as it was sent. `http.uri_delim_non_compliant` tells where it ends in what Python takes for white space. */
+  readonly target: string;
   /** Its target is no path. */
   readonly isConnect: boolean;
 }
 
 describe('requests are understood as servers understand them, or refused', () => {
-  describeWith(['nginx', 'apache2', 'curl', 'perl'], 'nginx, Apache and Node', () => {
+  describeWith(['nginx', 'apache2', 'curl', 'perl', 'python3'], 'nginx, Apache, Node, Python and Java', () => {
     let servers: HttpServers;
     beforeAll(async () => {
       servers = await HttpServers.start();
@@ -64,7 +69,7 @@ describe('requests are understood as servers understand them, or refused', () =>
 
     const corpus = requestCorpus();
 
-    test.each(Object.keys(SERVERS) as ServerName[])(
+    test.each(serversHere())(
       '%s',
       async (server) => {
         expect(await disagreements(server, corpus)).toEqual([]);
@@ -72,7 +77,7 @@ describe('requests are understood as servers understand them, or refused', () =>
       120_000,
     );
 
-    test.each(Object.keys(SERVERS) as ServerName[])(
+    test.each(serversHere())(
       '%s, after small changes',
       async (server) => {
         const random = new Random(isFuzzing ? randomInt(2 ** 31) : 1);
@@ -84,7 +89,7 @@ describe('requests are understood as servers understand them, or refused', () =>
 
     test('each of them answers, and the comparison is one', async () => {
       const text = fromLatin1(SENTINELS);
-      for (const server of Object.keys(SERVERS) as ServerName[]) {
+      for (const server of serversHere()) {
         const [answered] = await servers.ask(server, [text], ATTEMPTS[1]);
         expect(answered!.answers.map(({ seen }) => seen?.path)).toEqual(['/sentinel-1', '/sentinel-2']);
         expect(difference(server, understand(text), answered!)).toBeNull();
@@ -111,18 +116,32 @@ function difference(server: ServerName, ours: Understood, { answers, isOpen }: A
 }
 
 function differenceIn(server: ServerName, ours: Request, theirs: Seen): string | null {
-  const path = ours.isConnect ? null : server === 'node' ? nodePath(theirs.path) : normalPath(escaped(theirs.path));
+  const path = theirPath(server, ours, theirs);
   const pairs: [string, string, string][] = [
     ['method', ours.method, theirs.method],
-    ['path', ours.path, path ?? ours.path],
+    [
+      'path',
+      server === 'python' ? (rawPath(ours.target.replace(/[\x85\xa0]+$/, '')) ?? ours.path) : ours.path,
+      path ?? ours.path,
+    ],
     ['query', ours.query, theirs.query.replace(/#.*$/s, '')],
     ['length of the body', ours.bodyBytes, theirs.bodyBytes],
     ['body', ours.body, theirs.body],
   ];
-  // Without a Host, servers have one of their own.
-  if (ours.host !== '') pairs.push(['host', bare(ours.host), bare(theirs.host)]);
+  // Without a Host, some servers have one of their own, and others none; a field of ours that they do not see hides nothing.
+  if (ours.host !== '' && (theirs.host !== '' || !HANDS_OVER_TARGETS.has(server)))
+    pairs.push(['host', bare(ours.host), bare(theirs.host)]);
   const [what, our, their] = pairs.find(([, a, b]) => a !== b) ?? [];
   return what === undefined ? null : `its ${what} is ${JSON.stringify(their)}, ours ${JSON.stringify(our)}`;
+}
+
+/** Null where it is not to be compared. */
+function theirPath(server: ServerName, ours: Request, theirs: Seen): string | null {
+  if (ours.isConnect) return null;
+  if (!HANDS_OVER_TARGETS.has(server)) return normalPath(escaped(theirs.path));
+  // `http.uri_double_slash_first` tells of it.
+  if (server === 'java' && ours.target.startsWith('//')) return null;
+  return rawPath(theirs.path);
 }
 
 /** A name without port and final dot. */
@@ -136,11 +155,12 @@ const bare = (host: string): string =>
 const escaped = (path: string): string =>
   path.replace(/[%?#]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 
-/** An application in Node gets the target as it was sent. Null: an absolute one that nobody understands. */
-function nodePath(target: string): string | null {
+/** Some applications get the target as it was sent. Null: an absolute one that nobody understands. */
+function rawPath(target: string): string | null {
+  if (target === '') return '/';
   if (!/^[a-z][a-z0-9+.-]*:/i.test(target)) return normalPath(target);
   try {
-    return normalPath(new URL(target, 'http://a.example').pathname);
+    return normalPath(new URL(target, 'http://a.example').pathname || '/');
   } catch {
     return null;
   }
@@ -177,6 +197,7 @@ function understand(bytes: Uint8Array): Understood {
       requests.push({
         method: text('http.method'),
         path: normalPath(latin1(raw)),
+        target: parts.pathStart < 0 ? '' : latin1(raw, parts.pathStart, parts.pathEnd),
         query: parts.queryStart < 0 ? '' : latin1(raw, parts.queryStart, parts.queryEnd),
         host: text('http.host'),
         bodyBytes: String(tx.request.body?.sentBytes ?? 0),

@@ -10,6 +10,7 @@ const HOST = 'Host: a.example\r\n';
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const CHUNKS = '3\r\nabc\r\n0\r\n\r\n';
 const BODY = 'hello';
+const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: b\r\n\r\n';
 
 const get = (target: string, fields = HOST): string => `GET ${target} HTTP/1.1\r\n${fields}\r\n`;
 const post = (fields: string, body: string, version = '1.1'): string =>
@@ -378,6 +379,125 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     `X: ${'y'.repeat(7000)}`,
     Array.from({ length: 90 }, (_, i) => `X-${i}: y`).join('\r\n'),
   ].map((line) => get('/fields', `${HOST}${line}\r\n`)),
+  'a broken field before a length': [
+    ...['X', 'X y', ':', ': y', 'X y: z', '(X): y', 'X\xe9: y', 'X\x00: y', '\xe9: y', 'X\x1f: y', 'X: y\x00', ' '],
+    ...[
+      'X: y\x0bContent-Length: 0',
+      'X: y\x1cContent-Length: 0',
+      'X: y\x85Content-Length: 0',
+      'From x',
+      'X: \x0c',
+      '=: y',
+    ],
+    ...[
+      'X: y\xe2\x80\xa8Content-Length: 0',
+      '\x0bX: y',
+      '\x85X: y',
+      '--: y',
+      '>From: x',
+      'From a b',
+      '\xa0X: y',
+      'X\xa0: y',
+    ],
+  ].flatMap((line) => [
+    post(`${line}\r\nContent-Length: ${HIDDEN.length}\r\n`, HIDDEN),
+    post(`${line}\r\n${CHUNKED}`, `${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`),
+    post(`Content-Length: ${HIDDEN.length}\r\n${line}\r\n`, HIDDEN),
+  ]),
+  'white space of other alphabets': ['\x1c', '\x1d', '\x1e', '\x1f', '\x85', '\xa0', '\v', '\f'].flatMap((space) => [
+    `${space}GET /odd HTTP/1.1\r\n${HOST}\r\n`,
+    `GET${space}/odd HTTP/1.1\r\n${HOST}\r\n`,
+    `GET /odd${space}HTTP/1.1\r\n${HOST}\r\n`,
+    `GET /odd${space}HTTP/1.1\r\n\r\n`,
+    `GET${space}/odd${space}HTTP/1.1\r\n${HOST}\r\n`,
+    `GET${space}/odd${space}HTTP/1.1\r\n\r\n`,
+    `GET${space}/odd\r\n`,
+    `GET${space}/odd\r\n\r\n`,
+    `GET /odd HTTP/1.1${space}\r\n${HOST}\r\n`,
+    `${get('/first')}${space}GET /odd HTTP/1.1\r\n${HOST}\r\n`,
+    `${get('/first')}GET${space}/odd${space}HTTP/1.1\r\n\r\n`,
+    `POST /odd HTTP/1.1\r\n${HOST}Content-Length:${space}5\r\n\r\n${BODY}`,
+    `POST /odd HTTP/1.1\r\n${HOST}Content-Length: 5${space}\r\n\r\n${BODY}`,
+    `POST /odd HTTP/1.1\r\n${HOST}Content-Length${space}: 5\r\n\r\n${BODY}`,
+    `POST /odd HTTP/1.1\r\n${HOST}${space}Content-Length: 5\r\n\r\n${BODY}`,
+    `POST /odd HTTP/1.1\r\n${HOST}Transfer-Encoding:${space}chunked\r\n\r\n${CHUNKS}`,
+    `POST /odd HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked${space}\r\n\r\n${CHUNKS}`,
+    `POST /odd HTTP/1.1\r\n${HOST}${CHUNKED}\r\n${space}3\r\nabc\r\n0\r\n\r\n`,
+    `POST /odd HTTP/1.1\r\n${HOST}${CHUNKED}\r\n3${space}\r\nabc\r\n0\r\n\r\n`,
+    `POST /odd HTTP/1.1\r\n${HOST}${CHUNKED}\r\n0${space}x\r\n\r\n${HIDDEN}`,
+  ]),
+  'a trailer': [
+    'X',
+    'X: y',
+    'X y: z',
+    ' X: y',
+    'X: y\n',
+    'X: y\r\n z',
+    'Content-Length: 5',
+    '\r',
+    'X: y\rGET / HTTP/1.1',
+  ].flatMap((line) =>
+    [`3\r\nabc\r\n0\r\n${line}\r\n\r\n`, `3\r\nabc\r\n0\n${line}\n\n`, `3\r\nabc\r\n00;x\r\n${line}\r\n\r\n`].map(
+      (body) => post(CHUNKED, body) + get('/behind'),
+    ),
+  ),
+  'long chunk lines': [
+    ...[
+      `${'0'.repeat(30)}3`,
+      `${'0'.repeat(5000)}3`,
+      `3;${'x'.repeat(3000)}`,
+      `3;${'x'.repeat(5000)}`,
+      '3;a="\r\n"',
+      '3;a="b\nc"',
+    ],
+    ...[
+      '100000003',
+      '10000000000000003',
+      'fffffffffffffffe',
+      '8000000000000003',
+      '-3',
+      '+3',
+      '0x3',
+      '3_',
+      '3h',
+      '3\x0b',
+    ],
+  ].map((size) => post(CHUNKED, `${size}\r\nabc\r\n0\r\n\r\n`)),
+  'many fields': [99, 100, 101, 127, 128, 129, 500, 1000].map((count) =>
+    post(
+      `${Array.from({ length: count }, (_, i) => `X-${i}: y`).join('\r\n')}\r\nContent-Length: ${HIDDEN.length}\r\n`,
+      HIDDEN,
+    ),
+  ),
+  'long fields': [4000, 8100, 8180, 8192, 9000, 16_000, 20_000, 40_000, 65_000].flatMap((length) => [
+    get(`/${'a'.repeat(length)}`),
+    get('/', `${HOST}X: ${'a'.repeat(length)}\r\n`),
+    get('/', `${HOST}${'a'.repeat(length)}: x\r\n`),
+    post(`X: ${'a'.repeat(length)}\r\nContent-Length: ${HIDDEN.length}\r\n`, HIDDEN),
+  ]),
+  'old requests on the way': [
+    `${get('/first')}GET /old\r\n${get('/behind')}`,
+    `${get('/first')}GET /old\r\n\r\n${get('/behind')}`,
+    `POST /old\r\nContent-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`,
+    `GET /old HTTP/0.9\r\n\r\n${get('/behind')}`,
+    `GET /old HTTP/0.9\r\n${HOST}\r\n`,
+    'GET //host/old HTTP/1.1\r\n\r\n',
+    'GET http://a.example HTTP/1.0\r\n\r\n',
+  ],
+  'codings beside others': [
+    'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n',
+    'Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n',
+    'Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n',
+    'Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n',
+    'Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n',
+    'Transfer-Encoding: x\r\nContent-Length: 13\r\n',
+    'Transfer-Encoding: identity\r\nContent-Length: 13\r\n',
+    'Transfer_Encoding: chunked\r\nContent-Length: 13\r\n',
+    'Transfer-Encoding : chunked\r\nContent-Length: 13\r\n',
+    'Content-Length: 13\r\nTransfer-Encoding\x00: chunked\r\n',
+    'Content_Length: 13\r\n',
+    'Content-Length: 13\r\nContent_Length: 3\r\n',
+  ].map((fields) => post(fields, CHUNKS)),
   'a request line': [
     'GET  / HTTP/1.1',
     'GET\t/ HTTP/1.1',

@@ -26,15 +26,24 @@ export const HTTP_EVENTS = {
   'http.request_chunk_line_invalid': drop("a request's chunk-size line has a bare CR, bare LF or control byte"),
   'http.request_chunk_data_end_invalid': drop("a request's chunk is longer or shorter than its size says"),
   'http.request_chunk_extension': report('a request has a chunk extension'),
+  'http.request_framing_behind_broken_line': drop(
+    'Content-Length or Transfer-Encoding behind a line that is no field: for some servers the fields end there',
+  ),
   'http.request_trailer_framing_field': drop('Content-Length, Transfer-Encoding or Host in the trailer of a request'),
   // Lines and fields of requests: RFC 9112 §2.2, §3 and §5.
   'http.request_field_space_before_colon': drop('white space between field name and colon (RFC 9112 §5.1)'),
   'http.invalid_request_field_folding': drop('white space before the first field of a request (RFC 9112 §2.2)'),
   'http.request_bare_cr': drop('a CR without LF within the head of a request (RFC 9112 §2.2)'),
+  'http.request_line_ends_differ': drop(
+    'LF alone ends lines of a head where others end in CR LF, or content follows: some servers read on to a CR LF',
+  ),
   'http.request_nul': drop('a NUL in the fields of a request (RFC 9110 §5.5)'),
   'http.request_host_repeated': drop('a request has more than one Host field (RFC 9112 §3.2)'),
   'http.request_field_missing_colon': report('a field line of a request has no colon'),
   'http.request_header_invalid': report('a field name of a request is empty or not a token'),
+  'http.request_field_name_control': drop(
+    'a control byte in a field name (RFC 9110 §5.1), which some servers take for folding',
+  ),
   'http.request_field_folding': report('a field of a request goes over two lines (RFC 9112 §5.2)'),
   'http.request_lf_line_end': report('a line of a request head ends in LF alone'),
   'http.request_field_too_long': report('a line in the head or trailer of a request is over 18,000 bytes'),
@@ -46,6 +55,9 @@ export const HTTP_EVENTS = {
     'fields behind a request line that has no version: some servers read them',
   ),
   'http.request_line_invalid': report('a request line without method or with a version that is not HTTP/1.x'),
+  'http.request_method_invalid': drop(
+    'a byte in the method that none has (RFC 9110 §9.1), or that some servers end it at',
+  ),
   'http.request_line_leading_whitespace': report('white space before the method'),
   'http.method_delim_non_compliant': report('something other than one space between method and target'),
   'http.uri_delim_non_compliant': report('something other than one space between target and version'),
@@ -56,8 +68,11 @@ export const HTTP_EVENTS = {
   'http.request_auth_unrecognized': report('an Authorization that is not Basic, Digest or Bearer'),
   // The target of requests.
   'http.uri_illegal_character': drop('a control byte or DEL in the target (RFC 3986 §2)'),
-  'http.uri_space': drop('a space within the target (RFC 9112 §3.2)'),
+  'http.uri_space': drop('a space within the target, or what Python takes for one before the version (RFC 9112 §3.2)'),
   'http.uri_traversal_above_root': drop('the path climbs above the root by "..", plain or in some encoding'),
+  'http.uri_double_slash_first': report(
+    'the target begins with two slashes: some servers take what follows for a host',
+  ),
   'http.uri_path_depth_exceeded': drop('the path has more slashes than the limit'),
   'http.uri_invalid_percent_encoding': report('a % in the target without two hexadecimal digits'),
   'http.uri_encoded_nul': report('%00 in the path'),

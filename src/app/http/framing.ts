@@ -24,6 +24,11 @@ export function requestFraming(head: Head, tx: HttpTransaction, framing: Framing
   const lengthField = head.find(CONTENT_LENGTH);
   const codingField = head.find(TRANSFER_ENCODING);
   if (lengthField < 0 && codingField < 0) return;
+  const { firstBroken } = head;
+  if (firstBroken >= 0) {
+    const isBehind = head.find(CONTENT_LENGTH, firstBroken) >= 0 || head.find(TRANSFER_ENCODING, firstBroken) >= 0;
+    if (isBehind) raise('http.request_framing_behind_broken_line');
+  }
 
   if (codingField >= 0) {
     if (lengthField >= 0) raise('http.request_content_length_and_transfer_encoding');

@@ -1,4 +1,4 @@
-import { COLON, CR, LF, NUL, SPACE } from '../../base/ascii.ts';
+import { COLON, CR, DEL, LF, NUL, SPACE } from '../../base/ascii.ts';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { IS_TOKEN, isBlank } from './chars.ts';
 import { nameMark } from './field-name.ts';
@@ -15,7 +15,11 @@ export const LINE_FAULT = {
   nul: 64,
   lfAlone: 128,
   tooManyFields: 256,
+  controlInName: 512,
 } as const;
+
+/** How lines of a head end; a set of bits. */
+export const LINE_END = { lf: 1, crLf: 2 } as const;
 
 /**
  * The start line and the fields of one message, as they came and as offsets into them. Heads are reused: take one with
@@ -31,6 +35,10 @@ export class Head extends FieldTable {
   isParsed = false;
   /** Every field line is `name: value` with one space and CRLF, so that the normalised form is the raw one. */
   isCanonical = true;
+  /** Bits of `LINE_END`, of the lines that were scanned one by one; of a head that `isParsed` all end in CR LF. */
+  lineEnds = 0;
+  /** The first line that some servers take for the end of the fields: no field, or with an odd byte in its name; or -1. */
+  firstBroken = -1;
   #sent: Uint8Array | null = null;
   #work: Uint8Array = EMPTY_BYTES;
   #workBytes = 0;
@@ -46,6 +54,8 @@ export class Head extends FieldTable {
     this.fieldsStart = 0;
     this.isParsed = false;
     this.isCanonical = true;
+    this.lineEnds = 0;
+    this.firstBroken = -1;
     this.keepsRepeats = false;
     this.#workBytes = 0;
     this.#sent = null;
@@ -123,8 +133,13 @@ export class Head extends FieldTable {
       at++;
     }
     this.fieldsStart = Math.min(at + 1, length);
-    if (at > 0 && bytes[at - 1] === CR) at--;
-    else if (at < length) faults |= LINE_FAULT.lfAlone;
+    if (at > 0 && bytes[at - 1] === CR) {
+      at--;
+      this.lineEnds |= LINE_END.crLf;
+    } else if (at < length) {
+      faults |= LINE_FAULT.lfAlone;
+      this.lineEnds |= LINE_END.lf;
+    }
     this.lineEnd = at;
     return faults;
   }
@@ -142,6 +157,7 @@ export class Head extends FieldTable {
       const start = at;
       at = scanLine(bytes, start, length);
       faults |= line.faults;
+      this.lineEnds |= (line.faults & LINE_FAULT.lfAlone) === 0 ? LINE_END.crLf : LINE_END.lf;
       if (line.isEmpty) break;
       if (isBlank(bytes[start]!)) {
         if (!isFirst) {
@@ -164,20 +180,34 @@ export class Head extends FieldTable {
     return faults;
   }
 
+  /** Of a name that is no token. */
+  #checkOddName(start: number, end: number): number {
+    let faults = 0;
+    let isBroken = false;
+    for (let at = start; at < end; at++) {
+      const byte = this.bytes[at]!;
+      if (isControl(byte)) faults = LINE_FAULT.controlInName;
+      isBroken ||= byte <= SPACE || byte >= DEL;
+    }
+    if (isBroken && this.firstBroken < 0) this.firstBroken = this.fieldCount;
+    return faults;
+  }
+
   /** The line that was scanned last becomes a field. */
   #addLine(start: number, isRequest: boolean): number {
     const { bytes } = this;
     const { end, colonAt, nulAt } = line;
     if (colonAt < 0 || (isRequest && nulAt >= 0 && nulAt < colonAt)) {
+      if (this.firstBroken < 0) this.firstBroken = this.fieldCount;
       this.add(start, start, start, end, 0);
-      return LINE_FAULT.missingColon;
+      return LINE_FAULT.missingColon | (isControl(bytes[start]!) ? LINE_FAULT.controlInName : 0);
     }
     let faults = 0;
     let nameEnd = colonAt;
     if (!line.hasTokenName) {
       while (nameEnd > start && isBlank(bytes[nameEnd - 1]!)) nameEnd--;
       if (nameEnd < colonAt) faults |= LINE_FAULT.spaceBeforeColon;
-      if (!isToken(bytes, start, nameEnd)) faults |= LINE_FAULT.invalidName;
+      if (!isToken(bytes, start, nameEnd)) faults |= LINE_FAULT.invalidName | this.#checkOddName(start, nameEnd);
     }
     let valueStart = colonAt + 1;
     let valueEnd = isRequest && nulAt >= 0 ? nulAt : end;
@@ -247,6 +277,8 @@ function scanLine(bytes: Uint8Array, start: number, length: number): number {
   line.faults = faults;
   return at + 1;
 }
+
+const isControl = (byte: number): boolean => byte < SPACE || byte === DEL;
 
 /** RFC 9110 §5.6.2: at least one of its characters, and no others. */
 function isToken(bytes: Uint8Array, start: number, end: number): boolean {

@@ -12,6 +12,7 @@ export const REQUEST_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [
   [LINE_FAULT.nul, 'http.request_nul'],
   [LINE_FAULT.lfAlone, 'http.request_lf_line_end'],
   [LINE_FAULT.tooManyFields, 'http.request_too_many_fields'],
+  [LINE_FAULT.controlInName, 'http.request_field_name_control'],
 ];
 
 export const RESPONSE_LINE_EVENTS: readonly (readonly [number, HttpEvent])[] = [

@@ -1,5 +1,5 @@
 import { CR, SPACE } from '../../base/ascii.ts';
-import { isSpace } from './chars.ts';
+import { IS_TOKEN, isAnySpace, isSpace } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import type { Head } from './head.ts';
 import { type HttpMessage, type HttpTransaction, parseVersion } from './transaction.ts';
@@ -18,7 +18,9 @@ export function parseRequestLine(head: Head, tx: HttpTransaction, raise: Raise):
   if (at > 0) raise('http.request_line_leading_whitespace');
 
   message.firstStart = at;
-  while (at < lineEnd && !isSpace(bytes[at]!)) at++;
+  let isToken = 1;
+  for (; at < lineEnd && !isSpace(bytes[at]!); at++) isToken &= IS_TOKEN[bytes[at]!]!;
+  if (isToken === 0) raise('http.request_method_invalid');
   message.firstEnd = at;
   const methodEnd = at;
   while (at < lineEnd && isSpace(bytes[at]!)) at++;
@@ -42,11 +44,15 @@ export function parseRequestLine(head: Head, tx: HttpTransaction, raise: Raise):
   message.secondEnd = at;
   const targetEnd = at;
   while (at < lineEnd && isSpace(bytes[at]!)) at++;
-  if (at < lineEnd && (at - targetEnd !== 1 || bytes[targetEnd] !== SPACE)) raise('http.uri_delim_non_compliant');
+  const isOdd = at - targetEnd !== 1 || bytes[targetEnd] !== SPACE || isAnySpace(bytes[targetEnd - 1]!);
+  if (at < lineEnd && isOdd) raise('http.uri_delim_non_compliant');
   if (at === lineEnd) {
     // "GET HTTP/1.1" lacks the target: fields follow.
     tx.isOldStyle = parseVersion(bytes, targetStart, targetEnd) === null;
     raise('http.request_line_missing_protocol');
+    const versionStart = targetEnd - VERSION_BYTES;
+    const hasOddSpace = versionStart > targetStart && isAnySpace(bytes[versionStart - 1]!);
+    if (hasOddSpace && parseVersion(bytes, versionStart, targetEnd) !== null) raise('http.uri_space');
     return;
   }
   message.thirdStart = at;
@@ -59,6 +65,9 @@ export function parseRequestLine(head: Head, tx: HttpTransaction, raise: Raise):
   if (versionStart > at) raise('http.uri_space');
   if (methodEnd === message.firstStart || message.version === null) raise('http.request_line_invalid');
 }
+
+/** HTTP/1.1 */
+const VERSION_BYTES = 8;
 
 /** Version, status and reason of a status line. */
 export function parseStatusLine(head: Head, tx: HttpTransaction, raise: Raise): void {

@@ -5,7 +5,7 @@ import { IS_TOKEN } from './chars.ts';
 import type { HttpEvent } from './events.ts';
 import { fieldName } from './field-name.ts';
 import { FRAMING, HOST, requestFraming, UPGRADE } from './framing.ts';
-import type { Head } from './head.ts';
+import { type Head, LINE_END } from './head.ts';
 import { SCAN } from './head-scanner.ts';
 import { checkHost } from './host-checks.ts';
 import { parseRequestLine } from './lines.ts';
@@ -21,13 +21,15 @@ export class RequestReader extends MessageReader {
   isConnectPending = false;
   /** Bytes of the line behind a request line without version that are in the head already. */
   #peekedBytes = 0;
+  /** Bits of `LINE_END`, of all heads of the connection so far. */
+  #lineEnds = 0;
 
   constructor(exchange: Exchange) {
     super(exchange, TO_SERVER);
   }
 
   override get isResting(): boolean {
-    return super.isResting && !this.isConnectPending;
+    return super.isResting && !this.isConnectPending && (this.#lineEnds & LINE_END.lf) === 0;
   }
 
   protected override begin(at: number): void {
@@ -61,6 +63,7 @@ export class RequestReader extends MessageReader {
       case SCAN.startLine:
         this.#parseLine(head);
         if (this.tx!.isOldStyle) {
+          this.#lineEnds |= head.lineEnds;
           this.#checkTarget(head);
           this.exchange.report(this.tx!, TO_SERVER, STAGE.head);
           this.#peekedBytes = 0;
@@ -107,8 +110,16 @@ export class RequestReader extends MessageReader {
       this.isConnectPending = true;
       this.framing.kind = FRAMING.none;
     } else tx.asksForUpgrade = head.find(UPGRADE) >= 0;
+    this.#checkLineEnds(head);
     this.exchange.report(tx, TO_SERVER, STAGE.head);
     this.startBody();
+  }
+
+  /** The web server of Java's own library reads on to a CR LF: over content, or into the next request. */
+  #checkLineEnds(head: Head): void {
+    this.#lineEnds |= head.isParsed ? LINE_END.crLf : head.lineEnds;
+    if ((this.#lineEnds & LINE_END.lf) === 0) return;
+    if ((this.#lineEnds & LINE_END.crLf) !== 0 || this.hasContent()) this.raise('http.request_line_ends_differ');
   }
 
   /** Shows rules a head that is not complete, and says why it is not. */

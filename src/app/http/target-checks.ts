@@ -13,6 +13,7 @@ const TARGET_FAULT = {
   invalidEscape: 8,
   encodedNul: 16,
   doubleEncoding: 32,
+  doubleSlashFirst: 64,
 } as const;
 
 const TARGET_FAULT_EVENTS: readonly (readonly [number, HttpEvent])[] = [
@@ -22,6 +23,7 @@ const TARGET_FAULT_EVENTS: readonly (readonly [number, HttpEvent])[] = [
   [TARGET_FAULT.invalidEscape, 'http.uri_invalid_percent_encoding'],
   [TARGET_FAULT.encodedNul, 'http.uri_encoded_nul'],
   [TARGET_FAULT.doubleEncoding, 'http.uri_double_encoding'],
+  [TARGET_FAULT.doubleSlashFirst, 'http.uri_double_slash_first'],
 ];
 
 /** Splits the target of a request, whose head is there, and says what is wrong with it. */
@@ -67,6 +69,7 @@ function targetFaults(bytes: Uint8Array, start: number, parts: TargetParts, maxS
     else if (byte === PERCENT && escapeBytes(bytes, at, end, true) === 0) faults |= TARGET_FAULT.invalidEscape;
   }
   if (slashes > maxSlashes) faults |= TARGET_FAULT.tooDeep;
+  if (bytes[start] === SLASH && bytes[start + 1] === SLASH) faults |= TARGET_FAULT.doubleSlashFirst;
   if (hasEscape) faults |= escapeFaults(bytes, parts.pathStart, parts.pathEnd);
   if ((hasDots || hasEscape) && climbsAboveRoot(bytes, parts.pathStart, parts.pathEnd)) {
     faults |= TARGET_FAULT.aboveRoot;

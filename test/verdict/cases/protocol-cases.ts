@@ -59,6 +59,11 @@ const HTTP_CASES: CheckCases = {
   'http.invalid_request_chunk_len': chunks('0x3\r\nabc\r\n0\r\n\r\n', '003\r\nabc\r\n0\r\n\r\n'),
   'http.request_chunk_line_invalid': chunks('3\nabc\r\n0\r\n\r\n', '3;note=b\r\nabc\r\n0\r\n\r\n'),
   'http.request_chunk_data_end_invalid': chunks('3\r\nabcd\r\n0\r\n\r\n', '4\r\nabcd\r\n0\r\n\r\n'),
+  'http.request_framing_behind_broken_line': fields(
+    'X note: b\r\nContent-Length: 5\r\n',
+    'Content-Length: 5\r\nX note: b\r\n',
+    'abcde',
+  ),
   'http.request_trailer_framing_field': chunks('0\r\nContent-Length: 5\r\n\r\n', '0\r\nX-Sum: 5\r\n\r\n'),
   'http.request_field_space_before_colon': fields('X-Note : b\r\n', 'X-Note: b\r\n'),
   'http.invalid_request_field_folding': requests(
@@ -67,6 +72,12 @@ const HTTP_CASES: CheckCases = {
   ),
   'http.request_bare_cr': fields('X-Note: b\rc\r\n', 'X-Note: b\tc\r\n'),
   'http.request_nul': fields('X-Note: b\0c\r\n', 'X-Note: b%00c\r\n'),
+  'http.request_line_ends_differ': requests(
+    'GET / HTTP/1.1\r\nHost: a.example\n\r\n',
+    'GET / HTTP/1.1\nHost: a.example\n\nGET / HTTP/1.1\nHost: a.example\n\n',
+  ),
+  'http.request_field_name_control': fields('X-No\x1fte: b\r\n', 'X-No/te: b\r\n'),
+  'http.request_method_invalid': requests(head('', '', 'GE\x1cT / HTTP/1.1'), head('', '', 'G!T / HTTP/1.1')),
   'http.request_host_repeated': fields('Host: a.example\r\n', 'X-Host: a.example\r\n'),
   'http.host_header_ambiguous': target('http://b.example/a', 'http://A.example:80/a'),
   'http.request_header_host_invalid': requests(
