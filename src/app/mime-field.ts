@@ -21,6 +21,18 @@ export function parameter(field: string, name: string): string | null {
   return pieces.length === 0 ? null : pieces.join('');
 }
 
+/** Each value of a parameter that is there several times, in whole. */
+export function parameters(field: string, name: string): string[] {
+  const values: string[] = [];
+  PARAMETER.lastIndex = 0;
+  for (let match = PARAMETER.exec(field); match !== null; match = PARAMETER.exec(field)) {
+    const [, found = '', index, star = '', quoted, plain = ''] = match;
+    if (found.toLowerCase() !== name || index !== undefined || star !== '') continue;
+    values.push(quoted === undefined ? plain : quoted.replace(/\\(.)/gs, '$1'));
+  }
+  return values;
+}
+
 /** Without charset and language, RFC 2231 §4. */
 function decoded(value: string): string {
   const text = value.replace(/^[^']*'[^']*'/, '');

@@ -19,7 +19,7 @@ const lines = (...list: readonly string[]): string => list.map((line) => `${line
 const GREETING = [
   server('220-mx.example ESMTP\r\n220 no spam\r\n'),
   client('EHLO a.example\r\n'),
-  server('250-mx.example\r\n250-PIPELINING\r\n250 STARTTLS\r\n'),
+  server('250-mx.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 STARTTLS\r\n'),
 ];
 const ENVELOPE = [
   client('MAIL FROM:<a@a.example> SIZE=100\r\n'),
@@ -187,6 +187,87 @@ describe('a mail', () => {
     expect(traced.lines).toEqual(['0 client head', '0 client complete', '0 server complete']);
   });
 
+  test('ends a part at the boundary that is the whole line', () => {
+    const nested = mail(
+      'Content-Type: multipart/mixed; boundary=ab',
+      ...[
+        '',
+        '--ab',
+        'Content-Type: multipart/mixed; boundary=a',
+        '',
+        '--a',
+        'Content-Disposition: attachment',
+        '',
+        'x',
+      ],
+      ...[
+        '--ab \t',
+        'Content-Disposition: attachment',
+        'Content-Transfer-Encoding: (none) "base64"',
+        '',
+        'eQ==',
+        '--ab--',
+      ],
+    );
+    expect(filesOf(trace(SMTP, nested))).toEqual(['x', 'y']);
+    expect(eventsOf(nested)).toEqual([]);
+  });
+
+  test('in chunks of a size that servers disagree about', () => {
+    for (const size of ['000000000000000000000003 LAST', '+3 LAST', '3LAST', '010', '3 FIRST']) {
+      const pieces = [...GREETING, ...ENVELOPE, client(`BDAT ${size}\r\na:bc`)];
+      expect([size, eventsOf(pieces)]).toEqual([size, ['smtp.invalid_chunk']]);
+    }
+    for (const size of ['0 LAST', '3', '3\tlast ', 'x', '']) {
+      expect([size, eventsOf([...GREETING, ...ENVELOPE, client(`BDAT ${size}\r\na:b`)])]).toEqual([size, []]);
+    }
+  });
+
+  test('in chunks that the server has not offered, which it takes for commands', () => {
+    const chunk = client('BDAT 3 LAST\r\na:b');
+    const hello = client('EHLO a.example\r\n');
+    const pipelined = ['smtp.invalid_pipelined_sequence'];
+    expect(eventsOf([server('220 mx ESMTP\r\n'), hello, server('250-mx\r\n250 SIZE\r\n'), chunk])).toEqual(pipelined);
+    expect(eventsOf([server('220 mx ESMTP\r\n'), hello, server('250-mx\r\n250 CHUNKING\r\n'), chunk])).toEqual([]);
+    expect(eventsOf([server('220 CHUNKING\r\n'), chunk])).toEqual(pipelined);
+    expect(eventsOf([hello, chunk])).toContain('smtp.invalid_pipelined_sequence');
+    expect(eventsOf([...GREETING, client('AUTH LOGIN\r\n'), chunk])).toEqual(pipelined);
+  });
+
+  test('of which something came before the server agreed, since it may not', () => {
+    const before = [...GREETING, ...ENVELOPE, client('DATA\r\n')];
+    expect(eventsOf([...before, client('a')])).toEqual(['smtp.invalid_pipelined_sequence']);
+    expect(eventsOf([...GREETING, ...ENVELOPE, client('DATA\r\na')])).toEqual(['smtp.invalid_pipelined_sequence']);
+    expect(eventsOf([...before, server('354 go'), client('a')])).toEqual(['smtp.invalid_pipelined_sequence']);
+    expect(eventsOf([...before, server('354 go\r\n'), client('a')])).toEqual([]);
+  });
+
+  test('begins at DATA, however that is written, and not where it answers AUTH', () => {
+    const file = lines('Content-Disposition: attachment', '', 'a', '.');
+    const answer = [server('354 go on\r\n'), client(file), server('250 ok\r\n')];
+    for (const data of ['data\r\n', ' \tDATA\r\n', 'DATA\0x\r\n', '\vDATA \n']) {
+      expect(filesOf(trace(SMTP, [...GREETING, ...ENVELOPE, client(data), ...answer]))).toEqual(['a']);
+    }
+    expect(eventsOf([...GREETING, client('NOOP\0\r\n')])).toEqual(['smtp.command_nul']);
+    for (const line of ['DATA', 'BDAT 1000 LAST', 'STARTTLS']) {
+      for (const auth of [
+        [client('AUTH LOGIN\r\n'), server('334 a\r\n'), client(`${line}\r\n`), server('334 b\r\n'), client('eA==\r\n')],
+        [client('AUTH LOGIN\r\neA==\r\n'), server('334 a\r\n334 b\r\n'), client(`${line}\r\n`)],
+      ]) {
+        const traced = trace(SMTP, [
+          ...GREETING,
+          ...auth,
+          server('235 ok\r\n'),
+          ...ENVELOPE,
+          client('DATA\r\n'),
+          ...answer,
+        ]);
+        expect(filesOf(traced)).toEqual(['a']);
+        expect(traced.lines.filter((text) => text.includes('!'))).toEqual([]);
+      }
+    }
+  });
+
   test('a refused one is commands again', () => {
     const traced = trace(SMTP, [
       ...GREETING,
@@ -266,6 +347,18 @@ describe('deviations', () => {
     ['smtp.mime_long_header_name', mail(`${'x'.repeat(80)}: a`, '')],
     ['smtp.mime_long_boundary', mail(`Content-Type: multipart/mixed; boundary=${'x'.repeat(255)}`, '')],
     ['smtp.mime_long_filename', mail(`Content-Type: a/b; name=${'x'.repeat(256)}`, '')],
+    ['smtp.mime_structure_too_long', mail(`Content-Type: multipart/mixed; a="${'x'.repeat(2000)}"; boundary=b`, '')],
+    [
+      'smtp.mime_structure_too_long',
+      mail('Content-Type: multipart/mixed;', ` a="${'x'.repeat(5000)}"; boundary=b`, ''),
+    ],
+    [
+      'smtp.mime_structure_ambiguous',
+      mail('Content-Type: text/plain', 'content-type: multipart/mixed; boundary=b', ''),
+    ],
+    ['smtp.mime_structure_ambiguous', mail(...Array.from({ length: 18 }, () => 'Content-Disposition: attachment'), '')],
+    ['smtp.mime_structure_ambiguous', mail('Content-Type: multipart/mixed; boundary=a; boundary=b', '')],
+    ['smtp.mime_boundary_ambiguous', mail('Content-Type: multipart/mixed; boundary=a', '', '--ab', '', 'b', '--a--')],
     ['smtp.mime_malformed_msg', mail('Content-Type: multipart/mixed', '')],
     ['smtp.mime_malformed_msg', mail('Content-Type: multipart/mixed; boundary=a', '', '--a', '', 'b')],
   ])('%s', (event, pieces) => {

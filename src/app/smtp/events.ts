@@ -11,7 +11,11 @@ export const SMTP_EVENTS = {
   'smtp.truncated_line': report('a command or a reply is over the limit, and was cut'),
   'smtp.too_many_pending_commands': drop('more commands without a reply than the limit'),
   'smtp.duplicate_fields': report('a second HELO, or a second sender of one mail'),
-  'smtp.invalid_pipelined_sequence': drop('a command behind STARTTLS, sent in the clear (CVE-2011-0411)'),
+  'smtp.invalid_pipelined_sequence': drop(
+    'a command behind STARTTLS, sent in the clear (CVE-2011-0411); or a mail for which the server has not agreed to DATA, or not offered BDAT',
+  ),
+  'smtp.invalid_chunk': drop('the size of a BDAT is not a plain number (RFC 3030 §2): servers disagree about it'),
+  'smtp.command_nul': drop('a NUL in a command: for some servers it ends there'),
   'smtp.tls_rejected': report('the server refused STARTTLS'),
   'smtp.data_command_rejected': report('the server refused DATA'),
   'smtp.end_of_data_ambiguous': drop('a dot between line ends that are not both CR LF: smuggling (CVE-2023-51764)'),
@@ -26,6 +30,13 @@ export const SMTP_EVENTS = {
   'smtp.mime_long_boundary': report('the boundary of a multipart is longer than 254 bytes, and was cut'),
   'smtp.mime_long_filename': report('the name of a file is longer than 255 bytes'),
   'smtp.mime_malformed_msg': report('a multipart without a boundary, or one that does not end'),
+  'smtp.mime_structure_too_long': drop(
+    'a field that says how a mail is made up is longer than 2,000 bytes; what is behind that is not looked into',
+  ),
+  'smtp.mime_structure_ambiguous': drop(
+    'two types, encodings, dispositions or boundaries of one part that differ: readers disagree about which counts',
+  ),
+  'smtp.mime_boundary_ambiguous': drop('a boundary with something behind it: for most readers it is none'),
   'smtp.mime_too_many_levels': drop(
     'more multiparts within each other than the limit; the inner ones are not taken apart',
   ),

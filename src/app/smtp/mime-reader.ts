@@ -2,7 +2,7 @@ import { COLON, HYPHEN, SPACE, TAB } from '../../base/ascii.ts';
 import { latin1, u8 } from '../../base/bytes.ts';
 import { ByteBuffer } from '../byte-buffer.ts';
 import { MAX_FILE_BYTES } from '../files.ts';
-import { mainValue, parameter } from '../mime-field.ts';
+import { mainValue, parameter, parameters } from '../mime-field.ts';
 import type { SmtpEvent } from './events.ts';
 import { Base64Decoder, IdentityDecoder, QuotedPrintableDecoder, type TransferDecoder } from './transfer-encoding.ts';
 
@@ -32,6 +32,9 @@ const MAX_LINE_BYTES = 998;
 /** RFC 2045 §6.7 and §6.8. */
 const MAX_ENCODED_LINE_BYTES = 76;
 
+/** Fields of one part that are there again, and are compared with the first one; ours. */
+const MAX_REPEATS = 16;
+
 /** Fields that are looked into; those of the mail itself are for events. */
 const STRUCTURE_FIELDS = ['content-type', 'content-disposition', 'content-transfer-encoding'];
 const MAIL_FIELDS = ['from', 'to', 'cc', 'subject', 'date', 'message-id'];
@@ -48,6 +51,7 @@ export class MimeReader {
   /** Of the head in hand: the interesting fields, and which of them goes on in the next line. */
   #head = new Map<string, string>();
   #field: string | null = null;
+  #repeats = 0;
   /** Of the value of any field in hand, in the lines before this one; and what of this line is no value. */
   #fieldBytes = 0;
   #prefixBytes = 0;
@@ -73,7 +77,7 @@ export class MimeReader {
    */
   line(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
     this.#lineBytes = end - start;
-    if (this.#isBoundary(bytes, start, end)) return;
+    if (this.#isBoundary(bytes, start, end, isWhole && endingBytes === 0)) return;
     if (this.#isInHead) {
       this.#readHead(bytes, start, end);
       if (isWhole) this.#endHeadLine();
@@ -86,7 +90,8 @@ export class MimeReader {
   /** What follows the first piece of a line that is long. */
   more(bytes: Uint8Array, start: number, end: number, isWhole: boolean, endingBytes: number): void {
     this.#lineBytes += end - start;
-    if (!this.#isInHead) this.#decoder?.write(bytes, start, end);
+    if (this.#isInHead) this.#tellCut(this.#field);
+    else this.#decoder?.write(bytes, start, end);
     if (!isWhole) return;
     if (this.#isInHead) this.#endHeadLine();
     else this.#endLine(endingBytes);
@@ -147,17 +152,38 @@ export class MimeReader {
       .trimEnd()
       .toLowerCase();
     if (!STRUCTURE_FIELDS.includes(name) && !(this.#isTopHead && MAIL_FIELDS.includes(name))) return;
-    // Of two fields of one name the first counts.
-    if (this.#head.has(name)) return;
-    this.#field = name;
-    this.#head.set(name, '');
+    // Of two fields of one name the first counts; of the others, it matters whether they say the same.
+    const isRepeated = this.#head.has(name);
+    if (isRepeated && !STRUCTURE_FIELDS.includes(name)) return;
+    if (isRepeated && ++this.#repeats > MAX_REPEATS) {
+      this.#raise('smtp.mime_structure_ambiguous');
+      return;
+    }
+    const key = isRepeated ? `${name} ${this.#repeats}` : name;
+    this.#field = key;
+    this.#head.set(key, '');
     this.#addToField(latin1(bytes, colonAt + 1, end).trimStart());
   }
 
   #addToField(text: string): void {
     const name = this.#field!;
     const value = this.#head.get(name)! + text;
+    if (value.length > MAX_FIELD_BYTES) this.#tellCut(name);
     this.#head.set(name, value.slice(0, MAX_FIELD_BYTES));
+  }
+
+  #tellCut(field: string | null): void {
+    if (field !== null && !MAIL_FIELDS.includes(field)) this.#raise('smtp.mime_structure_too_long');
+  }
+
+  /** Readers disagree about which of two fields or parameters counts. */
+  #checkRepeats(head: ReadonlyMap<string, string>): void {
+    for (const [key, value] of head) {
+      const [name = ''] = key.split(' ');
+      if (name !== key && !isSameField(value, head.get(name)!)) this.#raise('smtp.mime_structure_ambiguous');
+    }
+    const boundaries = parameters(head.get('content-type') ?? '', 'boundary');
+    if (boundaries.some((boundary) => boundary !== boundaries[0])) this.#raise('smtp.mime_structure_ambiguous');
   }
 
   #endHead(): void {
@@ -167,6 +193,8 @@ export class MimeReader {
     this.#isInHead = false;
     this.#field = null;
     this.#head = new Map();
+    this.#repeats = 0;
+    this.#checkRepeats(head);
     const type = head.get('content-type') ?? '';
     const kind = mainValue(type);
     if (kind.startsWith('multipart/')) this.#beginMultipart(type);
@@ -183,7 +211,7 @@ export class MimeReader {
     }
     if (boundary.length > MAX_BOUNDARY_BYTES) this.#raise('smtp.mime_long_boundary');
     if (this.#boundaries.length >= MAX_LEVELS) this.#raise('smtp.mime_too_many_levels');
-    else this.#boundaries.push(Buffer.from(boundary.slice(0, MAX_BOUNDARY_BYTES), 'latin1'));
+    else this.#boundaries.push(Buffer.from(boundary, 'latin1'));
   }
 
   #beginLeaf(type: string, disposition: string, encoding: string): void {
@@ -212,27 +240,49 @@ export class MimeReader {
     this.#raise(decoder instanceof Base64Decoder ? 'smtp.mime_invalid_base64' : 'smtp.mime_invalid_qp');
   }
 
-  /** A boundary of any multipart that is open: what is within it and did not end, ends there. */
-  #isBoundary(bytes: Uint8Array, start: number, end: number): boolean {
+  /**
+   * A boundary of any multipart that is open: what is within it and did not end, ends there. By RFC 2046 §5.1.1 it may go
+   * on behind that; but most readers want the line to end, and for them the part goes on.
+   */
+  #isBoundary(bytes: Uint8Array, start: number, end: number, breaksOff: boolean): boolean {
     if (this.#boundaries.length === 0 || end - start < 3) return false;
     if (u8(bytes, start) !== HYPHEN || u8(bytes, start + 1) !== HYPHEN) return false;
+    let last = end;
+    while (last > start && (u8(bytes, last - 1) === SPACE || u8(bytes, last - 1) === TAB)) last--;
+    let begun = -1;
     for (let level = this.#boundaries.length - 1; level >= 0; level--) {
       const boundary = this.#boundaries[level]!;
       if (!startsWith(bytes, start + 2, end, boundary)) continue;
       const behind = start + 2 + boundary.length;
       const isLast = end - behind >= 2 && u8(bytes, behind) === HYPHEN && u8(bytes, behind + 1) === HYPHEN;
-      if (this.#isInHead) this.#endHead();
-      this.#endPart();
-      this.#boundaries.length = isLast ? level : level + 1;
-      this.#isInHead = !isLast;
-      return true;
+      if (behind + (isLast ? 2 : 0) >= last) {
+        this.#endAtBoundary(level, isLast);
+        return true;
+      }
+      if (begun < 0) begun = level;
     }
-    return false;
+    if (begun < 0) return false;
+    if (!breaksOff) this.#raise('smtp.mime_boundary_ambiguous');
+    const behind = start + 2 + this.#boundaries[begun]!.length;
+    this.#endAtBoundary(begun, u8(bytes, behind) === HYPHEN && u8(bytes, behind + 1) === HYPHEN);
+    return true;
+  }
+
+  #endAtBoundary(level: number, isLast: boolean): void {
+    if (this.#isInHead) this.#endHead();
+    this.#endPart();
+    this.#boundaries.length = isLast ? level : level + 1;
+    this.#isInHead = !isLast;
   }
 }
 
+/** But for case and white space. */
+const isSameField = (a: string, b: string): boolean =>
+  a.replace(/\s+/g, ' ').trim().toLowerCase() === b.replace(/\s+/g, ' ').trim().toLowerCase();
+
 function decoderOf(encoding: string, content: ByteBuffer): TransferDecoder {
-  switch (mainValue(encoding)) {
+  // RFC 2045 §6.1 has one word; comments, quotes and parameters are what readers ignore.
+  switch (/^\s*([\w-]*)/.exec(encoding.replace(/\([^()]*\)|"/g, ' '))![1]!.toLowerCase()) {
     case 'base64':
       return new Base64Decoder(content);
     case 'quoted-printable':

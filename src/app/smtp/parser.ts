@@ -19,7 +19,7 @@ const MAX_RECIPIENTS = 1000;
 const MAX_ADDRESS_BYTES = 1024;
 
 /** What a reply answers. */
-const COMMAND = { other: 0, startTls: 1, data: 2, reset: 3 } as const;
+const COMMAND = { other: 0, startTls: 1, data: 2, reset: 3, auth: 4, hello: 5 } as const;
 
 /** How the client's bytes are read. */
 const MODE = { commands: 0, data: 1, chunk: 2 } as const;
@@ -46,6 +46,14 @@ export class SmtpParser implements AppParser {
   #answered = 0;
   #isGreeted = false;
   #awaitsTls = false;
+  /** DATA that has no answer: who waits for that, as RFC 2920 §3.1 wants, sends nothing yet. */
+  #awaitsData = false;
+  /** Its answers are still to come, or the last of them asks for more. */
+  #isAuthOpen = false;
+  /** The server has asked for more: the next line is an answer, whatever it says. */
+  #isAuthLine = false;
+  /** Null where the beginning was not seen. */
+  #offersChunking: boolean | null = null;
   readonly #isOver: [boolean, boolean] = [false, false];
 
   constructor(sink: AppSink, frames?: FrameSink) {
@@ -75,6 +83,9 @@ export class SmtpParser implements AppParser {
       this.#answered = 0;
       this.#pending.length = 0;
       this.#isGreeted = true;
+      this.#awaitsData = false;
+      this.#isAuthOpen = false;
+      this.#offersChunking = null;
       return;
     }
     this.#requests.forget();
@@ -116,6 +127,7 @@ export class SmtpParser implements AppParser {
 
   #readData(bytes: Uint8Array, start: number, end: number): number {
     const content = this.#content!;
+    if (this.#awaitsData) this.#raise(TO_SERVER, 'smtp.invalid_pipelined_sequence');
     const next = content.readData(bytes, start, end);
     if (content.isOver) {
       this.#endMail();
@@ -137,10 +149,17 @@ export class SmtpParser implements AppParser {
     const line = this.#requests;
     this.#frameLine(TO_SERVER, 'command_line', nextAt, line);
     const text = latin1(line.bytes, line.start, line.end);
-    const [, verb = '', rest = ''] = /^(\S*)[ \t]*(.*)$/s.exec(text)!;
+    if (this.#isAuthLine) {
+      this.#isAuthLine = false;
+      this.#await(COMMAND.auth);
+      return;
+    }
+    // Servers pass over white space in front, and those that read texts of C end them at a NUL.
+    const [, verb = '', rest = ''] = /^\s*([^\s\0]*)[ \t]*([^\0]*)/.exec(text)!;
     const name = verb.toUpperCase();
     const tx = this.#transactionFor(name);
     if (line.isCut) this.#raise(TO_SERVER, 'smtp.truncated_line');
+    if (text.includes('\0')) this.#raise(TO_SERVER, 'smtp.command_nul');
     if (!this.#isGreeted) this.#raise(TO_SERVER, 'smtp.no_server_welcome_message');
     if (this.#awaitsTls) this.#raise(TO_SERVER, 'smtp.invalid_pipelined_sequence');
     this.#await(this.#obey(name, rest, tx));
@@ -177,7 +196,8 @@ export class SmtpParser implements AppParser {
         if (this.#helo !== null) this.#raise(TO_SERVER, 'smtp.duplicate_fields');
         this.#helo ??= addressBytes(rest);
         tx.helo ??= this.#helo;
-        break;
+        this.#grow();
+        return COMMAND.hello;
       case 'MAIL':
         if (tx.sender !== null) this.#raise(TO_SERVER, 'smtp.duplicate_fields');
         else tx.sender = pathOf(rest, FROM);
@@ -188,10 +208,14 @@ export class SmtpParser implements AppParser {
       case 'DATA':
         this.#beginMail();
         this.#mode = MODE.data;
+        this.#awaitsData = true;
         return COMMAND.data;
       case 'BDAT':
         this.#beginChunk(rest);
         return COMMAND.other;
+      case 'AUTH':
+        this.#isAuthOpen = true;
+        return COMMAND.auth;
       case 'STARTTLS':
         this.#awaitsTls = true;
         return COMMAND.startTls;
@@ -215,13 +239,21 @@ export class SmtpParser implements AppParser {
     this.#transaction!.content = this.#content.mime;
   }
 
-  /** RFC 3030 §2. What is no number is refused, and no chunk follows. */
+  /**
+   * RFC 3030 §2. Servers that do not know of chunks take what is in them for commands, and so do those that take BDAT for
+   * an answer to AUTH.
+   */
   #beginChunk(rest: string): void {
-    const match = /^(\d{1,15})(?:[ \t]+(LAST))?[ \t]*$/i.exec(rest);
-    if (match === null) return;
+    const [, digits, last] = LENIENT_CHUNK.exec(rest) ?? [];
+    const wasSeen = this.#helo !== null || this.#offersChunking !== null;
+    const isOffered = this.#offersChunking === true || !wasSeen;
+    if (digits !== undefined && (this.#isAuthOpen || !isOffered))
+      this.#raise(TO_SERVER, 'smtp.invalid_pipelined_sequence');
+    if (!STRICT_CHUNK.test(rest) && /\d/.test(rest)) this.#raise(TO_SERVER, 'smtp.invalid_chunk');
+    if (digits === undefined || Number(digits) > Number.MAX_SAFE_INTEGER) return;
     if (this.#content === null) this.#beginMail();
-    this.#chunkBytes = Number(match[1]);
-    this.#isLastChunk = match[2] !== undefined;
+    this.#chunkBytes = Number(digits);
+    this.#isLastChunk = last !== undefined;
     this.#mode = MODE.chunk;
     if (this.#chunkBytes === 0) this.#endChunk();
   }
@@ -268,6 +300,9 @@ export class SmtpParser implements AppParser {
     if (isCut) this.#raise(TO_CLIENT, 'smtp.truncated_line');
     if (end === start) return;
     const code = replyCode(bytes, start, end);
+    if (this.#pending[this.#answered] === COMMAND.hello && code === COMPLETED && this.#isGreeted) {
+      if (/^...[ -]CHUNKING\b/i.test(latin1(bytes, start, end))) this.#offersChunking = true;
+    }
     if (code < 0) {
       this.#raise(TO_CLIENT, 'smtp.invalid_reply');
       return;
@@ -277,6 +312,7 @@ export class SmtpParser implements AppParser {
     // Who has not waited for the greeting gets it nevertheless, before any answer: else it would accept a STARTTLS.
     if (!this.#isGreeted && (code === READY || this.#pending.length === this.#answered)) {
       this.#isGreeted = true;
+      if (code === READY) this.#offersChunking ??= false;
       if (code !== READY) this.#raise(TO_CLIENT, 'smtp.invalid_reply');
       return;
     }
@@ -292,14 +328,25 @@ export class SmtpParser implements AppParser {
       this.#pending.splice(0, this.#answered);
       this.#answered = 0;
     }
+    if (command === COMMAND.data) this.#awaitsData = false;
     if (command === COMMAND.startTls) this.#answerStartTls(code, nextAt);
-    else if (command === COMMAND.data && code !== START_MAIL) {
+    else if (command === COMMAND.auth) {
+      this.#isAuthOpen = code === CONTINUE_AUTH;
+      if (this.#isAuthOpen) this.#expectAuthLine();
+    } else if (command === COMMAND.data && code !== START_MAIL) {
       this.#raise(TO_CLIENT, 'smtp.data_command_rejected');
       if (this.#mode === MODE.data) {
         this.#mode = MODE.commands;
         this.#content = null;
       }
     } else if (command === COMMAND.reset && code === COMPLETED) this.#complete();
+  }
+
+  /** Of what is sent without waiting, the next line is the answer already. What DATA and STARTTLS did, their replies undo. */
+  #expectAuthLine(): void {
+    const next = this.#pending[this.#answered];
+    if (next === undefined) this.#isAuthLine = true;
+    else if (next !== COMMAND.data && next !== COMMAND.startTls) this.#pending[this.#answered] = COMMAND.auth;
   }
 
   #answerStartTls(code: number, nextAt: number): void {
@@ -316,7 +363,11 @@ export class SmtpParser implements AppParser {
 /** RFC 5321 §4.2.3. */
 const READY = 220;
 const COMPLETED = 250;
+const CONTINUE_AUTH = 334;
 const START_MAIL = 354;
+/** Zeros in front are octal for some; Exim takes a sign, and needs no space. */
+const STRICT_CHUNK = /^(?:0|[1-9]\d{0,14})(?:[ \t]+LAST)?[ \t]*$/i;
+const LENIENT_CHUNK = /^[+]?(\d+)[ \t]*(LAST)?/i;
 const FROM = /^FROM[ \t]*:?/i;
 const TO = /^TO[ \t]*:?/i;
 

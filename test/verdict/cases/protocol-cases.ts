@@ -148,6 +148,20 @@ const SMTP_CASES: CheckCases = {
     [client('STARTTLS\r\nMAIL FROM:<a@a.example>\r\n')],
     [client('STARTTLS\r\n'), server('454 not now\r\n'), client('MAIL FROM:<a@a.example>\r\n')],
   ),
+  'smtp.invalid_chunk': smtp([server('250-mx\r\n250 CHUNKING\r\n'), client('BDAT 010 LAST\r\n')], [client('BDAT\r\n')]),
+  'smtp.command_nul': smtp([client('NOOP\0\r\n')], [client('NOOP\x01\r\n')]),
+  'smtp.mime_structure_too_long': smtp(
+    mail(`Content-Type: a/b; x=${'c'.repeat(2000)}\r\n\r\n.\r\n`),
+    mail(`X-Note: ${'c'.repeat(2000)}\r\n\r\n.\r\n`),
+  ),
+  'smtp.mime_structure_ambiguous': smtp(
+    mail('Content-Type: a/b\r\nContent-Type: a/c\r\n\r\n.\r\n'),
+    mail('Content-Type: a/b\r\nContent-Type:\r\n A/B\r\n\r\n.\r\n'),
+  ),
+  'smtp.mime_boundary_ambiguous': smtp(
+    mail('Content-Type: multipart/mixed; boundary=a\r\n\r\n--ab\r\n--a--\r\n.\r\n'),
+    mail('Content-Type: multipart/mixed; boundary=a\r\n\r\n--a \r\n--a--\r\n.\r\n'),
+  ),
   'smtp.end_of_data_ambiguous': smtp(mail('a: b\r\n\r\nc\n.\r\n'), mail('a: b\r\n\r\nc\r\n.\r\n')),
   'smtp.mime_too_many_levels': smtp(mail(nested(60)), mail(nested(40))),
   'smtp.mime_too_many_files': smtp(mail(attachments(40)), mail(attachments(32))),
