@@ -4,6 +4,8 @@ import { SortedRanges } from './sorted-ranges.ts';
 /** A set of addresses of both IP versions. Nobody changes it. */
 export interface AddressSet {
   readonly isAny: boolean;
+  /** All of it: ascending, none touches another; those of IPv4 first. */
+  readonly ranges: readonly AddressRange[];
   /** `words` as in Packet.source: an IPv4 address is the last word. */
   contains(version: 4 | 6, words: Uint32Array): boolean;
 }
@@ -20,12 +22,26 @@ export const AddressSet = {
     const v6 = without(includes.length === 0 ? [ALL_IPV6] : ofVersion(includes, 6), ofVersion(excludes, 6));
     const isAny = v4.length === 1 && isSame(v4[0]!, ALL_IPV4) && v6.length === 1 && isSame(v6[0]!, ALL_IPV6);
     if (isAny) return ANY;
-    const ranges = new SortedRanges(v4, v6);
-    return { isAny, contains: (version, words) => ranges.find(version, words) >= 0 };
+    const sorted = new SortedRanges(v4, v6);
+    return { isAny, ranges: [...v4, ...v6], contains: (version, words) => sorted.find(version, words) >= 0 };
+  },
+
+  /** Is there an address in both? */
+  overlap(a: AddressSet, b: AddressSet): boolean {
+    let other = 0;
+    for (const range of a.ranges) {
+      // Both lists ascend: what ends before this range begins, ends before all the following ones too.
+      while (other < b.ranges.length && isBefore(b.ranges[other]!, range)) other++;
+      if (other < b.ranges.length && !isBefore(range, b.ranges[other]!)) return true;
+    }
+    return false;
   },
 } as const;
 
-const ANY: AddressSet = { isAny: true, contains: () => true };
+const ANY: AddressSet = { isAny: true, ranges: [ALL_IPV4, ALL_IPV6], contains: () => true };
+
+const isBefore = (a: AddressRange, b: AddressRange): boolean =>
+  a.version === b.version ? a.last < b.first : a.version < b.version;
 
 const isSame = (a: AddressRange, b: AddressRange): boolean => a.first === b.first && a.last === b.last;
 

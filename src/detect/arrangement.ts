@@ -1,4 +1,5 @@
 import { type AppProtocol, type BufferDefinition, STAGE, type Stage } from '../app/protocol.ts';
+import type { AddressRange } from '../base/address-range.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { PortRange } from '../base/port-set.ts';
 import type { Steps } from '../base/steps.ts';
@@ -8,8 +9,16 @@ import { type GatePlan, isGuardable, planGate } from './head-gate.ts';
 import type { PatternDatabases } from './pattern-databases.ts';
 import { type PatternEntry, type PatternPlan, planPatterns } from './pattern-index.ts';
 import { planPayload } from './payload-index.ts';
+import { Perimeter } from './perimeter.ts';
 import { PortNumbering, type PortPlan, planPorts } from './port-table.ts';
-import type { AppGroupPlan, BufferSearchPlan, FrameGroupPlan, PacketGroupPlan, Pair } from './rule-groups.ts';
+import type {
+  AppGroupPlan,
+  BufferSearchPlan,
+  ByCrossing,
+  FrameGroupPlan,
+  PacketGroupPlan,
+  Pair,
+} from './rule-groups.ts';
 import {
   compareStateUse,
   inspectsPackets,
@@ -34,15 +43,17 @@ export interface Arrangement {
   readonly alternatives: Int32Array;
   /** Of each place, what a rule is known by before and behind a reload; a line each. */
   readonly identities: string;
+  /** What is inside of the perimeter; null: there is none. */
+  readonly inside: readonly AddressRange[] | null;
   /** By the numbers of PortPlan. */
   readonly portRanges: readonly (readonly PortRange[])[];
   /** By number of the IP protocol. */
-  readonly packetGroups: ReadonlyMap<number, Pair<PacketGroupPlan>>;
-  readonly otherGroups: Pair<PacketGroupPlan>;
+  readonly packetGroups: ReadonlyMap<number, ByCrossing<Pair<PacketGroupPlan>>>;
+  readonly otherGroups: ByCrossing<Pair<PacketGroupPlan>>;
   /** By protocol. */
-  readonly appGroups: ReadonlyMap<string, Pair<AppGroupPlan>>;
+  readonly appGroups: ReadonlyMap<string, ByCrossing<Pair<AppGroupPlan>>>;
   /** By protocol and name of the frame. */
-  readonly frameGroups: ReadonlyMap<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>;
+  readonly frameGroups: ReadonlyMap<string, ReadonlyMap<string, ByCrossing<Pair<FrameGroupPlan>>>>;
   readonly packetEventRules: ReadonlyMap<string, Int32Array>;
   readonly appEventRules: ReadonlyMap<string, Int32Array>;
 }
@@ -66,7 +77,8 @@ export function* arrange(
     ({ rule }) => (!inspectsTransactions(rule) || inspectsPayload(rule)) && !isOnPacketEvents(rule),
   );
   yield;
-  const planner = new Planner(databases);
+  const perimeter = Perimeter.of(loaded);
+  const planner = new Planner(perimeter, databases);
   const packetGroups = yield* planner.packetGroupsByProtocol(onPackets);
   const otherGroups = yield* planner.packetGroups(onPackets, null);
   const appGroups = yield* planner.appGroups(onTransactions, protocols);
@@ -75,6 +87,7 @@ export function* arrange(
     loadedIndexes: Int32Array.from(ordered, ({ loadedIndex }) => loadedIndex),
     alternatives: Int32Array.from(ordered, ({ alternative }) => alternative),
     identities: ordered.map(({ rule }) => identityOf(rule)).join('\n'),
+    inside: perimeter === null ? null : perimeter.inside.ranges,
     portRanges: planner.ports.sets.map(({ ranges }) => ranges),
     packetGroups,
     otherGroups,
@@ -120,32 +133,57 @@ const identityOf = ({ gid, sid, protocol }: Rule): string => `${gid}:${sid}:${pr
 
 class Planner {
   readonly ports = new PortNumbering();
+  readonly #perimeter: Perimeter | null;
   readonly #databases: PatternDatabases;
   /** Protocols that share buffers have most rules on them in common: the same rules are one plan, and one search. */
   readonly #patternsOf = new Map<string, PatternPlan>();
 
-  constructor(databases: PatternDatabases) {
+  constructor(perimeter: Perimeter | null, databases: PatternDatabases) {
+    this.#perimeter = perimeter;
     this.#databases = databases;
   }
 
   /** For the protocols that the decoder knows, and those that rules name. */
-  *packetGroupsByProtocol(onPackets: readonly IndexedRule[]): Steps<ReadonlyMap<number, Pair<PacketGroupPlan>>> {
+  *packetGroupsByProtocol(
+    onPackets: readonly IndexedRule[],
+  ): Steps<ReadonlyMap<number, ByCrossing<Pair<PacketGroupPlan>>>> {
     const named = new Set<number>(Object.values(IP_PROTOCOL));
     for (const { rule } of onPackets) for (const number of rule.protocol.ipProtocols ?? []) named.add(number);
-    const groups = new Map<number, Pair<PacketGroupPlan>>();
+    const groups = new Map<number, ByCrossing<Pair<PacketGroupPlan>>>();
     for (const number of named) groups.set(number, yield* this.packetGroups(onPackets, number));
     return groups;
   }
 
-  *packetGroups(onPackets: readonly IndexedRule[], protocol: number | null): Steps<Pair<PacketGroupPlan>> {
+  *packetGroups(onPackets: readonly IndexedRule[], protocol: number | null): Steps<ByCrossing<Pair<PacketGroupPlan>>> {
     const concerned = onPackets.filter(({ rule }) => mayRunOver(rule, protocol));
-    yield;
     const hasStreams = protocol === IP_PROTOCOL.tcp;
-    const toServer = this.#packetGroup(concerned, TO_SERVER, hasStreams);
     yield;
-    const toClient = this.#packetGroup(concerned, TO_CLIENT, hasStreams);
+    return yield* this.#byCrossing(concerned, (rules, direction) => this.#packetGroup(rules, direction, hasStreams));
+  }
+
+  /** Where no rule tells crossings apart, they share what is made. */
+  *#byCrossing<T>(
+    all: readonly IndexedRule[],
+    plan: (rules: readonly IndexedRule[], direction: Direction) => T,
+  ): Steps<ByCrossing<Pair<T>>> {
+    const perimeter = this.#perimeter;
+    const concerned =
+      perimeter === null
+        ? [all]
+        : perimeter.crossings.map((crossing) => all.filter(({ rule }) => perimeter.concerns(rule, crossing)));
     yield;
-    return [toServer, toClient];
+    const pairs: Pair<T>[] = [];
+    for (const [crossing, rules] of concerned.entries()) {
+      const same = concerned.findIndex((others) => isSame(others, rules));
+      if (same < crossing) pairs.push(pairs[same]!);
+      else {
+        const toServer = plan(rules, TO_SERVER);
+        yield;
+        pairs.push([toServer, plan(rules, TO_CLIENT)]);
+        yield;
+      }
+    }
+    return pairs;
   }
 
   #packetGroup(concerned: readonly IndexedRule[], direction: Direction, hasStreams: boolean): PacketGroupPlan {
@@ -188,18 +226,19 @@ class Planner {
   *appGroups(
     onTransactions: readonly IndexedRule[],
     protocols: readonly AppProtocol[],
-  ): Steps<ReadonlyMap<string, Pair<AppGroupPlan>>> {
-    const groups = new Map<string, Pair<AppGroupPlan>>();
+  ): Steps<ReadonlyMap<string, ByCrossing<Pair<AppGroupPlan>>>> {
+    const groups = new Map<string, ByCrossing<Pair<AppGroupPlan>>>();
     for (const { name, readHead } of protocols) {
       const concerned = onTransactions.filter(({ rule }) => rule.protocol.apps?.includes(name));
       if (concerned.length === 0) continue;
       // Those that wait for an event are candidates only behind it.
       const always = concerned.filter(({ rule }) => rule.appEvents.length === 0);
       yield;
-      const toServer = this.#appGroup(always, TO_SERVER, readHead !== undefined);
-      yield;
-      groups.set(name, [toServer, this.#appGroup(always, TO_CLIENT, readHead !== undefined)]);
-      yield;
+      const hasHead = readHead !== undefined;
+      groups.set(
+        name,
+        yield* this.#byCrossing(always, (rules, direction) => this.#appGroup(rules, direction, hasHead)),
+      );
     }
     return groups;
   }
@@ -245,20 +284,17 @@ class Planner {
   *frameGroups(
     numbered: readonly IndexedRule[],
     protocols: readonly AppProtocol[],
-  ): Steps<ReadonlyMap<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>> {
+  ): Steps<ReadonlyMap<string, ReadonlyMap<string, ByCrossing<Pair<FrameGroupPlan>>>>> {
     const onFrames = numbered.filter(({ rule }) => rule.frame !== null);
-    const byProtocol = new Map<string, ReadonlyMap<string, Pair<FrameGroupPlan>>>();
+    const byProtocol = new Map<string, ReadonlyMap<string, ByCrossing<Pair<FrameGroupPlan>>>>();
     for (const { name } of protocols) {
       const ofProtocol = onFrames.filter(({ rule }) => rule.protocol.apps?.includes(name));
       if (ofProtocol.length === 0) continue;
-      const pairs = [...groupBy(ofProtocol, ({ rule }) => rule.frame!)].map(
-        ([frame, concerned]): [string, Pair<FrameGroupPlan>] => [
-          frame,
-          [this.#frameGroup(concerned, TO_SERVER), this.#frameGroup(concerned, TO_CLIENT)],
-        ],
-      );
-      byProtocol.set(name, new Map(pairs));
-      yield;
+      const groups = new Map<string, ByCrossing<Pair<FrameGroupPlan>>>();
+      for (const [frame, concerned] of groupBy(ofProtocol, ({ rule }) => rule.frame!)) {
+        groups.set(frame, yield* this.#byCrossing(concerned, (rules, direction) => this.#frameGroup(rules, direction)));
+      }
+      byProtocol.set(name, groups);
     }
     return byProtocol;
   }
@@ -287,6 +323,9 @@ class Planner {
     return planPorts(entries, this.ports);
   }
 }
+
+const isSame = (a: readonly IndexedRule[], b: readonly IndexedRule[]): boolean =>
+  a.length === b.length && a.every(({ index }, i) => index === b[i]!.index);
 
 /** The buffer that is searched for patterns of this one. */
 const searchedFor = (buffer: BufferDefinition, direction: Direction): BufferDefinition =>

@@ -8,7 +8,9 @@ import { FlowContext } from './flow-context.ts';
 import { FlowDetections } from './flow-state.ts';
 import { hasPorts } from './header.ts';
 import type { MatchList } from './match-list.ts';
-import type { FittingRules, PortTable } from './port-table.ts';
+import { type Crossing, turned } from './perimeter.ts';
+import type { FittingRules, PortPair, PortTable } from './port-table.ts';
+import type { AppGroup, FrameGroup, PacketGroup } from './rule-groups.ts';
 import type { Ruleset } from './ruleset.ts';
 
 /** What the parts of detection share: the rules, the packet in hand, what was found in it, and what flows remember. */
@@ -24,6 +26,14 @@ export class DetectionContext {
   flowContext!: FlowContext;
   /** For bytes that were delivered: a stream's receiver reads them, whatever the handshake looks like. */
   readonly delivered = new FlowContext();
+  /** Of the packet: as it travels, and the other way. */
+  #packetCrossing: Crossing = 0;
+  #turnedCrossing: Crossing = 0;
+  #ports: PortPair = 0;
+  #turnedPorts: PortPair = 0;
+  #hasPorts = false;
+  /** These are known. */
+  #isLocated = false;
 
   constructor(ruleset: Ruleset, found: MatchList, evaluator: Evaluator) {
     this.ruleset = ruleset;
@@ -40,13 +50,14 @@ export class DetectionContext {
     this.evaluator.limits.clear();
   }
 
-  /** Both arguments are read until the next call. */
+  /** Both arguments are read until the next call; the packet need not be decoded yet. */
   begin(packet: Packet, flowContext: FlowContext): void {
     this.packet = packet;
     this.flowContext = flowContext;
     this.found.begin(packet);
     this.evaluator.limits.begin(packet.timeMs);
     beginPacket();
+    this.#isLocated = false;
   }
 
   /** Before rules are held against `delivered`: whose bytes those are, null where no protocol is recognised. */
@@ -56,13 +67,44 @@ export class DetectionContext {
     this.delivered.isEstablished = this.packet.protocol === IP_PROTOCOL.tcp || this.flowContext.isEstablished;
   }
 
-  /** The ports of the packet, seen in this direction. */
+  /** Of rules that may concern what the packet's ends send in this direction. */
+  packetGroup(direction: Direction): PacketGroup {
+    return this.ruleset.packetGroup(this.packet.protocol, this.#crossing(direction), direction);
+  }
+
+  /** The same, on transactions of this protocol; null where there are none. */
+  appGroup(protocol: string, direction: Direction): AppGroup | null {
+    return this.ruleset.appGroup(protocol, this.#crossing(direction), direction);
+  }
+
+  /** The same, on such frames; null where there are none. */
+  frameGroup(protocol: string, frame: string, direction: Direction): FrameGroup | null {
+    return this.ruleset.frameGroup(protocol, frame, this.#crossing(direction), direction);
+  }
+
+  #crossing(direction: Direction): Crossing {
+    if (!this.#isLocated) this.#locate();
+    return direction === this.packet.direction ? this.#packetCrossing : this.#turnedCrossing;
+  }
+
+  /** Those whose ports fit the packet's, seen in this direction. */
   rulesOn(ports: PortTable, direction: Direction): FittingRules {
-    const { protocol, sourcePort, destinationPort } = this.packet;
-    if (!hasPorts(protocol)) return ports.all;
-    return direction === this.packet.direction
-      ? ports.rulesFor(sourcePort, destinationPort)
-      : ports.rulesFor(destinationPort, sourcePort);
+    if (!this.#isLocated) this.#locate();
+    if (!this.#hasPorts) return ports.all;
+    return ports.rulesFor(direction === this.packet.direction ? this.#ports : this.#turnedPorts);
+  }
+
+  /** Every rule that is looked for asks where the packet is from: once is enough. */
+  #locate(): void {
+    const { ruleset, packet } = this;
+    const { protocol, sourcePort, destinationPort } = packet;
+    this.#isLocated = true;
+    this.#packetCrossing = ruleset.crossingOf(packet);
+    this.#turnedCrossing = turned(this.#packetCrossing);
+    this.#hasPorts = hasPorts(protocol);
+    if (!this.#hasPorts) return;
+    this.#ports = ruleset.portClasses.pairOf(sourcePort, destinationPort);
+    this.#turnedPorts = ruleset.portClasses.pairOf(destinationPort, sourcePort);
   }
 
   /** Is any rule in the table for these ports? */

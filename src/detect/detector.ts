@@ -159,14 +159,14 @@ export class Detector {
   }
 
   /**
-   * Could a rule match in what is still to come of this TCP connection, when no protocol is read any more? Not asked
+   * Could a rule match in what is still to come of the packet's TCP connection, when no protocol is read any more? Not asked
    * are rules on what decoding and TCP tracking find wrong. `isBeyondDepth`: by direction, the stream is so far that
    * rules on it look no more.
    */
-  needsMore(packet: Packet, isBeyondDepth: readonly [boolean, boolean]): boolean {
+  needsMore(isBeyondDepth: readonly [boolean, boolean]): boolean {
     const detection = this.#detection;
     for (const direction of [TO_SERVER, TO_CLIENT] as const) {
-      const { middle, streamReaders } = detection.ruleset.packetGroup(packet.protocol, direction);
+      const { middle, streamReaders } = detection.packetGroup(direction);
       if (detection.concerns(middle, direction)) return true;
       if (!isBeyondDepth[direction] && detection.concerns(streamReaders, direction)) return true;
     }
@@ -174,12 +174,11 @@ export class Detector {
   }
 
   /** The same where all of it is encrypted: rules that look for content do not count. */
-  needsEncrypted(packet: Packet): boolean {
+  needsEncrypted(): boolean {
     const detection = this.#detection;
-    const { ruleset } = detection;
     return (
-      detection.concerns(ruleset.packetGroup(packet.protocol, TO_SERVER).encrypted, TO_SERVER) ||
-      detection.concerns(ruleset.packetGroup(packet.protocol, TO_CLIENT).encrypted, TO_CLIENT)
+      detection.concerns(detection.packetGroup(TO_SERVER).encrypted, TO_SERVER) ||
+      detection.concerns(detection.packetGroup(TO_CLIENT).encrypted, TO_CLIENT)
     );
   }
 
@@ -247,7 +246,7 @@ export class Detector {
     const detection = this.#detection;
     const { packet, flowContext, ruleset, candidates, evaluator, found } = detection;
     const { direction } = packet;
-    const group = ruleset.packetGroup(packet.protocol, direction);
+    const group = detection.packetGroup(direction);
     if (group.isEmpty) return;
     if (group.addressOnly.length > 0) this.#judgeOnce(group.addressOnly, JUDGED.addresses);
     if (group.shownOnly.length > 0 && flowContext.shown[direction] !== null) {
@@ -297,8 +296,8 @@ export class Detector {
 
   /** Of a packet of which only the addresses can be read. Instead of `onPacket`. */
   onUnreadable(): void {
-    const { ruleset, packet } = this.#detection;
-    this.#judgeOnce(ruleset.packetGroup(packet.protocol, packet.direction).anyProtocol, JUDGED.addresses);
+    const detection = this.#detection;
+    this.#judgeOnce(detection.packetGroup(detection.packet.direction).anyProtocol, JUDGED.addresses);
   }
 
   /** What decoding and TCP tracking found in the packet, whatever became of it then. After all other calls. */

@@ -83,44 +83,72 @@ function bitsOf(indexes: Int32Array): Uint32Array {
 }
 
 const PORTS = 65_536;
+
+/** The ports of a packet, by the classes that they fall into: the same number, the same rules in every table. */
+export type PortPair = number;
+
+/** Ports that none of these sets tells apart fall into one class. All tables of a rule set share them. */
+export class PortClasses {
+  readonly #classOf = new Uint16Array(PORTS);
+  /** Of each class. */
+  readonly #firstPorts: readonly number[];
+
+  constructor(sets: readonly PortSet[]) {
+    const bounds = new Set([0]);
+    for (const [first, last] of sets.flatMap(({ ranges }) => ranges)) bounds.add(first).add(last + 1);
+    this.#firstPorts = [...bounds].filter((port) => port < PORTS).sort((a, b) => a - b);
+    for (const [number, first] of this.#firstPorts.entries()) this.#classOf.fill(number, first);
+  }
+
+  pairOf(source: number, destination: number): PortPair {
+    return this.#classOf[source]! * this.#firstPorts.length + this.#classOf[destination]!;
+  }
+
+  /** Ports that stand for all of their class. */
+  sourceOf(pair: PortPair): number {
+    return this.#firstPorts[Math.floor(pair / this.#firstPorts.length)]!;
+  }
+
+  destinationOf(pair: PortPair): number {
+    return this.#firstPorts[pair % this.#firstPorts.length]!;
+  }
+}
+
 /**
  * Answers are kept for this many pairs of port classes, and as long as they take this many words together: who scans
  * ports must not fill the memory. Our choice; behind it all are found anew.
  */
-const MAX_KNOWN_PAIRS = 16_384;
+const MAX_KNOWN_PAIRS = 4096;
 const MAX_KNOWN_WORDS = 2 ** 20;
 
 /**
- * Which rules concern a packet between two ports. Ports that no rule tells apart fall into one class, so that the
- * ephemeral ports of new connections meet answers that are already there.
+ * Which rules concern a packet between two ports. The ephemeral ports of new connections fall into few classes, and meet
+ * answers that are already there.
  */
 export class PortTable {
   readonly #sharers: readonly Sharers[];
+  readonly #classes: PortClasses;
   /** Null: no rule asks for ports, and this is the answer for all. */
   readonly #always: FittingRules | null;
   /** Null until somebody asks. */
   #all: FittingRules | null = null;
-  readonly #classOf: Uint16Array;
-  readonly #classCount: number;
-  /** By pair of classes, and by which sharers fit. */
-  readonly #known = new Map<number, FittingRules>();
+  /** By which sharers fit. */
+  readonly #known = new Map<PortPair, FittingRules>();
   readonly #answers = new Map<string, FittingRules>();
   #knownWords = 0;
   /** Most packets ask what the one before them did. */
-  #lastKey = -1;
+  #lastPair: PortPair = -1;
   #lastAnswer = NO_RULES;
 
-  /** `sets`: by the numbers that are in `plans`. */
-  constructor(plans: readonly PortPlan[], sets: readonly PortSet[]) {
+  /** `sets`: by the numbers that are in `plans`; `classes`: of these, or of more. */
+  constructor(plans: readonly PortPlan[], sets: readonly PortSet[], classes: PortClasses) {
     this.#sharers = plans.map(({ source, destination, isBidirectional, rules }, id) => {
       return { id, source: sets[source]!, destination: sets[destination]!, isBidirectional, rules };
     });
+    this.#classes = classes;
     const [only] = this.#sharers;
     const asksForPorts = this.#sharers.length > 1 || (only !== undefined && !isForAnyPort(only));
     this.#always = asksForPorts ? null : only === undefined ? NO_RULES : new FittingRules(only.rules);
-    // Most tables are empty, and a rule set has dozens of them in every worker.
-    this.#classOf = asksForPorts ? portClasses(this.#sharers) : new Uint16Array(0);
-    this.#classCount = asksForPorts ? this.#classOf[PORTS - 1]! + 1 : 0;
   }
 
   get all(): FittingRules {
@@ -128,18 +156,19 @@ export class PortTable {
     return this.#all;
   }
 
-  rulesFor(sourcePort: number, destinationPort: number): FittingRules {
+  rulesFor(pair: PortPair): FittingRules {
     if (this.#always !== null) return this.#always;
-    const key = this.#classOf[sourcePort]! * this.#classCount + this.#classOf[destinationPort]!;
-    if (key !== this.#lastKey) {
-      this.#lastAnswer = this.#known.get(key) ?? this.#find(key, sourcePort, destinationPort);
-      this.#lastKey = key;
+    if (pair !== this.#lastPair) {
+      this.#lastAnswer = this.#known.get(pair) ?? this.#find(pair);
+      this.#lastPair = pair;
     }
     return this.#lastAnswer;
   }
 
-  #find(key: number, sourcePort: number, destinationPort: number): FittingRules {
-    const fitting = this.#sharers.filter((sharers) => fits(sharers, sourcePort, destinationPort));
+  #find(pair: PortPair): FittingRules {
+    const source = this.#classes.sourceOf(pair);
+    const destination = this.#classes.destinationOf(pair);
+    const fitting = this.#sharers.filter((sharers) => fits(sharers, source, destination));
     const name = fitting.map(({ id }) => id).join();
     let answer = this.#answers.get(name);
     if (this.#known.size >= MAX_KNOWN_PAIRS || this.#knownWords >= MAX_KNOWN_WORDS) {
@@ -153,7 +182,7 @@ export class PortTable {
       this.#answers.set(name, answer);
       this.#knownWords += answer.words;
     }
-    this.#known.set(key, answer);
+    this.#known.set(pair, answer);
     return answer;
   }
 }
@@ -175,21 +204,3 @@ function fits({ source, destination, isBidirectional }: Sharers, from: number, t
 }
 
 const isForAnyPort = ({ source, destination }: Sharers): boolean => source.isAny && destination.isAny;
-
-/** Numbers the stretches of ports between the bounds of all sets. */
-function portClasses(sharers: readonly Sharers[]): Uint16Array {
-  const isBound = new Uint8Array(PORTS + 1);
-  for (const set of new Set(sharers.flatMap(({ source, destination }) => [source, destination]))) {
-    for (const [first, last] of set.ranges) {
-      isBound[first] = 1;
-      isBound[last + 1] = 1;
-    }
-  }
-  const classes = new Uint16Array(PORTS);
-  let current = 0;
-  for (let port = 1; port < PORTS; port++) {
-    if (isBound[port] === 1) current++;
-    classes[port] = current;
-  }
-  return classes;
-}

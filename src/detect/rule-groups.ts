@@ -79,3 +79,6 @@ export type FrameGroupPlan = FrameGroupOf<PatternPlan>;
 
 /** By direction. */
 export type Pair<T> = readonly [T, T];
+
+/** By crossing of the perimeter; one for all, where there is none. What concerns the same rules is the same object. */
+export type ByCrossing<T> = readonly T[];

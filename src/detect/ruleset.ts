@@ -4,17 +4,20 @@ import { PortSet } from '../base/port-set.ts';
 import { runAll, type Steps } from '../base/steps.ts';
 import type { RuleList } from '../rules/deferred-rules.ts';
 import type { Rule } from '../rules/rule.ts';
+import type { Packet } from '../wire/packet.ts';
 import { type Arrangement, arrange } from './arrangement.ts';
 import { type GatePlan, HeadGate } from './head-gate.ts';
 import { type MatcherOf, PatternDatabases } from './pattern-databases.ts';
 import { PatternIndex, type PatternPlan } from './pattern-index.ts';
 import { PayloadIndex, type PayloadPlan } from './payload-index.ts';
-import { type PortPlan, PortTable } from './port-table.ts';
+import { type Crossing, Perimeter } from './perimeter.ts';
+import { PortClasses, type PortPlan, PortTable } from './port-table.ts';
 import type {
   AppGroup,
   AppGroupPlan,
   BufferSearch,
   BufferSearchPlan,
+  ByCrossing,
   FrameGroup,
   FrameGroupPlan,
   PacketGroup,
@@ -33,19 +36,22 @@ const ACTION_ORDER = ['pass', 'drop', 'reject', 'alert'];
  * Nobody changes it; on a reload it is replaced as a whole.
  */
 export class Ruleset {
+  readonly portClasses: PortClasses;
+  /** Null: no rule names addresses, and there is but one crossing. */
+  readonly #perimeter: Perimeter | null;
   readonly #arrangement: Arrangement;
   readonly #loaded: RuleList;
   /** By place in the order, as far as they were asked for. */
   readonly #rules: (Rule | undefined)[];
   /** By number of the IP protocol, as far as it has a group of its own. */
-  readonly #packetGroups = new Array<Pair<PacketGroup> | undefined>(IP_PROTOCOLS).fill(undefined);
-  #otherGroups!: Pair<PacketGroup>;
-  readonly #appGroups = new Map<string, Pair<AppGroup>>();
+  readonly #packetGroups = new Array<ByCrossing<Pair<PacketGroup>> | undefined>(IP_PROTOCOLS).fill(undefined);
+  #otherGroups!: ByCrossing<Pair<PacketGroup>>;
+  readonly #appGroups = new Map<string, ByCrossing<Pair<AppGroup>>>();
   /** By protocol and name of the frame. */
-  readonly #frameGroups = new Map<string, Map<string, Pair<FrameGroup>>>();
+  readonly #frameGroups = new Map<string, Map<string, ByCrossing<Pair<FrameGroup>>>>();
   /** Packets ask four times and more, most of them for the protocol that was asked for last. Null: none was. */
   #lastApp: string | null = null;
-  #lastAppGroups: Pair<AppGroup> | null = null;
+  #lastAppGroups: ByCrossing<Pair<AppGroup>> | null = null;
   #hasLastFrames = false;
 
   /** `actionOrder`: of several matching rules, the one whose action comes first decides. */
@@ -57,27 +63,31 @@ export class Ruleset {
 
   /** Of rules that were arranged, group by group. `loaded` has them by their index of then. */
   static *arranged(arrangement: Arrangement, loaded: RuleList, matcherOf: MatcherOf): Steps<Ruleset> {
-    const ruleset = new Ruleset(arrangement, loaded);
-    const live = new LiveGroups(arrangement, matcherOf, ruleset);
+    const portSets = arrangement.portRanges.map((ranges) => PortSet.of(ranges));
+    const ruleset = new Ruleset(arrangement, loaded, new PortClasses(portSets));
+    const live = new LiveGroups(portSets, matcherOf, ruleset);
     yield;
     for (const [protocol, plans] of arrangement.packetGroups) {
-      ruleset.#packetGroups[protocol] = yield* live.pair(plans, (plan) => live.packetGroup(plan));
+      ruleset.#packetGroups[protocol] = yield* live.byCrossing(plans, (plan) => live.packetGroup(plan));
     }
-    ruleset.#otherGroups = yield* live.pair(arrangement.otherGroups, (plan) => live.packetGroup(plan));
+    ruleset.#otherGroups = yield* live.byCrossing(arrangement.otherGroups, (plan) => live.packetGroup(plan));
     for (const [protocol, plans] of arrangement.appGroups) {
-      ruleset.#appGroups.set(protocol, yield* live.pair(plans, (plan) => live.appGroup(plan)));
+      ruleset.#appGroups.set(protocol, yield* live.byCrossing(plans, (plan) => live.appGroup(plan)));
     }
     for (const [protocol, frames] of arrangement.frameGroups) {
-      const groups = new Map<string, Pair<FrameGroup>>();
-      for (const [frame, plans] of frames) groups.set(frame, yield* live.pair(plans, (plan) => live.frameGroup(plan)));
+      const groups = new Map<string, ByCrossing<Pair<FrameGroup>>>();
+      for (const [frame, plans] of frames)
+        groups.set(frame, yield* live.byCrossing(plans, (plan) => live.frameGroup(plan)));
       ruleset.#frameGroups.set(protocol, groups);
     }
     return ruleset;
   }
 
-  private constructor(arrangement: Arrangement, loaded: RuleList) {
+  private constructor(arrangement: Arrangement, loaded: RuleList, portClasses: PortClasses) {
     this.#arrangement = arrangement;
     this.#loaded = loaded;
+    this.#perimeter = arrangement.inside === null ? null : new Perimeter(arrangement.inside);
+    this.portClasses = portClasses;
     this.#rules = new Array<Rule | undefined>(arrangement.loadedIndexes.length).fill(undefined);
   }
 
@@ -111,14 +121,19 @@ export class Ruleset {
     return this.#rules.flatMap((rule, place) => (rule === undefined ? [] : [place]));
   }
 
-  packetGroup(ipProtocol: number, direction: Direction): PacketGroup {
-    return (this.#packetGroups[ipProtocol] ?? this.#otherGroups)[direction];
+  /** Of a packet as it travels: for the other groups. */
+  crossingOf(packet: Packet): Crossing {
+    return this.#perimeter === null ? 0 : this.#perimeter.crossingOf(packet);
+  }
+
+  packetGroup(ipProtocol: number, crossing: Crossing, direction: Direction): PacketGroup {
+    return (this.#packetGroups[ipProtocol] ?? this.#otherGroups)[crossing]![direction];
   }
 
   /** Null: no rule looks into transactions of this protocol. */
-  appGroup(protocol: string, direction: Direction): AppGroup | null {
+  appGroup(protocol: string, crossing: Crossing, direction: Direction): AppGroup | null {
     if (protocol !== this.#lastApp) this.#takeApp(protocol);
-    return this.#lastAppGroups?.[direction] ?? null;
+    return this.#lastAppGroups === null ? null : this.#lastAppGroups[crossing]![direction];
   }
 
   hasFrameRules(protocol: string): boolean {
@@ -133,8 +148,9 @@ export class Ruleset {
   }
 
   /** Null: no rule looks into such frames. */
-  frameGroup(protocol: string, frame: string, direction: Direction): FrameGroup | null {
-    return this.#frameGroups.get(protocol)?.get(frame)?.[direction] ?? null;
+  frameGroup(protocol: string, frame: string, crossing: Crossing, direction: Direction): FrameGroup | null {
+    const groups = this.#frameGroups.get(protocol)?.get(frame);
+    return groups === undefined ? null : groups[crossing]![direction];
   }
 
   /** No rule asks what decoding and TCP tracking found in packets. */
@@ -163,14 +179,22 @@ class LiveGroups {
   /** Some groups share one. */
   readonly #indexes = new Map<PatternPlan, PatternIndex>();
 
-  constructor({ portRanges }: Arrangement, matcherOf: MatcherOf, ruleset: Ruleset) {
-    this.#portSets = portRanges.map((ranges) => PortSet.of(ranges));
+  constructor(portSets: readonly PortSet[], matcherOf: MatcherOf, ruleset: Ruleset) {
+    this.#portSets = portSets;
     this.#matcherOf = matcherOf;
     this.#ruleset = ruleset;
   }
 
-  *pair<Plan, Group>([toServer, toClient]: Pair<Plan>, make: (plan: Plan) => Steps<Group>): Steps<Pair<Group>> {
-    return [yield* make(toServer), yield* make(toClient)];
+  *byCrossing<Plan, Group>(
+    plans: ByCrossing<Pair<Plan>>,
+    make: (plan: Plan) => Steps<Group>,
+  ): Steps<ByCrossing<Pair<Group>>> {
+    const groups: Pair<Group>[] = [];
+    for (const [crossing, pair] of plans.entries()) {
+      const same = plans.indexOf(pair);
+      groups.push(same < crossing ? groups[same]! : [yield* make(pair[0]), yield* make(pair[1])]);
+    }
+    return groups;
   }
 
   *packetGroup(plan: PacketGroupPlan): Steps<PacketGroup> {
@@ -243,7 +267,7 @@ class LiveGroups {
   }
 
   *#ports(plans: readonly PortPlan[]): Steps<PortTable> {
-    const table = new PortTable(plans, this.#portSets);
+    const table = new PortTable(plans, this.#portSets, this.#ruleset.portClasses);
     yield;
     return table;
   }

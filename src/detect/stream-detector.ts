@@ -74,7 +74,7 @@ export class StreamDetector implements RawBytes {
       if (direction === packet.direction) this.isBeyondDepth = true;
       return true;
     }
-    const { streamReaders } = detection.ruleset.packetGroup(packet.protocol, direction);
+    const { streamReaders } = detection.packetGroup(direction);
     if (!detection.concerns(streamReaders, direction)) return true;
     const stream = detection.flows.make(packet.flow).stream(direction, this.windowMemory);
     this.#stream = stream;
@@ -100,7 +100,7 @@ export class StreamDetector implements RawBytes {
     const view = this.#view;
     const detection = this.#detection;
     const { candidates, evaluator } = detection;
-    const group = detection.ruleset.packetGroup(detection.packet.protocol, direction);
+    const group = detection.packetGroup(direction);
     candidates.clear();
     let newAt = view.end - this.#pieceBytes;
     // Where the window has moved, rules wait no longer for what their fast pattern began.
@@ -144,7 +144,7 @@ export class StreamDetector implements RawBytes {
     at: number,
     bytes: number | null,
   ): void {
-    const group = this.#detection.ruleset.frameGroup(protocol.name, name, direction);
+    const group = this.#detection.frameGroup(protocol.name, name, direction);
     if (group === null) return;
     const frame = new OpenFrame(protocol, group, name, at, bytes);
     if (this.#detection.packet.protocol === IP_PROTOCOL.udp) {

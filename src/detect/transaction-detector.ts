@@ -29,7 +29,7 @@ export class TransactionDetector {
   ): void {
     const detection = this.#detection;
     const { candidates, evaluator, flows } = detection;
-    const group = detection.ruleset.appGroup(protocol.name, direction);
+    const group = detection.appGroup(protocol.name, direction);
     if (group === null) return;
     const state = flows.of(flow);
     let pending = state === null ? null : state.pendingFor(transaction, direction);

@@ -132,12 +132,12 @@ export class FlowBypass {
   #needsMore(packet: Packet): boolean {
     const { streams, apps, detector } = this.#view;
     const { flow } = packet;
-    if (this.#isEarly && apps.isEncrypted(flow)) return detector.needsEncrypted(packet);
+    if (this.#isEarly && apps.isEncrypted(flow)) return detector.needsEncrypted();
     const isBeyondDepth = this.#isBeyondDepth;
     for (const direction of [TO_SERVER, TO_CLIENT] as const) {
       isBeyondDepth[direction] = streams.deliveredBytes(flow, direction) >= this.#depthBytes;
     }
-    return detector.needsMore(packet, isBeyondDepth);
+    return detector.needsMore(isBeyondDepth);
   }
 
   #hold(flow: FlowSlot): void {

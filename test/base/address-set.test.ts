@@ -71,3 +71,29 @@ test('agrees with a set of members for any ranges', () => {
     }),
   );
 });
+
+test('sets overlap where they have an address in common', () => {
+  const bound = fc.nat(40);
+  const range = fc.tuple(fc.constantFrom(4 as const, 6 as const), bound, bound).map(
+    ([version, a, b]): AddressRange => ({
+      version,
+      first: BigInt(Math.min(a, b)),
+      last: BigInt(Math.max(a, b)),
+    }),
+  );
+  const list = fc.array(range, { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(list, list, list, (includes, excludes, others) => {
+      const one = AddressSet.of(includes, excludes);
+      const other = AddressSet.of(others);
+      const common = [4 as const, 6 as const].some((version) =>
+        Array.from({ length: 41 }, (_, address) => Uint32Array.of(0, 0, 0, address)).some(
+          (words) => one.contains(version, words) && other.contains(version, words),
+        ),
+      );
+      expect(AddressSet.overlap(one, other)).toBe(common);
+      expect(AddressSet.overlap(other, one)).toBe(common);
+      expect(AddressSet.overlap(one, AddressSet.of([], one.ranges))).toBe(false);
+    }),
+  );
+});

@@ -7,12 +7,20 @@ import { expandRuleFiles } from '../../src/config/rule-files.ts';
 import type { Ruleset } from '../../src/detect/ruleset.ts';
 import { compileRuleset } from '../../src/service/rule-set.ts';
 import type { RuleSet } from './engine.ts';
+import { SERVER } from './traffic.ts';
 
 const defaults = mergeConfig();
 
-/** As by default, with nothing that is kept on this machine. */
+/**
+ * As by default, with nothing that is kept on this machine. The server is at home and the client is not: rules for
+ * attacks on servers have to look at every request.
+ */
 export const BENCH_CONFIG: Config = {
   ...defaults,
+  variables: {
+    ...defaults.variables,
+    addresses: { ...defaults.variables.addresses, HOME_NET: SERVER, EXTERNAL_NET: '!$HOME_NET' },
+  },
   rules: { ...defaults.rules, cacheFolder: join(tmpdir(), 'vpatch-bench-cache') },
 };
 

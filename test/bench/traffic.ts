@@ -32,7 +32,7 @@ export async function capturedTraffic(file: string): Promise<Traffic> {
   return { name: file, frames };
 }
 
-const SERVER = '10.1.0.2';
+export const SERVER = '10.1.0.2';
 const FIRST_PORT = 1024;
 const PORTS = 60_000;
 const PACKETS_PER_MS = 100;

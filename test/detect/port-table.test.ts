@@ -1,16 +1,25 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FittingRules, PortNumbering, PortTable, planPorts } from '../../src/detect/port-table.ts';
+import { FittingRules, PortClasses, PortNumbering, PortTable, planPorts } from '../../src/detect/port-table.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { rulesOf } from '../support/rules.ts';
 
-function tableOf(rules: readonly Rule[]): PortTable {
+/** Answers for ports. */
+function tableOf(rules: readonly Rule[]): {
+  readonly all: FittingRules;
+  readonly rulesFor: (source: number, destination: number) => FittingRules;
+} {
   const numbering = new PortNumbering();
   const plans = planPorts(
     rules.map((rule, index) => ({ rule, index })),
     numbering,
   );
-  return new PortTable(plans, numbering.sets);
+  const classes = new PortClasses(numbering.sets);
+  const table = new PortTable(plans, numbering.sets, classes);
+  return {
+    all: table.all,
+    rulesFor: (source, destination) => table.rulesFor(classes.pairOf(source, destination)),
+  };
 }
 const sorted = ({ indexes }: FittingRules): number[] => [...indexes].sort((a, b) => a - b);
 

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Condition, conditionsWith, holds, written } from '../support/conditions.ts';
 import { fuzzRuns, fuzzTimeMs, SEED } from '../support/fuzz.ts';
-import { conversation, datagrams, Player } from '../support/play.ts';
+import { conversation, datagrams, ENDS, Player } from '../support/play.ts';
 import { down, up } from './support.ts';
 
 /*
  * Many rules at once against what each of them means by itself. How candidates are found (patterns shared and cut, ports,
- * heads, answers that are remembered) must not show in what is found.
+ * addresses, heads, answers that are remembered) must not show in what is found.
  */
 
 const BLOCK = 'abcABC-2'.repeat(5);
@@ -91,23 +91,28 @@ type RuleModel =
   | {
       readonly type: 'payload';
       readonly header: string;
-      readonly ports: PortChoice;
+      readonly ends: Ends;
       readonly flow: '' | 'to_server' | 'to_client';
       readonly conditions: readonly Condition[];
     }
   | {
       readonly type: 'transaction';
       readonly isRequest: boolean;
-      readonly ports: PortChoice;
+      readonly ends: Ends;
       readonly parts: readonly BufferPart[];
       /** A content of no buffer: in the same direction of the stream. */
       readonly payload: string | null;
     };
 
-interface PortChoice {
+/** From where to where a rule's bytes travel. */
+interface Ends {
   readonly text: string;
-  readonly isBidirectional: boolean;
-  readonly fits: (source: number, destination: number) => boolean;
+  readonly fits: (source: End, destination: End) => boolean;
+}
+
+interface End {
+  readonly address: string;
+  readonly port: number;
 }
 
 const SERVER_PORTS = [80, 9000, 9001];
@@ -119,15 +124,28 @@ const portSets: readonly (readonly [string, (port: number) => boolean])[] = [
   ['!9000', (port) => port !== 9000],
   ['[1024:,!9001]', (port) => port >= 1024 && port !== 9001],
 ];
-const ports: fc.Arbitrary<PortChoice> = fc
+const addressSets: readonly (readonly [string, (address: string) => boolean])[] = [
+  ['any', () => true],
+  ['192.0.2.2', (address) => address === '192.0.2.2'],
+  ['!192.0.2.2', (address) => address !== '192.0.2.2'],
+  ['[192.0.2.0/31,2001:db8::1]', (address) => address.endsWith('1')],
+  ['[192.0.2.0/24,!192.0.2.1]', (address) => address === '192.0.2.2'],
+  ['[any,![192.0.2.0/24,2001:db8::2]]', (address) => address === '2001:db8::1'],
+  ['2001:db8::/32', (address) => address.includes(':')],
+];
+const end: fc.Arbitrary<readonly [string, (end: End) => boolean]> = fc
   .record({
-    source: fc.oneof({ weight: 3, arbitrary: fc.constant(portSets[0]!) }, fc.constantFrom(...portSets)),
-    destination: fc.oneof({ weight: 2, arbitrary: fc.constant(portSets[0]!) }, fc.constantFrom(...portSets)),
-    isBidirectional: fc.nat(5).map((n) => n === 0),
+    addresses: fc.oneof({ weight: 2, arbitrary: fc.constant(addressSets[0]!) }, fc.constantFrom(...addressSets)),
+    ports: fc.oneof({ weight: 3, arbitrary: fc.constant(portSets[0]!) }, fc.constantFrom(...portSets)),
   })
+  .map(({ addresses: [addresses, isThere], ports: [ports, isOn] }) => [
+    `${addresses} ${ports}`,
+    ({ address, port }) => isThere(address) && isOn(port),
+  ]);
+const ends: fc.Arbitrary<Ends> = fc
+  .record({ source: end, destination: end, isBidirectional: fc.nat(5).map((n) => n === 0) })
   .map(({ source: [from, isFrom], destination: [to, isTo], isBidirectional }) => ({
-    text: `any ${from} ${isBidirectional ? '<>' : '->'} any ${to}`,
-    isBidirectional,
+    text: `${from} ${isBidirectional ? '<>' : '->'} ${to}`,
     fits: (source, destination) =>
       (isFrom(source) && isTo(destination)) || (isBidirectional && isFrom(destination) && isTo(source)),
   }));
@@ -137,7 +155,7 @@ const payloadRule = fc
   .record({
     type: fc.constant('payload' as const),
     header: fc.constantFrom('udp', 'tcp', 'tcp', 'tcp-pkt', 'tcp-stream', 'ip'),
-    ports,
+    ends,
     flow: fc.constantFrom('' as const, 'to_server' as const, 'to_client' as const),
     conditions,
   })
@@ -157,7 +175,7 @@ const transactionRule = fc.boolean().chain((isRequest) =>
   fc.record({
     type: fc.constant('transaction' as const),
     isRequest: fc.constant(isRequest),
-    ports,
+    ends,
     parts: fc.uniqueArray(partIn(isRequest ? REQUEST_BUFFERS : RESPONSE_BUFFERS), {
       minLength: 1,
       maxLength: 2,
@@ -174,7 +192,7 @@ function ruleText(rule: RuleModel, sid: number): string {
     list.map((one, i) => written(one, sid + i, sizeKeyword)).join(' ');
   if (rule.type === 'payload') {
     const flow = rule.flow === '' ? '' : `flow:${rule.flow}; `;
-    return `alert ${rule.header} ${rule.ports.text} (${flow}${options(rule.conditions, 'dsize')} sid:${sid};)`;
+    return `alert ${rule.header} ${rule.ends.text} (${flow}${options(rule.conditions, 'dsize')} sid:${sid};)`;
   }
   const raw = rule.payload === null ? '' : `content:"${rule.payload}"; `;
   const parts = rule.parts.map(
@@ -182,11 +200,12 @@ function ruleText(rule: RuleModel, sid: number): string {
       `${buffer}; ${transform === null ? '' : `${transform}; `}${options(list, 'bsize')} `,
   );
   const flow = rule.isRequest ? 'to_server' : 'to_client';
-  return `alert http ${rule.ports.text} (flow:${flow}; ${raw}${parts.join('')}sid:${sid};)`;
+  return `alert http ${rule.ends.text} (flow:${flow}; ${raw}${parts.join('')}sid:${sid};)`;
 }
 
-/** What travels between two ports: one payload in each direction. */
+/** What travels between a client and a server: one payload in each direction. */
 interface Traffic {
+  readonly version: 4 | 6;
   readonly clientPort: number;
   readonly serverPort: number;
   readonly transport: 'tcp' | 'udp';
@@ -195,9 +214,12 @@ interface Traffic {
   readonly exchanges: readonly Exchange[];
 }
 
-function isMatch(rule: RuleModel, { clientPort, serverPort, transport, sent, answered, exchanges }: Traffic): boolean {
+function isMatch(rule: RuleModel, traffic: Traffic): boolean {
+  const { version, transport, sent, answered, exchanges } = traffic;
+  const client: End = { address: ENDS[version][0], port: traffic.clientPort };
+  const server: End = { address: ENDS[version][1], port: traffic.serverPort };
   const fits = (isRequest: boolean): boolean =>
-    isRequest ? rule.ports.fits(clientPort, serverPort) : rule.ports.fits(serverPort, clientPort);
+    isRequest ? rule.ends.fits(client, server) : rule.ends.fits(server, client);
   if (rule.type === 'transaction') {
     const buffers = rule.isRequest ? REQUEST_BUFFERS : RESPONSE_BUFFERS;
     if (!fits(rule.isRequest)) return false;
@@ -225,16 +247,18 @@ const exchange: fc.Arbitrary<Exchange> = fc.record({
   server: text,
   content: text,
 });
+const version = fc.oneof({ weight: 3, arbitrary: fc.constant(4 as const) }, fc.constant(6 as const));
 const traffic: fc.Arbitrary<Omit<Traffic, 'clientPort'>> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
       .record({
+        version,
         serverPort: fc.constantFrom(...SERVER_PORTS),
         exchanges: fc.array(exchange, { minLength: 1, maxLength: 3 }),
       })
-      .map(({ serverPort, exchanges }) => ({
-        serverPort,
+      .map(({ exchanges, ...rest }) => ({
+        ...rest,
         transport: 'tcp' as const,
         sent: exchanges.map(requestOf).join(''),
         answered: exchanges.map(responseOf).join(''),
@@ -243,6 +267,7 @@ const traffic: fc.Arbitrary<Omit<Traffic, 'clientPort'>> = fc.oneof(
   },
   fc
     .record({
+      version,
       serverPort: fc.constantFrom(...SERVER_PORTS),
       transport: fc.constantFrom('tcp' as const, 'udp' as const),
       sent: text,
@@ -273,19 +298,19 @@ test(
         const player = new Player({ rules: rules.join('\n'), config: { rules: { maxAlertsPerPacket: 1000 } } });
         for (const [i, { one, segmentBytes }] of all.entries()) {
           const { serverPort, sent, answered, transport } = one;
-          const ends = { clientPort: 10_000 + i, serverPort };
+          const between = { clientPort: 10_000 + i, serverPort, ipv6: one.version === 6 };
           player.played.alerts = [];
           const turns = [up(sent), down(answered)].filter(({ bytes }) => bytes.length > 0);
           const packets =
             transport === 'udp'
-              ? datagrams(turns, ends)
-              : conversation(turns, segmentBytes === null ? ends : { ...ends, segmentBytes });
+              ? datagrams(turns, between)
+              : conversation(turns, segmentBytes === null ? between : { ...between, segmentBytes });
           for (const packet of packets) player.send(packet);
           const found = new Set(player.played.alerts);
           hits += found.size;
           const wrong = set.flatMap((rule, at) => {
             const isFound = found.has(at + 1);
-            if (isFound === isMatch(rule, { ...one, ...ends })) return [];
+            if (isFound === isMatch(rule, { ...one, clientPort: between.clientPort })) return [];
             const isInPieces = segmentBytes !== null && transport === 'tcp';
             return isInPieces && mayDiffer(rule, isFound) ? [] : [{ rule: rules[at], isFound }];
           });

@@ -9,20 +9,21 @@ import { rulesOf } from '../support/rules.ts';
 
 const { tcp, udp, icmp } = IP_PROTOCOL;
 /** From port 1000. */
-const hasRules = (ports: PortTable, destination = 80): boolean => !ports.rulesFor(1000, destination).isEmpty;
+const hasRules = ({ portClasses }: Ruleset, ports: PortTable, destination = 80): boolean =>
+  !ports.rulesFor(portClasses.pairOf(1000, destination)).isEmpty;
 const rulesetOf = (text: string): Ruleset => Ruleset.of(rulesOf(text), APP_PROTOCOLS);
 
 /** Where the one rule of the text is looked for, from port 1000 to port 80. */
 function placesOf(text: string, protocol: number = tcp, direction: Direction = TO_SERVER): string[] {
   const ruleset = rulesetOf(text);
-  const group = ruleset.packetGroup(protocol, direction);
-  const app = ruleset.appGroup('http', direction);
+  const group = ruleset.packetGroup(protocol, 0, direction);
+  const app = ruleset.appGroup('http', 0, direction);
   const places: [string, boolean][] = [
-    ['stream', hasRules(group.streamPorts)],
-    ['stream unpatterned', hasRules(group.streamUnpatterned)],
-    ['packet', group.packet !== null && hasRules(group.packetPorts)],
-    ['placed', hasRules(group.placedPorts)],
-    ['packet unpatterned', hasRules(group.packetUnpatterned)],
+    ['stream', hasRules(ruleset, group.streamPorts)],
+    ['stream unpatterned', hasRules(ruleset, group.streamUnpatterned)],
+    ['packet', group.packet !== null && hasRules(ruleset, group.packetPorts)],
+    ['placed', hasRules(ruleset, group.placedPorts)],
+    ['packet unpatterned', hasRules(ruleset, group.packetUnpatterned)],
     ['address only', group.addressOnly.length > 0],
     ...(app === null ? [] : [...app.head, ...(app.gate?.searches ?? []), ...app.growing, ...app.complete]).map(
       ({ buffer }): [string, boolean] => [buffer.name, true],
@@ -113,10 +114,9 @@ describe('direction', () => {
 });
 
 test('a rule on transactions with a content of no buffer needs the stream', () => {
-  const group = rulesetOf(
-    'alert http any any -> any 80 (http.uri; content:"abc"; pkt_data; content:"d"; sid:1;)',
-  ).packetGroup(tcp, TO_SERVER);
-  expect([hasRules(group.streamReaders), hasRules(group.streamReaders, 81)]).toEqual([true, false]);
+  const ruleset = rulesetOf('alert http any any -> any 80 (http.uri; content:"abc"; pkt_data; content:"d"; sid:1;)');
+  const group = ruleset.packetGroup(tcp, 0, TO_SERVER);
+  expect([hasRules(ruleset, group.streamReaders), hasRules(ruleset, group.streamReaders, 81)]).toEqual([true, false]);
 });
 
 describe('order', () => {
@@ -152,13 +152,13 @@ test('protocols that are asked for by turns have their own rules', () => {
     ].join('\n'),
   );
   const buffersOf = (protocol: string): string[] =>
-    (ruleset.appGroup(protocol, TO_SERVER)?.head ?? []).map(({ buffer }) => buffer.name);
+    (ruleset.appGroup(protocol, 0, TO_SERVER)?.head ?? []).map(({ buffer }) => buffer.name);
   for (let turn = 0; turn < 2; turn++) {
     expect(buffersOf('dns')).toEqual(['dns.query']);
     expect(ruleset.hasFrameRules('tls')).toBe(true);
     expect(buffersOf('http')).toEqual(['http.uri']);
     expect(ruleset.hasFrameRules('http')).toBe(false);
-    expect(ruleset.appGroup('smtp', TO_SERVER)).toBeNull();
+    expect(ruleset.appGroup('smtp', 0, TO_SERVER)).toBeNull();
     expect(ruleset.hasFrameRules('dns')).toBe(false);
     expect(buffersOf('dns')).toEqual(['dns.query']);
   }

@@ -23,7 +23,10 @@ const load = (compiled: CompiledRuleset, texts: RuleTexts) =>
 
 /** What shows of a rule without its functions. */
 const shown = (rule: Rule): string =>
-  JSON.stringify(rule, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value));
+  JSON.stringify(rule, (_, value) => {
+    if (typeof value === 'bigint') return `${value}`;
+    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+  });
 
 test('every shipped rule is made again as it was compiled', () => {
   const files = readdirSync('signatures', { recursive: true, encoding: 'utf8' }).filter((name) =>

@@ -115,10 +115,13 @@ export interface ConversationOptions {
   segmentBytes?: number;
 }
 
+/** Of the client and of the server, in each version of IP. */
+export const ENDS = { 4: ['192.0.2.1', '192.0.2.2'], 6: ['2001:db8::1', '2001:db8::2'] } as const;
+
 /** The packets of one TCP connection: handshake, the turns with their acknowledgements, FIN from both sides. */
 export function conversation(turns: readonly Turn[], options: ConversationOptions = {}): Uint8Array[] {
   const sequence: [number, number] = [...(options.initialSequences ?? [1000, 5000])];
-  const addresses = options.ipv6 ? ['2001:db8::1', '2001:db8::2'] : ['192.0.2.1', '192.0.2.2'];
+  const addresses = ENDS[options.ipv6 ? 6 : 4];
   const ports = [options.clientPort ?? 40_000, options.serverPort ?? 80];
   const packet = (direction: Direction, flags: string, payload?: Uint8Array): Uint8Array => {
     const from = direction;
@@ -149,11 +152,15 @@ export function conversation(turns: readonly Turn[], options: ConversationOption
 }
 
 /** One datagram for each turn. */
-export function datagrams(turns: readonly Turn[], { clientPort = 40_000, serverPort = 53 } = {}): Uint8Array[] {
+export function datagrams(
+  turns: readonly Turn[],
+  { clientPort = 40_000, serverPort = 53, ipv6 = false } = {},
+): Uint8Array[] {
+  const [client, server] = ENDS[ipv6 ? 6 : 4];
   return turns.map(({ direction, bytes }) =>
     buildUdp({
-      source: direction === 0 ? '192.0.2.1' : '192.0.2.2',
-      destination: direction === 0 ? '192.0.2.2' : '192.0.2.1',
+      source: direction === 0 ? client : server,
+      destination: direction === 0 ? server : client,
       sourcePort: direction === 0 ? clientPort : serverPort,
       destinationPort: direction === 0 ? serverPort : clientPort,
       payload: bytes,
