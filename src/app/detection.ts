@@ -23,6 +23,15 @@ export class Detection {
   readonly isUnlikely: [boolean, boolean] = [false, false];
   /** Of the bytes of the last `probe`, how many are kept now. */
   newlyKeptBytes = 0;
+  readonly #isOfFlow: boolean;
+  /** What the probes of the last `probe` wanted. */
+  #wantsMore = false;
+  #mightWantMore = false;
+
+  /** `isOfFlow`: of its very first bytes, not of those behind a change of protocol. */
+  constructor(isOfFlow: boolean) {
+    this.#isOfFlow = isOfFlow;
+  }
 
   /** Memory that the first bytes take. */
   get heldBytes(): number {
@@ -53,27 +62,53 @@ export class Detection {
     const probed = isFirst ? bytes : this.kept[direction]!;
     const from = isFirst ? start : 0;
     const to = isFirst ? end : this.keptBytes[direction];
-    let isOpen = false;
+    this.#wantsMore = false;
     let isUnlikely = false;
-    const asked = this.isSettled[direction] ? -1 : protocols.length;
-    for (let i = first === null ? 0 : -1; i < asked; i++) {
-      const protocol = i < 0 ? first! : protocols[i]!;
-      const answer = protocol.probe(direction, probed, from, to, channel);
-      if (answer === 'yes') {
+    if (!this.isSettled[direction]) {
+      const found = this.#ask(direction, probed, from, to, protocols, channel, first);
+      if (found !== null) {
         this.isSettled[direction] = true;
         this.isUnlikely[direction] = false;
-        return protocol;
+        return found;
       }
-      if (answer === 'more') isOpen = true;
-      else if (answer === 'perhaps') isUnlikely = true;
+      isUnlikely = this.#mightWantMore;
     }
     if (isFirst) this.newlyKeptBytes = this.#keep(direction, bytes, start, end);
     this.lostBytes[direction] += end - start - this.newlyKeptBytes;
     const isFull = this.keptBytes[direction] >= MAX_PROBE_BYTES;
-    if (isOpen && isFull) this.wasSkipped = true;
-    this.isUnlikely[direction] = isUnlikely && !isOpen;
-    if (isUnlikely && !this.isSettled[opposite(direction)]) isOpen = true;
+    if (this.#wantsMore && isFull) this.wasSkipped = true;
+    this.isUnlikely[direction] = isUnlikely && !this.#wantsMore;
+    const isOpen = this.#wantsMore || (isUnlikely && !this.isSettled[opposite(direction)]);
     if (!isOpen || isFull) this.settle(direction);
+    return null;
+  }
+
+  #ask(
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    protocols: readonly AppProtocol[],
+    channel: Channel,
+    first: AppProtocol | null,
+  ): AppProtocol | null {
+    this.#mightWantMore = false;
+    if (this.#isOfFlow && first === null && direction === TO_SERVER) {
+      for (const protocol of protocols) {
+        const claim = protocol.claims?.(channel.serverPort, bytes, start, end) ?? 'no';
+        if (claim === 'yes') return protocol;
+        if (claim === 'no') continue;
+        this.#wantsMore = true;
+        return null;
+      }
+    }
+    for (let i = first === null ? 0 : -1; i < protocols.length; i++) {
+      const protocol = i < 0 ? first! : protocols[i]!;
+      const answer = protocol.probe(direction, bytes, start, end, channel);
+      if (answer === 'yes') return protocol;
+      if (answer === 'more') this.#wantsMore = true;
+      else if (answer === 'perhaps') this.#mightWantMore = true;
+    }
     return null;
   }
 

@@ -190,6 +190,11 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly hasEventsOfBothSides?: boolean;
   /** It is not looked for: another protocol has to hand over to it. */
   readonly isByAgreement?: boolean;
+  /**
+   * Asked before all probes about the first bytes of a client: is the port one of its servers alone? What a client says
+   * first is its own choice, and there are servers that pass over what they do not understand. With `no`, probes decide.
+   */
+  claims?(serverPort: number, bytes: Uint8Array, start: number, end: number): ProbeAnswer;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
   readonly firstDirection?: Direction;
   /**

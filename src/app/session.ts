@@ -58,7 +58,7 @@ export class AppSession {
   constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel, frames: FrameListener | null = null) {
     this.#frames = frames === null ? null : new FramePlaces(frames);
     this.#protocols = protocols;
-    this.#detection = protocols.length === 0 ? null : new Detection();
+    this.#detection = protocols.length === 0 ? null : new Detection(true);
     this.#sink = sink;
     this.#channel = this.#frames === null ? channel : withFrames(channel, this.#frames);
   }
@@ -316,7 +316,7 @@ export class AppSession {
     }
     this.state = 'undecided';
     this.#expected = handover.protocol;
-    this.#detection = new Detection();
+    this.#detection = new Detection(false);
     if (handover.missingBytes > 0) this.#detection.gap(other, handover.missingBytes);
     if (this.#hasEnded[other]) this.#detection.settle(other);
   }

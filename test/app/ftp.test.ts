@@ -8,7 +8,7 @@ import type { AppProtocol, Expectation } from '../../src/app/protocol.ts';
 import { fromLatin1, latin1 } from '../../src/base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
-import { conversation, Player } from '../support/play.ts';
+import { conversation, Player, playPackets } from '../support/play.ts';
 import { channel } from './support.ts';
 import { recordHandshake } from './tls-handshake.ts';
 import { cut, type Piece, trace } from './trace.ts';
@@ -262,6 +262,12 @@ describe('rules', () => {
     for (const packets of conversations) for (const packet of packets) player.send(packet);
     return player.finish();
   };
+
+  test('drop a command before the server has spoken, whatever stands before it', () => {
+    const rule = 'drop ftp any any -> any any (ftp.command; content:"DELE"; sid:1;)';
+    const packets = conversation([client('GET / HTTP/1.1\r\nDELE a\r\n')], { serverPort: 21 });
+    expect(playPackets(packets, { rules: rule, mode: 'prevent' }).blockedAlerts).toEqual([1]);
+  });
 
   test('see a file on its connection', () => {
     const control = conversation(

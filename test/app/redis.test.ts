@@ -201,6 +201,34 @@ describe('detection', () => {
     expect(found([client('INFO\r\n')], 6379)).toBe('redis');
     expect(found([client('GET / HTTP/1.1\r\nHost: a\r\n\r\n')], 6379)).toBe('http');
     expect(found([client('*text of something else\r\n')])).toBeNull();
+    const ping = command('PING');
+    for (const before of ['*0\r\n', '\r\n\n', '*-1\r\n'.repeat(100)]) {
+      expect(found([client(before + ping)])).toBe('redis');
+      expect(found(cut([client(before + ping)], 1))).toBe('redis');
+    }
+    expect(found([client(ping.replaceAll('\r\n', '\rx'))])).toBe('redis');
+  });
+
+  test('on its own port all that Redis passes over, and what it closes the connection at is not', () => {
+    for (const text of [
+      ...[
+        ' \tPING\r\n',
+        '\xffx\r\nPING\r\n',
+        '\0\r\nPING\r\n',
+        '*0\r\n',
+        'get a\r\n',
+        'GET / HTTP/1.1\r\nEVAL x 0\r\n',
+      ],
+      ...[`GET ${'a'.repeat(2000)}\r\n`, 'GET / HTTP/1.1\r\nHo\r\n', '\x16PING\r\n', 'PRI * HTTP/2.0\r\n\r\n'],
+    ]) {
+      expect([text, found([client(text)], 6379)]).toEqual([text, 'redis']);
+      expect([text, found(cut([client(text)], 1), 6379)]).toEqual([text, 'redis']);
+    }
+    for (const text of ['POST / HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nhost: a\r\n\r\n']) {
+      expect([text, found([client(text)], 6379)]).toEqual([text, 'http']);
+      expect([text, found(cut([client(text)], 1), 6379)]).toEqual([text, 'http']);
+    }
+    expect(found([client('\x16\x03\x01\x00\x05')], 6379)).toBe('tls');
   });
 
   test('by an answer, which is none of other protocols', () => {
@@ -210,7 +238,7 @@ describe('detection', () => {
     }
     expect(found([server('+OK POP3 ready\r\n')])).not.toBe('redis');
     // A client that begins as one of HTTP would: the server decides.
-    expect(found([client('GET a\r\n'), server('$-1\r\n'), client(command('PING'))], 6379)).toBe('redis');
+    expect(found([client('GET a\r\n'), server('$-1\r\n'), client(command('PING'))])).toBe('redis');
   });
 });
 
@@ -226,6 +254,7 @@ describe('rules', () => {
     ['framed', command('EvAl', SCRIPT, '0')],
     ['behind others in one segment', command('PING').repeat(50) + command('EVAL', SCRIPT, '0')],
     ['typed, with escapes', `eval "return p\\x61ckage.loadlib" 0\r\n`],
+    ['behind lines that Redis does not know', `GET / HTTP/1.1\r\n eval "${SCRIPT.replaceAll('"', "'")}" 0\r\n`],
     ['with another byte behind a CR', command('EVAL', SCRIPT, '0').replace('\r\n', '\r ')],
   ])('%s', (_, text) => {
     expect(play([command('PING'), text]).blockedAlerts).toEqual([1]);

@@ -462,6 +462,15 @@ describe('rules', () => {
     expect(anomalies).toEqual([]);
   });
 
+  test.each(['GET / HTTP/1.1', 'x', '\x16\x03\x01', '*1'])(
+    'drop a command before the server has spoken, whatever stands before it: %j',
+    (before) => {
+      const packets = conversation([client(lines(before, 'HELO x', 'MAIL FROM:<a@a.example>'))], { serverPort: 25 });
+      const rule = 'drop smtp any any -> any any (smtp.mail_from; content:"a.example"; sid:1;)';
+      expect(playPackets(packets, { rules: rule, mode: 'prevent' }).blockedAlerts).toEqual([1]);
+    },
+  );
+
   test.each([
     ['smtp.helo; content:"a.example"; endswith;', 'EHLO a.example'],
     ['smtp.mail_from; content:!"@b.example>"; endswith;', 'MAIL FROM'],

@@ -3,7 +3,7 @@ import type { AppProtocol } from '../protocol.ts';
 import { MAX_LISTED, shownText } from '../shown-text.ts';
 import { FTP_BUFFERS } from './buffers.ts';
 import { FtpParser } from './parser.ts';
-import { probeFtp } from './probe.ts';
+import { FTP_PORT, probeFtp } from './probe.ts';
 import type { FtpTransaction } from './transaction.ts';
 
 /** The control connection: RFC 959, with RFC 2428 for IPv6 and RFC 4217 for TLS. */
@@ -12,6 +12,7 @@ export const createFtp = (): AppProtocol<FtpTransaction> => ({
   transports: ['tcp'],
   buffers: FTP_BUFFERS,
   firstDirection: TO_CLIENT,
+  claims: (serverPort) => (serverPort === FTP_PORT ? 'yes' : 'no'),
   probe: probeFtp,
   open: (sink, channel) => new FtpParser(sink, channel),
   describe: describeFtp,

@@ -28,7 +28,8 @@ export function probeFtp(
   return /^(?:331|230|530|211|234|500|502|202)/.test(text.slice(greetingEnd)) ? 'yes' : 'no';
 }
 
-const FTP_PORT = 21;
+/** Where a client can say anything: servers refuse the line and read on. */
+export const FTP_PORT = 21;
 const POP3_PORT = 110;
 const MAX_PROBED_BYTES = 1024;
 /** As long as a command that is looked for, with what follows it. */

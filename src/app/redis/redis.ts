@@ -1,7 +1,7 @@
 import { TO_SERVER } from '../../base/direction.ts';
 import { type AppProtocol, type BufferDefinition, STAGE } from '../protocol.ts';
 import { RedisParser } from './parser.ts';
-import { probeRedis } from './probe.ts';
+import { probeOnPort, probeRedis, REDIS_PORT } from './probe.ts';
 import type { RedisTransaction } from './transaction.ts';
 
 /** Commands to Redis and what speaks like it (Valkey, KeyDB): framed in either version of its protocol, or typed. */
@@ -10,6 +10,7 @@ export const createRedis = (): AppProtocol<RedisTransaction> => ({
   transports: ['tcp'],
   buffers: REDIS_BUFFERS,
   firstDirection: TO_SERVER,
+  claims: (serverPort, bytes, start, end) => (serverPort === REDIS_PORT ? probeOnPort(bytes, start, end) : 'no'),
   probe: probeRedis,
   open: (sink) => new RedisParser(sink),
   // No arguments: there are passwords among them.

@@ -28,8 +28,10 @@ export function probeSmtp(
   return text.startsWith('250', lineEnd) ? 'yes' : 'no';
 }
 
-/** IANA: smtp, submission; and what providers use where these are blocked. */
-const MAIL_PORTS: ReadonlySet<number> = new Set([25, 587, 2525]);
+/** IANA: smtp, submission. Here a client can say anything: servers refuse the line and read on. */
+export const SMTP_PORTS: ReadonlySet<number> = new Set([25, 587]);
+/** And what providers use where these are blocked. */
+const MAIL_PORTS: ReadonlySet<number> = new Set([...SMTP_PORTS, 2525]);
 const MAX_PROBED_BYTES = 1024;
 /** As long as a verb that is looked for, with what follows it. */
 const MAX_GREETING_BYTES = 12;

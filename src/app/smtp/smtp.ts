@@ -3,7 +3,7 @@ import type { AppProtocol } from '../protocol.ts';
 import { MAX_LISTED, MAX_TEXT_CHARACTERS, shownText } from '../shown-text.ts';
 import { SMTP_BUFFERS, SMTP_FILES } from './buffers.ts';
 import { SmtpParser } from './parser.ts';
-import { probeSmtp } from './probe.ts';
+import { probeSmtp, SMTP_PORTS } from './probe.ts';
 import type { SmtpTransaction } from './transaction.ts';
 
 /** RFC 5321 with pipelining, chunks and STARTTLS; mails are taken apart by RFC 5322 and MIME. */
@@ -13,6 +13,7 @@ export const createSmtp = (): AppProtocol<SmtpTransaction> => ({
   buffers: SMTP_BUFFERS,
   frames: { prefix: 'smtp', names: ['command_line', 'data', 'response_line'] },
   firstDirection: TO_CLIENT,
+  claims: (serverPort) => (SMTP_PORTS.has(serverPort) ? 'yes' : 'no'),
   probe: probeSmtp,
   open: (sink, { frames }) => new SmtpParser(sink, frames),
   describe: describeSmtp,
