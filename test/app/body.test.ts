@@ -78,6 +78,28 @@ test('the codings named last are undone first, of however many', () => {
   expect([codings, event]).toEqual([['deflate', 'brotli'], 'http.too_many_encoding_layers']);
 });
 
+test('what was sent is kept beside what it unpacks to, damaged or not, and up to the same limit', () => {
+  const text = 'abc'.repeat(200);
+  const inner = gzipSync(gzipSync(text), { level: 0 });
+  const broken = gzipSync(storedAndBroken(Buffer.from('not packed')), { level: 0 });
+  const long = Buffer.concat([gzipSync('x'.repeat(5000)), Buffer.alloc(3000, 'y')]);
+  for (const packed of [inner, broken, long]) {
+    for (const pieceBytes of [packed.length, 1, 100]) {
+      const body = new Body(LIMIT_BYTES, ['deflate', 'deflate'], true);
+      for (let at = 0; at < packed.length; at += pieceBytes) {
+        body.append(packed, at, Math.min(packed.length, at + pieceBytes));
+      }
+      body.finish();
+      expect(latin1(body.undecoded()!)).toBe(latin1(packed.subarray(0, LIMIT_BYTES)));
+      expect(body.heldBytes).toBeLessThan(8 * LIMIT_BYTES);
+    }
+  }
+  const plain = new Body(LIMIT_BYTES, ['deflate'], true);
+  plain.append(fromLatin1('plain'), 0, 5);
+  plain.finish();
+  expect([latin1(plain.view()), plain.undecoded()]).toEqual(['plain', null]);
+});
+
 test('bodies that take memory of others hold their own content, packed and damaged ones too', () => {
   const limitBytes = 100 * 1024;
   const packers = [

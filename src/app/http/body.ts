@@ -27,10 +27,16 @@ export class Body {
   #view: Uint8Array | null = null;
   /** As it was sent: if it can't be decoded, it is the content, or what is behind the decoded beginning. */
   #undecoded: ByteBuffer | null = null;
+  readonly #keepsUndecoded: boolean;
+  #isStopped = false;
   readonly #layers: ContentDecoder[];
 
-  /** `codings`: what the content is packed in, the outermost first. */
-  constructor(limitBytes: number, codings: readonly Coding[]) {
+  /**
+   * `codings`: what the content is packed in, the outermost first. `keepsUndecoded`: what can be decoded is kept as it was
+   * sent, too.
+   */
+  constructor(limitBytes: number, codings: readonly Coding[], keepsUndecoded = false) {
+    this.#keepsUndecoded = keepsUndecoded;
     this.#limitBytes = limitBytes;
     this.#content = new ByteBuffer(limitBytes);
     this.#layers = codings.length === 0 ? NO_LAYERS : [];
@@ -64,6 +70,11 @@ export class Body {
     return this.#view;
   }
 
+  /** What was decoded, as it was sent; null where that is not kept, or the content is that. Borrowed. */
+  undecoded(): Uint8Array | null {
+    return this.#keepsUndecoded && this.#undecoded !== null ? this.#undecoded.view() : null;
+  }
+
   /**
    * Takes all of the content in one piece, without copying it: most bodies come like this. The bytes must stay as they
    * are until `giveBack`. False where it can't, since something came before or must be decoded.
@@ -89,6 +100,7 @@ export class Body {
     this.giveBack();
     this.#content.release();
     this.#undecoded?.release();
+    this.#isStopped = true;
     for (const { output } of this.#layers) output.release();
     this.isFull = true;
   }
@@ -96,21 +108,23 @@ export class Body {
   /** Takes bytes of content. Says what was wrong with its coding. */
   append(bytes: Uint8Array, start: number, end: number): HttpEvent | null {
     this.sentBytes += end - start;
+    if (this.#keepsUndecoded && !this.#isStopped) this.#undecoded?.append(bytes, start, end);
     if (this.isFull) return null;
     if (this.#layers.length === 0) {
       this.#content.append(bytes, start, end);
       this.isFull = this.#content.isFull;
       return null;
     }
-    this.#undecoded?.append(bytes, start, end);
+    if (!this.#keepsUndecoded) this.#undecoded?.append(bytes, start, end);
     const event = this.#decode(0, bytes, start, end);
-    if (this.isFull) this.#undecoded = null;
+    if (this.isFull && !this.#keepsUndecoded) this.#undecoded = null;
     return event;
   }
 
   /** Nothing more of it is kept. */
   stopKeeping(): void {
     this.isFull = true;
+    this.#isStopped = true;
   }
 
   /** The message is complete: what was to be decoded and gave nothing is shown as it is. */
@@ -165,7 +179,7 @@ export class Body {
     const sent = index > 0 ? this.#layers[index - 1]!.output : this.#undecoded;
     if (sent !== null) this.#content.append(sent.bytes, 0, sent.length);
     this.#layers.length = 0;
-    this.#undecoded = null;
+    if (index === 0 || !this.#keepsUndecoded) this.#undecoded = null;
     // Of the layers outside, nobody unpacks what follows.
     this.isFull = index > 0 || this.#content.isFull;
   }
@@ -195,8 +209,11 @@ export function openBody(
   const limit = direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
   if (head.find(CONTENT_ENCODING) < 0) return new Body(limit, NO_CODINGS);
   const { codings, event } = contentCoding(latin1(head.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);
+  const isRequest = direction === TO_SERVER;
   if (event !== null) raise(event);
-  return new Body(limit, codings);
+  if (isRequest && event === 'http.too_many_encoding_layers') raise('http.request_too_many_encoding_layers');
+  // Most applications pass over the field, and take what was sent.
+  return new Body(limit, codings, isRequest);
 }
 
 /** Which of gzip and deflate it is, the content tells: servers mix them up. */

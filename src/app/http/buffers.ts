@@ -70,7 +70,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
   field('http.server', ['http_server'], 'server', TO_CLIENT),
   field('http.location', ['http_location'], 'location', TO_CLIENT),
   cookie(),
-  body('http.request_body', ['http_client_body'], 'request body, decoded', TO_SERVER),
+  body('http.request_body', ['http_client_body'], 'request body, decoded; a packed one also as it was sent', TO_SERVER),
   RESPONSE_BODY,
   {
     name: 'file.data',
@@ -80,7 +80,7 @@ export const HTTP_BUFFERS: readonly Buffer[] = [
     stage: STAGE.body,
     isRepeated: true,
     sameAs: { direction: TO_CLIENT, buffer: RESPONSE_BODY },
-    read: uploadedFile,
+    read: upload,
   },
   ...fileBuffers(null, HTTP_FILES),
 ];
@@ -154,7 +154,14 @@ function body(name: string, aliases: readonly string[], summary: string, directi
     summary,
     direction,
     stage: STAGE.body,
-    read: (tx, asked, nth) => (nth > 0 || asked !== direction ? null : content(tx.message(direction))),
+    read: (tx, asked, nth) =>
+      asked !== direction
+        ? null
+        : nth === 0
+          ? content(tx.message(direction))
+          : nth === 1
+            ? undecodedContent(tx.message(direction))
+            : null,
   };
 }
 
@@ -187,6 +194,22 @@ function single(name: string, summary: string, direction: Direction): Buffer {
 
 function content(message: HttpMessage): Uint8Array | null {
   return message.body === null || message.body.length === 0 ? null : message.body.view();
+}
+
+/**
+ * A packed request body as it was sent. What grows is read before what comes behind it, so that this is not there while the
+ * decoded one may grow.
+ */
+function undecodedContent({ body, isComplete }: HttpMessage): Uint8Array | null {
+  return body !== null && (isComplete || body.isFull) ? body.undecoded() : null;
+}
+
+/** The files, and behind them what they were packed in. */
+function upload(tx: HttpTransaction, direction: Direction, nth: number): Uint8Array | null {
+  const file = uploadedFile(tx, direction, nth);
+  if (file !== null || direction === TO_CLIENT) return file;
+  const isBehindLast = nth > 0 && uploadedFile(tx, direction, nth - 1) !== null;
+  return isBehindLast ? undecodedContent(tx.request) : null;
 }
 
 function uri(message: HttpMessage, head: Head, tx: HttpTransaction): Uint8Array | null {

@@ -64,6 +64,11 @@ const HTTP_CASES: CheckCases = {
     'Content-Length: 5\r\nX note: b\r\n',
     'abcde',
   ),
+  'http.request_too_many_encoding_layers': fields(
+    'Content-Length: 1\r\nContent-Encoding: gzip, gzip, gzip, br\r\n',
+    'Content-Length: 1\r\nContent-Encoding: gzip, gzip, br\r\n',
+    'a',
+  ),
   'http.request_trailer_framing_field': chunks('0\r\nContent-Length: 5\r\n\r\n', '0\r\nX-Sum: 5\r\n\r\n'),
   'http.request_field_space_before_colon': fields('X-Note : b\r\n', 'X-Note: b\r\n'),
   'http.invalid_request_field_folding': requests(
