@@ -7,6 +7,7 @@ import type { HttpEvent } from './events.ts';
 import { CONTENT_ENCODING } from './framing.ts';
 import type { Head } from './head.ts';
 import { Inflater } from './inflate.ts';
+import { isAmbiguousForm } from './multipart.ts';
 import type { HttpOptions } from './options.ts';
 
 /** The content of one message: chunk framing removed, content codings undone, cut at the limit. */
@@ -206,6 +207,7 @@ export function openBody(
   options: HttpOptions,
   raise: (event: HttpEvent) => void,
 ): Body {
+  if (direction === TO_SERVER && isAmbiguousForm(head)) raise('http.request_multipart_ambiguous');
   const limit = direction === TO_SERVER ? options.maxRequestBodyBytes : options.maxResponseBodyBytes;
   if (head.find(CONTENT_ENCODING) < 0) return new Body(limit, NO_CODINGS);
   const { codings, event } = contentCoding(latin1(head.joined(CONTENT_ENCODING)!), options.maxEncodingLayers);

@@ -107,6 +107,9 @@ export const HTTP_EVENTS = {
   'http.brotli_decompression_failed': report('a body in brotli is corrupt'),
   'http.compression_bomb': report('a body unpacks to more than 200 times its size'),
   'http.too_many_encoding_layers': report('more content codings on top of each other than the limit'),
+  'http.request_multipart_ambiguous': drop(
+    'a form with two boundaries, two types, or a boundary that servers cut at different places',
+  ),
   'http.request_too_many_encoding_layers': drop(
     'a request with more content codings on top of each other than the limit; nobody sends that',
   ),

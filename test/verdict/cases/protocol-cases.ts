@@ -64,6 +64,11 @@ const HTTP_CASES: CheckCases = {
     'Content-Length: 5\r\nX note: b\r\n',
     'abcde',
   ),
+  'http.request_multipart_ambiguous': fields(
+    'Content-Length: 5\r\nContent-Type: multipart/form-data; boundary=a,b\r\n',
+    'Content-Length: 5\r\nContent-Type: multipart/form-data; boundary="----WebKitFormBoundary,a b"; charset=utf-8\r\n',
+    '--a\r\n',
+  ),
   'http.request_too_many_encoding_layers': fields(
     'Content-Length: 1\r\nContent-Encoding: gzip, gzip, gzip, br\r\n',
     'Content-Length: 1\r\nContent-Encoding: gzip, gzip, br\r\n',
