@@ -431,7 +431,18 @@ describe('events', () => {
     expectRequest(changed(':authority', 'me@a.example'), 'http2.userinfo_in_uri', 'http.request_header_host_invalid');
     expectRequest([...REQUEST, ['host', 'b.example']], 'http2.authority_host_mismatch');
     expectRequest([...REQUEST, ['host', 'A.example']]);
+    expectRequest([...REQUEST, ['host', 'a.example'], ['host', 'a.example']], 'http.request_host_repeated');
+    expectRequest([...REQUEST.slice(0, 3), ['host', 'a.example'], ['host', 'b.example']], 'http.request_host_repeated');
+    expectRequest([...REQUEST.slice(0, 3), ['host', 'a.example/b']], 'http.request_header_host_invalid');
+    expectRequest([...REQUEST.slice(0, 3), ['host', 'a.example:1']]);
     expectRequest(changed(':path', '/../a'), 'http.uri_traversal_above_root');
+  });
+
+  test('a Cookie that was cut into fields is one again, as applications see it', () => {
+    const { buffers } = trace(HTTP2, [
+      client(PREFACE, request(1, [...REQUEST, ['cookie', 'a=1'], ['x', 'y'], ['cookie', 'b=2; c=3']])),
+    ]);
+    expect(buffers.get('0 client http.cookie')).toBe('a=1; b=2; c=3');
   });
 
   test('of lengths', () => {

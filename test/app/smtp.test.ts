@@ -330,6 +330,10 @@ describe('deviations', () => {
     ['smtp.no_server_welcome_message', [client('EHLO a\r\n')]],
     ['smtp.invalid_reply', [server('554 no\r\n')]],
     ['smtp.invalid_reply', [...GREETING, client('NOOP\r\n'), server('hello\r\n')]],
+    [
+      'smtp.command_too_long',
+      [...GREETING, client('AUTH GSSAPI\r\n'), server('334\r\n'), client(`${'x'.repeat(17_000)}\r\n`)],
+    ],
     ['smtp.truncated_line', [...GREETING, client(`NOOP ${'x'.repeat(20_000)}\r\n`)]],
     ['smtp.too_many_pending_commands', [...GREETING, client('NOOP\r\n'.repeat(5000))]],
     ['smtp.duplicate_fields', [...GREETING, client('EHLO b\r\n')]],

@@ -2,7 +2,7 @@ import { type AppEventInfo, drop, report } from '../events.ts';
 
 /** Every deviation that the FTP parser reports. Names are Suricata's. */
 export const FTP_EVENTS = {
-  'ftp.request_command_too_long': report('a command is over the limit, and was cut'),
+  'ftp.request_command_too_long': drop('a command is over the limit, which no server takes, and was cut'),
   'ftp.response_command_too_long': report('a line of a reply is over the limit, and was cut'),
   'ftp.too_many_transactions': drop('more commands without a reply than the limit'),
 } as const satisfies Record<string, AppEventInfo>;

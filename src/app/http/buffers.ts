@@ -1,4 +1,4 @@
-import { AT_SIGN, CR, LF } from '../../base/ascii.ts';
+import { AT_SIGN, CR, LF, SEMICOLON } from '../../base/ascii.ts';
 import { EMPTY_BYTES, fromLatin1 } from '../../base/bytes.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../base/direction.ts';
 import { fileBuffers } from '../files.ts';
@@ -143,7 +143,9 @@ function field(name: string, aliases: readonly string[], header: string, directi
 
 function cookie(): Buffer {
   return fieldsPart('http.cookie', ['http_cookie'], 'value of Cookie or Set-Cookie', null, (message, head, tx) =>
-    head.joined(message === tx.request ? COOKIE : SET_COOKIE),
+    message === tx.request
+      ? head.joined(COOKIE, message.version === HTTP_2 ? SEMICOLON : undefined)
+      : head.joined(SET_COOKIE),
   );
 }
 
@@ -367,6 +369,8 @@ function joinedValue(head: Head, first: number): Uint8Array {
   return joined.subarray(0, at);
 }
 
+/** As `HttpVersion` has it: clients may cut Cookie into fields at each "; " (RFC 9113 §8.2.3). */
+const HTTP_2 = 20;
 const AUTHORITY = fieldName(':authority');
 const COOKIE = fieldName('cookie');
 const SET_COOKIE = fieldName('set-cookie');

@@ -1,4 +1,4 @@
-import { CR, LF } from '../../base/ascii.ts';
+import { COMMA, CR, LF, SPACE } from '../../base/ascii.ts';
 import { EMPTY_BYTES, LOWER_CASE, latin1 } from '../../base/bytes.ts';
 import { isBlank } from './chars.ts';
 import type { FieldName } from './field-name.ts';
@@ -191,8 +191,8 @@ export class FieldTable {
     return latin1(this.bytes, this.#fields[row + VALUE_START]!, this.#fields[row + VALUE_END]!);
   }
 
-  /** All values of this name, joined with ", " (RFC 9110 §5.3); null without one. */
-  joined(name: FieldName): Uint8Array | null {
+  /** All values of this name, joined with ", " (RFC 9110 §5.3) or what else it is; null without one. */
+  joined(name: FieldName, separator: number = COMMA): Uint8Array | null {
     const first = this.find(name);
     if (first < 0) return null;
     let field = this.find(name, first + 1);
@@ -202,8 +202,8 @@ export class FieldTable {
     const joined = new Uint8Array(size);
     let at = this.copyValue(first, joined, 0);
     for (field = this.find(name, first + 1); field >= 0; field = this.find(name, field + 1)) {
-      joined[at++] = 0x2c;
-      joined[at++] = 0x20;
+      joined[at++] = separator;
+      joined[at++] = SPACE;
       at = this.copyValue(field, joined, at);
     }
     return joined;

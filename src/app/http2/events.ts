@@ -44,7 +44,7 @@ export const HTTP2_EVENTS = {
   'http2.request_pseudo_header_missing': drop('a request lacks :method, :scheme or :path (RFC 9113 §8.3.1)'),
   'http2.request_trailer_not_last': drop('fields behind the head of a request that do not end it (RFC 9113 §8.1)'),
   'http2.request_content_length_mismatch': drop("a request's content is not as long as it says (RFC 9113 §8.1.1)"),
-  'http2.authority_host_mismatch': report(':authority and Host of a request name different hosts'),
+  'http2.authority_host_mismatch': drop(':authority and Host of a request name different hosts (RFC 9113 §8.3.1)'),
   'http2.userinfo_in_uri': report(':authority of a request has user information (RFC 9113 §8.3.1)'),
   // Responses.
   'http2.response_malformed': report('a response has fields that it must not have, or lacks :status'),

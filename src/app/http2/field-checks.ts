@@ -82,7 +82,14 @@ function checkRequest(fields: FieldList, raise: Raise): void {
     (path >= 0 && (isTunnel || !isPath(fields, path)));
   if (isBad) raise('http2.request_pseudo_header_invalid');
 
-  if (authority < 0) return;
+  const host = fields.find(HOST);
+  if (host >= 0 && fields.find(HOST, host + 1) >= 0) raise('http.request_host_repeated');
+  if (authority < 0) {
+    if (host >= 0 && !isAuthority(fields.bytes, fields.valueStart(host), fields.valueEnd(host))) {
+      raise('http.request_header_host_invalid');
+    }
+    return;
+  }
   const { bytes } = fields;
   const start = fields.valueStart(authority);
   const end = fields.valueEnd(authority);

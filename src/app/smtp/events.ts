@@ -15,6 +15,9 @@ export const SMTP_EVENTS = {
     'a command behind STARTTLS, sent in the clear (CVE-2011-0411); or a mail for which the server has not agreed to DATA, or not offered BDAT',
   ),
   'smtp.invalid_chunk': drop('the size of a BDAT is not a plain number (RFC 3030 §2): servers disagree about it'),
+  'smtp.command_too_long': drop(
+    'a command of more than 4,096 bytes, or authentication over the limit: some servers read its rest as another command',
+  ),
   'smtp.command_nul': drop('a NUL in a command: for some servers it ends there'),
   'smtp.tls_rejected': report('the server refused STARTTLS'),
   'smtp.data_command_rejected': report('the server refused DATA'),

@@ -9,6 +9,8 @@ import { SmtpTransaction } from './transaction.ts';
 
 /** RFC 4954 §4 allows authentication 12,288; all other lines are shorter. Over it: `smtp.truncated_line`. */
 const MAX_LINE_BYTES = 16 * 1024;
+/** Of a command that is no authentication: RFC 5321 §4.5.3.1.4 has 512, extensions add some hundred. */
+const MAX_COMMAND_BYTES = 4096;
 /** Ours. Over it: `smtp.too_many_pending_commands`, and replies are no longer matched with what they answer. */
 const MAX_PENDING_COMMANDS = 4096;
 /**
@@ -149,6 +151,9 @@ export class SmtpParser implements AppParser {
     const line = this.#requests;
     this.#frameLine(TO_SERVER, 'command_line', nextAt, line);
     const text = latin1(line.bytes, line.start, line.end);
+    const isAuthentication = this.#isAuthOpen || /^\s*AUTH\b/i.test(text.slice(0, MAX_COMMAND_BYTES));
+    if (line.isCut || (line.lineBytes > MAX_COMMAND_BYTES && !isAuthentication))
+      this.#raise(TO_SERVER, 'smtp.command_too_long');
     if (this.#isAuthLine) {
       this.#isAuthLine = false;
       this.#await(COMMAND.auth);

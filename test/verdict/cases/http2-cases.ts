@@ -93,6 +93,7 @@ const sized = (bytes: number): Turn =>
 
 /** By the name of the check. */
 export const HTTP2_CASES: CheckCases = {
+  'http2.authority_host_mismatch': fieldCase(['host', 'b.example'], ['host', 'A.example']),
   'http2.invalid_client_magic': {
     // It takes both for HTTP/2 from what the server says.
     fails: conversation([server(SETTINGS), client(fromLatin1('PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n'))]),

@@ -159,6 +159,10 @@ const SMTP_CASES: CheckCases = {
     [client('STARTTLS\r\n'), server('454 not now\r\n'), client('MAIL FROM:<a@a.example>\r\n')],
   ),
   'smtp.invalid_chunk': smtp([server('250-mx\r\n250 CHUNKING\r\n'), client('BDAT 010 LAST\r\n')], [client('BDAT\r\n')]),
+  'smtp.command_too_long': smtp(
+    [client(`NOOP ${'a'.repeat(4096)}\r\n`)],
+    [client(`AUTH PLAIN ${'a'.repeat(12_000)}\r\n`)],
+  ),
   'smtp.command_nul': smtp([client('NOOP\0\r\n')], [client('NOOP\x01\r\n')]),
   'smtp.mime_structure_too_long': smtp(
     mail(`Content-Type: a/b; x=${'c'.repeat(2000)}\r\n\r\n.\r\n`),
@@ -177,11 +181,15 @@ const SMTP_CASES: CheckCases = {
   'smtp.mime_too_many_files': smtp(mail(attachments(40)), mail(attachments(32))),
 };
 
-const ftp = (commands: number): Uint8Array[] =>
-  conversation([server('220 (ready)\r\n'), client('NOOP\r\n'.repeat(commands))], { serverPort: 21 });
+const ftp = (commands: string): Uint8Array[] =>
+  conversation([server('220 (ready)\r\n'), client(commands)], { serverPort: 21 });
 
 const FTP_CASES: CheckCases = {
-  'ftp.too_many_transactions': { fails: ftp(1025), arrives: ftp(1024) },
+  'ftp.too_many_transactions': { fails: ftp('NOOP\r\n'.repeat(1025)), arrives: ftp('NOOP\r\n'.repeat(1024)) },
+  'ftp.request_command_too_long': {
+    fails: ftp(`DELE ${'a'.repeat(4096)}\r\n`),
+    arrives: ftp(`DELE ${'a'.repeat(4090)}\r\n`),
+  },
 };
 
 /** No more at once than a receiver takes. */
