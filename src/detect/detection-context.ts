@@ -32,7 +32,7 @@ export class DetectionContext {
   #ports: PortPair = 0;
   #turnedPorts: PortPair = 0;
   #hasPorts = false;
-  /** These are known. */
+  /** These are known, by the rules that there are. */
   #isLocated = false;
 
   constructor(ruleset: Ruleset, found: MatchList, evaluator: Evaluator) {
@@ -48,6 +48,7 @@ export class DetectionContext {
     this.ruleset = ruleset;
     this.candidates = new Candidates(ruleset.ruleCount);
     this.evaluator.limits.clear();
+    this.#isLocated = false;
   }
 
   /** Both arguments are read until the next call; the packet need not be decoded yet. */

@@ -230,4 +230,22 @@ describe('rules that are replaced while flows live', () => {
     const request = [up('POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc'), up('def')];
     expect(replaced(http, `${other}\n${http}`, request, AT)).toEqual([1]);
   });
+
+  test('may name other addresses', () => {
+    const rule = (ends: string, content: string): string => `alert tcp ${ends} (content:"${content}"; sid:1;)`;
+    const from = rule('192.0.2.1 any -> !192.0.2.1 any', 'one');
+    const to = rule('any any -> 192.0.2.2 any', 'one');
+    const away = rule('!192.0.2.1 any -> 192.0.2.2 any', 'one');
+    const turns = [up('on'), up('e')];
+    for (let at = 0; at <= AT; at++) {
+      // Of a stream that no rule was for, nothing is kept: `away` is no first one.
+      for (const first of [from, to, other]) {
+        expect({ at, first, found: [from, to, away].map((second) => replaced(first, second, turns, at)) }).toEqual({
+          at,
+          first,
+          found: [[1], [1], []],
+        });
+      }
+    }
+  });
 });
