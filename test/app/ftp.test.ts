@@ -128,6 +128,13 @@ describe('a control connection', () => {
     expect(traced.buffers.get('2 client ftp.command')).toBe('ABOR\xff');
   });
 
+  test('compression that the server agrees to is told of', () => {
+    const mode = client('MODE z\r\n');
+    expect(eventsOf([...LOGIN, mode, server('200 ok\r\n')])).toEqual(['ftp.compressed']);
+    expect(eventsOf([...LOGIN, mode, server('504 no\r\n')])).toEqual([]);
+    expect(eventsOf([...LOGIN, client('MODE S\r\n'), server('200 ok\r\n')])).toEqual([]);
+  });
+
   test('long lines and too many commands are events', () => {
     expect(eventsOf([...LOGIN, client(`CWD ${'a'.repeat(5000)}\r\n`)])).toEqual(['ftp.request_command_too_long']);
     expect(eventsOf([server(`220 ${'a'.repeat(5000)}\r\n`)])).toEqual(['ftp.response_command_too_long']);

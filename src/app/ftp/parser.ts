@@ -152,6 +152,8 @@ export class FtpParser implements AppParser {
   #answer(tx: FtpTransaction, code: string, text: string, nextAt: number): void {
     if (code === '227') this.#listen(tx, parseHostPort(text.slice(3)), TO_SERVER);
     else if (code === '229') this.#listen(tx, parseExtended(text.slice(3)), TO_SERVER);
+    if (tx.command === 'MODE' && code === '200' && /^Z/i.test(latin1(tx.argument)))
+      this.#raise(tx, TO_CLIENT, 'ftp.compressed');
     this.#close(tx);
     if (tx.command !== 'AUTH' || code !== '234') return;
     if (/^(?:TLS|SSL)/i.test(latin1(tx.argument))) {

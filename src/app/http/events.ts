@@ -116,6 +116,9 @@ export const HTTP_EVENTS = {
   'http.abnormal_ce_header': report('a Content-Encoding that is not decoded'),
   // The connection.
   'http.too_many_open_transactions': drop('more pipelined requests without an answer than the limit'),
+  'http.request_http2_preface': drop(
+    'HTTP/2 begins behind something else, as some servers allow: what follows is not inspected',
+  ),
   'http.tunnel': report('the rest of the connection is another protocol: CONNECT or Upgrade was accepted'),
   'http.gap': report('bytes of a message were not seen'),
   'http.not_followed': report('the rest of this direction is not inspected: its framing is lost'),

@@ -105,6 +105,7 @@ export class RequestReader extends MessageReader {
     if (head.isParsed || head.fieldsStart === 0) this.#parseLine(head);
     this.#parseFields(head);
     requestFraming(head, tx, this.framing, this.raise);
+    if (tx.request.version === HTTP_2 && tx.hasMethod('PRI')) this.raise('http.request_http2_preface');
     if (tx.isConnect) {
       if (this.hasContent()) this.raise('http.request_connect_content');
       this.isConnectPending = true;
@@ -193,6 +194,8 @@ export class RequestReader extends MessageReader {
   }
 }
 
+/** As `HttpVersion` has it. */
+const HTTP_2 = 20;
 const AUTHORIZATION = fieldName('authorization');
 /** Those that Suricata knows. */
 const KNOWN_SCHEME = /^(?:basic|digest|bearer)/i;
