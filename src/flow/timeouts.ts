@@ -40,7 +40,7 @@ export const DEFAULT_FLOW_TIMEOUTS: FlowTimeouts = {
   // Ours: such a flow holds nothing that its next packet could not bring back.
   tcpUntrackedMs: 60_000,
   // Suricata 600, Deep Security 3 hours, RFC 5382 REQ-5 at least 2 h 4 min for a translator, which breaks what it
-  // forgets. A flow forgotten here goes on, but not inspected; an hour covers keep-alives of most services.
+  // forgets. A flow forgotten here goes on, and is read from where it is; an hour covers keep-alives of most services.
   tcpEstablishedMs: 3_600_000,
   // Deep Security's FIN_WAIT1 and CLOSE_WAIT; the kernel's nf_conntrack_tcp_timeout_fin_wait is the same.
   tcpClosingMs: 120_000,
