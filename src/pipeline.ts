@@ -15,7 +15,7 @@ import { FLOW_FLAG, type FlowEndReason } from './flow/flags.ts';
 import type { FlowSlot } from './flow/slot.ts';
 import { FlowTable, LOOKUP } from './flow/table.ts';
 import type { Anomalies } from './output/anomalies.ts';
-import { PacketCounters, PIPELINE_COUNTERS, setGauges } from './output/pipeline-counters.ts';
+import { PacketCounters, PIPELINE_COUNTERS, StageCounters } from './output/pipeline-counters.ts';
 import { SilentFlows } from './silent-flows.ts';
 import type { TcpTracker } from './stream/tracker.ts';
 import { FlowBypass } from './verdict/bypass.ts';
@@ -76,6 +76,7 @@ export class Pipeline {
   readonly #bypass: FlowBypass | null;
   readonly #reopening: Reopening;
   readonly #silent: SilentFlows;
+  readonly #stageCounts: StageCounters;
   #settings: VerdictSettings;
   readonly #midstreamPolicy: MidstreamPolicy;
 
@@ -108,6 +109,8 @@ export class Pipeline {
     this.#bypass = options.canBypass === true ? new FlowBypass(config, view) : null;
     this.#reopening = new Reopening(this.#flows, streams);
     this.#silent = new SilentFlows(this.#flows, this.content);
+    const { defragmenter } = this.#layers;
+    this.#stageCounts = new StageCounters(this.counters, { ...view, defragmenter, bypass: this.#bypass });
     this.#settings = verdictSettings(config, mode);
     this.#midstreamPolicy = config.stream.midstreamPolicy;
     this.#handshakeTimeMs = config.timeouts.tcpNewMs;
@@ -238,9 +241,7 @@ export class Pipeline {
 
   /** Writes what is not counted packet by packet into the counters. */
   updateGauges(): void {
-    const { streams, apps, detector } = this.content;
-    const { defragmenter } = this.#layers;
-    setGauges(this.counters, { defragmenter, flows: this.#flows, bypass: this.#bypass, streams, apps, detector });
+    this.#stageCounts.update();
   }
 
   // --- one packet, stage by stage ---

@@ -102,21 +102,40 @@ export interface GaugedStages {
   readonly bypass: FlowBypass | null;
 }
 
-/** Counters that say what is now, unlike the others, which only grow. */
-export function setGauges(counters: Counters, stages: GaugedStages): void {
-  const { defragmenter, flows, streams, apps, detector, bypass } = stages;
-  counters.set('defrag.timeouts', defragmenter.timeouts);
-  counters.set('defrag.memuse', defragmenter.usedBytes);
-  counters.set('flow.active', flows.size);
-  counters.set('flow.bypassed', bypass?.activeFlows ?? 0);
-  counters.set('flow.bypassed_total', bypass?.totalFlows ?? 0);
-  counters.set('tcp.reassembly_memuse', streams.keptBytes);
-  counters.set('app_layer.memuse', apps.memory.usedBytes);
-  counters.set('app_layer.memcap', apps.memory.sheds);
-  counters.set('detect.stream_window_memuse', detector.windowMemory.usedBytes);
-  counters.set('detect.stream_windows_cut', detector.cutWindows);
-  counters.set('detect.stream_windows_shed', detector.shedWindows);
-  counters.set('detect.tracks_evicted', detector.evictedTracks);
-  counters.set('detect.excepted', detector.exceptedMatches);
-  counters.set('detect.rules_parked', detector.parkedRules);
+/** Totals that stages count for themselves, since the start of theirs. */
+const STAGE_TOTALS: Readonly<Record<string, (stages: GaugedStages) => number>> = {
+  'defrag.timeouts': ({ defragmenter }) => defragmenter.timeouts,
+  'flow.bypassed_total': ({ bypass }) => bypass?.totalFlows ?? 0,
+  'app_layer.memcap': ({ apps }) => apps.memory.sheds,
+  'detect.stream_windows_cut': ({ detector }) => detector.cutWindows,
+  'detect.stream_windows_shed': ({ detector }) => detector.shedWindows,
+  'detect.tracks_evicted': ({ detector }) => detector.evictedTracks,
+  'detect.excepted': ({ detector }) => detector.exceptedMatches,
+};
+
+/** Counters that are not counted packet by packet. */
+export class StageCounters {
+  readonly #counters: Counters;
+  readonly #stages: GaugedStages;
+  /** What was counted in this memory before these stages: it outlives a worker that is started anew. */
+  readonly #before: ReadonlyMap<string, number>;
+
+  constructor(counters: Counters, stages: GaugedStages) {
+    this.#counters = counters;
+    this.#stages = stages;
+    this.#before = new Map(Object.keys(STAGE_TOTALS).map((name) => [name, counters.get(name)]));
+  }
+
+  update(): void {
+    const counters = this.#counters;
+    for (const [name, before] of this.#before) counters.set(name, before + STAGE_TOTALS[name]!(this.#stages));
+    const { defragmenter, flows, streams, apps, detector, bypass } = this.#stages;
+    counters.set('defrag.memuse', defragmenter.usedBytes);
+    counters.set('flow.active', flows.size);
+    counters.set('flow.bypassed', bypass?.activeFlows ?? 0);
+    counters.set('tcp.reassembly_memuse', streams.keptBytes);
+    counters.set('app_layer.memuse', apps.memory.usedBytes);
+    counters.set('detect.stream_window_memuse', detector.windowMemory.usedBytes);
+    counters.set('detect.rules_parked', detector.parkedRules);
+  }
 }

@@ -39,6 +39,7 @@ export interface PlayOptions {
   outInterface?: number;
   /** See PipelineOptions. */
   canBypass?: boolean;
+  counterMemory?: ArrayBufferLike;
   /** Between two packets. */
   stepMs?: number;
   /** Packets have no checksums to judge: they were changed after they were built. */
@@ -78,6 +79,7 @@ export class Player {
       seed: [1, 2],
       midstreamUntilMs: options.midstreamUntilMs ?? Number.NEGATIVE_INFINITY,
       canBypass: options.canBypass ?? false,
+      ...(options.counterMemory !== undefined && { counterMemory: options.counterMemory }),
     });
   }
 
