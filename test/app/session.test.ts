@@ -110,6 +110,18 @@ describe('detection', () => {
     expect(layer.state(1)).toBe('failed');
   });
 
+  test('empty lines and blanks before a request, however many', () => {
+    for (const [flow, before] of ['\r\n', '\n', ' \t'].entries()) {
+      for (const piece of [100_000, 777, 2]) {
+        const { lines, send } = start();
+        const text = before.repeat(10_000) + GET;
+        for (let at = 0; at < text.length; at += piece) send(flow, TO_SERVER, text.slice(at, at + piece));
+        expect(lines.at(-1)).toBe(`${flow}: /a`);
+        expect(lines).not.toContain(`${flow}: applayer_proto_detection_skipped`);
+      }
+    }
+  });
+
   test('but it is not waited for where the other side speaks something else', () => {
     for (const directions of [
       [TO_SERVER, TO_CLIENT],
@@ -230,7 +242,10 @@ describe('the life of a flow', () => {
     send(1, TO_SERVER, '\x16\x03\x01');
     send(1, TO_CLIENT, 'HTTP/1.1 200 OK\r\n\r\n');
     send(1, TO_CLIENT, OK);
-    expect(lines.slice(3)).toEqual(['1: http.gap', '1: http.unable_to_match_response_to_request', '1: 200']);
+    expect(lines.slice(1)).toEqual([
+      ...['1: http.request_connect_impatient', '1: 200', '1: http.tunnel'],
+      ...['1: http.gap', '1: http.unable_to_match_response_to_request', '1: 200'],
+    ]);
   });
 
   test('a slot is reused from the beginning', () => {

@@ -116,6 +116,9 @@ export const HTTP_EVENTS = {
   'http.abnormal_ce_header': report('a Content-Encoding that is not decoded'),
   // The connection.
   'http.too_many_open_transactions': drop('more pipelined requests without an answer than the limit'),
+  'http.request_connect_impatient': drop(
+    'what is no request behind a CONNECT that has no answer yet: nobody knows what it is',
+  ),
   'http.request_http2_preface': drop(
     'HTTP/2 begins behind something else, as some servers allow: what follows is not inspected',
   ),

@@ -22,6 +22,8 @@ export function probeHttp(direction: Direction, bytes: Uint8Array, start: number
   const preface = matchPreface(bytes, start, end);
   if (preface !== 'no') return preface === 'yes' ? 'no' : 'more';
   while (at < end && isAnySpace(bytes[at]!)) at++;
+  // nginx passes over any number of empty lines, and Python over as many blanks: nothing else begins like that.
+  if (at === end && end - start >= LONG_LINE_BYTES) return 'yes';
   const methodStart = at;
   while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;
   if (at === end) return 'more';

@@ -44,6 +44,7 @@ export class RequestReader extends MessageReader {
       while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++;
       if (at === end) return at;
       if (this.isConnectPending && IS_TOKEN[bytes[at]!] === 0) {
+        this.exchange.raise(null, TO_SERVER, 'http.request_connect_impatient');
         this.state = READ.tunnelWait;
         return at;
       }

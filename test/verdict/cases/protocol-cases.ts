@@ -115,6 +115,10 @@ const HTTP_CASES: CheckCases = {
     fails: answered('Content-Length: 2\r\nContent-Length: 3\r\n'),
     arrives: answered('Content-Length: 2\r\nContent-Length: 2\r\n'),
   },
+  'http.request_connect_impatient': requests(
+    `${head('', '', 'CONNECT a.example:443 HTTP/1.1')}\x16\x03\x01`,
+    head('', '', 'CONNECT a.example:443 HTTP/1.1') + head('', '', 'GET / HTTP/1.1'),
+  ),
   'http.request_http2_preface': requests(
     `${head('', '', 'GET / HTTP/1.1')}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`,
     head('', '', 'GET / HTTP/1.1') + head('', '', 'PRI * HTTP/1.1'),
