@@ -232,6 +232,9 @@ describe('a mail', () => {
     expect(eventsOf([server('220 CHUNKING\r\n'), chunk])).toEqual(pipelined);
     expect(eventsOf([hello, chunk])).toContain('smtp.invalid_pipelined_sequence');
     expect(eventsOf([...GREETING, client('AUTH LOGIN\r\n'), chunk])).toEqual(pipelined);
+    // What is lost of the server may have offered it.
+    const lost = trace(SMTP, [server('220 mx ESMTP\r\n'), hello, server('250 ok\r\n'), chunk], 2);
+    expect(lost.lines.filter((line) => line.includes('!'))).toEqual([]);
   });
 
   test('of which something came before the server agreed, since it may not', () => {

@@ -87,7 +87,8 @@ export class SmtpParser implements AppParser {
       this.#isGreeted = true;
       this.#awaitsData = false;
       this.#isAuthOpen = false;
-      this.#offersChunking = null;
+      // Perhaps in what was lost.
+      this.#offersChunking = true;
       return;
     }
     this.#requests.forget();
