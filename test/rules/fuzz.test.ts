@@ -202,7 +202,7 @@ function comparable({ text, line, file, alternatives, ...rule }: Rule): unknown 
   const seen = new Set<unknown>();
   return JSON.parse(
     JSON.stringify(rule, (_, value: unknown) => {
-      if (typeof value === 'function') return String(value);
+      if (typeof value === 'function' || typeof value === 'bigint') return String(value);
       if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
       if (typeof value !== 'object' || value === null) return value;
       if (seen.has(value)) return '(again)';
