@@ -25,7 +25,14 @@ export class Evaluator {
   lookedBytes = 0;
   /** Of the rule in hand. */
   #limit: Limit = LIMIT.none;
-  readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0, isLittleEndian: false };
+  readonly #input: Inspected = {
+    bytes: EMPTY_BYTES,
+    start: 0,
+    end: 0,
+    skippedBytes: 0,
+    isLittleEndian: false,
+    mayGrow: false,
+  };
 
   matches(
     steps: readonly Step[],
@@ -33,6 +40,7 @@ export class Evaluator {
     start: number,
     end: number,
     skippedBytes: number,
+    mayGrow = false,
     isLittleEndian = false,
   ): boolean {
     const input = this.#input;
@@ -41,6 +49,7 @@ export class Evaluator {
     input.end = end;
     input.skippedBytes = skippedBytes;
     input.isLittleEndian = isLittleEndian;
+    input.mayGrow = mayGrow;
     this.lookedBytes += Math.max(end - start, MIN_LOOKED_BYTES);
     if (evaluateSteps(steps, input)) return true;
     if (reachedLimit !== LIMIT.none) this.#limit = reachedLimit;
@@ -53,13 +62,20 @@ export class Evaluator {
   }
 
   /** All inspections of a rule that looks into no transactions. */
-  payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
+  payloadMatches(
+    rule: Rule,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    skippedBytes: number,
+    mayGrow = false,
+  ): boolean {
     const { inspections } = rule;
     if (inspections.length === 0) return true;
     if (!this.limits.mayTry(rule)) return false;
     this.#limit = LIMIT.none;
     for (let i = 0; i < inspections.length; i++) {
-      if (this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes)) continue;
+      if (this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes, mayGrow)) continue;
       this.#noteLimit(rule);
       return false;
     }
@@ -119,7 +135,7 @@ export class Evaluator {
           const bytes = buffer.read(transaction, direction, nth);
           if (bytes === null) break;
           if (mayGrow && needEnd(steps, bytes.length)) continue;
-          found = this.matches(steps, bytes, 0, bytes.length, 0, isLittleEndian);
+          found = this.matches(steps, bytes, 0, bytes.length, 0, mayGrow, isLittleEndian);
         }
       }
       if (found) continue;

@@ -32,9 +32,16 @@ export class RuleProfile extends Evaluator {
     return [...this.#costs.values()];
   }
 
-  override payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
+  override payloadMatches(
+    rule: Rule,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    skippedBytes: number,
+    mayGrow = false,
+  ): boolean {
     const startedMs = this.#nowMs();
-    const isMatch = super.payloadMatches(rule, bytes, start, end, skippedBytes);
+    const isMatch = super.payloadMatches(rule, bytes, start, end, skippedBytes, mayGrow);
     this.#add(rule, isMatch, startedMs);
     return isMatch;
   }
