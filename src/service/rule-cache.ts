@@ -122,7 +122,8 @@ export class RuleCache {
   /** Throws what is wrong with it. */
   #contentOf(path: string): Buffer<SharedArrayBuffer> {
     if (!isOurs(lstatSync(this.#folder))) throw new Error('others may write to its folder');
-    const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // Of a named pipe, opening would wait for somebody who writes.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const found = fstatSync(file);
       if (!found.isFile() || !isOurs(found)) throw new Error('others may write to it');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -100,6 +101,13 @@ describe('a cache of rules', () => {
       () => {
         renameSync(file, join(folder, 'elsewhere'));
         symlinkSync('elsewhere', file);
+      },
+    ],
+    [
+      'a named pipe',
+      () => {
+        rmSync(file);
+        execFileSync('mkfifo', ['-m', '600', file]);
       },
     ],
     [
