@@ -27,12 +27,16 @@ interface Abuse {
 export class RuleLimits {
   /** Of the packet in hand, each once. */
   readonly reached: LimitedRule[] = [];
+  /** Where each stands in `reached`: many rules can be tried on many transactions of one packet. */
+  readonly #places = new Map<Rule, number>();
   readonly #abuses = new Map<Rule, Abuse>();
   #nowMs = 0;
 
   begin(nowMs: number): void {
     this.#nowMs = nowMs;
-    if (this.reached.length > 0) this.reached.length = 0;
+    if (this.reached.length === 0) return;
+    this.reached.length = 0;
+    this.#places.clear();
   }
 
   /** Other rules: nothing is known of them. */
@@ -86,8 +90,10 @@ export class RuleLimits {
   }
 
   #note(rule: Rule, isParked: boolean, isNewlyParked: boolean): void {
-    const known = this.reached.findIndex((limited) => limited.rule === rule);
-    if (known < 0) this.reached.push({ rule, isParked, isNewlyParked });
-    else if (isNewlyParked) this.reached[known] = { rule, isParked, isNewlyParked };
+    const known = this.#places.get(rule);
+    if (known === undefined) {
+      this.#places.set(rule, this.reached.length);
+      this.reached.push({ rule, isParked, isNewlyParked });
+    } else if (isNewlyParked) this.reached[known] = { rule, isParked, isNewlyParked };
   }
 }

@@ -49,20 +49,34 @@ export class StatefulMatches {
     return false;
   }
 
-  /** As Suricata meets them: rules on packets and streams, then transaction by transaction. There are few. */
+  /** As Suricata meets them: rules on packets and streams, then transaction by transaction. */
   sort(): void {
+    if (this.count > FEW) this.#sortMany();
+    else this.#sortFew();
+  }
+
+  #sortFew(): void {
     const { entries } = this;
     for (let i = 1; i < this.count; i++) {
       const entry = entries[i]!;
       let at = i;
-      for (; at > 0 && isBefore(entry, entries[at - 1]!); at--) entries[at] = entries[at - 1]!;
+      for (; at > 0 && compare(entry, entries[at - 1]!) < 0; at--) entries[at] = entries[at - 1]!;
       entries[at] = entry;
     }
   }
+
+  /** One packet can bring thousands of transactions to their end, the last first. */
+  #sortMany(): void {
+    const sorted = this.entries.slice(0, this.count).sort(compare);
+    for (let i = 0; i < sorted.length; i++) this.entries[i] = sorted[i]!;
+  }
 }
 
-function isBefore(a: StatefulMatch, b: StatefulMatch): boolean {
+/** So many are sorted without making anything. */
+const FEW = 16;
+
+function compare(a: StatefulMatch, b: StatefulMatch): number {
   const transaction = a.transaction?.id ?? -1;
   const other = b.transaction?.id ?? -1;
-  return transaction !== other ? transaction < other : a.order < b.order;
+  return transaction !== other ? transaction - other : a.order - b.order;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PARK_AFTER, RuleLimits } from '../../src/detect/rule-limits.ts';
 import { evaluationCounters } from '../../src/rules/evaluate.ts';
 import { compileText } from '../rules/support.ts';
+import { growthOf, LINEAR } from '../support/growth.ts';
 import { configOf, conversation, datagrams, Player, type PlayOptions } from '../support/play.ts';
 import { up } from './support.ts';
 
@@ -115,4 +116,18 @@ test('on streams and transactions it is the same', () => {
     for (const packet of conversation([up(request)])) player.send(packet);
     expect(countOf(player.played.anomalies, 'detect.rule_exhausted')).toBeGreaterThan(0);
   }
+});
+
+test('each rule that a packet is too much for is noted once, in time that grows with their number', async () => {
+  const growth = await growthOf((scale) => {
+    const [rule] = compileText(ruleOf('content:"a";')).rules;
+    const rules = Array.from({ length: 1000 * scale }, () => ({ ...rule! }));
+    const limits = new RuleLimits();
+    return () => {
+      limits.begin(0);
+      for (let round = 0; round < 2; round++) for (const one of rules) limits.exhausted(one, false);
+      expect(limits.reached).toHaveLength(rules.length);
+    };
+  });
+  expect(growth).toBeLessThan(LINEAR);
 });
