@@ -94,6 +94,8 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       'http.invalid_request_field_folding',
       'http.request_field_space_before_colon',
       'http.request_bare_cr',
+      'http.request_line_ends_differ',
+      'http.request_field_name_control',
       'http.request_nul',
       'http.request_fields_without_version',
       'http.*_connect_content',
@@ -101,7 +103,15 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
   },
   {
     why: 'servers and proxies disagree on which site it is for, and rules that look at the site see another one',
-    checks: ['http.*host*'],
+    checks: ['http.*host*', 'http2.authority_host_mismatch'],
+  },
+  {
+    why: 'servers and applications take it apart in different ways, and rules would look at what they do not see',
+    checks: ['http.request_method_invalid', 'http.request_multipart_ambiguous'],
+  },
+  {
+    why: 'what follows is not inspected, and no ordinary client sends it there',
+    checks: ['http.request_connect_impatient', 'http.request_http2_preface'],
   },
   {
     why: 'servers and proxies disagree on which file it names, or are led out of their folder',
@@ -133,6 +143,7 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
       '*.*too_many*',
       'tls.*_too_long',
       'redis.*_too_long',
+      'ftp.*_too_long',
       'smb.*',
       'dcerpc.*_too_long',
     ],
