@@ -25,14 +25,7 @@ export class Evaluator {
   lookedBytes = 0;
   /** Of the rule in hand. */
   #limit: Limit = LIMIT.none;
-  readonly #input: Inspected = {
-    bytes: EMPTY_BYTES,
-    start: 0,
-    end: 0,
-    skippedBytes: 0,
-    isLittleEndian: false,
-    mayGrow: false,
-  };
+  readonly #input: Inspected = { bytes: EMPTY_BYTES, start: 0, end: 0, skippedBytes: 0, isLittleEndian: false };
 
   matches(
     steps: readonly Step[],
@@ -40,7 +33,6 @@ export class Evaluator {
     start: number,
     end: number,
     skippedBytes: number,
-    mayGrow = false,
     isLittleEndian = false,
   ): boolean {
     const input = this.#input;
@@ -49,7 +41,6 @@ export class Evaluator {
     input.end = end;
     input.skippedBytes = skippedBytes;
     input.isLittleEndian = isLittleEndian;
-    input.mayGrow = mayGrow;
     this.lookedBytes += Math.max(end - start, MIN_LOOKED_BYTES);
     if (evaluateSteps(steps, input)) return true;
     if (reachedLimit !== LIMIT.none) this.#limit = reachedLimit;
@@ -62,20 +53,13 @@ export class Evaluator {
   }
 
   /** All inspections of a rule that looks into no transactions. */
-  payloadMatches(
-    rule: Rule,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    skippedBytes: number,
-    mayGrow = false,
-  ): boolean {
+  payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
     const { inspections } = rule;
     if (inspections.length === 0) return true;
     if (!this.limits.mayTry(rule)) return false;
     this.#limit = LIMIT.none;
     for (let i = 0; i < inspections.length; i++) {
-      if (this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes, mayGrow)) continue;
+      if (this.matches(inspections[i]!.steps, bytes, start, end, skippedBytes)) continue;
       this.#noteLimit(rule);
       return false;
     }
@@ -135,7 +119,7 @@ export class Evaluator {
           const bytes = buffer.read(transaction, direction, nth);
           if (bytes === null) break;
           if (mayGrow && needEnd(steps, bytes.length)) continue;
-          found = this.matches(steps, bytes, 0, bytes.length, 0, mayGrow, isLittleEndian);
+          found = this.matches(steps, bytes, 0, bytes.length, 0, isLittleEndian);
         }
       }
       if (found) continue;

@@ -89,7 +89,7 @@ export class FrameDetector {
     const skipped = view.skippedBytes + start - frame.start;
     if (
       (isWhole || !asksForEnd(rule, skipped + end - start)) &&
-      evaluator.payloadMatches(rule, view.bytes, start, end, skipped, !isWhole)
+      evaluator.payloadMatches(rule, view.bytes, start, end, skipped)
     ) {
       frame.match(order);
       detection.add(order, null, frame.protocol, true);

@@ -32,16 +32,9 @@ export class RuleProfile extends Evaluator {
     return [...this.#costs.values()];
   }
 
-  override payloadMatches(
-    rule: Rule,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    skippedBytes: number,
-    mayGrow = false,
-  ): boolean {
+  override payloadMatches(rule: Rule, bytes: Uint8Array, start: number, end: number, skippedBytes: number): boolean {
     const startedMs = this.#nowMs();
-    const isMatch = super.payloadMatches(rule, bytes, start, end, skippedBytes, mayGrow);
+    const isMatch = super.payloadMatches(rule, bytes, start, end, skippedBytes);
     this.#add(rule, isMatch, startedMs);
     return isMatch;
   }

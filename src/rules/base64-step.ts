@@ -35,7 +35,7 @@ class Base64Step implements Step {
   readonly needsEnd: boolean;
   readonly #place: Base64Place;
   readonly #steps: readonly Step[];
-  readonly #view: Inspected = { bytes: decoded, start: 0, end: 0, skippedBytes: 0, mayGrow: false };
+  readonly #view: Inspected = { bytes: decoded, start: 0, end: 0, skippedBytes: 0 };
 
   constructor(place: Base64Place, steps: readonly Step[]) {
     this.#place = place;
@@ -46,13 +46,10 @@ class Base64Step implements Step {
 
   find(input: Inspected, cursor: number): number {
     const { maxBytes, offset, isRelative } = this.#place;
-    // From the start means the start of the stream, which may have left the window.
-    const start = (isRelative ? cursor : input.start - input.skippedBytes) + offset;
-    if (start < input.start) return -1;
+    const start = (isRelative ? cursor : input.start) + offset;
     const length = decode(input.bytes, start, Math.min(input.end, start + maxBytes));
     if (length === 0) return -1;
     this.#view.end = length;
-    this.#view.mayGrow = input.mayGrow === true;
     return evaluateNested(this.#steps, this.#view) ? cursor : -1;
   }
 }

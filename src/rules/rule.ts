@@ -20,8 +20,6 @@ export interface Inspected {
   skippedBytes: number;
   /** What the buffer's own message says of its numbers; for those that rules read as `dce`. */
   isLittleEndian?: boolean;
-  /** More of the same buffer may come behind `end`. Not said of streams, which have no end that rules could mean. */
-  mayGrow?: boolean;
 }
 
 /**

@@ -56,26 +56,6 @@ describe('places', () => {
     expect(alertsOf(text, parts.map(up))).toEqual(isFound ? [1] : []);
   });
 
-  const base64 = Buffer.from('an attack').toString('base64');
-  test.each([
-    ['the start in an expression', 'content:"abc"; pcre:"/^abc/";', 'abc'],
-    ['the start in an expression, anchored', 'content:"abc"; pcre:"/abc/A";', 'abc'],
-    ['the start in an expression behind nothing', 'pcre:"/^abc/R"; content:"abc";', 'abc'],
-    ['base64', 'content:"YW4g"; base64_decode:bytes 12; base64_data; content:"an attack";', base64],
-  ])('are of the stream, however far the window has moved: %s', (_name, options, text) => {
-    const rules = rule(options, 'tcp-stream');
-    expect(alertsOf(rules, [up(text)])).toEqual([1]);
-    // The window begins with some of these.
-    const more = Array.from({ length: 60 }, () => up(text.padEnd(1024, '-')));
-    expect(alertsOf(rules, [up('-'), ...more])).toEqual([]);
-  });
-
-  test('of an expression are not where a rule has matched before', () => {
-    const rules = rule('content:"abc"; pcre:"/^abc/";', 'tcp-stream');
-    expect(alertsOf(rules, [up('abc'), up('abc'), up('abc')])).toEqual([1]);
-    expect(alertsOf(rule('content:"abc"; pcre:"/^abc/m";', 'tcp-stream'), [up('abc\n'), up('abc')])).toEqual([1, 1]);
-  });
-
   test('count from the start of each packet too, as in Suricata', () => {
     expect(alertsOf(rule('content:"abc"; depth:3;'), [up('x'.repeat(100)), up('abc')])).toEqual([1]);
     expect(alertsOf(rule('content:"abc"; depth:3;', 'tcp-stream'), [up('x'.repeat(100)), up('abc')])).toEqual([]);

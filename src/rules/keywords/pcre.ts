@@ -2,7 +2,7 @@ import { REGEX_FLAG, RegexError } from '../../base/native/regex.ts';
 import { type Capture, CapturedGroups, groupNames, kindOf } from '../captures.ts';
 import type { BufferChoice, RuleDraft } from '../draft.ts';
 import { defineKeyword } from '../keyword.ts';
-import { endUseOf, RegexStep } from '../regex-step.ts';
+import { RegexStep } from '../regex-step.ts';
 import type { TextScope } from '../rule-state.ts';
 import { commaSeparated, type OptionValue, quotedOrPlain } from '../values.ts';
 
@@ -86,11 +86,10 @@ const pcre = defineKeyword({
     }
     const choice = isSticky ? sticky : draft.chooseBuffer(buffer!);
     draft.expressions.push({ pattern, flags, isNegated, buffer: choice?.definition.name ?? null, at: patternAt });
+    const needsEnd = isNegated || /\$|\\z|\\Z|\(\?!|\(\?<!/.test(pattern);
     // The end of a match may move back when its start moves on, so that nothing is known of later ones.
     const captured = capturedBy(pattern, listed, draft);
-    const isAnchored = (flags & REGEX_FLAG.ANCHORED) !== 0;
-    const use = { isRelative, isNegated, isAnchored, endUse: endUseOf(pattern), captured };
-    const step = { isMonotone: false, build: () => new RegexStep(regex, use) };
+    const step = { isMonotone: false, build: () => new RegexStep(regex, isRelative, isNegated, needsEnd, captured) };
     draft.addStep(step, draft.inspection(choice));
   },
 });
