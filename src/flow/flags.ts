@@ -17,7 +17,15 @@ export const FLOW_FLAG = {
   reopening: 0x100,
   /** It is silent: what is remembered of it must be unpacked before anybody looks. */
   packed: 0x200,
+  /**
+   * What the client sends, or the server, was over when the flow was forgotten, by a FIN or a RST that its receiver may
+   * not have got. These two outlast the flow, until another connection between its endpoints is established.
+   */
+  endedToServer: 0x400,
+  endedToClient: 0x800,
 } as const;
+
+export const ENDED_FLAGS = FLOW_FLAG.endedToServer | FLOW_FLAG.endedToClient;
 
 /**
  * `timeout`: idle for too long. `evicted`: it was over and made room for another. `recycled`: it was not over, and made

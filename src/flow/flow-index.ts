@@ -1,6 +1,6 @@
 import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import type { Packet } from '../wire/packet.ts';
-import { FlowKey } from './key.ts';
+import { FlowKey, isFirst } from './key.ts';
 
 /** The two endpoints. */
 const ADDRESS_WORDS = 8;
@@ -48,6 +48,14 @@ export class FlowIndex {
 
   hashOf(slot: number): number {
     return this.#hashes[slot]!;
+  }
+
+  /** The two endpoints have an order that does not depend on who is the client: whether that one comes first. */
+  isClientFirst(slot: number): boolean {
+    const at = slot * ADDRESS_WORDS;
+    const client = this.addresses.subarray(at, at + 4);
+    const server = this.addresses.subarray(at + 4, at + ADDRESS_WORDS);
+    return isFirst(client, server, this.ports[slot]!);
   }
 
   /** False where the packet belongs to no flow. `find` and `add` are about the packet that was read last. */

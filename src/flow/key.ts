@@ -37,7 +37,7 @@ export class FlowKey {
     }
 
     const { source, destination } = packet;
-    const isSourceFirst = this.#isSourceFirst(source, destination, isV6);
+    const isSourceFirst = isFirst(source, destination, this.ports);
     const first = isSourceFirst ? source : destination;
     const second = isSourceFirst ? destination : source;
     const words = this.#words;
@@ -62,15 +62,19 @@ export class FlowKey {
     this.ports = (own << 16) | other;
     this.swappedPorts = (other << 16) | own;
   }
+}
 
-  #isSourceFirst(source: Uint32Array, destination: Uint32Array, isV6: boolean): boolean {
-    for (let word = isV6 ? 0 : 3; word < 4; word++) {
-      const a = source[word]!;
-      const b = destination[word]!;
-      if (a !== b) return a < b;
-    }
-    return this.ports <= this.swappedPorts;
+/**
+ * Of two endpoints, each an address of four words and a port, whether the one whose port is in the upper half comes
+ * first. Unused words of IPv4 addresses are the same in both.
+ */
+export function isFirst(address: Uint32Array, other: Uint32Array, ports: number): boolean {
+  for (let word = 0; word < 4; word++) {
+    const a = address[word]!;
+    const b = other[word]!;
+    if (a !== b) return a < b;
   }
+  return ports >>> 16 <= (ports & 0xffff);
 }
 
 /** The protocol of a tag. */

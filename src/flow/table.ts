@@ -3,9 +3,9 @@ import { IP_PROTOCOL, NO_FLOW, type Packet } from '../wire/packet.ts';
 import { TCP_FLAG } from '../wire/tcp.ts';
 import { FLOW_KIND, FlowCounts, type FlowKind } from './counts.ts';
 import type { FlowEvent } from './events.ts';
-import { FLOW_FLAG, type FlowEndReason } from './flags.ts';
+import { ENDED_FLAGS, FLOW_FLAG, type FlowEndReason } from './flags.ts';
 import { FlowIndex } from './flow-index.ts';
-import { ForgottenCondemned } from './forgotten-condemned.ts';
+import { FORGOTTEN, ForgottenFlows } from './forgotten-flows.ts';
 import { isV6Tag, protocolOf, tunnelDepthOf, vlanIdOf } from './key.ts';
 import { CLASSES_OF_KIND, kindOf, OFFERED_OF_KIND, SPARED_OF_KIND } from './kinds.ts';
 import { countsSources, DEFAULT_FLOW_TABLE_OPTIONS, type FlowTableOptions, flowCapacity } from './options.ts';
@@ -56,7 +56,7 @@ export class FlowTable {
   readonly #index: FlowIndex;
   readonly #idle: IdleLists;
   readonly #ids: Float64Array;
-  readonly #forgotten: ForgottenCondemned;
+  readonly #forgotten: ForgottenFlows;
   #size = 0;
   #nextId: number;
   #nextClassToExpire = 0;
@@ -85,7 +85,7 @@ export class FlowTable {
     this.#idle = new IdleLists(capacity);
     this.#sources = countsSources(this.#options) ? this.#countSources(seed) : null;
     this.#ids = new Float64Array(capacity);
-    this.#forgotten = new ForgottenCondemned(this.#options.maxTcpFlows);
+    this.#forgotten = new ForgottenFlows(this.#options.maxTcpFlows);
     // Ids of two runs are unlikely to meet in one log: the first one is random too.
     this.#nextId = ((seed[0] >>> 0) * 2 ** 13 + (seed[1] & 0x1fff)) % IDS_PER_WORKER;
   }
@@ -209,6 +209,9 @@ export class FlowTable {
     this.#index.reverse(slot);
     swap(this.packets, slot * 2, slot * 2 + 1);
     swap(this.bytes, slot * 2, slot * 2 + 1);
+    const flags = this.flags[slot]!;
+    const ended = flags & ENDED_FLAGS;
+    if (ended === FLOW_FLAG.endedToServer || ended === FLOW_FLAG.endedToClient) this.flags[slot] = flags ^ ENDED_FLAGS;
   }
 
   /**
@@ -223,7 +226,9 @@ export class FlowTable {
     if (direction !== packet.direction) this.reverse(slot);
     this.setTimeoutClass(slot, firstClass(this.protocol(slot)));
     if (direction === TO_SERVER) this.#countAnew(slot, packet);
+    const ended = this.flags[slot]! & ENDED_FLAGS;
     this.#clear(slot, packet.timeMs);
+    this.flags[slot] = ended;
     this.#see(slot, direction, packet);
   }
 
@@ -237,7 +242,8 @@ export class FlowTable {
   }
 
   #remove(slot: FlowSlot): void {
-    if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpCondemned) this.#forgotten.add(this.#index.hashOf(slot));
+    const forgotten = this.#forgottenOf(slot);
+    if (forgotten !== 0) this.#forgotten.add(this.#index.hashOf(slot), forgotten);
     this.#idle.remove(slot);
     const isHalfOpen = this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew;
     this.#counts.remove(kindOf(this.protocol(slot)));
@@ -317,12 +323,41 @@ export class FlowTable {
     this.#sources?.begin(slot, packet, this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpNew);
     this.#size++;
     this.#clear(slot, packet.timeMs);
-    if (packet.protocol === IP_PROTOCOL.tcp && this.#forgotten.take(this.#index.hash)) {
-      this.flags[slot] = FLOW_FLAG.condemned;
-      this.setTimeoutClass(slot, TIMEOUT_CLASS.tcpCondemned);
-    }
+    if (packet.protocol === IP_PROTOCOL.tcp) this.#remember(slot, this.#forgotten.take(this.#index.hash));
     this.#see(slot, TO_SERVER, packet);
     return LOOKUP.new;
+  }
+
+  /** New connections may have begun unseen between the endpoints of those that had ended. */
+  forgetEnds(): void {
+    for (let slot = 0; slot < this.flags.length; slot++) this.flags[slot] = this.flags[slot]! & ~ENDED_FLAGS;
+    this.#forgotten.forgetEnds();
+  }
+
+  /** In bits of FORGOTTEN. */
+  #forgottenOf(slot: number): number {
+    if (this.#idle.classOf(slot) === TIMEOUT_CLASS.tcpCondemned) return FORGOTTEN.condemned;
+    const ended = this.flags[slot]! & ENDED_FLAGS;
+    if (ended === 0 || ended === ENDED_FLAGS) return ended === 0 ? 0 : FORGOTTEN.firstEnded | FORGOTTEN.secondEnded;
+    const isFirstEnded = this.#index.isClientFirst(slot) === (ended === FLOW_FLAG.endedToServer);
+    return isFirstEnded ? FORGOTTEN.firstEnded : FORGOTTEN.secondEnded;
+  }
+
+  #remember(slot: number, forgotten: number): void {
+    if (forgotten === 0) return;
+    if ((forgotten & FORGOTTEN.condemned) !== 0) {
+      this.flags[slot] = FLOW_FLAG.condemned;
+      this.setTimeoutClass(slot, TIMEOUT_CLASS.tcpCondemned);
+      return;
+    }
+    const isClientFirst = this.#index.isClientFirst(slot);
+    const { firstEnded, secondEnded } = FORGOTTEN;
+    if ((forgotten & (isClientFirst ? firstEnded : secondEnded)) !== 0) this.#flag(slot, FLOW_FLAG.endedToServer);
+    if ((forgotten & (isClientFirst ? secondEnded : firstEnded)) !== 0) this.#flag(slot, FLOW_FLAG.endedToClient);
+  }
+
+  #flag(slot: number, flag: number): void {
+    this.flags[slot] = this.flags[slot]! | flag;
   }
 
   #clear(slot: number, timeMs: number): void {

@@ -1,3 +1,4 @@
+import { FLOW_FLAG } from '../flow/flags.ts';
 import { TIMEOUT_CLASS, type TimeoutClass } from '../flow/timeouts.ts';
 import type { StreamEvent } from './events.ts';
 import { isAfter } from './sequence.ts';
@@ -23,6 +24,23 @@ export const isOver = (state: TcpState): boolean => state === TCP_STATE.timeWait
 /** Of a state that `closingState` can return after a FIN. */
 export const closingTimeoutClass = (state: TcpState): TimeoutClass =>
   isOver(state) ? TIMEOUT_CLASS.tcpClosed : TIMEOUT_CLASS.tcpClosing;
+
+/**
+ * Which directions are over in a way that their receiver may not know of, as ENDED_FLAGS: a FIN that it has not
+ * acknowledged, or a RST. What it has acknowledged it holds to by itself.
+ */
+export function unconfirmedEnds(session: TcpSession): number {
+  const { toServer, toClient } = session;
+  return (
+    (isUnconfirmedEnd(session, toServer) ? FLOW_FLAG.endedToServer : 0) |
+    (isUnconfirmedEnd(session, toClient) ? FLOW_FLAG.endedToClient : 0)
+  );
+}
+
+const isUnconfirmedEnd = (session: TcpSession, { direction, hasFin, fin, acked }: TcpHalf): boolean =>
+  session.resetDirection === direction ||
+  session.doubtfulResetDirection === direction ||
+  (hasFin && !isAfter(acked, fin));
 
 const hasFinished = (half: TcpHalf): boolean => half.hasFin && half.isEnded;
 

@@ -84,6 +84,8 @@ export const STREAM_EVENTS = {
     'data from who has just reset the connection, or a handshake that goes on behind a RST',
   'tcp.rst_wrong_seq': 'a RST ahead of the next expected sequence number, or far behind it (RFC 5961)',
   'tcp.data_after_fin': 'data behind a FIN',
+  'tcp.data_after_end':
+    'data from who has ended the connection by a RST, or a FIN that nobody acknowledged, so long ago that it was forgotten',
 
   // --- reassembly ---
   'stream.reassembly_seq_gap': 'bytes that nobody saw: they were acknowledged, or passed when a bound was reached',

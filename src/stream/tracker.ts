@@ -1,4 +1,5 @@
 import { type Direction, opposite, TO_SERVER } from '../base/direction.ts';
+import { ENDED_FLAGS, FLOW_FLAG } from '../flow/flags.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
@@ -6,7 +7,7 @@ import type { Packet } from '../wire/packet.ts';
 import { applyAck, echoesSyn, mustSignAlike, placeOf } from './acceptance.ts';
 import { Admission } from './admission.ts';
 import { noteBareAck } from './bare-ack.ts';
-import { closingState, closingTimeoutClass, FIN_OUT_OF_WINDOW_EVENT } from './closing.ts';
+import { closingState, closingTimeoutClass, FIN_OUT_OF_WINDOW_EVENT, unconfirmedEnds } from './closing.ts';
 import type { StreamConsumer } from './consumer.ts';
 import type { StreamEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
@@ -80,6 +81,7 @@ export class TcpTracker {
    */
   noteLapse(): void {
     this.#sessions.lapses++;
+    this.#flows.forgetEnds();
   }
 
   /**
@@ -108,6 +110,7 @@ export class TcpTracker {
     if ((flags & FIN) !== 0) return refuse(packet, 'stream.fin_syn');
     if ((flags & ACK) === 0) return this.#handshake.syn(session, packet);
     if (session === null) {
+      if (this.#hasEnded(packet.flow, packet.direction)) return this.#afterEnd(packet);
       if (!this.#mayPickUp(packet) && !this.#isOneSided) return this.#notTracked(packet);
       return this.#handshake.synAck(this.#handshake.pickUp(packet, true), packet);
     }
@@ -118,6 +121,12 @@ export class TcpTracker {
   end(slot: FlowSlot): void {
     const session = this.#sessions.at(slot);
     if (session === null) return;
+    // Before the server has answered, it may as well hold the connection that was there before. And behind a lapse,
+    // the ports may have another one.
+    if (session.toClient.hasSyn && session.lapses === this.#sessions.lapses) {
+      const { flags } = this.#flows;
+      flags[slot] = (flags[slot]! & ~ENDED_FLAGS) | unconfirmedEnds(session);
+    }
     try {
       this.#reassembler.end(slot, session.toServer);
       this.#reassembler.end(slot, session.toClient);
@@ -377,11 +386,26 @@ export class TcpTracker {
   #stray(packet: Packet): StreamOutcome {
     const isBareFin = (packet.tcpFlags & FIN) !== 0 && packet.payloadEnd === packet.payloadStart;
     if (!isBareFin && (packet.tcpFlags & ACK) !== 0 && this.#mayPickUp(packet)) {
-      return this.#segment(this.#handshake.pickUp(packet, false), packet);
+      if (this.#hasEnded(packet.flow, packet.direction)) return this.#afterEnd(packet);
+      const hasPeerEnded = this.#hasEnded(packet.flow, opposite(packet.direction));
+      const session = this.#handshake.pickUp(packet, false);
+      if (hasPeerEnded) session.resetDirection = opposite(packet.direction);
+      return this.#segment(session, packet);
     }
     if ((packet.tcpFlags & FIN) === 0) return this.#notTracked(packet);
     packet.events.push('stream.fin_but_no_session' satisfies StreamEvent);
     return this.#strayEnd(packet);
+  }
+
+  #hasEnded(slot: FlowSlot, direction: Direction): boolean {
+    const flag = direction === TO_SERVER ? FLOW_FLAG.endedToServer : FLOW_FLAG.endedToClient;
+    return (this.#flows.flags[slot]! & flag) !== 0;
+  }
+
+  /** Its sender had ended the connection before it was forgotten. What the receiver makes of more is not to be found out. */
+  #afterEnd(packet: Packet): StreamOutcome {
+    this.#flows.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpUntracked);
+    return packet.payloadEnd === packet.payloadStart ? 'inspected' : refuse(packet, 'tcp.data_after_end', 'closed');
   }
 
   #strayEnd(packet: Packet): StreamOutcome {
