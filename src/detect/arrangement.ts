@@ -274,11 +274,11 @@ class Planner {
   }
 
   #gate(guarded: readonly SearchedBuffer[]): GatePlan {
-    const patterns = planGate(
+    const planned = planGate(
       guarded.map(([, entries]) => entries),
       this.#databases,
     );
-    return { patterns, searches: this.#searches(guarded) };
+    return { ...planned, searches: this.#searches(guarded) };
   }
 
   *frameGroups(

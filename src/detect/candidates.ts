@@ -25,9 +25,13 @@ export class Candidates {
   }
 
   add(index: number): void {
-    if (this.#seen[index] === this.#round) return;
+    if (this.has(index)) return;
     this.#seen[index] = this.#round;
     this.indexes[this.count++] = index;
+  }
+
+  has(index: number): boolean {
+    return this.#seen[index] === this.#round;
   }
 
   addAll(indexes: Int32Array): void {

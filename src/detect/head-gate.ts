@@ -18,11 +18,17 @@ const END_BYTES = 8;
 /** From so many patterns on, an end that they share is left out, if it leaves so much of a pattern. Ours. */
 const MIN_SHARING = 4;
 const MIN_REST_BYTES = 3;
+/** RFC 9112 §5, as clients write it. */
+const FIELD_NAME = /^[\w-]+: ?/;
+/** A line that has no more beside a name is not looked for alone: curl and scripts in browsers accept anything. Ours. */
+const MIN_TELLING_BYTES = 4;
 
 /** What is looked for in a head before `searches` are made, which find nothing where the gate does not open them. */
 export interface GateOf<Patterns, Search> {
-  /** Instead of rules, they lead to numbers of searches. */
+  /** Instead of rules, they lead to numbers of searches; behind these, to those of halves, two for each pair. */
   readonly patterns: Patterns;
+  /** Of each pair the search that its halves open together: two lines of one pattern. */
+  readonly pairs: Int32Array;
   readonly searches: readonly Search[];
 }
 
@@ -31,19 +37,32 @@ export type GatePlan = GateOf<PatternPlan, BufferSearchPlan>;
 
 /** Can a gate say that these patterns are not in this buffer? */
 export const isGuardable = ({ isOfHead }: BufferDefinition, patterns: readonly PatternEntry[]): boolean =>
-  isOfHead === true && patterns.every(({ pattern }) => longestLine(pattern.bytes).length >= MIN_PATTERN_BYTES);
+  isOfHead === true && patterns.every(({ pattern }) => linesOf(pattern.bytes)[0]!.length >= MIN_PATTERN_BYTES);
 
-/** What one search finds of the patterns of several: of each pattern, a stretch of it. */
-export function planGate(searched: readonly (readonly PatternEntry[])[], databases: PatternDatabases): PatternPlan {
-  const lines = searched.flatMap((patterns, index) =>
-    patterns.map(({ pattern }) => ({ index, pattern: { ...pattern, bytes: longestLine(pattern.bytes) } })),
-  );
+/** What one search finds of the patterns of several: of each pattern, a stretch of it or two. */
+export function planGate(
+  searched: readonly (readonly PatternEntry[])[],
+  databases: PatternDatabases,
+): Pick<GatePlan, 'patterns' | 'pairs'> {
+  const lines: PatternEntry[] = [];
+  const pairs: number[] = [];
+  for (const [search, patterns] of searched.entries()) {
+    for (const { pattern } of patterns) {
+      const [first, second] = linesOf(pattern.bytes);
+      const isPair = tellingBytes(first!) < MIN_TELLING_BYTES && (second?.length ?? 0) >= MIN_REST_BYTES;
+      const half = searched.length + 2 * pairs.length;
+      lines.push({ index: isPair ? half : search, pattern: { ...pattern, bytes: first! } });
+      if (!isPair) continue;
+      lines.push({ index: half + 1, pattern: { ...pattern, bytes: second! } });
+      pairs.push(search);
+    }
+  }
   const sharing = new Map<string, number>();
   for (const { pattern } of lines) sharing.set(endOf(pattern.bytes), (sharing.get(endOf(pattern.bytes)) ?? 0) + 1);
   const entries = lines.map(({ index, pattern }) =>
     sharing.get(endOf(pattern.bytes))! < MIN_SHARING ? { index, pattern } : { index, pattern: withoutEnd(pattern) },
   );
-  return planPatterns(entries, databases);
+  return { patterns: planPatterns(entries, databases), pairs: Int32Array.from(pairs) };
 }
 
 /**
@@ -52,34 +71,53 @@ export function planGate(searched: readonly (readonly PatternEntry[])[], databas
  */
 export class HeadGate implements GateOf<PatternIndex, BufferSearch> {
   readonly patterns: PatternIndex;
+  readonly pairs: Int32Array;
   readonly searches: readonly BufferSearch[];
+  readonly #found: Candidates;
   readonly #opened: Candidates;
 
-  constructor(patterns: PatternIndex, searches: readonly BufferSearch[]) {
+  constructor(patterns: PatternIndex, pairs: Int32Array, searches: readonly BufferSearch[]) {
     this.patterns = patterns;
+    this.pairs = pairs;
     this.searches = searches;
+    this.#found = new Candidates(searches.length + 2 * pairs.length);
     this.#opened = new Candidates(searches.length);
   }
 
   /** Numbers of the searches that may find something in this head. Valid until the next call. */
   open(head: Uint8Array): Candidates {
-    this.#opened.clear();
-    this.patterns.search(head, 0, head.length, this.#opened);
-    return this.#opened;
+    const found = this.#found;
+    const opened = this.#opened;
+    found.clear();
+    opened.clear();
+    this.patterns.search(head, 0, head.length, found);
+    const firstHalf = this.searches.length;
+    for (let i = 0; i < found.count; i++) {
+      const number = found.indexes[i]!;
+      const half = number - firstHalf;
+      if (half < 0) opened.add(number);
+      else if (found.has(firstHalf + (half ^ 1))) opened.add(this.pairs[half >> 1]!);
+    }
+    return opened;
   }
 }
 
-/** A buffer may have other lines in between than the head has, but no other lines. */
-function longestLine(pattern: Uint8Array): Uint8Array {
-  let longest = pattern.subarray(0, 0);
+/** What tells most comes first. A buffer may have other lines in between than the head has, but no other lines. */
+function linesOf(pattern: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
   let start = 0;
   for (let at = 0; at <= pattern.length; at++) {
     if (at < pattern.length && pattern[at] !== CR && pattern[at] !== LF) continue;
-    if (at - start > longest.length) longest = pattern.subarray(start, at);
+    lines.push(pattern.subarray(start, at));
     start = at + 1;
   }
-  return longest;
+  lines.sort((a, b) => b.length - a.length);
+  const usable = lines.filter(({ length }) => length >= MIN_REST_BYTES);
+  return usable.length === 0 ? lines : usable.sort((a, b) => tellingBytes(b) - tellingBytes(a));
 }
+
+/** Names of fields are in most heads: of ") Havij\r\nConnection: ", the longer line tells nothing. */
+const tellingBytes = (line: Uint8Array): number => line.length - (FIELD_NAME.exec(latin1(line))?.[0].length ?? 0);
 
 const endOf = (pattern: Uint8Array): string => latin1(pattern.subarray(-END_BYTES)).toLowerCase();
 

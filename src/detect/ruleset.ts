@@ -241,8 +241,8 @@ class LiveGroups {
     return searches;
   }
 
-  *#gate({ patterns, searches }: GatePlan): Steps<HeadGate> {
-    return new HeadGate(yield* this.#index(patterns), yield* this.#searches(searches));
+  *#gate({ patterns, pairs, searches }: GatePlan): Steps<HeadGate> {
+    return new HeadGate(yield* this.#index(patterns), pairs, yield* this.#searches(searches));
   }
 
   *#patterns(plan: PatternPlan | null): Steps<PatternIndex | null> {

@@ -27,6 +27,8 @@ describe('what one search of the head goes before', () => {
       'http.header_names; content:"|0d 0a|Cookie|0d 0a|User-Agent|0d 0a|Accept|0d 0a 0d 0a|";',
       fields,
     ],
+    ['lines that say little', 'http.header; content:"User-Agent: Me|0d 0a|Accept: ";', fields],
+    ['a line behind a name that is in every head', 'http.header; content:"shop.example|0d 0a|User-Agent: ";', fields],
     ['an end of lines', 'http.header.raw; content:"|0d 0a 0d 0a|";', fields],
     ['one byte', 'http.accept; content:"a";', fields],
     ['the start', 'http.start; content:"HTTP/1.1|0d 0a|Host";', fields],
@@ -73,6 +75,11 @@ test('a head without anything that rules look for is searched once', () => {
     expect(searchesOf(`${others}\n${rule('http.user_agent; content:"something else";', 1)}`)).toBe(1);
     expect(searchesOf(`${others}\n${rule('http.user_agent; content:"Accept";', 1)}`)).toBe(2);
     expect(searchesOf(`${others}\n${rule('http.uri; content:"something else";', 1)}`)).toBe(2);
+    const inHeader = (content: string): number =>
+      searchesOf(`${others}\n${rule(`http.header; content:"${content}";`, 1)}`);
+    expect(inHeader('something else|0d 0a|Accept: ')).toBe(1);
+    expect(inHeader('Accept: a|0d 0a|Referer: ')).toBe(1);
+    expect(inHeader('Accept: a|0d 0a|Host: ')).toBe(2);
   } finally {
     search.mockRestore();
   }
