@@ -7,8 +7,9 @@ import type { Inspected, Step } from './rule.ts';
 export const MAX_TRIED_STEPS = 3000;
 
 /**
- * Bytes that the regular expressions of one evaluation may be given, counted again for each try: some hundred bodies
- * of 100 kB. Without it 3,000 tries on a long body take seconds. Beyond it, as at MAX_TRIED_STEPS.
+ * Bytes that the regular expressions of one evaluation may be given, counted again for each try, with the nanoseconds
+ * that they took: some hundred bodies of 100 kB, or one try that runs over the same bytes again and again. Without it
+ * 3,000 tries on a long body take seconds. Beyond it, as at MAX_TRIED_STEPS.
  */
 const MAX_REGEX_BYTES = 16 * 1024 * 1024;
 
@@ -35,7 +36,7 @@ export const evaluationCounters = {
 export function evaluateSteps(steps: readonly Step[], input: Inspected): boolean {
   reachedLimit = LIMIT.none;
   const leftSteps = MAX_PACKET_STEPS - packetSteps;
-  if (leftSteps <= 0 || packetRegexBytes >= MAX_PACKET_REGEX_BYTES) {
+  if (leftSteps <= 0 || isPacketSpent()) {
     reachedLimit = LIMIT.packet;
     return false;
   }
@@ -97,6 +98,19 @@ export function mayScan(bytes: number): boolean {
   triedSteps = maxSteps;
   return false;
 }
+
+/** What the expression that was allowed by `mayScan` has cost, in nanoseconds. */
+export function noteRegexWork(work: number): void {
+  regexBytes += work;
+}
+
+/** An expression outside of evaluations, for the buffer that they look at; its work is a packet's all the same. */
+export function notePacketRegexWork(work: number): void {
+  packetRegexBytes += work;
+}
+
+/** Expressions have had of this packet's time what there is: evaluations behind this say so. */
+export const isPacketSpent = (): boolean => packetRegexBytes >= MAX_PACKET_REGEX_BYTES;
 
 function evaluateFrom(steps: readonly Step[], index: number, input: Inspected, cursor: number): number {
   if (index === steps.length) return MATCH;

@@ -1,6 +1,6 @@
 import type { Regex } from '../base/native/regex.ts';
 import type { CapturedGroups } from './captures.ts';
-import { mayScan, noteRegexLimit } from './evaluate.ts';
+import { mayScan, noteRegexLimit, noteRegexWork } from './evaluate.ts';
 import type { Inspected, Step } from './rule.ts';
 
 /** pcre.match-limit and pcre.match-limit-recursion of Suricata's stock suricata.yaml. */
@@ -35,6 +35,7 @@ export class RegexStep implements Step {
     const searchFrom = Math.max(from, start);
     if (searchFrom > input.end || !mayScan(input.end - searchFrom)) return -1;
     const groups = this.#regex.match(input.bytes, start, input.end, searchFrom);
+    noteRegexWork(this.#regex.work);
     if (groups < 0) {
       noteRegexLimit();
       return -1;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { COLON, DOT, LF, PERCENT, PLUS, SPACE } from '../base/ascii.ts';
 import { LOWER_CASE } from '../base/bytes.ts';
 import type { Regex } from '../base/native/regex.ts';
+import { isPacketSpent, notePacketRegexWork } from './evaluate.ts';
 
 /** Makes other bytes of those of a buffer. What it gives is borrowed: its next call overwrites it. */
 export type Transform = (bytes: Uint8Array) => Uint8Array;
@@ -117,7 +118,9 @@ export const digest =
 export const captured =
   (regex: Regex): Transform =>
   (bytes) => {
+    if (isPacketSpent()) return bytes;
     const groups = regex.match(bytes, 0, bytes.length, 0);
+    notePacketRegexWork(bytes.length + regex.work);
     if (groups < 2) return bytes;
     const [start, end] = [regex.groups[2]!, regex.groups[3]!];
     return start < end && end <= bytes.length ? bytes.subarray(start, end) : bytes.subarray(0, 0);

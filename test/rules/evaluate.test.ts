@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { evaluateSteps, evaluationCounters, MAX_TRIED_STEPS } from '../../src/rules/evaluate.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { beginPacket, evaluateSteps, evaluationCounters, MAX_TRIED_STEPS } from '../../src/rules/evaluate.ts';
 import { Literal } from '../../src/rules/literal.ts';
 import { inspected, isMatch, ruleOf } from './support.ts';
 
 const stepsOf = (options: string) => ruleOf(options).inspections[0]!.steps;
+
+beforeEach(beginPacket);
 
 describe('backtracking', () => {
   test('an earlier match is moved on until the relative one behind it fits', () => {
@@ -78,6 +80,8 @@ describe('backtracking', () => {
     ['content:"a"; byte_jump:1,0,relative; content:"zz"; distance:0;', 'a\x01---'],
     ['content:"a"; pcre:"/b.*zz/Rs";', 'ab---'],
     ['content:"a"; content:"b"; within:50; content:"c"; within:2;', 'ab---'],
+    ['pcre:"/a[^b]*b/";', 'a----'],
+    ['content:"a"; pcre:"/-[^b]*b/R";', 'a----'],
   ])('hostile traffic for %s ends soon', (options, traffic) => {
     // Trying every place from every other one would take longer than any test may.
     expect(evaluateSteps(stepsOf(options), inspected(traffic.repeat(200_000)))).toBe(false);

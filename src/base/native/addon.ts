@@ -42,6 +42,7 @@ export interface NativePatternCompiler {
 export interface NativeRegex {
   readonly id: number;
   match(id: number, bytes: Uint8Array, start: number, end: number, from: number): number;
+  /** Of the last match, two for each group; behind them its work. */
   readonly groups: Uint32Array;
   readonly isJit: boolean;
 }

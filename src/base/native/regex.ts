@@ -2,7 +2,10 @@ import { addon, checkInteger, NativeError, type NativeRegex } from './addon.ts';
 import { forNative } from './heap-arrays.ts';
 
 export interface RegexLimits {
-  /** PCRE2's match limit for each start position. JIT code counts less finely than the interpreter. */
+  /**
+   * PCRE2's match limit for each start position. JIT code counts less finely than the interpreter. All start positions
+   * together are given some twenty milliseconds and 0.1 us a byte, beyond which a match ends in MATCH_LIMIT as well.
+   */
   matchLimit: number;
   /** Nested backtracking; only the interpreter heeds it, JIT code has a stack of 512 KiB instead. */
   depthLimit: number;
@@ -34,15 +37,22 @@ export class Regex {
    * REGEX_UNSET for a group that took no part.
    */
   readonly groups: Uint32Array;
+  readonly #groupsAndWork: Uint32Array;
   readonly #native: NativeRegex;
   readonly #id: number;
 
   /** A pattern given as a string is taken as latin1, one byte a character. */
   constructor(pattern: Uint8Array | string, flags: number, limits: RegexLimits) {
     const native = compileRegex(pattern, flags, limits);
-    this.groups = native.groups;
+    this.#groupsAndWork = native.groups;
+    this.groups = native.groups.subarray(0, -1);
     this.#native = native;
     this.#id = native.id;
+  }
+
+  /** What the last `match` has cost, in nanoseconds, roughly, beyond looking where it may begin. */
+  get work(): number {
+    return this.#groupsAndWork[this.groups.length]!;
   }
 
   /** False where the interpreter does the work: JIT is not available or cannot do this pattern. */

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../../src/base/bytes.ts';
 import { REGEX_ERROR, REGEX_FLAG, REGEX_UNSET, Regex, RegexError } from '../../../src/base/native/regex.ts';
+import { fuzzRuns } from '../../support/fuzz.ts';
 
 describe('Regex', () => {
   const limits = { matchLimit: 3500, depthLimit: 1500 };
@@ -136,6 +138,65 @@ describe('Regex', () => {
     // A pattern may ask for less, never for more.
     expect(match(new Regex('(*LIMIT_MATCH=4000000000)(a+)+$', 0, limits), `${'a'.repeat(40)}!`)).toBe(
       REGEX_ERROR.MATCH_LIMIT,
+    );
+  });
+
+  test.each([
+    ['a.*b', 'a'],
+    ['a.*<.+b', 'a---<'],
+    ['[a-z.]+@[a-z]+', 'a.'],
+    ['\\s*=\\s*0x', ' '],
+    ['(?<x>\\w+)-.*\\k<x>=', 'ab-'],
+    ['(*NO_JIT)a.*[bc]', 'a'],
+    ['(?x) a.*b # until the end', 'a'],
+  ])('%s on a megabyte of %j ends in the limit, not in the square of its length', (pattern, repeated) => {
+    const regex = new Regex(pattern, REGEX_FLAG.DOTALL, limits);
+    expect(match(regex, repeated.repeat(1e6 / repeated.length))).toBe(REGEX_ERROR.MATCH_LIMIT);
+    expect(regex.work).toBeGreaterThan(1e6);
+  });
+
+  test('a long subject that is looked through once is looked through to its end', () => {
+    const subject = `${'ab1 '.repeat(500_000)}abc`;
+    for (const pattern of ['[a-z]{3}', 'a(?:b|x)c', '[a-z]+c', '(?:\\w|\\s){2}bc']) {
+      expect(match(new Regex(pattern, 0, limits), subject)).toBe(1);
+    }
+  });
+
+  test('whether its steps are counted or not, it finds the same', () => {
+    const item = fc.constantFrom(
+      'a',
+      'b',
+      '.',
+      '[ab]',
+      '(a)',
+      '(?:b|c)',
+      '\\b',
+      '^',
+      '$',
+      '(?=b)',
+      '(?<=a)',
+      '\\w',
+      '\\n',
+    );
+    const repeat = fc.constantFrom('', '*', '+', '?', '{2}', '{1,3}', '*?', '++');
+    const pattern = fc.array(fc.tuple(item, repeat, fc.constantFrom('', '', '', '|')), { minLength: 1, maxLength: 6 });
+    const text = fc.array(fc.constantFrom('a', 'b', 'c', '\n'), { maxLength: 30 });
+    fc.assert(
+      fc.property(
+        pattern,
+        text,
+        fc.constantFrom(0, REGEX_FLAG.MULTILINE, REGEX_FLAG.EXTENDED),
+        (parts, letters, flags) => {
+          const written = parts.map(([what, times, or]) => (/^[\\^$(]/.test(what) ? what : what + times) + or).join('');
+          const subject = letters.join('');
+          const timed = new Regex(written, flags, limits);
+          // With a setting at the beginning its steps are counted from the first one on.
+          const counted = new Regex(`(*LIMIT_MATCH=3500)${written}`, flags, limits);
+          expect(match(timed, subject)).toBe(match(counted, subject));
+          expect([...timed.groups]).toEqual([...counted.groups]);
+        },
+      ),
+      { numRuns: fuzzRuns(500) },
     );
   });
 
