@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AppProtocol } from '../../src/app/protocol.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/app/tls/handshake-reader.ts';
@@ -6,11 +5,10 @@ import { MAX_PROTOCOLS } from '../../src/app/tls/hello.ts';
 import { MAX_CERTIFICATES } from '../../src/app/tls/parser.ts';
 import { createTls } from '../../src/app/tls/tls.ts';
 import { type Direction, TO_CLIENT, TO_SERVER } from '../../src/base/direction.ts';
-import { fuzzRuns } from '../support/fuzz.ts';
 import { conversation, playPackets } from '../support/play.ts';
 import { channel } from './support.ts';
 import { IDENTITY, recordHandshake } from './tls-handshake.ts';
-import { cut, type Piece, type Trace, trace } from './trace.ts';
+import { cut, expectSoundWhenChanged, type Piece, type Trace, trace } from './trace.ts';
 
 const TLS = createTls() as AppProtocol;
 const SUBJECT =
@@ -125,24 +123,7 @@ describe('real handshakes', () => {
   });
 
   test.each(Object.keys(recorded) as (keyof typeof recorded)[])('%s with changed bytes never throws', (name) => {
-    const pieces = recorded[name];
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(pieces.length - 1), fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 6 }),
-        fc.integer({ min: -1, max: pieces.length - 1 }),
-        fc.integer({ min: 1, max: 400 }),
-        (changes, gapBehind, pieceBytes) => {
-          const changed = pieces.map(({ direction, bytes }) => ({ direction, bytes: bytes.slice() }));
-          for (const [piece, at, byte] of changes) {
-            const { bytes } = changed[piece]!;
-            bytes[at % bytes.length] = byte;
-          }
-          const whole = trace(TLS, changed, gapBehind);
-          if (gapBehind < 0) expect(outcome(trace(TLS, cut(changed, pieceBytes)))).toEqual(outcome(whole));
-        },
-      ),
-      { numRuns: fuzzRuns(100) },
-    );
+    expectSoundWhenChanged(TLS, recorded[name], { runs: 100, of: outcome });
   });
 
   /** A finished parser is not fed further: which piece that falls on depends on the pieces. */
