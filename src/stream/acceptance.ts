@@ -1,3 +1,4 @@
+import { TO_SERVER } from '../base/direction.ts';
 import type { Packet } from '../wire/packet.ts';
 import { distance, isAfter } from './sequence.ts';
 import { TCP_STATE, type TcpHalf, type TcpSession } from './session.ts';
@@ -19,6 +20,20 @@ export function isNearWindow(half: TcpHalf, sequence: number, length: number): b
  */
 export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolean =>
   (tcpFlags & SYN) === 0 && session.state !== TCP_STATE.synSent;
+
+/**
+ * Whether the packet came in by the interface behind which its receiver is, while its sender is behind another one: the
+ * receiver has sent it to itself, with the sender's address. What it acknowledges may never have arrived. Only a gateway
+ * that takes packets from anywhere (`rp_filter` other than 1) forwards such a packet.
+ */
+export function isFromWrongSide({ toServer, toClient }: TcpSession, { direction, inInterface }: Packet): boolean {
+  const isToServer = direction === TO_SERVER;
+  const own = isToServer ? toServer : toClient;
+  const other = isToServer ? toClient : toServer;
+  return (
+    inInterface > 0 && inInterface === other.inInterface && own.inInterface >= 0 && inInterface !== own.inInterface
+  );
+}
 
 /**
  * Where a sender is whose place is not known, since packets passed unseen: `old`, its segment is from before; `next`, it

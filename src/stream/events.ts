@@ -47,6 +47,8 @@ export const STREAM_EVENTS = {
   'stream.pkt_spurious_retransmission': 'data again that was acknowledged',
   'tcp.unexpected_signature':
     'an MD5 signature or authentication option where the SYN-ACK had none, or the reverse; receivers discard it',
+  'tcp.wrong_interface':
+    "a packet that came in by the interface of its receiver's side, though its sender's is another one: it is forged",
   'tcp.urgent_data': 'an urgent pointer; the byte that it points to is not in the stream that the application reads',
   'stream.reassembly_urgent_oob_limit_reached':
     'an urgent pointer too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
@@ -115,6 +117,7 @@ export const DROPPING_STREAM_EVENTS: ReadonlySet<string> = new Set<StreamEvent>(
   'tcp.retransmit_differs',
   'tcp.split_handshake',
   'tcp.unexpected_signature',
+  'tcp.wrong_interface',
   'stream.reassembly_urgent_oob_limit_reached',
   'stream.est_packet_out_of_window',
   'stream.fin1_ack_wrong_seq',

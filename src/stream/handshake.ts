@@ -210,7 +210,7 @@ export class Handshake {
   #beginClient(session: TcpSession, packet: Packet): void {
     const { toServer } = session;
     this.#options.read(packet);
-    toServer.begin(packet.sequence | 0);
+    toServer.begin(packet.sequence | 0, packet.inInterface);
     toServer.windowScale = this.#options.windowScale;
     toServer.recentTimestamp = this.#options.timestamp;
     session.hasTimestamps = this.#options.hasTimestamps;
@@ -248,7 +248,7 @@ export class Handshake {
     session.isCrossed = true;
     session.state = TCP_STATE.synReceived;
     this.#options.read(packet);
-    toClient.begin(packet.sequence | 0);
+    toClient.begin(packet.sequence | 0, packet.inInterface);
     this.#agree(session);
     session.isSigned = packet.isTcpSigned;
     applyAck(toClient, toClient.initial, session.synWindow);
@@ -262,7 +262,7 @@ export class Handshake {
     options.read(packet);
     if (!echoesSyn(session, options)) return refuse(packet, 'stream.pkt_invalid_timestamp');
     if (!session.isCrossed) {
-      toClient.begin(sequence);
+      toClient.begin(sequence, packet.inInterface);
       this.#agree(session);
       applyAck(toClient, sequence, session.synWindow);
       // The SYN itself takes one number, and its window begins behind it.
@@ -304,7 +304,7 @@ export class Handshake {
       renewed.state = TCP_STATE.synSent;
     }
     const { toServer } = renewed;
-    toServer.begin(other.initial);
+    toServer.begin(other.initial, other.inInterface);
     toServer.others = null;
     toServer.windowScale = other.windowScale;
     toServer.recentTimestamp = 0;
@@ -341,7 +341,7 @@ export class Handshake {
     if (isFull) half.others.shift();
     this.#options.read(packet);
     const { windowScale, hasTimestamps } = this.#options;
-    half.others.push({ initial, window: packet.window, windowScale, hasTimestamps });
+    half.others.push({ initial, window: packet.window, windowScale, hasTimestamps, inInterface: packet.inInterface });
     return 'inspected';
   }
 
@@ -363,7 +363,7 @@ export class Handshake {
 
 function adoptOtherSynAck(half: TcpHalf, other: OtherSyn): void {
   const { maxWindow } = half;
-  half.begin(other.initial);
+  half.begin(other.initial, other.inInterface);
   half.others = null;
   applyAck(half, half.initial, maxWindow);
 }

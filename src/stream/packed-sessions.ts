@@ -18,6 +18,7 @@ const SESSION_BITS = [
 ] as const;
 const HALF_NUMBERS = [
   'initial',
+  'inInterface',
   'pickedUpAt',
   'restarts',
   'next',

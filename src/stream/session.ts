@@ -25,6 +25,7 @@ export interface OtherSyn {
   readonly window: number;
   readonly windowScale: number;
   readonly hasTimestamps: boolean;
+  readonly inInterface: number;
 }
 
 /**
@@ -38,6 +39,8 @@ export class TcpHalf {
   hasSyn = false;
   /** Sequence number of the SYN. */
   initial = 0;
+  /** By which interface the SYN came in; 0: by none, being this host's; -1: it was not seen. */
+  inInterface = -1;
   /** False after a pick-up, until the sender's first data or FIN tells where it is. */
   isSynced = true;
   /**
@@ -100,10 +103,11 @@ export class TcpHalf {
     this.direction = direction;
   }
 
-  /** Begins at a SYN with this sequence number. */
-  begin(initial: number): void {
+  /** Begins at a SYN with this sequence number, which came in by this interface. */
+  begin(initial: number, inInterface: number): void {
     this.hasSyn = true;
     this.initial = initial;
+    this.inInterface = inInterface;
     this.next = (initial + 1) | 0;
     this.highest = this.next;
     this.acked = initial;
@@ -153,6 +157,7 @@ export class TcpHalf {
   reset(): void {
     this.hasSyn = false;
     this.initial = 0;
+    this.inInterface = -1;
     this.isSynced = true;
     this.isAnchored = true;
     this.pickedUpAt = 0;

@@ -4,7 +4,7 @@ import type { FlowSlot } from '../flow/slot.ts';
 import type { FlowTable } from '../flow/table.ts';
 import { TIMEOUT_CLASS } from '../flow/timeouts.ts';
 import type { Packet } from '../wire/packet.ts';
-import { applyAck, echoesSyn, mustSignAlike, placeOf } from './acceptance.ts';
+import { applyAck, echoesSyn, isFromWrongSide, mustSignAlike, placeOf } from './acceptance.ts';
 import { Admission } from './admission.ts';
 import { noteBareAck } from './bare-ack.ts';
 import { closingState, closingTimeoutClass, FIN_OUT_OF_WINDOW_EVENT, unconfirmedEnds } from './closing.ts';
@@ -92,6 +92,7 @@ export class TcpTracker {
     const flags = packet.tcpFlags;
     const session = this.#sessions.at(packet.flow);
     this.hasResumed = false;
+    if (session !== null && isFromWrongSide(session, packet)) return refuse(packet, 'tcp.wrong_interface');
     if (session !== null && packet.isTcpSigned !== session.isSigned && mustSignAlike(session, packet)) {
       if ((flags & RST) !== 0) this.#suspectReset(session, packet);
       return refuse(packet, 'tcp.unexpected_signature');

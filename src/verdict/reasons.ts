@@ -73,6 +73,10 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
     checks: ['tcp.unexpected_signature'],
   },
   {
+    why: 'a client that answers itself would have bytes taken for read that no server has, and others sent in their place',
+    checks: ['tcp.wrong_interface'],
+  },
+  {
     why: 'which urgent bytes the receiver leaves out of the stream depends on when it reads',
     checks: ['stream.reassembly_urgent_oob_limit_reached'],
   },

@@ -19,6 +19,8 @@ export interface Segment {
   options?: readonly number[];
   isSigned?: boolean;
   timeMs?: number;
+  /** 0: by none, or nobody knows. */
+  inInterface?: number;
   /** Not 0: sent by this host. */
   outInterface?: number;
 }
@@ -67,6 +69,7 @@ export function setSegment(packet: Packet, from: Side, to: Side, segment: Segmen
   packet.window = segment.window ?? 65_535;
   packet.isTcpSigned = segment.isSigned ?? false;
   packet.timeMs = segment.timeMs ?? 1000;
+  packet.inInterface = segment.inInterface ?? 0;
   packet.outInterface = segment.outInterface ?? 0;
   packet.events.length = 0;
   return packet;

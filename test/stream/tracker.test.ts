@@ -273,6 +273,47 @@ describe('the end', () => {
     expect(talk.takeLog()).toBe('>real');
   });
 
+  test.each([
+    ['a gateway', [2, 3]],
+    ['the host of the server', [2, 0]],
+    ['the host of the client', [0, 3]],
+  ])('at %s, nobody is believed to be where the other side is', (_, [client = 0, server = 0]) => {
+    const talk = new Conversation();
+    talk.fromClient({ flags: 'S', inInterface: client });
+    talk.fromServer({ flags: 'SA', ack: 1, inInterface: server });
+    talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'bait', inInterface: client });
+    if (client !== 0) {
+      expect(talk.fromServer({ flags: 'A', seq: 1, ack: 5, inInterface: client })).toBe('invalid');
+      expect(talk.events).toEqual(['tcp.wrong_interface']);
+      expect(talk.fromServer({ flags: 'RA', seq: 1, ack: 5, inInterface: client })).toBe('invalid');
+      expect(talk.fromClient({ flags: 'PA', seq: 1, ack: 1, data: 'real', inInterface: client })).toBe('differs');
+    }
+    if (server !== 0) expect(talk.fromClient({ flags: 'A', seq: 5, ack: 1, inInterface: server })).toBe('invalid');
+    // Another way than before, and not the other side's.
+    expect(talk.fromServer({ flags: 'PA', seq: 1, ack: 5, data: 'answer', inInterface: 7 })).toBe('inspected');
+    expect(talk.fromClient({ flags: 'PA', seq: 5, ack: 7, data: 'more', inInterface: 8 })).toBe('inspected');
+    expect(talk.takeLog()).toBe('>bait <answer >more');
+  });
+
+  test('where both sides are behind one interface, or packets come from this host, nothing is said', () => {
+    for (const [client, server, forged] of [
+      [2, 2, 2],
+      [0, 3, 0],
+      [1, 1, 1],
+    ]) {
+      const talk = new Conversation();
+      talk.fromClient({ flags: 'S', inInterface: client! });
+      talk.fromServer({ flags: 'SA', ack: 1, inInterface: server! });
+      talk.fromClient({ flags: 'A', seq: 1, ack: 1, inInterface: client! });
+      talk.fromServer({ flags: 'A', seq: 1, ack: 1, inInterface: forged! });
+      expect(talk.events).toEqual([]);
+    }
+    const pickedUp = new Conversation({ midstreamUntilMs: Number.POSITIVE_INFINITY });
+    pickedUp.fromServer({ flags: 'SA', ack: 1, inInterface: 2 });
+    pickedUp.fromClient({ flags: 'A', seq: 1, ack: 1, inInterface: 2 });
+    expect(pickedUp.events).toEqual([]);
+  });
+
   test('where the server signs, only what is signed counts, whatever the SYN was', () => {
     const talk = new Conversation();
     talk.fromClient({ flags: 'S' });

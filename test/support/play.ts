@@ -37,6 +37,8 @@ export interface PlayOptions {
   midstreamUntilMs?: number;
   /** Where packets go out that came in by no interface; 0: nobody knows. */
   outInterface?: number;
+  /** Where each packet was received; left out: by no interface. */
+  inInterfaces?: readonly number[];
   /** See PipelineOptions. */
   canBypass?: boolean;
   counterMemory?: ArrayBufferLike;
@@ -49,7 +51,7 @@ export interface PlayOptions {
 /** Sends packets through a pipeline of its own. Rules that do not load are a mistake of the test. */
 export function playPackets(packets: readonly Uint8Array[], options: PlayOptions = {}): Played {
   const player = new Player(options);
-  for (const packet of packets) player.send(packet);
+  for (const [i, packet] of packets.entries()) player.send(packet, options.inInterfaces?.[i]);
   return player.finish();
 }
 

@@ -23,8 +23,12 @@ test('every check that drops by default has a case in test/verdict/cases, and ev
   expect(Object.keys(CASES).filter((name) => !dropping.includes(name))).toEqual([]);
 });
 
-describe.each(Object.entries(CASES))('%s', (name, { fails, arrives, linkType, config }) => {
-  const options = { ...(linkType !== undefined && { linkType }), ...(config !== undefined && { config }) };
+describe.each(Object.entries(CASES))('%s', (name, { fails, arrives, inInterfaces, linkType, config }) => {
+  const options = {
+    ...(inInterfaces !== undefined && { inInterfaces }),
+    ...(linkType !== undefined && { linkType }),
+    ...(config !== undefined && { config }),
+  };
 
   test.each(['detect', 'prevent'] as const)('drops in %s mode', (mode) => {
     const { anomalies, dropReasons, pipeline } = playPackets(fails, { ...options, mode });

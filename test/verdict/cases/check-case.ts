@@ -7,6 +7,8 @@ export interface CheckCase {
   readonly fails: readonly Uint8Array[];
   /** All of these arrive. */
   readonly arrives: readonly Uint8Array[];
+  /** Where each packet of both was received; left out: nobody knows. */
+  readonly inInterfaces?: readonly number[];
   readonly linkType?: LinkType;
   readonly config?: Overrides;
 }

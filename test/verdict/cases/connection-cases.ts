@@ -38,6 +38,7 @@ const CAP_CASES: CheckCases = {
   'flow.source_half_open_limit': beyond({ maxHalfOpenPerSource: 1 }, syn(1000), syn(1001)),
 };
 
+const [ETH0, ETH1] = [2, 3];
 const shaken = [segment(TO_SERVER, 'S'), segment(TO_CLIENT, 'SA', 0, 1), segment(TO_SERVER, 'A', 1, 1)];
 /** No window is so large. */
 const FAR = 0x1000_0000;
@@ -85,6 +86,11 @@ const STREAM_CASES: CheckCases = {
   'tcp.unexpected_signature': {
     fails: [...shaken, buildSpecial({ data: text('abcd'), options: SIGNATURE })],
     arrives: [...shaken, buildSpecial({ data: text('abcd') })],
+  },
+  'tcp.wrong_interface': {
+    fails: [...shaken, segment(TO_SERVER, 'PA', 1, 1, 'abcd'), segment(TO_CLIENT, 'A', 1, 5)],
+    arrives: [...shaken, segment(TO_SERVER, 'PA', 1, 1, 'abcd'), segment(TO_SERVER, 'PA', 5, 1, 'efgh')],
+    inInterfaces: [ETH0, ETH1, ETH0, ETH0, ETH0],
   },
   'stream.reassembly_urgent_oob_limit_reached': {
     fails: [...shaken, urgent(1), urgent(3)],
