@@ -91,6 +91,7 @@ export class Content implements StreamConsumer, AppSink {
       protocols: appProtocols(appOptions(config)),
       frames: this.#frames,
       memoryBytes: config.appLayer.memoryBytes,
+      isOneSided: stream.isOneSided,
       onShed: (flow) => this.detector.forgetTransactions(flow),
     });
     const limits = { streamDepthBytes: stream.depthBytes, windowMemoryBytes: stream.memoryBytes };

@@ -2,6 +2,7 @@ import { type Direction, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { SlotRecords } from '../base/slot-records.ts';
 import type { FlowSlot } from '../flow/slot.ts';
 import { Expectations } from './expectations.ts';
+import { FirstBytes } from './first-bytes.ts';
 import { APP_PROTOCOLS } from './index.ts';
 import { ParserMemory } from './parser-memory.ts';
 import type { AppProtocol, AppSink, Channel, Expectation, FrameListener, Transport } from './protocol.ts';
@@ -24,6 +25,8 @@ export interface AppLayerOptions {
   readonly frames?: FrameListener | null;
   /** What all parsers may hold together. Left out: no limit. */
   readonly memoryBytes?: number;
+  /** Servers are not heard: nothing is kept for what they would say. */
+  readonly isOneSided?: boolean;
   /** The parser of a flow was given up at that limit. */
   readonly onShed?: (flow: FlowSlot) => void;
 }
@@ -45,6 +48,7 @@ export class AppLayer {
   readonly #overUdp: readonly AppProtocol[];
   readonly #endpoints: FlowEndpoints;
   readonly #frames: FrameListener | null;
+  readonly #firstBytes: FirstBytes;
   readonly #sessions: (AppSession | undefined)[] = [];
   /** The one that was given something since the last `rest`. */
   #fed: AppSession | null = null;
@@ -59,6 +63,7 @@ export class AppLayer {
   constructor(sink: AppSink, endpoints: FlowEndpoints, options: AppLayerOptions = {}) {
     const { protocols = APP_PROTOCOLS, frames = null, memoryBytes = Number.POSITIVE_INFINITY, onShed } = options;
     this.#frames = frames;
+    this.#firstBytes = new FirstBytes(memoryBytes / 4, options.isOneSided !== true);
     this.memory = new ParserMemory(memoryBytes, onShed ?? (() => {}));
     this.#sink = sink;
     this.#endpoints = endpoints;
@@ -150,7 +155,7 @@ export class AppLayer {
     const isOverUdp = view.getUint8(start + PACKED.isOverUdp) === 1;
     const session = isOverUdp
       ? this.#overDatagrams(flow)
-      : new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow, 'tcp'), this.#frames);
+      : new AppSession(this.#overTcp, this.#sink, this.#channelOf(flow, 'tcp'), this.#firstBytes, this.#frames);
     session.resume(
       this.#sessions[flow]!,
       view.getFloat64(start + PACKED.restingAt),
@@ -255,15 +260,21 @@ export class AppLayer {
         : this.#expectations.take(this.#meeting(flow, TO_SERVER, channel.serverPort), direction);
     const protocol = this.#overTcp.find(({ name }) => name === expected?.protocol);
     if (expected === null || protocol === undefined)
-      return new AppSession(this.#overTcp, this.#sink, channel, this.#frames);
-    const session = new AppSession([], this.#sink, { ...channel, subject: expected.subject }, this.#frames);
+      return new AppSession(this.#overTcp, this.#sink, channel, this.#firstBytes, this.#frames);
+    const session = new AppSession(
+      [],
+      this.#sink,
+      { ...channel, subject: expected.subject },
+      this.#firstBytes,
+      this.#frames,
+    );
     session.open(protocol);
     return session;
   }
 
   /** Of datagrams, which are recognised before there is a session. */
   #overDatagrams(flow: FlowSlot): AppSession {
-    return new AppSession([], this.#sink, this.#channelOf(flow, 'udp'), this.#frames);
+    return new AppSession([], this.#sink, this.#channelOf(flow, 'udp'), this.#firstBytes, this.#frames);
   }
 
   #channelOf(flow: FlowSlot, transport: Transport): Channel {

@@ -1,13 +1,18 @@
+import { copyBytes } from '../base/bytes.ts';
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
+import { type FirstBytes, MAX_FIRST_BYTES } from './first-bytes.ts';
 import type { AppProtocol, Channel } from './protocol.ts';
 
 /**
- * First bytes of a direction that are kept while no protocol has said yes or no. A request line that is longer is
+ * First bytes of a direction that are looked at while no protocol has said yes or no. A request line that is longer is
  * recognised by its method.
  */
 export const MAX_PROBE_BYTES = 8192;
 
-/** The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found. */
+/**
+ * The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found, and those of
+ * the client until the server has shown it too.
+ */
 export class Detection {
   /** Which direction's bytes came first. */
   firstDirection: Direction | null = null;
@@ -19,18 +24,23 @@ export class Detection {
   readonly keptBytes: [number, number] = [0, 0];
   /** Bytes behind the kept ones. */
   readonly lostBytes: [number, number] = [0, 0];
+  /** Of a client whose protocol is open, more came than is kept. */
+  isOverfull = false;
   /** Each answer about the direction's bytes was `no` or `perhaps`. */
   readonly isUnlikely: [boolean, boolean] = [false, false];
   /** Of the bytes of the last `probe`, how many are kept now. */
   newlyKeptBytes = 0;
   readonly #isOfFlow: boolean;
+  readonly #memory: FirstBytes;
+  #isReleased = false;
   /** What the probes of the last `probe` wanted. */
   #wantsMore = false;
   #mightWantMore = false;
 
   /** `isOfFlow`: of its very first bytes, not of those behind a change of protocol. */
-  constructor(isOfFlow: boolean) {
+  constructor(isOfFlow: boolean, memory: FirstBytes) {
     this.#isOfFlow = isOfFlow;
+    this.#memory = memory;
   }
 
   /** Memory that the first bytes take. */
@@ -61,7 +71,7 @@ export class Detection {
     this.newlyKeptBytes = isFirst ? 0 : this.#keep(direction, bytes, start, end);
     const probed = isFirst ? bytes : this.kept[direction]!;
     const from = isFirst ? start : 0;
-    const to = isFirst ? end : this.keptBytes[direction];
+    const to = isFirst ? end : Math.min(this.keptBytes[direction], MAX_PROBE_BYTES);
     this.#wantsMore = false;
     let isUnlikely = false;
     if (!this.isSettled[direction]) {
@@ -127,20 +137,71 @@ export class Detection {
     if (this.isUnlikely[other]) this.isSettled[other] = true;
   }
 
+  /** The protocol is open: more of the client's bytes, should the server speak another one. */
+  keepOn(bytes: Uint8Array, start: number, end: number): void {
+    const { awaitsServers } = this.#memory;
+    const wasWhole = this.lostBytes[TO_SERVER] === 0;
+    const lostBytes = end - start - (awaitsServers ? this.#keep(TO_SERVER, bytes, start, end) : 0);
+    this.lostBytes[TO_SERVER] += lostBytes;
+    if (wasWhole && lostBytes > 0) this.isOverfull = awaitsServers;
+  }
+
+  /**
+   * Hands over what is kept of a direction, `keptBytes` of it, for as long as somebody reads it: meanwhile this may be
+   * released, and its memory serve another one. `giveBack` must follow.
+   */
+  lend(direction: Direction): Uint8Array | null {
+    const buffer = this.kept[direction];
+    this.kept[direction] = null;
+    return buffer;
+  }
+
+  giveBack(direction: Direction, buffer: Uint8Array | null): void {
+    if (buffer === null) return;
+    if (this.#isReleased) this.#memory.give(buffer);
+    else this.kept[direction] = buffer;
+  }
+
+  /** Nothing more is asked of it. */
+  release(): void {
+    this.#isReleased = true;
+    this.#giveBuffer(TO_SERVER);
+    this.#giveBuffer(TO_CLIENT);
+  }
+
   /** Keeps what fits, and nothing behind a gap. Returns how many bytes. */
   #keep(direction: Direction, bytes: Uint8Array, start: number, end: number): number {
     const known = this.keptBytes[direction];
-    const count = this.lostBytes[direction] > 0 ? 0 : Math.min(end - start, MAX_PROBE_BYTES - known);
-    if (count === 0) return 0;
-    let buffer = this.kept[direction];
-    if (buffer === null || buffer.length < known + count) {
-      const grown = new Uint8Array(Math.min(MAX_PROBE_BYTES, 2 * (known + count)));
-      if (buffer !== null) grown.set(buffer.subarray(0, known));
-      buffer = grown;
-      this.kept[direction] = grown;
-    }
-    buffer.set(bytes.subarray(start, start + count), known);
+    const isAwaited = direction === TO_SERVER && this.#memory.awaitsServers;
+    const maxBytes = this.lostBytes[direction] > 0 ? known : isAwaited ? MAX_FIRST_BYTES : MAX_PROBE_BYTES;
+    const wantedBytes = Math.min(known + end - start, maxBytes);
+    if (wantedBytes === known) return 0;
+    const buffer = this.#bufferFor(direction, wantedBytes);
+    const count = Math.min(wantedBytes, buffer.length) - known;
+    copyBytes(bytes, start, start + count, buffer, known);
     this.keptBytes[direction] = known + count;
     return count;
+  }
+
+  /** What the direction's bytes are kept in, with room for so many of them if there is. */
+  #bufferFor(direction: Direction, wantedBytes: number): Uint8Array {
+    const buffer = this.kept[direction];
+    if (buffer !== null && buffer.length >= wantedBytes) return buffer;
+    const grown = this.#memory.take(wantedBytes);
+    if (buffer !== null) {
+      if (grown.length <= buffer.length) {
+        this.#memory.give(grown);
+        return buffer;
+      }
+      copyBytes(buffer, 0, this.keptBytes[direction], grown, 0);
+      this.#memory.give(buffer);
+    }
+    this.kept[direction] = grown;
+    return grown;
+  }
+
+  #giveBuffer(direction: Direction): void {
+    const buffer = this.lend(direction);
+    if (buffer !== null) this.#memory.give(buffer);
   }
 }

@@ -13,6 +13,9 @@ export const DETECTION_EVENTS = {
   applayer_wrong_direction_first_data: report('the side spoke first that has to wait in this protocol'),
   applayer_detect_protocol_only_one_direction: report('only one side speaks the protocol that was found'),
   applayer_proto_detection_skipped: report('no protocol was found, since first bytes were missing or too many'),
+  applayer_first_bytes_lost: drop(
+    'the server speaks something else than the client pretended, and not all that the client had sent is kept',
+  ),
   applayer_unexpected_protocol: report('behind a change of protocol, another one than agreed on'),
   applayer_no_tls_after_starttls: report('TLS was agreed on, and something else came'),
   applayer_memory_limit: report('all parsers together reached their limit of memory; this connection is not parsed on'),

@@ -1,6 +1,7 @@
 import { type Direction, opposite, TO_CLIENT, TO_SERVER } from '../base/direction.ts';
 import { Detection } from './detection.ts';
 import type { DetectionEvent } from './events.ts';
+import type { FirstBytes } from './first-bytes.ts';
 import { FramePlaces } from './frame-places.ts';
 import {
   type AppParser,
@@ -43,6 +44,7 @@ export class AppSession {
   readonly #protocols: readonly AppProtocol[];
   readonly #sink: AppSink;
   readonly #channel: Channel;
+  readonly #memory: FirstBytes;
   /** Null: nobody looks into frames. */
   readonly #frames: FramePlaces | null;
   #parser: AppParser | null = null;
@@ -53,12 +55,21 @@ export class AppSession {
   #expected: string | null = null;
   #subject: unknown = undefined;
   #changes = 0;
+  /** The client has sent nothing since its bytes were read again. */
+  #isReadAgain = false;
 
   /** `protocols`: those that it can turn out to be. Without any, `open` or `resume` must follow. */
-  constructor(protocols: readonly AppProtocol[], sink: AppSink, channel: Channel, frames: FrameListener | null = null) {
+  constructor(
+    protocols: readonly AppProtocol[],
+    sink: AppSink,
+    channel: Channel,
+    memory: FirstBytes,
+    frames: FrameListener | null,
+  ) {
     this.#frames = frames === null ? null : new FramePlaces(frames);
     this.#protocols = protocols;
-    this.#detection = protocols.length === 0 ? null : new Detection(true);
+    this.#memory = memory;
+    this.#detection = protocols.length === 0 ? null : new Detection(true, memory);
     this.#sink = sink;
     this.#channel = this.#frames === null ? channel : withFrames(channel, this.#frames);
   }
@@ -100,7 +111,7 @@ export class AppSession {
   /** Goes on as a session would that has `restingAt`, of the same protocol and as far as this in each direction. */
   resume(of: AppSession, restingAt: number, passedToServer: number, passedToClient: number): void {
     const protocol = of.protocol!;
-    this.#detection = null;
+    this.#forgetDetection();
     this.protocol = protocol;
     this.state = 'open';
     this.shown[TO_SERVER] = of.shown[TO_SERVER];
@@ -115,13 +126,14 @@ export class AppSession {
 
   /** The protocol is known beforehand. */
   open(protocol: AppProtocol): void {
-    this.#detection = null;
+    this.#forgetDetection();
     this.shown.fill(protocol.name);
     this.#start(protocol);
   }
 
   consume(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     if (start >= end) return;
+    if (direction === TO_SERVER) this.#isReadAgain = false;
     if (this.#parser === null) {
       if (this.state === 'undecided') this.#detect(direction, bytes, start, end);
       else if (this.isShed && !this.#isShedTold) {
@@ -162,7 +174,7 @@ export class AppSession {
   close(): void {
     this.#parser?.close?.();
     this.#parser = null;
-    this.#detection = null;
+    this.#forgetDetection();
   }
 
   /** Nothing more of it arrives. What it speaks remains known. */
@@ -179,13 +191,13 @@ export class AppSession {
     this.isShed = true;
   }
 
-  #start(protocol: AppProtocol): void {
+  #start(protocol: AppProtocol, sink = this.#sink): void {
     this.protocol = protocol;
     this.state = 'open';
     if (this.#frames !== null) this.#frames.protocol = protocol;
     const channel = this.#subject === undefined ? this.#channel : { ...this.#channel, subject: this.#subject };
     this.#subject = undefined;
-    this.#parser = protocol.open(this.#sink, channel);
+    this.#parser = protocol.open(sink, channel);
     if (this.#channel.transport === 'udp' || this.#frames?.isWanted !== true) return;
     this.#frames.enter(0);
     this.#frames.beginFrame(TO_SERVER, STREAM_FRAME, 0, null);
@@ -250,15 +262,34 @@ export class AppSession {
       this.#raise(direction, 'applayer_detect_protocol_only_one_direction');
     }
     const rest = start + detection.newlyKeptBytes;
-    if (firstDirection === other) this.#passKept(detection, other);
-    this.#passKept(detection, direction);
-    if (rest < end) this.#pass(direction, bytes, rest, end);
-    if (firstDirection === direction) this.#passKept(detection, other);
+    this.#passAll(detection, firstDirection ?? direction, direction, bytes, rest, end);
+    if (this.#detection !== detection) return;
+    if (direction === TO_SERVER && !detection.isSettled[TO_CLIENT]) detection.keepOn(bytes, rest, end);
+  }
+
+  /** To the parser: what is kept of both directions, with `bytes` behind those of one of them. `first` goes first. */
+  #passAll(
+    detection: Detection,
+    first: Direction,
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const other = opposite(direction);
+    // A change of protocol in one of them releases the search.
+    const ownKept = detection.lend(direction);
+    const otherKept = detection.lend(other);
+    if (first === other) this.#passKept(detection, other, otherKept);
+    this.#passKept(detection, direction, ownKept);
+    if (start < end) this.#pass(direction, bytes, start, end);
+    if (first === direction) this.#passKept(detection, other, otherKept);
+    detection.giveBack(direction, ownKept);
+    detection.giveBack(other, otherKept);
     if (this.#detection === detection) this.#forgetIfSettled(detection);
   }
 
-  #passKept(detection: Detection, direction: Direction): void {
-    const kept = detection.kept[direction];
+  #passKept(detection: Detection, direction: Direction, kept: Uint8Array | null): void {
     if (kept !== null) this.#pass(direction, kept, 0, detection.keptBytes[direction]);
     if (this.#detection !== detection) return;
     if (this.#parser === null) return;
@@ -270,7 +301,10 @@ export class AppSession {
    * The protocol is open: does the other side speak it as well? Returns where the bytes begin that are to be passed.
    */
   #confirm(detection: Detection, direction: Direction, bytes: Uint8Array, start: number, end: number): number {
-    if (detection.isSettled[direction]) return start;
+    if (detection.isSettled[direction]) {
+      if (direction === TO_SERVER) detection.keepOn(bytes, start, end);
+      return start;
+    }
     const protocol = this.protocol!;
     const found = detection.probe(direction, bytes, start, end, this.#protocols, this.#channel, protocol);
     this.#noteShown(detection, direction, found);
@@ -279,26 +313,45 @@ export class AppSession {
     } else if (found !== protocol) {
       this.#raise(direction, 'applayer_mismatch_protocol_both_directions');
       // The server decides what is spoken: a client could say anything first, to be taken for something else.
-      if (direction === TO_CLIENT) return this.#startAnew(found, detection, start);
+      if (direction === TO_CLIENT) {
+        this.#startAnew(found, detection, bytes, start, end);
+        return end;
+      }
     }
     this.#forgetIfSettled(detection);
     return start;
   }
 
-  /** Of the server's first bytes, those that the wrong parser got are passed once more. */
-  #startAnew(found: AppProtocol, detection: Detection, start: number): number {
-    const rest = start + detection.newlyKeptBytes;
-    this.#frames?.pass(TO_CLIENT, detection.newlyKeptBytes - detection.keptBytes[TO_CLIENT]);
-    this.#start(found);
-    this.#passKept(detection, TO_CLIENT);
-    if (this.#detection === detection) this.#forgetIfSettled(detection);
-    return rest;
+  /** All that the wrong parser got is passed once more, in the order in which the right one expects it. */
+  #startAnew(found: AppProtocol, detection: Detection, bytes: Uint8Array, start: number, end: number): void {
+    const { keptBytes, lostBytes, newlyKeptBytes } = detection;
+    this.#frames?.pass(TO_CLIENT, newlyKeptBytes - keptBytes[TO_CLIENT]);
+    this.#frames?.pass(TO_SERVER, -keptBytes[TO_SERVER] - lostBytes[TO_SERVER]);
+    this.#isReadAgain = true;
+    this.#start(found, this.#sinkOfReadAgain());
+    if (detection.isOverfull) this.#raise(TO_SERVER, 'applayer_first_bytes_lost');
+    const first = found.firstDirection ?? detection.firstDirection ?? TO_CLIENT;
+    this.#passAll(detection, first, TO_CLIENT, bytes, start + newlyKeptBytes, end);
+  }
+
+  /**
+   * Rules look into what is read again, but it is not told how odd it is: so are the first bytes of each client that tries
+   * a server with another protocol, be it TLS or HTTP/2, or takes the wrong port.
+   */
+  #sinkOfReadAgain(): AppSink {
+    return {
+      onProgress: (transaction, direction, stage) => this.#sink.onProgress(transaction, direction, stage),
+      onEvent: (transaction, direction, event) => {
+        if (direction === TO_CLIENT || !this.#isReadAgain) this.#sink.onEvent(transaction, direction, event);
+      },
+    };
   }
 
   /** Parsers are not closed here: what rules found in their transactions is told at the end of the packet. */
   #change(handover: Handover, direction: Direction): void {
     this.#parser = null;
     this.protocol = null;
+    this.#forgetDetection();
     if (++this.#changes > MAX_PROTOCOL_CHANGES) {
       this.#raise(direction, 'applayer_too_many_changes');
       this.#close('failed');
@@ -316,7 +369,7 @@ export class AppSession {
     }
     this.state = 'undecided';
     this.#expected = handover.protocol;
-    this.#detection = new Detection(false);
+    this.#detection = new Detection(false, this.#memory);
     if (handover.missingBytes > 0) this.#detection.gap(other, handover.missingBytes);
     if (this.#hasEnded[other]) this.#detection.settle(other);
   }
@@ -337,7 +390,12 @@ export class AppSession {
   }
 
   #forgetIfSettled(detection: Detection): void {
-    if (detection.isHopeless) this.#detection = null;
+    if (detection.isHopeless) this.#forgetDetection();
+  }
+
+  #forgetDetection(): void {
+    this.#detection?.release();
+    this.#detection = null;
   }
 
   #raiseUnexpected(direction: Direction): void {
@@ -355,7 +413,7 @@ export class AppSession {
     this.state = state;
     this.isEncrypted = this.#parser?.isEncrypted === true;
     this.#parser = null;
-    this.#detection = null;
+    this.#forgetDetection();
   }
 }
 

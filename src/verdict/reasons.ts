@@ -166,6 +166,10 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
     checks: ['redis.protocol_error'],
   },
   { why: 'it reads memory of the server: Heartbleed', checks: ['tls.*heartbeat*'] },
+  {
+    why: 'the server passes over what it does not understand, and may have read what no rule has seen',
+    checks: ['applayer_first_bytes_lost'],
+  },
 ];
 
 function fits(pattern: string, name: string): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { APP_EVENTS, indexEvents } from '../../src/app/all-events.ts';
 import { AppLayer } from '../../src/app/app-layer.ts';
 import { MAX_PROBE_BYTES } from '../../src/app/detection.ts';
+import { MAX_FIRST_BYTES } from '../../src/app/first-bytes.ts';
 import { APP_PROTOCOLS } from '../../src/app/index.ts';
 import {
   type AppParser,
@@ -155,7 +156,7 @@ describe('detection', () => {
 
   test('bytes that were not kept while undecided are a gap for the parser', () => {
     const { lines, send } = start();
-    send(1, TO_SERVER, `\x01${'x'.repeat(2 * MAX_PROBE_BYTES)}`);
+    send(1, TO_SERVER, `\x01${'x'.repeat(MAX_FIRST_BYTES)}`);
     send(1, TO_CLIENT, OK);
     expect(lines).toContain('1: http.gap');
     expect(lines).toContain('1: 200');

@@ -11,8 +11,9 @@ const LONG_LINE_BYTES = 1024;
 /**
  * A client that speaks HTTP begins with a method and a space. Known methods are enough; any other token, however long,
  * needs a version at the end of its line, or a path and a line so long that its end is not waited for, or a path and a
- * field or nothing in the line behind it: servers answer such requests too. Where there is no token, or more before it than an empty line, a version at the end of the line makes
- * it HTTP for some servers. A server begins with "HTTP/" and a digit.
+ * field or nothing in the line behind it: servers answer such requests too. Where there is no token, or more before it
+ * than an empty line, a version at the end of the line makes it HTTP for some servers. A server begins with "HTTP/" and a
+ * digit.
  */
 export function probeHttp(direction: Direction, bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   let at = start;

@@ -210,6 +210,19 @@ const redis = (...commands: string[]): Uint8Array[] =>
 const command = (...parts: string[]): string =>
   `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`;
 
+/** A request of HTTP with so long a body, answered by Redis. */
+const pretended = (bodyBytes: number): Uint8Array[] =>
+  conversation(
+    [
+      { direction: TO_SERVER, bytes: fromLatin1(head(`Content-Length: ${bodyBytes}\r\n`, 'x'.repeat(bodyBytes))) },
+      { direction: TO_CLIENT, bytes: fromLatin1('-ERR unknown command\r\n') },
+    ],
+    { serverPort: 7000 },
+  );
+const DETECTION_CASES: CheckCases = {
+  applayer_first_bytes_lost: { fails: pretended(65_535), arrives: pretended(65_000) },
+};
+
 const REDIS_CASES: CheckCases = {
   'redis.protocol_error': {
     fails: redis(command('PING'), '*1\r\n$+4\r\nPING\r\n'),
@@ -283,6 +296,7 @@ export const PROTOCOL_CASES: CheckCases = {
   ...DNS_CASES,
   ...SMTP_CASES,
   ...FTP_CASES,
+  ...DETECTION_CASES,
   ...REDIS_CASES,
   ...SMB_CASES,
   ...TLS_CASES,
