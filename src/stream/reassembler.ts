@@ -55,7 +55,7 @@ export class Reassembler {
       if (refusal !== null) return refusal;
     }
     let outcome: StreamOutcome = 'inspected';
-    if (isAfter(sequence, half.next) && isAfter(half.acked, half.next) && (half.queue?.count ?? 0) === 0) {
+    if (isAfter(sequence, half.next) && isAfter(half.acked, half.next)) {
       // The receiver has what lies between, and the sender has gone on: it passed when we could not see or keep it.
       this.#gap(flow, half, packet, isAfter(half.acked, sequence) ? sequence : half.acked);
       outcome = 'gap';
