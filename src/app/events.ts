@@ -16,6 +16,7 @@ export const DETECTION_EVENTS = {
   applayer_first_bytes_lost: drop(
     'the server speaks something else than the client pretended, and not all that the client had sent is kept',
   ),
+  applayer_malformed_proxy_header: drop('a header of the PROXY protocol that receivers refuse (its §2)'),
   applayer_unexpected_protocol: report('behind a change of protocol, another one than agreed on'),
   applayer_no_tls_after_starttls: report('TLS was agreed on, and something else came'),
   applayer_memory_limit: report('all parsers together reached their limit of memory; this connection is not parsed on'),

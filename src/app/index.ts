@@ -6,6 +6,7 @@ import { createHttp } from './http/http.ts';
 import type { HttpOptions } from './http/options.ts';
 import { createHttp2 } from './http2/http2.ts';
 import { type AppProtocol, type BufferDefinition, frameBuffer, STAGE, STREAM_FRAME } from './protocol.ts';
+import { createProxy } from './proxy/proxy.ts';
 import { createRedis } from './redis/redis.ts';
 import { createSmb } from './smb/smb.ts';
 import { createSmtp } from './smtp/smtp.ts';
@@ -34,6 +35,7 @@ export const appProtocols = (options: AppOptions = {}): readonly AppProtocol[] =
   createDcerpc() as AppProtocol,
   createWebsocket() as AppProtocol,
   createRedis() as AppProtocol,
+  createProxy() as AppProtocol,
 ];
 
 /** With default limits. */

@@ -12,4 +12,5 @@ export const APP_NAMES = [
   'dcerpc',
   'websocket',
   'redis',
+  'proxy',
 ] as const;

@@ -165,6 +165,10 @@ const WHY_DROPPED: readonly { readonly why: string; readonly checks: readonly st
     why: 'Redis closes the connection, and whoever reads on gets what was not inspected',
     checks: ['redis.protocol_error'],
   },
+  {
+    why: 'receivers close the connection, and whoever reads on takes another place for the beginning',
+    checks: ['applayer_malformed_proxy_header'],
+  },
   { why: 'it reads memory of the server: Heartbleed', checks: ['tls.*heartbeat*'] },
   {
     why: 'the server passes over what it does not understand, and may have read what no rule has seen',

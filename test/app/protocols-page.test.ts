@@ -70,7 +70,7 @@ function describeProtocol({ name, transports, frames }: AppProtocol): string {
     `### ${name}`,
     `Over ${over}; ${events} [checks](checks.md).`,
     ...(frames === undefined ? [] : [`Frames: ${frameNames(frames)}.`]),
-    table(['buffer, other names', 'who sends it', 'what it holds'], rows),
+    ...(rows.length === 0 ? [] : [table(['buffer, other names', 'who sends it', 'what it holds'], rows)]),
   ].join('\n\n');
 }
 

@@ -219,6 +219,14 @@ const pretended = (bodyBytes: number): Uint8Array[] =>
     ],
     { serverPort: 7000 },
   );
+const proxied = (header: string): Uint8Array[] => upload(`${header}${head('Content-Length: 0\r\n')}`);
+const PROXY_CASES: CheckCases = {
+  applayer_malformed_proxy_header: {
+    fails: proxied('PROXY TCP4 192.0.2.1 192.0.2.2 40000 65536\r\n'),
+    arrives: proxied('PROXY TCP4 192.0.2.1 192.0.2.2 40000 65535\r\n'),
+  },
+};
+
 const DETECTION_CASES: CheckCases = {
   applayer_first_bytes_lost: { fails: pretended(65_535), arrives: pretended(65_000) },
 };
@@ -297,6 +305,7 @@ export const PROTOCOL_CASES: CheckCases = {
   ...SMTP_CASES,
   ...FTP_CASES,
   ...DETECTION_CASES,
+  ...PROXY_CASES,
   ...REDIS_CASES,
   ...SMB_CASES,
   ...TLS_CASES,
