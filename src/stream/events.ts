@@ -51,7 +51,7 @@ export const STREAM_EVENTS = {
     "a packet that came in by the interface of its receiver's side, though its sender's is another one: it is forged",
   'tcp.urgent_data': 'an urgent pointer; the byte that it points to is not in the stream that the application reads',
   'stream.reassembly_urgent_oob_limit_reached':
-    'an urgent pointer too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
+    'an urgent pointer in a SYN-ACK, too soon behind another one, or in contradiction to it: which byte is out of the stream is unknown',
   'tcp.picked_up': 'a connection whose beginning was not seen is followed from where it is',
   'tcp.picked_up_again': 'a connection of which packets passed uninspected is followed from where it is now',
   'tcp.unplaced_data':

@@ -10,7 +10,7 @@ import type { Reassembler } from './reassembler.ts';
 import { distance, isAfter } from './sequence.ts';
 import { type OtherSyn, PICKED_UP_WINDOW_BYTES, TCP_STATE, type TcpHalf, type TcpSession } from './session.ts';
 import type { SessionTable } from './session-table.ts';
-import { MAX_WINDOW_SCALE, SynOptions } from './tcp-header.ts';
+import { MAX_WINDOW_SCALE, SynOptions, URG } from './tcp-header.ts';
 
 /**
  * How connections begin: SYN, SYN-ACK, their repetitions and contradictions, simultaneous and split handshakes,
@@ -48,6 +48,8 @@ export class Handshake {
 
   /** A packet with SYN and ACK, of a flow that has a session. */
   synAck(session: TcpSession, packet: Packet): StreamOutcome {
+    // A client's kernel heeds the pointer (tcp_rcv_state_process in net/ipv4/tcp_input.c), and no server sends one.
+    if ((packet.tcpFlags & URG) !== 0) return refuse(packet, 'stream.reassembly_urgent_oob_limit_reached');
     if (packet.direction === TO_SERVER) return this.#synAckFromClient(session, packet);
     const { toServer, toClient } = session;
     const sequence = packet.sequence | 0;

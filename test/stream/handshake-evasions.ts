@@ -39,6 +39,23 @@ export const HANDSHAKE_EVASIONS: Readonly<Record<string, readonly Evasion[]>> = 
       toClient: 'hi',
     },
     {
+      name: 'an urgent pointer in the SYN-ACK, to a byte behind it',
+      handshake: false,
+      steps: [
+        ['client', SYN, 'pass'],
+        [
+          'server',
+          { ...SYN_ACK, flags: 'SAU', urgentPointer: 3 },
+          'drop',
+          'stream.reassembly_urgent_oob_limit_reached',
+        ],
+        ['server', SYN_ACK, 'pass'],
+        ['client', { seq: 1, ack: 1 }, 'pass'],
+        ['server', data(1, 'hi'), 'pass'],
+      ],
+      toClient: 'hi',
+    },
+    {
       name: 'from the server before the client has answered',
       handshake: false,
       tracker: { mayMissPackets: false },
