@@ -13,6 +13,8 @@ test.each([
   ['cve-2018-1000861', 'org.jenkins-ci.main:jenkins-core', '2.138.4', null],
   ['cve-2018-1273', 'org.springframework.data:spring-data-commons', '1.12.11.RELEASE', '1.13.11'],
   ['cve-2018-1273', 'org.springframework.data:spring-data-commons', '1.13.11.RELEASE', null],
+  ['cve-2021-44228', 'org.apache.logging.log4j:log4j-core', '2.15.0', '2.16.0'],
+  ['cve-2021-44228', 'org.apache.logging.log4j:log4j-core', '2.12.2', null],
   ['cve-2022-26134', 'com.atlassian.confluence:confluence', '7.10.2', '7.13.7'],
   ['cve-2022-26134', 'com.atlassian.confluence:confluence', '7.4.17', null],
   ['cve-2022-36804', 'bitbucket', '7.0.0', '7.6.17'],

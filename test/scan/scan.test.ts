@@ -136,7 +136,7 @@ describe('software without a package manager', () => {
     const jar = mavenJar('org.apache.logging.log4j', 'log4j-core', '2.13.3');
     const files = ['/usr/share/java', '/usr/share/java/log4j-core.jar'];
     root.debian(11).file('usr/share/java/log4j-core.jar', jar);
-    root.dpkg({ Package: 'liblog4j2-java', Source: 'apache-log4j2', Version: '2.15.0-1~deb11u1' }, files);
+    root.dpkg({ Package: 'liblog4j2-java', Source: 'apache-log4j2', Version: '2.16.0-1~deb11u1' }, files);
     expect(found(await scanned())).toEqual([]);
   });
 
