@@ -75,8 +75,8 @@ export interface ChangedTrials {
 }
 
 /**
- * With some bytes changed, a parser does not throw and raises known events only, whether or not one piece is lost; where
- * none is, it says the same in whatever pieces the bytes come.
+ * With some bytes changed, a parser does not throw and raises known events only, whether or not one piece is lost; in
+ * the half of the trials that lose none, it says the same in whatever pieces the bytes come.
  */
 export function expectSoundWhenChanged(
   protocol: AppProtocol,
@@ -88,8 +88,9 @@ export function expectSoundWhenChanged(
   fc.assert(
     fc.property(
       fc.array(change, { minLength: 1, maxLength: 6 }),
-      fc.integer({ min: -1, max: pieces.length - 1 }),
-      fc.integer({ min: 1, max: 400 }),
+      // Without the constant, of a long conversation nearly all trials would lose a piece, and compare nothing.
+      fc.oneof(fc.constant(-1), fc.nat(pieces.length - 1)),
+      fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 400 })),
       (changes, gapBehind, pieceBytes) => {
         const changed = pieces.map(({ direction, bytes }) => ({ direction, bytes: bytes.slice() }));
         for (const [piece, at, byte] of changes) {
