@@ -1,9 +1,11 @@
-import { close, openSync, write } from 'node:fs';
+import { close, constants, openSync, statSync, write } from 'node:fs';
 import { countLines } from './eve-lines.ts';
 import type { LineOutput } from './line-output.ts';
 
 const STDOUT_FD = 1;
 const FILE_MODE = 0o640;
+const { O_NONBLOCK, O_RDWR } = constants;
+
 /** How long to leave a full pipe or a full disk alone before the next attempt. */
 const RETRY_MS = 50;
 /** At the end of the process, a reader that does not read is not waited for. */
@@ -85,7 +87,10 @@ export class BufferedFile implements LineOutput {
   }
 
   #open(): number {
-    return this.#file === '-' ? STDOUT_FD : openSync(this.#file, 'a', FILE_MODE);
+    if (this.#file === '-') return STDOUT_FD;
+    const isPipe = statSync(this.#file, { throwIfNoEntry: false })?.isFIFO() === true;
+    // Opened for both, a pipe takes what fits while nobody reads it, and its reader may come and go.
+    return isPipe ? openSync(this.#file, O_RDWR | O_NONBLOCK) : openSync(this.#file, 'a', FILE_MODE);
   }
 
   #letGo(fd: number): void {

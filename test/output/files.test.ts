@@ -97,6 +97,22 @@ describe('BufferedFile', () => {
     expect(fd).toBeGreaterThan(0);
   });
 
+  test('a pipe that nobody reads yet holds nobody up, at the start and after a rotation, and keeps what fits', async () => {
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const output = new BufferedFile(pipe, { bufferBytes: 200_000, onError: noError });
+    output.write(line(1));
+    output.reopen();
+    output.write(line(2));
+    const reader = execFile('timeout', ['1', 'head', '-2', pipe]);
+    const read: string[] = [];
+    reader.stdout?.on('data', (text: string) => read.push(text));
+    await new Promise((resolve) => reader.on('close', resolve));
+    await output.close();
+    expect(read.join('')).toBe(line(1) + line(2));
+    expect(output.lostLines).toBe(0);
+  });
+
   test('refuses a file that cannot be opened at once', () => {
     expect(() => new BufferedFile(join(directory, 'no/such/folder'), { bufferBytes: 1, onError: noError })).toThrow(
       /ENOENT/,
