@@ -16,6 +16,8 @@ const SOCKET_MODE = 0o600;
 /** All permissions but the owner's to read and write. */
 const SOCKET_UMASK = 0o177;
 const OTHERS_MAY_WRITE = 0o022;
+/** Of `sockaddr_un`. Node cuts a longer path off without a word, and makes the socket elsewhere. */
+const MAX_PATH_BYTES = 107;
 const ROOT = 0;
 /** More at a time than a handful of administrators and monitors need. */
 const MAX_CONNECTIONS = 16;
@@ -47,6 +49,11 @@ export class ControlServer {
    * place is not safe.
    */
   static async claim(path: string, log: Logger): Promise<ControlServer> {
+    if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+      throw new MachineError(
+        `${path}: the path of a socket has at most ${MAX_PATH_BYTES} bytes: choose a shorter one with --control`,
+      );
+    }
     prepareFolder(dirname(path));
     await clearPlace(path);
     const server = new ControlServer(path, log);

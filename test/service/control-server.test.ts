@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +61,16 @@ test('a request is answered, and those that come before the service is ready wai
     status: 'ok',
     result: { request: { command: 'reload', force: true }, uid: process.geteuid?.() },
   });
+});
+
+test('a path that is too long for a socket is refused, and nothing is made at what it would be cut off to', async () => {
+  const longest = join(folder, 'x'.repeat(107 - folder.length - 1));
+  path = `${longest}y`;
+  await expect(listen()).rejects.toThrow(`${path}: the path of a socket has at most 107 bytes`);
+  expect(readdirSync(folder)).toEqual([]);
+  path = longest;
+  await listen();
+  expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({ status: 'ok' });
 });
 
 test("the socket is its owner's alone", async () => {
