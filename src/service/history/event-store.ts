@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { makeFolder } from '../../base/make-folder.ts';
@@ -30,6 +30,8 @@ const MAX_KNOWN_KINDS = 10_000;
 /** The history as it is written: by one process, in one thread. All methods throw what SQLite says. */
 export class EventStore {
   readonly #database: Database;
+  readonly #path: string;
+  readonly #file: Stats;
   readonly #limits: HistoryLimits;
   readonly #knownKinds = new Map<string, number>();
   readonly #insertAll: (events: readonly HistoryEvent[]) => void;
@@ -40,8 +42,10 @@ export class EventStore {
   /** It was too large, and is not yet as small as it is to be. */
   #isTrimming = false;
 
-  private constructor(database: Database, limits: HistoryLimits) {
+  private constructor(database: Database, path: string, limits: HistoryLimits) {
     this.#database = database;
+    this.#path = path;
+    this.#file = statSync(path);
     this.#limits = limits;
     const insertKind = database.prepare<{ id: number }>(
       'INSERT INTO kinds (key, type, gid, sid, rev, name, category, severity, cves) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
@@ -108,7 +112,7 @@ export class EventStore {
       database.pragma(`cache_size = -${CACHE_KIB}`);
       database.pragma('foreign_keys = ON');
       if (version === 0) database.transaction(() => database.exec(HISTORY_SCHEMA))();
-      return new EventStore(database, limits);
+      return new EventStore(database, file, limits);
     } catch (error) {
       database.close();
       throw error;
@@ -145,6 +149,12 @@ export class EventStore {
   /** Of the file, without what is free for new events. */
   get usedBytes(): number {
     return this.#pages('page_count') - this.#pages('freelist_count');
+  }
+
+  /** Whether somebody has removed or replaced the file: what is written then, nobody finds. */
+  get isGone(): boolean {
+    const found = statSync(this.#path, { throwIfNoEntry: false });
+    return found === undefined || found.ino !== this.#file.ino || found.dev !== this.#file.dev;
   }
 
   close(): void {

@@ -69,7 +69,12 @@ export class HistoryWriter {
   }
 
   #opened(): EventStore {
-    this.#store ??= EventStore.open(this.#options.file, this.#options.limits);
+    const { file, onNote } = this.#options;
+    if (this.#store?.isGone === true) {
+      this.close();
+      onNote(`the history in ${file} was removed by somebody else: a new one begins`);
+    }
+    this.#store ??= EventStore.open(file, this.#options.limits);
     return this.#store;
   }
 

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -171,6 +173,25 @@ test('one that is damaged while it is written, too', () => {
 function readHead(bytes: number): Buffer {
   return Buffer.from(readFileSync(file).subarray(0, bytes));
 }
+
+test.each([
+  ['removed with its folder', () => rmSync(join(folder, 'state'), { recursive: true }), 1],
+  ['moved away', () => renameSync(file, `${file}.old`), 1],
+  ['replaced by another one', () => renameSync(`${file}.copy`, file), 2],
+])('one that is %s while it is written begins anew, and loses what comes to nobody', (_, change, count) => {
+  writer.write([alertLine()], NOW_MS);
+  writer.close();
+  copyFileSync(file, `${file}.copy`);
+  writer.write([], NOW_MS);
+  change();
+  expect(writer.write([alertLine()], NOW_MS)).toBe(0);
+  expect(rows('SELECT id FROM events')).toHaveLength(count);
+  expect(notes).toEqual([`the history in ${file} was removed by somebody else: a new one begins`]);
+  writer.write([alertLine()], NOW_MS);
+  expect(rows('SELECT id FROM events')).toHaveLength(count + 1);
+  expect(notes).toHaveLength(1);
+  expect(told).toEqual([]);
+});
 
 test('the history of a later version is left alone', () => {
   writer.write([alertLine()], NOW_MS);
