@@ -13,7 +13,14 @@ import { resultAsJson } from '../scan/result-json.ts';
 import { findingRow, type ResultRow, recommendationRow, removedRow, summaryLines } from '../scan/result-text.ts';
 import { RootFs } from '../scan/root-fs.ts';
 import { type ScanResult, scan } from '../scan/scan.ts';
-import { changesSince, lastScan, memoryOf, rememberScan, type ScanChanges } from '../scan/scan-changes.ts';
+import {
+  changesSince,
+  lastScan,
+  memoryOf,
+  rememberScan,
+  type ScanChanges,
+  type ScanMemory,
+} from '../scan/scan-changes.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerScanSchedule } from './scan-schedule.ts';
 import {
@@ -95,7 +102,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
         : page(result, changes) + (applied?.text ?? ''),
   );
   if (options.html !== undefined) writeReport(options.html, resultAsHtml(result, changes));
-  remember(setup, result);
+  remember(setup, result, last);
   // A scan that the service itself has started is quiet, and the service reloads by itself.
   if (applied?.isNew === true && options.quiet !== true) {
     (options.json === true ? process.stderr : process.stdout).write(await takePolicyOver(options));
@@ -157,7 +164,7 @@ function apply({ store, offers }: ScanSetup, result: ScanResult): Applied {
   return { version, isNew, text: text + missing + kept };
 }
 
-/** A scan that ended early has not seen that software is gone or mended. */
+/** A scan that has not seen everything has not seen that software is gone or mended. */
 function unlike(earlier: readonly Choice[], now: readonly Choice[]): Choice[] {
   const ids = new Set(now.map(({ id }) => id));
   return earlier.filter(({ id }) => !ids.has(id));
@@ -172,9 +179,9 @@ function writeReport(file: string, html: string): void {
 }
 
 /** Whoever may not write there still gets the result. */
-function remember({ stateFolder }: ScanSetup, result: ScanResult): void {
+function remember({ stateFolder }: ScanSetup, result: ScanResult, last: ScanMemory | null): void {
   try {
-    rememberScan(stateFolder, memoryOf(result));
+    rememberScan(stateFolder, memoryOf(result, last));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
     process.stderr.write(`vpatch: the next scan cannot compare with this one: ${stateFolder}: ${reasonOf(error)}\n`);

@@ -26,24 +26,26 @@ export interface ScanChanges {
   readonly removed: readonly { readonly id: string; readonly title: string; readonly why: string }[];
 }
 
-export const memoryOf = ({ startedMs, inventory, recommendations }: ScanResult): ScanMemory => ({
-  startedMs,
-  root: inventory.root,
-  recommended: recommendations.map(({ offer, findings }) => ({
+/** A scan that has not seen everything leaves what is known of the `last` one. */
+export function memoryOf({ startedMs, inventory, recommendations }: ScanResult, last: ScanMemory | null): ScanMemory {
+  const recommended = recommendations.map(({ offer, findings }) => ({
     id: offer.id,
     title: offer.title,
     places: findings.map(({ component: { ecosystem, name, version, path } }) => ({ ecosystem, name, version, path })),
-  })),
-});
+  }));
+  const known = new Set(recommended.map(({ id }) => id));
+  const unseen = inventory.isComplete ? [] : (last?.recommended ?? []).filter(({ id }) => !known.has(id));
+  return { startedMs, root: inventory.root, recommended: [...recommended, ...unseen] };
+}
 
-/** What is recommended now and was not, or was and is not any more, and why. */
+/** What is recommended now and was not, or was and is not any more, and why. Only who has seen all knows the latter. */
 export function changesSince(last: ScanMemory | null, { inventory, recommendations }: ScanResult): ScanChanges {
   const now = recommendations.map(({ offer }) => offer.id);
   const before = new Set(last?.recommended.map(({ id }) => id));
   return {
     sinceMs: last?.startedMs ?? null,
     added: now.filter((id) => !before.has(id)),
-    removed: (last?.recommended ?? [])
+    removed: (inventory.isComplete ? (last?.recommended ?? []) : [])
       .filter(({ id }) => !now.includes(id))
       .map(({ id, title, places }) => ({ id, title, why: whyRemoved(places, inventory.components) })),
   };

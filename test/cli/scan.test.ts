@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,6 +19,11 @@ afterEach(() => {
   root.remove();
   rmSync(state, { recursive: true });
 });
+
+function replaceBy(program: 'mkdir' | 'mkfifo', path: string): void {
+  rmSync(path);
+  execFileSync(program, [path]);
+}
 
 describe('scan --root', () => {
   test('shows weaknesses with their evidence, and the patches', async () => {
@@ -59,6 +65,31 @@ describe('scan --root', () => {
     expect(stdout).toContain(`policy ${whole} stays in force`);
     expect(stdout).toMatch(
       /^note: not everything was looked at, so what earlier scans have assigned stays: [1-9]\d* patch(es)?$/m,
+    );
+  });
+
+  test.each<[string, (status: string) => void]>([
+    ['cut off', (status) => truncateSync(status, 40)],
+    ['empty', (status) => truncateSync(status)],
+    ['full of what a lost block leaves', (status) => writeFileSync(status, Buffer.alloc(4096))],
+    ['gone', (status) => rmSync(status)],
+    ['a folder', (status) => replaceBy('mkdir', status)],
+    ['a pipe', (status) => replaceBy('mkfifo', status)],
+  ])('takes back no patch where the list of packages is %s', async (_, damage) => {
+    const apply = () => vpatch('scan', '--state', state, '--root', root.path, '--apply');
+    const whole = /policy ([0-9a-f]+) is in force/.exec((await apply()).stdout)?.[1];
+    expect(whole).toBeDefined();
+    const list = join(root.path, 'var/lib/dpkg/status');
+    damage(list);
+    const { stdout } = await apply();
+    expect(stdout).toContain(`policy ${whole} stays in force`);
+    expect(stdout).toContain('/var/lib/dpkg/status is damaged or cannot be read: packages of dpkg may be missing\n');
+    expect(stdout).not.toContain('not needed');
+    // The next one that sees everything compares with what was there before.
+    rmSync(list, { recursive: true, force: true });
+    root.file('var/lib/dpkg/status', 'Package: bash\nStatus: install ok installed\nVersion: 5.1-2\n\n');
+    expect((await apply()).stdout).toMatch(
+      /cve-2022-0543 +not needed .*\n +redis is not there any more\n(?:.*\n)*.*1 taken back/,
     );
   });
 

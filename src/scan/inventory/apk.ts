@@ -1,14 +1,15 @@
 import type { RootFs } from '../root-fs.ts';
 import type { InstalledPackage, PackageDatabase } from './component.ts';
+import { isWholeText } from './dpkg.ts';
 
+const PATHS = ['/lib/apk/db/installed', '/usr/lib/apk/db/installed'];
 const MAX_DATABASE_BYTES = 64 * 1024 * 1024;
 
 /** What apk has installed (apk-tools' "installed" format: a letter and a colon on each line). Null: no such system. */
 export function readApk(fs: RootFs): PackageDatabase | null {
-  const text =
-    fs.readText('/lib/apk/db/installed', MAX_DATABASE_BYTES) ??
-    fs.readText('/usr/lib/apk/db/installed', MAX_DATABASE_BYTES);
-  if (text === null) return null;
+  const path = PATHS.find((one) => fs.exists(one));
+  if (path === undefined) return null;
+  const text = fs.readText(path, MAX_DATABASE_BYTES) ?? '';
   const packages = text.split('\n\n').flatMap((paragraph) => {
     const field = (letter: string): string | undefined =>
       new RegExp(`^${letter}:(.*)$`, 'm').exec(paragraph)?.[1]?.trim();
@@ -17,7 +18,8 @@ export function readApk(fs: RootFs): PackageDatabase | null {
     if (name === undefined || version === undefined) return [];
     return [{ name, source: field('o') ?? name, version, isDistribution: true }];
   });
-  return { manager: 'apk', packages, ownersOf: (paths) => ownersOf(text, packages, paths) };
+  const damaged = isWholeText(text, packages.length) ? null : path;
+  return { manager: 'apk', packages, damaged, ownersOf: (paths) => ownersOf(text, packages, paths) };
 }
 
 function ownersOf(

@@ -34,6 +34,8 @@ export interface InstalledPackage {
 export interface PackageDatabase {
   readonly manager: 'dpkg' | 'rpm' | 'apk';
   readonly packages: readonly InstalledPackage[];
+  /** The file that could not be read whole: packages may be missing. Null: all are known. */
+  readonly damaged: string | null;
   /** Which package each of these paths belongs to; those of none are left out. */
   ownersOf(paths: ReadonlySet<string>): ReadonlyMap<string, InstalledPackage>;
 }

@@ -1,6 +1,7 @@
 import type { RootFs } from '../root-fs.ts';
 import type { InstalledPackage, PackageDatabase } from './component.ts';
 
+const STATUS = '/var/lib/dpkg/status';
 const INFO = '/var/lib/dpkg/info';
 /** The largest installations have 20 MiB. */
 const MAX_STATUS_BYTES = 64 * 1024 * 1024;
@@ -10,10 +11,10 @@ const MAX_LISTS_BYTES = 1024 * 1024 * 1024;
 
 /** What dpkg has installed. Null: this is no system of dpkg's. */
 export function readDpkg(fs: RootFs): PackageDatabase | null {
-  const status = fs.readText('/var/lib/dpkg/status', MAX_STATUS_BYTES);
+  const status = fs.readText(STATUS, MAX_STATUS_BYTES);
   // Images without dpkg itself have a file for each package.
   const parts = fs.list('/var/lib/dpkg/status.d').entries.map(({ name }) => name);
-  if (status === null && parts.length === 0) return null;
+  if (parts.length === 0 && (status ?? '').trim() === '' && !isExpected(fs, status)) return null;
 
   const packages: InstalledPackage[] = [];
   const add = (paragraph: string, isStatusNeeded: boolean): void => {
@@ -24,8 +25,21 @@ export function readDpkg(fs: RootFs): PackageDatabase | null {
   for (const name of parts) {
     if (!name.endsWith('.md5sums')) add(fs.readText(`/var/lib/dpkg/status.d/${name}`, MAX_LIST_BYTES) ?? '', false);
   }
-  return { manager: 'dpkg', packages, ownersOf: (paths) => ownersOf(fs, packages, paths) };
+  const isWhole = status === null ? parts.length > 0 && !fs.exists(STATUS) : isWholeText(status, packages.length);
+  return {
+    manager: 'dpkg',
+    packages,
+    damaged: isWhole ? null : STATUS,
+    ownersOf: (paths) => ownersOf(fs, packages, paths),
+  };
 }
+
+/** Whether there should be a list of packages where none, or an empty one, was read. */
+const isExpected = (fs: RootFs, status: string | null): boolean =>
+  (status === null && fs.exists(STATUS)) || fs.list(INFO).entries.some(({ name }) => name.endsWith('.list'));
+
+/** dpkg and apk end each line, and write no list without packages: what was cut off, or is something else, tells. */
+export const isWholeText = (text: string, packages: number): boolean => packages > 0 && text.endsWith('\n');
 
 function packageOf(paragraph: string, isStatusNeeded: boolean): InstalledPackage | null {
   const field = (name: string): string | null =>

@@ -16,7 +16,7 @@ export interface Inventory {
   readonly components: readonly Component[];
   readonly packages: number;
   readonly files: number;
-  /** False: a limit ended the search for software, and there may be more. */
+  /** False: a limit ended the search for software, or a package database is damaged, and there may be more. */
   readonly isComplete: boolean;
   /** Of the running system; of an image there are none. */
   readonly processes: readonly UsingProcess[];
@@ -62,7 +62,7 @@ export async function takeInventory(fs: RootFs, options: WalkOptions): Promise<I
     ],
     packages: databases.reduce((sum, { packages }) => sum + packages.length, 0),
     files,
-    isComplete,
+    isComplete: isComplete && databases.every(({ damaged }) => damaged === null),
     processes: list.processes.map((process) => ({
       ...process,
       packages: new Set([...process.files].flatMap((file) => owners.get(file)?.source ?? [])),
@@ -80,7 +80,11 @@ function packageDatabases(fs: RootFs, notes: string[]): PackageDatabase[] {
   if (rpm.unread !== null) {
     notes.push(`${rpm.unread} is a package database of a form that is not read: packages of rpm are missing`);
   }
-  return [readDpkg(fs), readApk(fs), rpm.database].filter((database) => database !== null);
+  const databases = [readDpkg(fs), readApk(fs), rpm.database].filter((database) => database !== null);
+  for (const { manager, damaged } of databases) {
+    if (damaged !== null) notes.push(`${damaged} is damaged or cannot be read: packages of ${manager} may be missing`);
+  }
+  return databases;
 }
 
 /** One for each source package and version. */

@@ -13,11 +13,16 @@ const UNREAD_FORMS = ['Packages', 'Packages.db'];
 export function readRpm(fs: RootFs): { readonly database: PackageDatabase | null; readonly unread: string | null } {
   for (const folder of FOLDERS) {
     const path = `${folder}/${SQLITE}`;
-    const headers = [...headersIn(fs, path)];
-    if (headers.length === 0) continue;
+    if (!fs.exists(path)) continue;
+    const { headers, isWhole } = allHeadersIn(fs, path);
+    // Where another manager has the packages, rpm's own program leaves an empty database.
+    if (headers.length === 0 && isWhole) continue;
     const packages = headers.map((header) => packageOf(header)).filter((found) => found !== null);
-    const database: PackageDatabase = { manager: 'rpm', packages, ownersOf: (paths) => ownersOf(fs, path, paths) };
-    return { database, unread: null };
+    const damaged = isWhole ? null : path;
+    return {
+      database: { manager: 'rpm', packages, damaged, ownersOf: (paths) => ownersOf(fs, path, paths) },
+      unread: null,
+    };
   }
   const unread = FOLDERS.flatMap((folder) => UNREAD_FORMS.map((name) => `${folder}/${name}`)).find((path) =>
     fs.exists(path),
@@ -25,10 +30,18 @@ export function readRpm(fs: RootFs): { readonly database: PackageDatabase | null
   return { database: null, unread: unread ?? null };
 }
 
-/** The headers without their lists of files, unless these are asked for. */
-function* headersIn(fs: RootFs, path: string, hasFiles = false): Generator<RpmHeader> {
+function allHeadersIn(fs: RootFs, path: string): { headers: RpmHeader[]; isWhole: boolean } {
+  const headers: RpmHeader[] = [];
+  const reading = headersIn(fs, path);
+  let next = reading.next();
+  for (; next.done !== true; next = reading.next()) headers.push(next.value);
+  return { headers, isWhole: next.value };
+}
+
+/** The headers without their lists of files, unless these are asked for. Returns whether all could be read. */
+function* headersIn(fs: RootFs, path: string, hasFiles = false): Generator<RpmHeader, boolean> {
   const file = fs.open(path);
-  if (file === null) return;
+  if (file === null) return false;
   try {
     const database: DatabaseFile = {
       bytes: file.bytes,
@@ -42,10 +55,16 @@ function* headersIn(fs: RootFs, path: string, hasFiles = false): Generator<RpmHe
         }
       },
     };
-    for (const [, blob] of sqliteRows(database, 'Packages')) {
+    const rows = sqliteRows(database, 'Packages');
+    let isWhole = true;
+    let next = rows.next();
+    for (; next.done !== true; next = rows.next()) {
+      const [, blob] = next.value;
       const header = blob instanceof Uint8Array ? parseHeader(blob, hasFiles) : null;
-      if (header !== null) yield header;
+      if (header === null) isWhole = false;
+      else yield header;
     }
+    return isWhole && next.value;
   } finally {
     closeSync(file.fd);
   }

@@ -21,16 +21,18 @@ export interface DatabaseFile {
 /**
  * The rows of one table of an SQLite database (https://www.sqlite.org/fileformat2.html), as the values of their
  * columns: numbers, or bytes for texts and blobs. Changes that are only in a write-ahead log are not seen. Of what is
- * no database, or has no such table, there are none. A broken page or row is skipped.
+ * no database, or has no such table, there are none. A broken page or row is skipped. Returns whether the table was there
+ * and nothing was skipped.
  */
-export function* sqliteRows(file: DatabaseFile, table: string): Generator<readonly SqliteValue[]> {
+export function* sqliteRows(file: DatabaseFile, table: string): Generator<readonly SqliteValue[], boolean> {
   const pages = SqlitePages.open(file);
   for (const [type, , name, rootPage] of pages?.rows(SCHEMA_PAGE) ?? []) {
     if (asText(type) === 'table' && asText(name) === table && typeof rootPage === 'number') {
       yield* pages!.rows(rootPage);
-      return;
+      return !pages!.hasSkipped;
     }
   }
+  return false;
 }
 
 export type SqliteValue = number | Uint8Array | null;
@@ -45,6 +47,8 @@ class SqlitePages {
   readonly #usableBytes: number;
   /** No byte is part of two rows: what is more points at itself, and would grow without end. */
   #leftBytes: number;
+  /** Something was broken, and is not among the rows. */
+  hasSkipped = false;
 
   private constructor(file: DatabaseFile, pageBytes: number, reservedBytes: number) {
     this.#file = file;
@@ -67,21 +71,28 @@ class SqlitePages {
     const seen = new Set<number>();
     const stack: { page: number; depth: number }[] = [{ page: rootPage, depth: 0 }];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (seen.has(next.page) || seen.size * this.#pageBytes >= MAX_DATABASE_BYTES || next.depth > MAX_DEPTH) continue;
+      const isBeyond = seen.size * this.#pageBytes >= MAX_DATABASE_BYTES || next.depth > MAX_DEPTH;
+      const page = isBeyond || seen.has(next.page) ? null : this.#page(next.page);
       seen.add(next.page);
-      const page = this.#page(next.page);
-      if (page === null) continue;
+      if (page === null) {
+        this.hasSkipped = true;
+        continue;
+      }
       const start = next.page === SCHEMA_PAGE ? HEADER_BYTES : 0;
       const type = u8(page, start);
       const cells = u16(page, start + 3);
       const headerEnd = start + (type === INTERIOR_PAGE ? 12 : 8);
-      if ((type !== INTERIOR_PAGE && type !== LEAF_PAGE) || headerEnd + 2 * cells > page.length) continue;
+      if ((type !== INTERIOR_PAGE && type !== LEAF_PAGE) || headerEnd + 2 * cells > page.length) {
+        this.hasSkipped = true;
+        continue;
+      }
 
       const offsets = Array.from({ length: cells }, (_, at) => u16(page, headerEnd + 2 * at));
       if (type === LEAF_PAGE) {
         for (const offset of offsets) {
           const row = this.#row(page, offset);
-          if (row !== null) yield row;
+          if (row === null) this.hasSkipped = true;
+          else yield row;
         }
         continue;
       }

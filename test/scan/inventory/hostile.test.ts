@@ -74,15 +74,22 @@ test('broken metadata is no software', async () => {
   expect(names((await walked()).finds)).toEqual(['php 7.4.1', 'y/z 1.0']);
 });
 
-test('a broken package database is an empty one', async () => {
+test('a broken package database is an empty one, and is told', async () => {
   root
+    .debian(11)
     .file(
       'var/lib/dpkg/status',
       'Package: x\n\nVersion: 1\n\n\0\0\xff: :\n\nPackage:\nVersion:\nStatus: install ok installed\n',
     )
     .file('lib/apk/db/installed', 'P:\n\nV:1\n\nF:a\nR:b\n')
     .file('var/lib/rpm/rpmdb.sqlite', 'SQLite format 3\0'.padEnd(4096, '\xff'));
-  expect((await takeInventory(new RootFs(root.path), { nowMs: Date.now })).packages).toBe(0);
+  const { packages, isComplete, notes } = await takeInventory(new RootFs(root.path), { nowMs: Date.now });
+  expect({ packages, isComplete }).toEqual({ packages: 0, isComplete: false });
+  expect(notes).toEqual([
+    '/var/lib/dpkg/status is damaged or cannot be read: packages of dpkg may be missing',
+    '/lib/apk/db/installed is damaged or cannot be read: packages of apk may be missing',
+    '/var/lib/rpm/rpmdb.sqlite is damaged or cannot be read: packages of rpm may be missing',
+  ]);
 });
 
 test('a file that tells of more software than a call takes arguments', async () => {
@@ -101,7 +108,10 @@ test('a row of a package database that claims to be larger than memory is left o
   Buffer.from([0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00, 0x01]).copy(page, 2000);
   root.file('var/lib/rpm/rpmdb.sqlite', page);
   truncateSync(join(root.path, 'var/lib/rpm/rpmdb.sqlite'), 2 ** 43);
-  expect(readRpm(new RootFs(root.path)).database).toBeNull();
+  expect(readRpm(new RootFs(root.path)).database).toMatchObject({
+    packages: [],
+    damaged: '/var/lib/rpm/rpmdb.sqlite',
+  });
 });
 
 // Each takes more than ten seconds where an expression tries every blank as an end.

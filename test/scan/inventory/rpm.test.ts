@@ -38,6 +38,17 @@ test('files have owners', () => {
   ]);
 });
 
+test('a database of which a part is missing says so', () => {
+  const damagedOf = (bytes: Buffer): string | null | undefined => {
+    root.file('var/lib/rpm/rpmdb.sqlite', bytes);
+    return readRpm(new RootFs(root.path)).database?.damaged;
+  };
+  expect(damagedOf(DATABASE)).toBeNull();
+  for (let bytes = 0; bytes < DATABASE.length; bytes += 4096) {
+    expect(damagedOf(DATABASE.subarray(0, bytes))).toBe('/var/lib/rpm/rpmdb.sqlite');
+  }
+});
+
 test('a database of an older form is told', () => {
   root.file('var/lib/rpm/Packages', 'x');
   expect(readRpm(new RootFs(root.path))).toEqual({ database: null, unread: '/var/lib/rpm/Packages' });
