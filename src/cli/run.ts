@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { refusePipes } from '../base/whole-file.ts';
 import { type Config, FAILURE_MODES, type FailureMode, HOOKS, type Hook } from '../config/config.ts';
 import type { Overrides } from '../config/overrides.ts';
 import { HostAddresses } from '../service/host-variables.ts';
@@ -51,6 +52,7 @@ export function registerRun(program: Command): void {
 }
 
 async function run(options: RunOptions): Promise<void> {
+  refusePipes();
   const addresses = new HostAddresses();
   const read = (): ReturnType<typeof settingsFrom> => settingsFrom(options, overridesOf(options), addresses.variables);
   const { config, log } = read();

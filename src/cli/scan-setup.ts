@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { counted } from '../base/counted.ts';
+import { readTextFile } from '../base/whole-file.ts';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../config/problem.ts';
 import { expandRuleFiles } from '../config/rule-files.ts';
@@ -94,7 +94,7 @@ function candidateRules(pattern: string): RuleEntry[][] {
   const found = expandRuleFiles(pattern, process.cwd());
   if (!('files' in found)) throw new Failure(EXIT.usage, `--candidates ${pattern}: ${found.message}`);
   return found.files.map((file) => {
-    const { entries, faults } = readRuleEntries(readFileSync(file, 'utf8'));
+    const { entries, faults } = readRuleEntries(readTextFile(file));
     if (faults.length > 0) {
       const [{ line, column, message }] = faults as [(typeof faults)[number]];
       process.stderr.write(

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Document, isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
+import { readTextFile } from '../base/whole-file.ts';
 import { type ConfigProblem, reasonOf } from './problem.ts';
 
 type Path = readonly PropertyKey[];
@@ -27,7 +27,7 @@ export class YamlFile {
   /** `file` is what problems call it. Version 1.1 is what Suricata reads: there, `yes` and `no` are truth values. */
   static read(path: string, file: string, version: YamlVersion = '1.2'): YamlFile {
     try {
-      return YamlFile.parse(readFileSync(path, 'utf8'), file, version);
+      return YamlFile.parse(readTextFile(path), file, version);
     } catch (error) {
       const message = `cannot be read: ${reasonOf(error)}`;
       return new YamlFile(file, null, new LineCounter(), [{ file, line: 0, column: 0, key: '', message }]);

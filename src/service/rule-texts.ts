@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readTextFile, readWholeFile, UnreadableFileError } from '../base/whole-file.ts';
 import type { Config } from '../config/config.ts';
 import { datasetsFolder, liveRulesFolder } from '../config/state-paths.ts';
 import { PolicyStore } from '../patches/policy-store.ts';
@@ -48,7 +49,6 @@ export function readRuleTexts(
   { rules, state }: Config,
   fetchedFolder: string = liveRulesFolder(state.folder),
 ): RuleTexts {
-  const read = (file: string): string => readFileSync(file, 'utf8');
   const hasSources = rules.sources.length > 0;
   if (hasSources && !existsSync(fetchedFolder)) {
     throw new NoFetchedRulesError(`there are no rules in ${fetchedFolder} yet: run "vpatch rules update"`);
@@ -56,10 +56,10 @@ export function readRuleTexts(
   const fetched = rules.sources.flatMap(({ name }) => filesBelow(join(fetchedFolder, name)));
   const fetchedLists = (name: string): string | null => {
     const found = fetched.filter((file) => basename(file) === name);
-    return found.length === 0 ? null : found.map(read).join('\n');
+    return found.length === 0 ? null : found.map(readTextFile).join('\n');
   };
   const ruleFiles = [...rules.files, ...fetched.filter((file) => file.endsWith('.rules'))];
-  const written = ruleFiles.map((file) => ({ file, text: read(file) }));
+  const written = ruleFiles.map((file) => ({ file, text: readTextFile(file) }));
   const lists = readLists(rules);
   // As suricata-update: even without lists, what flowbits need comes into force.
   const selected = hasSources || Object.keys(lists).length > 0 ? selectRules(written, lists) : null;
@@ -74,23 +74,28 @@ export function readRuleTexts(
     }),
     named: readNamed(files, `${fetchedFolder}/`, rules, state.folder),
     classification:
-      rules.classificationFile === null ? fetchedLists('classification.config') : read(rules.classificationFile),
-    reference: rules.referenceFile === null ? fetchedLists('reference.config') : read(rules.referenceFile),
-    threshold: rules.thresholdFile === null ? null : read(rules.thresholdFile),
+      rules.classificationFile === null
+        ? fetchedLists('classification.config')
+        : readTextFile(rules.classificationFile),
+    reference: rules.referenceFile === null ? fetchedLists('reference.config') : readTextFile(rules.referenceFile),
+    threshold: rules.thresholdFile === null ? null : readTextFile(rules.thresholdFile),
     ...(rules.geoipDatabaseFile !== null && { countries: readCountries(rules.geoipDatabaseFile) }),
     reputation:
       rules.reputationCategoriesFile === null
         ? null
         : {
-            categories: { file: rules.reputationCategoriesFile, text: read(rules.reputationCategoriesFile) },
-            lists: rules.reputationFiles.map((file) => ({ file, text: read(file) })),
+            categories: { file: rules.reputationCategoriesFile, text: readTextFile(rules.reputationCategoriesFile) },
+            lists: rules.reputationFiles.map((file) => ({ file, text: readTextFile(file) })),
           },
   };
 }
 
+/** Those with cities have hundreds of MiB. */
+const MAX_COUNTRIES_BYTES = 1024 * 2 ** 20;
+
 /** Throws what is wrong with it. */
 function readCountries(file: string): CountryDatabase {
-  const read = readFileSync(file);
+  const read = readWholeFile(file, MAX_COUNTRIES_BYTES);
   const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
   bytes.set(read);
   try {
@@ -121,7 +126,7 @@ function readLists(rules: Config['rules']): Partial<Record<ListName, ListText>> 
   for (const name of LIST_NAMES) {
     const inFolder = rules.listsFolder === null ? null : join(rules.listsFolder, `${name}.conf`);
     const file = named[name] ?? (inFolder !== null && existsSync(inFolder) ? inFolder : null);
-    if (file !== null) lists[name] = { file, text: readFileSync(file, 'utf8') };
+    if (file !== null) lists[name] = { file, text: readTextFile(file) };
   }
   return lists;
 }
@@ -131,9 +136,6 @@ export const pathOf = (ruleFile: string, name: string): string => resolve(dirnam
 
 /** Where a set is kept under this name. */
 export const keptPathOf = (stateFolder: string, name: string): string => resolve(datasetsFolder(stateFolder), name);
-
-/** Of one file that rules name. The largest public lists of digests have a tenth of it. */
-const MAX_NAMED_BYTES = 64 * 2 ** 20;
 
 /**
  * Lists of digests, and what sets of values begin with. A rule whose file cannot be read is refused when it is
@@ -149,11 +151,11 @@ function readNamed(
   const read = (path: string): void => {
     if (path in named) return;
     try {
-      const status = statSync(path);
-      // A pipe would hold us up, and a device never ends.
-      if (status.isFile() && status.size <= MAX_NAMED_BYTES) named[path] = readFileSync(path, 'utf8');
+      // A rule from elsewhere must not name a pipe that holds us up.
+      if (statSync(path).isFile()) named[path] = readTextFile(path);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error)) throw error;
+      const isOfFile = error instanceof UnreadableFileError || (error instanceof Error && 'code' in error);
+      if (!isOfFile) throw error;
     }
   };
   const keptFolder = datasetsFolder(stateFolder);

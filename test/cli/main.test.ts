@@ -43,6 +43,21 @@ test('what is not taken over from a suricata.yaml is in the log, as lines of JSO
   });
 });
 
+test('commands that end read rules from a pipe, a service refuses them', () => {
+  const check = `cat "$0" | ${process.execPath} ${PROGRAM} rules check /dev/stdin`;
+  const checked = spawnSync('sh', ['-c', check, join(directory, 'any.rules')], { encoding: 'utf8' });
+  expect(checked).toMatchObject({ status: 0, stdout: expect.stringContaining('1 loaded') });
+
+  const pipe = join(directory, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [, ...configured] = args.slice(0, 3);
+  const started = run('run', ...configured, '--control', 'none', '-S', pipe);
+  expect(started).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(`${pipe} cannot be read: it is a pipe: give a file, which can be read again`),
+  });
+});
+
 test('exit codes reach the shell', () => {
   expect(run('--version').status).toBe(0);
   expect(run(...args, '--fail-on-alert').status).toBe(1);

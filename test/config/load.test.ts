@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -40,6 +40,13 @@ describe('loadConfig', () => {
     expect(load({ file: write('empty.yaml', '') })).toEqual(DEFAULTS);
     expect(load({ file: write('comments.yaml', '# mode: prevent\n') })).toEqual(DEFAULTS);
     expect(load({ file: write('headings.yaml', 'flow:\nstream:\n') })).toEqual(DEFAULTS);
+  });
+
+  test('refuses a file that is far too large, and what never ends', () => {
+    const file = write('vpatch.yaml', '');
+    truncateSync(join(directory, file), 64 * 2 ** 20 + 1);
+    expect(() => load({ file })).toThrow('vpatch.yaml: cannot be read: it has more than 64 MiB');
+    expect(() => load({ file: '/dev/zero' })).toThrow('/dev/zero: cannot be read: it has more than 64 MiB');
   });
 
   test('lays the command line over the file and the file over the defaults', () => {

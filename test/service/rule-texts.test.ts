@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -21,6 +21,17 @@ test('of the files that rules name, only regular ones are read', () => {
   writeFileSync(file, ['pipe', '/dev/zero', 'nothing', 'list'].map(naming).join(''));
   const { named } = readRuleTexts(mergeConfig(DEFAULTS, { rules: { files: [file] } }));
   expect(named).toEqual({ [join(folder, 'list')]: 'a digest' });
+});
+
+test('a file of rules that is far too large is refused by its name', () => {
+  const file = join(folder, 'a.rules');
+  writeFileSync(file, '');
+  truncateSync(file, 64 * 2 ** 20 + 1);
+  const read = (config: object): unknown => readRuleTexts(mergeConfig(DEFAULTS, { rules: config }));
+  const refused = expect.objectContaining({ path: file, message: 'it has more than 64 MiB' });
+  for (const rules of [{ files: [file] }, { thresholdFile: file }, { modifyFile: file }]) {
+    expect(() => read(rules)).toThrow(refused);
+  }
 });
 
 test('options that end nowhere do not hold up reading, and hide no file of other rules', () => {

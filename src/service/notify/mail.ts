@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
+import { readTextFile } from '../../base/whole-file.ts';
 import type { MailSettings } from '../../config/notify-settings.ts';
 import { reasonOf } from '../../config/problem.ts';
 import { DeliveryError, type MessageTransport, type Rendered } from './transport.ts';
@@ -67,7 +67,7 @@ const firstLine = (file: string): string => contentsOf(file).split(/\r?\n/, 1)[0
 
 function contentsOf(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readTextFile(file);
   } catch (error) {
     throw new DeliveryError(`${file}: cannot be read: ${reasonOf(error)}`, false);
   }

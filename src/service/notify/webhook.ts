@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { readTextFile } from '../../base/whole-file.ts';
 import type { WebhookSettings } from '../../config/notify-settings.ts';
 import { reasonOf } from '../../config/problem.ts';
 import { DeliveryError, type MessageTransport, type Rendered } from './transport.ts';
@@ -72,7 +72,7 @@ export class WebhookTransport implements MessageTransport {
 function headersOf(file: string): Record<string, string> {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readTextFile(file);
   } catch (error) {
     throw new DeliveryError(`${file}: cannot be read: ${reasonOf(error)}`, false);
   }
