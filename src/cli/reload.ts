@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../base/counted.ts';
 import { withoutControls } from '../output/log.ts';
 import type { Reloaded } from '../service/policy-keeper.ts';
 import { addControlOption, askService, type ControlOptions } from './control.ts';
@@ -16,7 +17,7 @@ export function registerReload(program: Command): void {
         'use, and taken over between two packets; connections and what is known of them go on. When something is ' +
         'wrong, nothing changes.',
     )
-    .option('--force', 'also when rules are refused that are not refused now: without them');
+    .option('--force', 'also when no rule is left, or rules are refused that are not refused now: without them');
   addControlOption(command)
     .addHelpText('after', '\nExit code 1 when the reload was refused. SIGHUP does the same.')
     .action(reload);
@@ -28,7 +29,7 @@ export const RELOAD_LIMIT_MS = 300_000;
 async function reload({ force = false, ...options }: ReloadOptions): Promise<void> {
   const result = await askService(options, { command: 'reload', force }, { limitMs: RELOAD_LIMIT_MS });
   const { version, rules, newlyRefused, waiting, isChanged } = result as Extract<Reloaded, { status: 'ok' }>;
-  const counts = `${rules.loaded} rules, ${rules.refused.length} refused`;
+  const counts = `${counted(rules.loaded, 'rule')}, ${rules.refused.length} refused`;
   const lines = [
     isChanged ? `ruleset ${version} in use: ${counts}` : `ruleset ${version} as before: ${counts}`,
     ...newlyRefused,

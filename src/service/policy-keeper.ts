@@ -74,7 +74,7 @@ export class PolicyKeeper {
 
   /**
    * Reads everything again. Refused when the configuration or a file is wrong, when rules are refused that are not
-   * refused now (unless forced), and when inspection by them fails. Never rejects.
+   * refused now or none is left (unless forced), and when inspection by them fails. Never rejects.
    */
   reload(isForced: boolean): Promise<Reloaded> {
     return this.#inTurn(async () => {
@@ -103,7 +103,9 @@ export class PolicyKeeper {
     }
     const { rules, checked } = await this.#options.check(policy);
     const newlyRefused = firstOf(refusalsBeyond(this.#rules.refused, rules.refused).map((one) => diagnosticText(one)));
-    if (newlyRefused.length > 0 && !isForced) return { status: 'refused', reasons: newlyRefused };
+    const isEmptied = this.#rules.loaded > 0 && rules.loaded === 0 && kept.assigned === null;
+    const reasons = isEmptied ? [...newlyRefused, noRuleLeft(this.#rules.loaded)] : newlyRefused;
+    if (reasons.length > 0 && !isForced) return { status: 'refused', reasons };
     await this.#options.adopt(checked);
     this.#policy = kept;
     this.#rules = rules;
@@ -125,6 +127,10 @@ export class PolicyKeeper {
     return turn;
   }
 }
+
+/** What a full disk or a slip makes of a file. A policy without patches is none: a scan has found that none is needed. */
+const noRuleLeft = (loaded: number): string =>
+  `no rule would be left of ${loaded}: the files of rules are empty; if they are meant to be, use "vpatch reload --force"`;
 
 /** Rules that could not be loaded before either are no reason to keep the others from being renewed. */
 function refusalsBeyond(known: readonly RuleDiagnostic[], now: readonly RuleDiagnostic[]): RuleDiagnostic[] {

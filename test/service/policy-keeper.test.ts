@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Config, DEFAULTS } from '../../src/config/config.ts';
+import { policyRulesFile } from '../../src/config/state-paths.ts';
+import { composePolicy } from '../../src/patches/policy.ts';
 import { KeptPolicy } from '../../src/service/kept-policy.ts';
 import { type Policy, policyVersion } from '../../src/service/policy.ts';
 import { PolicyKeeper, type ReadPolicy } from '../../src/service/policy-keeper.ts';
@@ -102,6 +104,26 @@ test('a rule that was refused before is no reason, wherever in its file it stand
   const { keeper, offer } = setUp(policyOf(BROKEN + GOOD));
   offer(policyOf(GOOD.replace('"a"', '"other"') + BROKEN));
   expect(await keeper.reload(false)).toMatchObject({ status: 'ok', isChanged: true, newlyRefused: [] });
+});
+
+test('files that are empty now keep everything as it was, unless forced or the scan needs no patch', async () => {
+  const { keeper, offer } = setUp(policyOf(GOOD));
+  offer(policyOf('# nothing\n'));
+  expect(await keeper.reload(false)).toEqual({
+    status: 'refused',
+    reasons: [expect.stringMatching(/^no rule would be left of 1: .*--force/)],
+  });
+  expect(keeper.rules.loaded).toBe(1);
+  expect(await keeper.reload(true)).toMatchObject({ status: 'ok', isChanged: true, rules: { loaded: 0 } });
+
+  const none = composePolicy({ createdMs: 0, preset: 'balanced', choices: [], pins: {} }, new Map()).rules;
+  const assigned = (text: string): Policy => ({
+    config: DEFAULTS,
+    rules: textsOf(text, policyRulesFile(DEFAULTS.state.folder)),
+  });
+  const { keeper: scanned, offer: assign } = setUp(assigned(GOOD + none));
+  assign(assigned(none));
+  expect(await scanned.reload(false)).toMatchObject({ status: 'ok', isChanged: true, rules: { loaded: 0 } });
 });
 
 test('many reasons are cut short', async () => {
