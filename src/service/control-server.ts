@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { makeFolder } from '../base/make-folder.ts';
@@ -23,6 +23,8 @@ const ROOT = 0;
 const MAX_CONNECTIONS = 16;
 /** Who says nothing for so long is let go. */
 const IDLE_LIMIT_MS = 10_000;
+/** How soon a socket is missed that somebody removed. */
+const LOOK_EVERY_MS = 2_000;
 
 /**
  * The Unix socket over which the running service is asked and told. Three locks, each enough by itself: the folder is
@@ -30,8 +32,12 @@ const IDLE_LIMIT_MS = 10_000;
  */
 export class ControlServer {
   readonly path: string;
-  readonly #server: Server;
+  #server: Server;
   readonly #log: Logger;
+  /** Null before `serve`, and after the end. */
+  #looking: NodeJS.Timeout | null = null;
+  /** And could not be made again, which was told. */
+  #isLost = false;
   readonly #connections = new Set<Socket>();
   /** Null before `serve`: requests wait. */
   #answer: AnswerRequest | null = null;
@@ -40,8 +46,13 @@ export class ControlServer {
   private constructor(path: string, log: Logger) {
     this.path = path;
     this.#log = log;
-    this.#server = createServer((socket) => this.#accept(socket));
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server = this.#newServer();
+  }
+
+  #newServer(): Server {
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = MAX_CONNECTIONS;
+    return server;
   }
 
   /**
@@ -61,14 +72,17 @@ export class ControlServer {
     return server;
   }
 
-  /** From now on, requests are answered. */
+  /** From now on, requests are answered, also where somebody cleans up and removes the socket. */
   serve(answer: AnswerRequest): void {
     this.#answer = answer;
     for (const goOn of this.#early.splice(0)) goOn();
+    this.#looking = setInterval(() => this.#lookAfterSocket(), LOOK_EVERY_MS).unref();
   }
 
   /** Whoever waits for the end of the service sees it by the end of the connection. */
   close(): void {
+    if (this.#looking !== null) clearInterval(this.#looking);
+    this.#looking = null;
     this.#server.close();
     for (const socket of this.#connections) socket.destroy();
   }
@@ -87,6 +101,23 @@ export class ControlServer {
     });
     chmodSync(this.path, SOCKET_MODE);
     this.#server.on('error', (error) => this.#log.error(`control socket: ${error.message}`));
+  }
+
+  /** Without its socket, a service that works looks as if it were gone, and only signals reach it. */
+  async #lookAfterSocket(): Promise<void> {
+    if (existsSync(this.path)) return;
+    // Before there is another: the end of a server removes what is at its path.
+    this.#server.close();
+    this.#server = this.#newServer();
+    try {
+      prepareFolder(dirname(this.path));
+      await this.#listen();
+      this.#log.warn(`somebody has removed the control socket: it is at ${this.path} again`);
+      this.#isLost = false;
+    } catch (error) {
+      if (!this.#isLost) this.#log.error(`the control socket is gone: ${reasonOf(error)}`);
+      this.#isLost = true;
+    }
   }
 
   #accept(socket: Socket): void {

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ask } from '../../src/service/control-client.ts';
 import { type ControlAnswer, MAX_REQUEST_BYTES } from '../../src/service/control-protocol.ts';
 import { ControlServer } from '../../src/service/control-server.ts';
@@ -132,6 +132,26 @@ test('a socket that nobody serves any more is replaced', async () => {
   });
   await listen();
   expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({ status: 'ok' });
+});
+
+test('a socket that somebody removes is made again, when its folder can be', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    await listen();
+    rmSync(folder, { recursive: true });
+    expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({ kind: 'absent' });
+    writeFileSync(folder, 'in its place');
+    await vi.advanceTimersByTimeAsync(10_000);
+    rmSync(folder);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await ask(path, { command: 'status' }, LIMIT)).toMatchObject({ status: 'ok' });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    server?.close();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a file that is no socket stays', async () => {
