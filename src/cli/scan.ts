@@ -53,7 +53,11 @@ export function registerScan(program: Command): void {
         'Looks at what is installed and listens, compares it with advisories, and recommends virtual patches.\n' +
           'Reads only: nothing that is found is run, and no link is followed out of the root.',
       )
-      .option('--root <folder>', 'scan a mounted image or the root of a container instead of this system', '/'),
+      .option(
+        '--root <folder>',
+        'scan a mounted image or the root of a container instead of this system; with --state, compared with its last scan',
+        '/',
+      ),
   )
     .addOption(new Option('--preset <name>', 'how many patches to recommend (default: balanced)').choices(PRESETS))
     .option('--apply', 'assign what is recommended and take back what is not any more, as a new policy')
@@ -79,7 +83,9 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
     );
   }
   const setup = scanSetup(options);
-  const last = withState(() => lastScan(setup.stateFolder, fs.root));
+  // What somebody looks at is nothing of this host's, unless its own folder is named.
+  const isCompared = fs.isLive || options.state !== undefined;
+  const last = isCompared ? withState(() => lastScan(setup.stateFolder, fs.root)) : null;
   const showsProgress = process.stderr.isTTY === true;
   const result = await scan(fs, {
     patches: setup.patches,
@@ -102,7 +108,7 @@ async function runScan(options: ScanCommandOptions): Promise<void> {
         : page(result, changes) + (applied?.text ?? ''),
   );
   if (options.html !== undefined) writeReport(options.html, resultAsHtml(result, changes));
-  remember(setup, result, last);
+  if (isCompared) remember(setup, result, last);
   // A scan that the service itself has started is quiet, and the service reloads by itself.
   if (applied?.isNew === true && options.quiet !== true) {
     (options.json === true ? process.stderr : process.stdout).write(await takePolicyOver(options));

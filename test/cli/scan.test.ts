@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -91,6 +91,14 @@ describe('scan --root', () => {
     expect((await apply()).stdout).toMatch(
       /cve-2022-0543 +not needed .*\n +redis is not there any more\n(?:.*\n)*.*1 taken back/,
     );
+  });
+
+  test('leaves nothing where no folder for it is named', async () => {
+    const config = join(state, 'vpatch.yaml');
+    writeFileSync(config, `state: { folder: ${state}/own }\n`);
+    const { exitCode, stderr } = await vpatch('scan', '-c', config, '--root', root.path);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(existsSync(join(state, 'own'))).toBe(false);
   });
 
   test('with a time limit that has a unit', async () => {
