@@ -185,6 +185,18 @@ export class Content implements StreamConsumer, AppSink {
     this.detector.unpack(flow);
   }
 
+  /**
+   * An established connection was silent for long. False: nobody looks into what still comes of it, so that it can be
+   * forgotten. Else it keeps what rules may still need, and gives back the rest.
+   */
+  setAside(flow: FlowSlot): boolean {
+    if ((this.#flows.flags[flow]! & NOT_LOOKED_INTO) !== 0 || this.isEncrypted(flow)) return false;
+    if ((this.#flows.flags[flow]! & FLOW_FLAG.packed) !== 0) this.unpack(flow);
+    this.streams.setAside(flow);
+    this.pack(flow);
+    return true;
+  }
+
   /** Ends what is still open of the flow, and forgets it. */
   forget(flow: FlowSlot, reason: FlowEndReason): void {
     if ((this.#flows.flags[flow]! & FLOW_FLAG.packed) !== 0) this.unpack(flow);
@@ -296,5 +308,7 @@ export class Content implements StreamConsumer, AppSink {
     }
   }
 }
+
+const NOT_LOOKED_INTO = FLOW_FLAG.passed | FLOW_FLAG.bypassed;
 
 const looksIntoEncrypted = ({ bypass }: Config): boolean => bypass.encrypted === 'late';

@@ -95,6 +95,7 @@ export class Pipeline {
     this.#flows = new FlowTable(options.seed, (flow, reason) => this.#forget(flow, reason), {
       ...config.flow,
       timeouts: config.timeouts,
+      onSilent: (flow) => this.content.setAside(flow),
       worker: options.worker ?? 0,
       ...(options.flowCounts !== undefined && { counts: options.flowCounts }),
       sourceMemory: options.sourceMemory ?? null,

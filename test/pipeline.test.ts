@@ -81,7 +81,11 @@ describe('a flow that ends without a packet', () => {
   const started = (clientPort: number) => silent(clientPort).slice(0, 4);
 
   test.each(modes)('is judged when it is forgotten, in %s mode with nothing left to drop', (mode) => {
-    const player = new Player({ rules: RULE, mode, config: { timeouts: { tcpEstablishedMs: 1000 } } });
+    const player = new Player({
+      rules: RULE,
+      mode,
+      config: { timeouts: { tcpEstablishedMs: 1000, tcpSilentMs: 1000 } },
+    });
     for (const packet of started(40_000)) expect(player.send(packet)).toBe(true);
     expect(player.played.alerts).toEqual([]);
     player.played.pipeline.expire(1_700_000_005_000);
@@ -95,7 +99,11 @@ describe('a flow that ends without a packet', () => {
   });
 
   test('takes nothing from the packet during which it is forgotten', () => {
-    const player = new Player({ rules: RULE, mode: 'prevent', config: { timeouts: { tcpEstablishedMs: 50 } } });
+    const player = new Player({
+      rules: RULE,
+      mode: 'prevent',
+      config: { timeouts: { tcpEstablishedMs: 50, tcpSilentMs: 50 } },
+    });
     for (const packet of started(40_000)) player.send(packet);
     const attack = conversation([request('/attack')], { clientPort: 40_001 });
     for (const packet of attack.slice(0, 3)) player.send(packet);
@@ -243,7 +251,8 @@ test('what fails half-way and does not arrive does not arrive when it is sent ag
 });
 
 test('what fails at the end of a silent connection costs one packet, and leaves nothing to the next one', () => {
-  const player = new Player({ rules: RULE, mode: 'prevent' });
+  const timeouts = { tcpSilentMs: 3_600_000 };
+  const player = new Player({ rules: RULE, mode: 'prevent', config: { timeouts } });
   const { pipeline } = player.played;
   // All that the next connection says would be the rest of its body.
   const upload = fromLatin1('POST /page HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 100000\r\n\r\n');

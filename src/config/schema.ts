@@ -238,6 +238,7 @@ export const configSchema: z.ZodType<Overrides> = section({
       'tcp-new': key('tcpNewMs', duration()),
       'tcp-untracked': key('tcpUntrackedMs', duration()),
       'tcp-established': key('tcpEstablishedMs', duration()),
+      'tcp-silent': key('tcpSilentMs', duration()),
       'tcp-closing': key('tcpClosingMs', duration()),
       'tcp-closed': key('tcpClosedMs', duration()),
       'udp-new': key('udpNewMs', duration()),

@@ -18,7 +18,7 @@ export const SPARED_OF_KIND: readonly (readonly TimeoutClass[])[] = [
 
 /** What makes room for a new flow of the kind, sooner or later: these, and what is over. */
 export const OFFERED_OF_KIND: readonly (readonly TimeoutClass[])[] = [
-  [...SPARED_OF_KIND[FLOW_KIND.tcp]!, TIMEOUT_CLASS.tcpClosed, TIMEOUT_CLASS.tcpCondemned],
+  [...SPARED_OF_KIND[FLOW_KIND.tcp]!, TIMEOUT_CLASS.tcpClosed, TIMEOUT_CLASS.tcpCondemned, TIMEOUT_CLASS.tcpSilent],
   SPARED_OF_KIND[FLOW_KIND.udp]!,
   SPARED_OF_KIND[FLOW_KIND.other]!,
 ];
@@ -32,6 +32,7 @@ export const CLASSES_OF_KIND: readonly (readonly TimeoutClass[])[] = [
     TIMEOUT_CLASS.tcpClosing,
     TIMEOUT_CLASS.tcpEstablished,
     TIMEOUT_CLASS.tcpCondemned,
+    TIMEOUT_CLASS.tcpSilent,
   ],
   [TIMEOUT_CLASS.udpNew, TIMEOUT_CLASS.udpReplied],
   [TIMEOUT_CLASS.icmp, TIMEOUT_CLASS.other],

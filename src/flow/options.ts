@@ -1,4 +1,5 @@
 import type { FlowCounts } from './counts.ts';
+import type { FlowSlot } from './slot.ts';
 import { DEFAULT_FLOW_TIMEOUTS, type FlowTimeouts } from './timeouts.ts';
 
 /** How many flows there may be at the same time, over all workers. */
@@ -18,6 +19,11 @@ export interface FlowTableOptions extends FlowCaps {
   readonly counts: FlowCounts;
   /** Of `SourceCounts`, where workers share the caps by source; null: this one counts for itself. */
   readonly sourceMemory: SharedArrayBuffer | null;
+  /**
+   * An established connection is silent: whether it is worth being remembered for longer. Called between packets or
+   * for another flow's, it must not call back into the table.
+   */
+  readonly onSilent: (slot: FlowSlot) => boolean;
   /** 0 to 255: keeps the flow ids of several workers apart. */
   readonly worker: number;
 }
@@ -33,6 +39,7 @@ export const DEFAULT_FLOW_TABLE_OPTIONS = {
   maxFlowsPerSource: null,
   maxHalfOpenPerSource: null,
   sourceMemory: null,
+  onSilent: () => true,
   timeouts: DEFAULT_FLOW_TIMEOUTS,
   worker: 0,
 } as const;

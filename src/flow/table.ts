@@ -186,8 +186,11 @@ export class FlowTable {
       this.#counts.add(FLOW_KIND.halfOpen);
       this.#sources?.addHalfOpen(slot, 1);
     }
-    // Whoever opens one connection after the other has one at a time, however long the last ones are remembered.
-    if (timeoutClass === TIMEOUT_CLASS.tcpClosed) this.#sources?.end(slot, false);
+    // Whoever opens one connection after the other has one at a time, however long the last ones are remembered. And
+    // many silent ones have lost their other end: that keeps nobody from opening new ones.
+    if (timeoutClass === TIMEOUT_CLASS.tcpClosed || timeoutClass === TIMEOUT_CLASS.tcpSilent) {
+      this.#sources?.end(slot, false);
+    }
     this.#idle.remove(slot);
     this.#idle.add(slot, timeoutClass);
   }
@@ -253,7 +256,10 @@ export class FlowTable {
     this.#size--;
   }
 
-  /** Ends flows that were idle for too long, at most `maxFlows`; returns how many. Cheap when there are none. */
+  /**
+   * Ends flows that were idle for too long, or sets them aside, at most `maxFlows`; returns how many. Cheap when there
+   * are none.
+   */
   expire(nowMs: number, maxFlows: number): number {
     let ended = 0;
     // Begins with another class each time, so that a flood in one cannot keep the others from expiring.
@@ -262,7 +268,7 @@ export class FlowTable {
       for (let work = maxFlows - ended; work > 0; work--) {
         const done = this.#expireOldest(timeoutClass, nowMs);
         if (done === NOTHING) break;
-        if (done === ENDED) ended++;
+        if (done === ENDED || done === SET_ASIDE) ended++;
       }
     }
     this.#nextClassToExpire = (this.#nextClassToExpire + 1) % TIMEOUT_CLASSES;
@@ -294,7 +300,9 @@ export class FlowTable {
     const counted = slot * 2 + direction;
     this.packets[counted] = this.packets[counted]! + 1;
     this.bytes[counted] = this.bytes[counted]! + packet.wireBytes;
-    if (direction === TO_CLIENT && this.#idle.classOf(slot) === TIMEOUT_CLASS.udpNew) {
+    const timeoutClass = this.#idle.classOf(slot);
+    if (timeoutClass === TIMEOUT_CLASS.tcpSilent) this.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+    else if (direction === TO_CLIENT && timeoutClass === TIMEOUT_CLASS.udpNew) {
       this.setTimeoutClass(slot, TIMEOUT_CLASS.udpReplied);
     } else this.#idle.touch(slot);
     return LOOKUP.known;
@@ -432,6 +440,7 @@ export class FlowTable {
       if (this.#spareOldest(TIMEOUT_CLASS.tcpClosed, packet.timeMs, 0, 'evicted')) return true;
       // But a new one between the same ports may just be waiting for its answer.
       if (this.#spareOldest(TIMEOUT_CLASS.tcpCondemned, packet.timeMs, ANSWER_TIME_MS, 'evicted')) return true;
+      if (this.#spareOldest(TIMEOUT_CLASS.tcpSilent, packet.timeMs, 0, 'timeout')) return true;
     }
     const spared = SPARED_OF_KIND[kind]!;
     for (let i = 0; i < spared.length; i++) {
@@ -456,11 +465,12 @@ export class FlowTable {
    * Looks at the class's oldest flow. One that was last seen in the future means that time went back: it counts as
    * seen now, or it would block all behind it until time has caught up.
    */
-  #expireOldest(timeoutClass: TimeoutClass, nowMs: number): typeof NOTHING | typeof ENDED | typeof RESTAMPED {
+  #expireOldest(timeoutClass: TimeoutClass, nowMs: number): Expiry {
     const slot = this.#idle.oldest(timeoutClass);
     if (slot < 0) return NOTHING;
     const idleMs = nowMs - this.lastSeenMs[slot]!;
     if (idleMs >= this.#timeoutsMs[timeoutClass]!) {
+      if (timeoutClass === TIMEOUT_CLASS.tcpEstablished && this.#setAside(slot, idleMs)) return SET_ASIDE;
       this.release(slot, 'timeout');
       return ENDED;
     }
@@ -468,6 +478,13 @@ export class FlowTable {
     this.lastSeenMs[slot] = nowMs;
     this.#idle.touch(slot);
     return RESTAMPED;
+  }
+
+  #setAside(slot: FlowSlot, idleMs: number): boolean {
+    if (idleMs >= this.#timeoutsMs[TIMEOUT_CLASS.tcpSilent]!) return false;
+    // Before it is asked, or a failure there would meet every later packet.
+    this.setTimeoutClass(slot, TIMEOUT_CLASS.tcpSilent);
+    return this.#options.onSilent(slot);
   }
 
   #hasPorts(slot: number): boolean {
@@ -483,6 +500,8 @@ const IDS_PER_WORKER = 2 ** 45;
 const NOTHING = 0;
 const ENDED = 1;
 const RESTAMPED = 2;
+const SET_ASIDE = 3;
+type Expiry = typeof NOTHING | typeof ENDED | typeof RESTAMPED | typeof SET_ASIDE;
 
 /**
  * What nobody has answered for so long may make room for a new flow: a handshake is left alone for as long as it takes

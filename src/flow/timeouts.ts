@@ -18,14 +18,19 @@ export const TIMEOUT_CLASS = {
   other: 8,
   /** Of an established connection nothing arrives any more. */
   tcpCondemned: 9,
+  /** Established, and silent for longer than most ever are: it makes room for new flows before any that is being opened. */
+  tcpSilent: 10,
 } as const;
 export type TimeoutClass = (typeof TIMEOUT_CLASS)[keyof typeof TIMEOUT_CLASS];
-export const TIMEOUT_CLASSES = 10;
+export const TIMEOUT_CLASSES = 11;
 
 export interface FlowTimeouts {
   readonly tcpNewMs: number;
   readonly tcpUntrackedMs: number;
+  /** Then it is set aside, or forgotten where nobody would look into what still comes. */
   readonly tcpEstablishedMs: number;
+  /** Since its last packet, as the others. */
+  readonly tcpSilentMs: number;
   readonly tcpClosingMs: number;
   readonly tcpClosedMs: number;
   readonly udpNewMs: number;
@@ -40,8 +45,11 @@ export const DEFAULT_FLOW_TIMEOUTS: FlowTimeouts = {
   // Ours: such a flow holds nothing that its next packet could not bring back.
   tcpUntrackedMs: 60_000,
   // Suricata 600, Deep Security 3 hours, RFC 5382 REQ-5 at least 2 h 4 min for a translator, which breaks what it
-  // forgets. A flow forgotten here goes on, and is read from where it is; an hour covers keep-alives of most services.
+  // forgets. An hour covers keep-alives of most services.
   tcpEstablishedMs: 3_600_000,
+  // The kernel's nf_conntrack_tcp_timeout_established, 5 days. A flow that is forgotten goes on and is read from where it
+  // is: whoever waits for that in the midst of a message shows rules only its end.
+  tcpSilentMs: 432_000_000,
   // Deep Security's FIN_WAIT1 and CLOSE_WAIT; the kernel's nf_conntrack_tcp_timeout_fin_wait is the same.
   tcpClosingMs: 120_000,
   // The kernel's nf_conntrack_tcp_timeout_close: time for the last retransmissions.
@@ -74,6 +82,7 @@ export const timeoutsByClass = (timeouts: FlowTimeouts): Float64Array =>
     timeouts.otherMs,
     // For so long its two ends may hold it.
     timeouts.tcpEstablishedMs,
+    timeouts.tcpSilentMs,
   );
 
 /**

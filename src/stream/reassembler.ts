@@ -156,6 +156,11 @@ export class Reassembler {
     this.#forgetDelivered(half);
   }
 
+  /** What was delivered is not kept any longer: of what is sent again, nobody can say whether it is the same. */
+  letGoOfDelivered(half: TcpHalf): void {
+    this.#forgetDelivered(half);
+  }
+
   /** Bytes will pass that nobody sees: what was kept to be compared or put in order with them is of no use. */
   forget(half: TcpHalf): void {
     this.#forgetQueue(half);

@@ -165,6 +165,21 @@ export class TcpTracker {
     this.#reassembler.forget(session.toClient);
   }
 
+  /**
+   * The connection was silent for so long that nothing is under way: bytes that nobody has acknowledged are let go, and
+   * sent again they are not compared. What waits behind a hole remains, since its receiver has it. Its timestamps are
+   * taken as they come: a kernel's clock of microseconds wraps within 72 minutes (tcp_usec_ts), and receivers with one
+   * judge none after half of that (TCP_PAWS_WRAP in include/net/tcp.h).
+   */
+  setAside(slot: FlowSlot): void {
+    const session = this.#sessions.at(slot);
+    if (session === null) return;
+    for (const half of [session.toServer, session.toClient]) {
+      this.#reassembler.letGoOfDelivered(half);
+      half.recentTimestamp = 0;
+    }
+  }
+
   /** The connection is silent: what is known of it is kept in less space. Before anything else it is to be unpacked. */
   pack(slot: FlowSlot): void {
     this.#sessions.pack(slot);

@@ -291,6 +291,66 @@ describe('caps', () => {
     expect(two.see({ from: [14, 1] })).toBe(LOOKUP.full);
   });
 
+  describe('a connection that was silent for long', () => {
+    const silentAt = DEFAULT_FLOW_TIMEOUTS.tcpEstablishedMs;
+    const established = (options: Partial<FlowTableOptions> = {}): Harness => {
+      const harness = new Harness(options);
+      for (let i = 0; i < 4; i++) {
+        const [slot] = harness.at({ protocol: tcp, from: [i, 1], timeMs: i });
+        harness.table.setTimeoutClass(slot, TIMEOUT_CLASS.tcpEstablished);
+      }
+      return harness;
+    };
+
+    test('is set aside, and established again with its next packet', () => {
+      const harness = established();
+      expect(harness.table.expire(silentAt, 10)).toBe(1);
+      expect(harness.ended).toEqual([]);
+      const [slot] = harness.at({ protocol: tcp, from: [0, 1], timeMs: silentAt + 1 });
+      expect(harness.table.timeoutClass(slot)).toBe(TIMEOUT_CLASS.tcpEstablished);
+      expect(harness.table.expire(DEFAULT_FLOW_TIMEOUTS.tcpSilentMs, 2)).toBe(2);
+      expect(harness.table.expire(DEFAULT_FLOW_TIMEOUTS.tcpSilentMs + 3, 10)).toBe(4);
+      expect(harness.ended.map(([, reason]) => reason)).toEqual(['timeout', 'timeout', 'timeout']);
+      expect(harness.table.timeoutClass(slot)).toBe(TIMEOUT_CLASS.tcpSilent);
+    });
+
+    test('is forgotten where nobody would look into it', () => {
+      const harness = established({ onSilent: () => false });
+      harness.table.expire(silentAt + 3, 10);
+      expect(harness.ended).toHaveLength(4);
+    });
+
+    test('makes room for a new one, the oldest first, before any that is just being opened', () => {
+      const harness = established();
+      harness.table.release(harness.at({ protocol: tcp, from: [3, 1], timeMs: 3 })[0]);
+      harness.see({ protocol: tcp, from: [8, 1], timeMs: silentAt - 1000 });
+      const [first] = harness.at({ protocol: tcp, from: [0, 1], timeMs: 3 });
+      harness.ended = [];
+      expect(harness.see({ protocol: tcp, from: [9, 1], timeMs: silentAt + 2 })).toBe(LOOKUP.new);
+      expect(harness.packet.events).toEqual([]);
+      expect(harness.table.timeoutClass(first)).toBe(TIMEOUT_CLASS.tcpEstablished);
+      expect(harness.ended).toEqual([[harness.packet.flow, 'timeout']]);
+    });
+
+    test('counts no more for its source', () => {
+      const harness = established({ maxFlowsPerSource: 1 });
+      expect(harness.see({ protocol: tcp, from: [2, 2], timeMs: 300 })).toBe(LOOKUP.full);
+      harness.table.release(harness.at({ protocol: tcp, from: [3, 1], timeMs: 3 })[0]);
+      harness.table.expire(silentAt + 2, 10);
+      expect(harness.see({ protocol: tcp, from: [2, 2], timeMs: silentAt + 2 })).toBe(LOOKUP.new);
+    });
+
+    test('fails to be set aside only once', () => {
+      const harness = established({
+        onSilent: () => {
+          throw new Error('a mistake of ours');
+        },
+      });
+      for (let i = 0; i < 4; i++) expect(() => harness.table.expire(silentAt + 3, 10)).toThrow('a mistake of ours');
+      expect(harness.table.expire(silentAt + 3, 10)).toBe(0);
+    });
+  });
+
   describe('of several workers', () => {
     const sharing = () => {
       const cells = FlowCounts.sharedCells(2);
