@@ -63,6 +63,20 @@ describe('a request', () => {
     expect(alertsOf(rule('http.uri; content:"/page/7"; endswith;'), [up(many)])).toEqual([1]);
   });
 
+  test.each([
+    ['/cat\\b/', [1, 1, 0]],
+    ['/(?:dog|(cat\\b))/', [1, 1, 0]],
+    ['/ca\\B/', [1, 1, 1]],
+    ['/cat\\B/', [0, 0, 1]],
+    ['/cat\\b./', [0, 1, 0]],
+  ])('the end of a word is none where only the rest has not come: %s', (expression, counts) => {
+    for (const [i, body] of ['a cat', 'a cat, a mouse', 'a catalogue'].entries()) {
+      const connections = [...everyCut(post(body)).map((parts) => parts.map(up)), [...post(body)].map(up)];
+      const found = alertsOfEach(rule(`http.request_body; pcre:"${expression}";`), connections);
+      expect(found).toEqual(connections.map(() => (counts[i] === 1 ? [1] : [])));
+    }
+  });
+
   test('a body beyond its limit is searched up to it, and the next request again', () => {
     const config = { http: { requestBodyBytes: 1000 } };
     const rules = rule('http.request_body; content:"command";');

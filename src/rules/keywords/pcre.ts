@@ -86,13 +86,19 @@ const pcre = defineKeyword({
     }
     const choice = isSticky ? sticky : draft.chooseBuffer(buffer!);
     draft.expressions.push({ pattern, flags, isNegated, buffer: choice?.definition.name ?? null, at: patternAt });
-    const needsEnd = isNegated || /\$|\\z|\\Z|\(\?!|\(\?<!/.test(pattern);
+    const needsEnd = isNegated || ASKS_FOR_END.test(pattern);
     // The end of a match may move back when its start moves on, so that nothing is known of later ones.
     const captured = capturedBy(pattern, listed, draft);
     const step = { isMonotone: false, build: () => new RegexStep(regex, isRelative, isNegated, needsEnd, captured) };
     draft.addStep(step, draft.inspection(choice));
   },
 });
+
+/**
+ * What may hold at the end of what is there and not any more when more comes: `$` and the like, negative lookarounds,
+ * and a `\b` or `\B` behind which an alternative ends. One that something follows is asked with that at hand.
+ */
+const ASKS_FOR_END = /\$|\\z|\\Z|\(\?<?!|\\[bB]\)*(?:\||$)/;
 
 /** `flow:name, pkt:name`: where the first, the second ... group goes. */
 function readListed(value: OptionValue, text: string, at: number): Omit<Capture, 'group'>[] {
