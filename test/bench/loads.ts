@@ -288,8 +288,9 @@ async function measureStorm(bed: Bed, { seconds }: LoadSettings): Promise<Values
 const STORM_RULE =
   'alert dns any any -> any any (msg:"A query of the benchmark"; dns.query; content:"storm"; sid:9999999; rev:1;)\n';
 
+/** Forced, since the rule of a storm may be the only one, and goes again. */
 async function reload(vpatch: VpatchProcess): Promise<void> {
-  const answer = await ask(vpatch.control, { command: 'reload', force: false }, { limitMs: ANSWER_LIMIT_MS });
+  const answer = await ask(vpatch.control, { command: 'reload', force: true }, { limitMs: ANSWER_LIMIT_MS });
   if (answer.status !== 'ok') throw new Error(`reload: ${answer.lines.join('; ')}`);
 }
 
