@@ -59,8 +59,8 @@ Napi::Value LiveObjects(const Napi::CallbackInfo& info) {
 }
 
 /**
- * Compiling patterns takes and frees tens of megabytes in one thread or another. By default each thread keeps an arena of
- * its own, and what is freed in the middle of one: here a service that runs for weeks would carry it along.
+ * Compiling patterns takes and frees tens of megabytes in one thread or another. By default each thread keeps an arena
+ * of its own, and what is freed in the middle of one: here a service that runs for weeks would carry it along.
  */
 void ReturnFreedMemory() {
   mallopt(M_ARENA_MAX, 1);

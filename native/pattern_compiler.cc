@@ -53,10 +53,11 @@ constexpr size_t kMaxSingleBytes = 2;
 
 /**
  * Where a few patterns begin alike, libhs leaps over what none of them begins with, by pairs of bytes. On x86 the leap
- * of Vectorscan (issue 317 of its repository; 5.4.9 is Debian 12's) goes over some matches as well: of random sets of two
- * to six patterns, every fourth misses one in some place, and of those of 9 to 40, every fortieth. There is no leap where
- * patterns begin with all sorts of bytes. These do, and are never reported: their numbers are those of no patterns. They
- * cost some ten nanoseconds a scan at most. A pattern that is alone is searched for in another way, which misses nothing.
+ * of Vectorscan (issue 317 of its repository; 5.4.9 is Debian 12's) goes over some matches as well: of random sets of
+ * two to six patterns, every fourth misses one in some place, and of those of 9 to 40, every fortieth. There is no leap
+ * where patterns begin with all sorts of bytes. These do, and are never reported: their numbers are those of no
+ * patterns. They cost some ten nanoseconds a scan at most. A pattern that is alone is searched for in another way,
+ * which misses nothing.
  */
 std::vector<std::string> ExpressionsAgainstLeaps() {
   constexpr size_t kExpressions = 16, kBytes = 8;

@@ -27,8 +27,9 @@ constexpr double kMaxTimeoutMs = 86'400'000;
 constexpr int kSendAttempts = 200;
 constexpr useconds_t kSendPauseMicroseconds = 500;
 /**
- * Nanoseconds. A look as long as waking up takes where a processor has to be woken too; a wait after which the next one is
- * expected to be as short. In vain, a look is halved, and below the least there is none. Ours, measured: docs/performance.md.
+ * Nanoseconds. A look as long as waking up takes where a processor has to be woken too; a wait after which the next one
+ * is expected to be as short. In vain, a look is halved, and below the least there is none. Ours, measured:
+ * docs/performance.md.
  */
 constexpr int64_t kMaxLook = 50'000;
 constexpr int64_t kShortWait = 100'000;

@@ -37,8 +37,8 @@ class QueueSocket {
   int ReceiveBufferBytes() const;
 
   /**
-   * Messages that wait, at most `capacity`, each into the memory that its header names; waits up to `timeout_ms` for the
-   * first one. Their number, or -1 with errno set: EAGAIN when none came.
+   * Messages that wait, at most `capacity`, each into the memory that its header names; waits up to `timeout_ms` for
+   * the first one. Their number, or -1 with errno set: EAGAIN when none came.
    *
    * Where packets come at short intervals it looks for the next one before it sleeps, as KVM does before it halts: to
    * wake a thread, and often its processor, takes longer than most of these waits.

@@ -24,16 +24,16 @@ constexpr uint32_t kHeapLimitKibibytes = 16 * 1024;
 constexpr int64_t kUncountedNs = 500'000;
 constexpr int64_t kUncountedNsPerByte = 4;
 /**
- * PCRE2's match limit holds for each offset at which a match may begin, and between two steps that it counts a repeat may
- * run over all of the subject. Before steps are counted, the limit for a long subject is this by its length, so that no
- * single offset takes more than some milliseconds.
+ * PCRE2's match limit holds for each offset at which a match may begin, and between two steps that it counts a repeat
+ * may run over all of the subject. Before steps are counted, the limit for a long subject is this by its length, so
+ * that no single offset takes more than some milliseconds.
  */
 constexpr size_t kUncountedBytesPerOffset = size_t{1} << 24;
 constexpr uint32_t kLeastMatchLimit = 256;
 /**
- * Where steps are counted: what all offsets together may cost, some twenty milliseconds and, for each byte, eight steps. A
- * step costs as much as 16 bytes that a repeat runs over. It is more than what can be done uncounted, so that the clock
- * decides only who does the work, not what comes out.
+ * Where steps are counted: what all offsets together may cost, some twenty milliseconds and, for each byte, eight
+ * steps. A step costs as much as 16 bytes that a repeat runs over. It is more than what can be done uncounted, so that
+ * the clock decides only who does the work, not what comes out.
  */
 constexpr uint64_t kWork = 1 << 25;
 constexpr uint64_t kWorkPerByte = 128;

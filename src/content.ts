@@ -44,8 +44,8 @@ export interface ContentOptions {
 export const NO_PACKET = new Packet();
 
 /**
- * What flows carry: the bytes of streams go from TCP reassembly to the protocol parsers, and what these find goes to the
- * rules, all while the packet that brought the bytes is in hand.
+ * What flows carry: the bytes of streams go from TCP reassembly to the protocol parsers, and what these find goes to
+ * the rules, all while the packet that brought the bytes is in hand.
  */
 export class Content implements StreamConsumer, AppSink {
   readonly streams: TcpTracker;
@@ -169,7 +169,10 @@ export class Content implements StreamConsumer, AppSink {
     this.streams.abandon(flow);
   }
 
-  /** What is remembered of a silent flow gets small. Nothing but `unpack` and the flow's columns may be asked of it then. */
+  /**
+   * What is remembered of a silent flow gets small. Nothing but `unpack` and the flow's columns may be asked of it
+   * then.
+   */
   pack(flow: FlowSlot): void {
     this.streams.pack(flow);
     this.apps.pack(flow);

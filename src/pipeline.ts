@@ -46,8 +46,8 @@ const EXPIRE_INTERVAL_MS = 20;
 /** The same where there were more than end at one go: 50,000 can end in a second. */
 const NEXT_FLOWS_MS = 1;
 /**
- * Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". With records of them,
- * they take 2 to 3 ms.
+ * Work on one look: the rest waits for the next. Deep Security's "Maximum Connections per Cleanup". With records of
+ * them, they take 2 to 3 ms.
  */
 const EXPIRE_MAX_FLOWS = 50;
 
@@ -139,8 +139,8 @@ export class Pipeline {
   }
 
   /**
-   * Between packets only. Up to now, packets may have passed that this pipeline did not get: until then, connections are
-   * followed from where they are.
+   * Between packets only. Up to now, packets may have passed that this pipeline did not get: until then, connections
+   * are followed from where they are.
    */
   noteLapse(followUntilMs: number): void {
     this.#streams.noteLapse();
@@ -211,8 +211,8 @@ export class Pipeline {
   }
 
   /**
-   * Ends flows that were idle for too long, and packs silent ones. `process` does so itself; a live source calls it when
-   * no packet comes. True: there may be more flows to end.
+   * Ends flows that were idle for too long, and packs silent ones. `process` does so itself; a live source calls it
+   * when no packet comes. True: there may be more flows to end.
    */
   expire(nowMs: number): boolean {
     this.content.timeMs = nowMs;

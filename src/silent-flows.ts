@@ -15,7 +15,9 @@ const SHORT_SILENT_MS = 250;
 const MAX_SLOTS = 8_192;
 const MAX_PACKED = 512;
 
-/** Goes through the flows, slot by slot and again from the beginning, and has the connections packed that are silent. */
+/**
+ * Goes through the flows, slot by slot and again from the beginning, and has the connections packed that are silent.
+ */
 export class SilentFlows {
   readonly #flows: FlowTable;
   readonly #content: Content;

@@ -101,3 +101,18 @@ describe('src/', () => {
     expect(reading).toEqual([]);
   });
 });
+
+test('comments are as wide as the code at most, which the formatter sees to', () => {
+  const files = ['src', 'test', 'native'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(?:ts|cc|h)$/.test(file) && !file.startsWith('build/'))
+      .map((file) => join(folder, file)),
+  );
+  expect(files.length).toBeGreaterThan(500);
+  const wide = files.flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .flatMap((line, i) => (/^\s*(?:\/\/|\/?\*)/.test(line) && line.length > 120 ? [`${file}:${i + 1}`] : [])),
+  );
+  expect(wide).toEqual([]);
+});

@@ -8,7 +8,9 @@ import type { Turn } from './support/play.ts';
 import type { Random } from './support/random.ts';
 import { body, concat } from './support/smb.ts';
 
-/** What rules can look for in the conversations: something of each protocol, in the stream and in what is made of it. */
+/**
+ * What rules can look for in the conversations: something of each protocol, in the stream and in what is made of it.
+ */
 export const CONVERSATION_RULES = [
   'alert tcp-stream any any -> any any (flow:to_server; content:"admin"; sid:1;)',
   'alert tcp-stream any any -> any any (content:"login"; content:"token="; distance:0; within:40; sid:2;)',

@@ -89,7 +89,8 @@ test.each(CASES)(
         const wanted = bed.send(inOneGo(turns), port);
         matches += wanted.ofTransactions.length;
         const got = bed.send(cutAnywhere(turns, random), port);
-        // Behind a packet that drops its connection nothing is looked into, and how much is before it depends on the cuts.
+        // Behind a packet that drops its connection nothing is looked into, and how much is before it depends on the
+        // cuts.
         const [seen, expected] = mode === 'prevent' ? [got.isBlocked, wanted.isBlocked] : [got, wanted];
         expect(seen, describeTurns(turns)).toEqual(expected);
       }),

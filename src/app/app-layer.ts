@@ -128,8 +128,8 @@ export class AppLayer {
   }
 
   /**
-   * A flow that is silent gives back its parser, where that is between two exchanges. The getters below go on to say the
-   * same of it; before anything else it is to be unpacked.
+   * A flow that is silent gives back its parser, where that is between two exchanges. The getters below go on to say
+   * the same of it; before anything else it is to be unpacked.
    */
   pack(flow: FlowSlot): void {
     const session = this.#sessions[flow];

@@ -10,8 +10,8 @@ import type { AppProtocol, Channel } from './protocol.ts';
 export const MAX_PROBE_BYTES = 8192;
 
 /**
- * The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found, and those of
- * the client until the server has shown it too.
+ * The search for one stream's protocol, by the first bytes of both directions. Keeps them until it is found, and those
+ * of the client until the server has shown it too.
  */
 export class Detection {
   /** Which direction's bytes came first. */

@@ -5,8 +5,8 @@ import { fileType, SETTLED_TYPE_BYTES } from './file-type.ts';
 import { type BufferDefinition, STAGE, type Transaction } from './protocol.ts';
 
 /**
- * Bytes of one file that rules see, of protocols that are made of files: Suricata's `content-limit` of mail. The rest is
- * not kept.
+ * Bytes of one file that rules see, of protocols that are made of files: Suricata's `content-limit` of mail. The rest
+ * is not kept.
  */
 export const MAX_FILE_BYTES = 100 * 1024;
 

@@ -5,8 +5,8 @@ import type { AppSession } from './session.ts';
 const MIN_SHED_BYTES = 2048;
 
 /**
- * What the parsers of all flows hold together. Each one has limits, but thousands of connections that stop within a body
- * would still take all memory: at the limit, those give up their parsers that were silent the longest.
+ * What the parsers of all flows hold together. Each one has limits, but thousands of connections that stop within a
+ * body would still take all memory: at the limit, those give up their parsers that were silent the longest.
  */
 export class ParserMemory {
   usedBytes = 0;

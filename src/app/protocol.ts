@@ -161,8 +161,8 @@ export interface AppParser {
   /** The flow is gone: gives back what it holds and tells nobody. */
   close?(): void;
   /**
-   * When nothing is under way in either direction, the number from which `AppProtocol.resume` makes a parser that goes on
-   * as this one would; else negative. Left out: it always stays.
+   * When nothing is under way in either direction, the number from which `AppProtocol.resume` makes a parser that goes
+   * on as this one would; else negative. Left out: it always stays.
    */
   readonly restingAt?: number;
 }
@@ -192,7 +192,8 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   readonly isByAgreement?: boolean;
   /**
    * Asked before all probes about the first bytes of a client: is the port one of its servers alone? What a client says
-   * first is its own choice, and there are servers that pass over what they do not understand. With `no`, probes decide.
+   * first is its own choice, and there are servers that pass over what they do not understand. With `no`, probes
+   * decide.
    */
   claims?(serverPort: number, bytes: Uint8Array, start: number, end: number): ProbeAnswer;
   /** Who speaks first; left out: either. What begins otherwise is told of, and followed all the same. */
@@ -206,8 +207,9 @@ export interface AppProtocol<T extends Transaction = Transaction> {
   /** See AppParser's `restingAt`. */
   resume?(sink: AppSink, channel: Channel, restingAt: number): AppParser;
   /**
-   * All lines of the message's head, with the bytes that its buffers have (`isOfHead`), so that one look at it says what
-   * can't be in any of them. Null where their bytes are not those of the head, or it is not there. Borrowed as they are.
+   * All lines of the message's head, with the bytes that its buffers have (`isOfHead`), so that one look at it says
+   * what can't be in any of them. Null where their bytes are not those of the head, or it is not there. Borrowed as
+   * they are.
    */
   readHead?(transaction: T, direction: Direction): Uint8Array | null;
   /** Context for events: the value of EVE's key. */

@@ -89,8 +89,8 @@ export class AppSession {
   }
 
   /**
-   * See AppParser's `restingAt`: negative where more is to be remembered than that number, the protocol, and how far each
-   * direction has got.
+   * See AppParser's `restingAt`: negative where more is to be remembered than that number, the protocol, and how far
+   * each direction has got.
    */
   get restingAt(): number {
     const isPlain =
@@ -335,8 +335,8 @@ export class AppSession {
   }
 
   /**
-   * Rules look into what is read again, but it is not told how odd it is: so are the first bytes of each client that tries
-   * a server with another protocol, be it TLS or HTTP/2, or takes the wrong port.
+   * Rules look into what is read again, but it is not told how odd it is: so are the first bytes of each client that
+   * tries a server with another protocol, be it TLS or HTTP/2, or takes the wrong port.
    */
   #sinkOfReadAgain(): AppSink {
     return {

@@ -16,8 +16,8 @@ interface Slab {
 
 /**
  * Buffers whose sizes are powers of two, side by side in large slabs. Memory that each had for itself would be V8's to
- * collect: buffers that are outgrown and left, some kilobytes for each connection, have it mark the whole heap again and
- * again, and the system clear every page anew.
+ * collect: buffers that are outgrown and left, some kilobytes for each connection, have it mark the whole heap again
+ * and again, and the system clear every page anew.
  */
 export class BufferSlabs {
   /** Of all slabs in which something is, and one of each size that may be empty. */

@@ -8,8 +8,8 @@ import { trimNativeMemory } from './native/addon.ts';
  * each megabyte that is in use: not where packets wait.
  */
 export async function releaseMemory(): Promise<void> {
-  // There is no other way to ask for it at run time. The flag is the process's and stays set: other threads may be between
-  // this line and the next.
+  // There is no other way to ask for it at run time. The flag is the process's and stays set: other threads may be
+  // between this line and the next.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
@@ -27,8 +27,8 @@ const PRETENDED_BYTES = 65 * 2 ** 20;
 
 /**
  * The same for a thread with something better to do: V8 looks for garbage in threads of its own, and this one stops for
- * some milliseconds, twice. It is done in less than a second where there is a processor for it. In one go it is done only
- * where the system refuses the address space that V8 is told of.
+ * some milliseconds, twice. It is done in less than a second where there is a processor for it. In one go it is done
+ * only where the system refuses the address space that V8 is told of.
  */
 export class GradualRelease {
   readonly #now: () => number;
@@ -72,8 +72,8 @@ export class GradualRelease {
 }
 
 /**
- * V8 would begin in ten seconds, or at once with an 'eager' request, but then in one go if it has begun already. Hearing
- * of new memory outside of its heap, it begins at once, and if it has begun, goes on for some milliseconds.
+ * V8 would begin in ten seconds, or at once with an 'eager' request, but then in one go if it has begun already.
+ * Hearing of new memory outside of its heap, it begins at once, and if it has begun, goes on for some milliseconds.
  */
 function collectStepByStep(): Promise<unknown> {
   // What it measures is of no interest: it has V8 collect step by step, which nothing else does at run time.

@@ -42,7 +42,9 @@ export class SlotRecords {
   /** An empty one is held, so that a record that comes and goes does not claim and return one each time. */
   #spare: Slab | null = null;
 
-  /** Room for a slot's record, whose content is undefined. The slot has none, and `length` is at most MAX_RECORD_BYTES. */
+  /**
+   * Room for a slot's record, whose content is undefined. The slot has none, and `length` is at most MAX_RECORD_BYTES.
+   */
   add(slot: number, length: number): void {
     const sizeClass = classOf(length);
     this.#roomy[sizeClass] ??= [];

@@ -110,8 +110,8 @@ export class Defragmenter {
   }
 
   /**
-   * Forgets what has waited for too long. Cheap when there is nothing. What began in the future means that time went back:
-   * it counts as begun now, or it would keep all behind it until time has caught up.
+   * Forgets what has waited for too long. Cheap when there is nothing. What began in the future means that time went
+   * back: it counts as begun now, or it would keep all behind it until time has caught up.
    */
   expire(nowMs: number): void {
     if (this.#entries.size === 0) return;
@@ -232,8 +232,8 @@ const IPV6_LENGTH = 4;
 
 /**
  * RFC 791 §2.3 names the protocol too, RFC 8200 §4.5 does not. A string, since fragments are rare, and since Map hashes
- * it in a way that nobody can foresee from outside. Fragments out of a tunnel do not meet those beside it: a host that is
- * not its end has only the latter.
+ * it in a way that nobody can foresee from outside. Fragments out of a tunnel do not meet those beside it: a host that
+ * is not its end has only the latter.
  */
 function keyOf({ ipVersion, source, destination, protocol, vlanId, fragmentId, tunnelDepth }: Packet): string {
   const where = `${fragmentId} ${vlanId} ${tunnelDepth}`;

@@ -159,9 +159,9 @@ export class Detector {
   }
 
   /**
-   * Could a rule match in what is still to come of the packet's TCP connection, when no protocol is read any more? Not asked
-   * are rules on what decoding and TCP tracking find wrong. `isBeyondDepth`: by direction, the stream is so far that
-   * rules on it look no more.
+   * Could a rule match in what is still to come of the packet's TCP connection, when no protocol is read any more? Not
+   * asked are rules on what decoding and TCP tracking find wrong. `isBeyondDepth`: by direction, the stream is so far
+   * that rules on it look no more.
    */
   needsMore(isBeyondDepth: readonly [boolean, boolean]): boolean {
     const detection = this.#detection;

@@ -288,8 +288,8 @@ export class FlowDetections {
   }
 
   /**
-   * `orders`: the new number of each rule, -1 where it is gone; read until all flows have followed. Each does when it is
-   * asked for, or in its turn: there may be hundreds of thousands.
+   * `orders`: the new number of each rule, -1 where it is gone; read until all flows have followed. Each does when it
+   * is asked for, or in its turn: there may be hundreds of thousands.
    */
   renumber(orders: Int32Array): void {
     while (this.#followedTo < this.#flows.length) this.catchUp();

@@ -20,7 +20,9 @@ const MIN_SHARING = 4;
 const MIN_REST_BYTES = 3;
 /** RFC 9112 §5, as clients write it. */
 const FIELD_NAME = /^[\w-]+: ?/;
-/** A line that has no more beside a name is not looked for alone: curl and scripts in browsers accept anything. Ours. */
+/**
+ * A line that has no more beside a name is not looked for alone: curl and scripts in browsers accept anything. Ours.
+ */
 const MIN_TELLING_BYTES = 4;
 
 /** What is looked for in a head before `searches` are made, which find nothing where the gate does not open them. */

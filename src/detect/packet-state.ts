@@ -5,7 +5,9 @@ import { NO_FLOW, type Packet } from '../wire/packet.ts';
 import type { FlowFigures } from './flow-figures.ts';
 import { TRACK_KEY_WORDS, type TrackTable } from './track-table.ts';
 
-/** What rules have set on a flow. As many as rules have names for. Numbers and texts are rare: null until there is one. */
+/**
+ * What rules have set on a flow. As many as rules have names for. Numbers and texts are rare: null until there is one.
+ */
 class FlowVariables {
   readonly bits = new Set<number>();
   numbers: Map<number, number> | null = null;

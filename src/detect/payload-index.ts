@@ -47,8 +47,8 @@ function only({ rules, starts }: PatternRules, entries: readonly PatternEntry[])
 }
 
 /**
- * The fast patterns of all rules on payload. One search of new bytes of a stream serves those on the stream and those on
- * the packet that brought them, which are other rules by turns.
+ * The fast patterns of all rules on payload. One search of new bytes of a stream serves those on the stream and those
+ * on the packet that brought them, which are other rules by turns.
  */
 export class PayloadIndex {
   readonly #plan: PayloadPlan;

@@ -122,8 +122,8 @@ const MAX_KNOWN_PAIRS = 4096;
 const MAX_KNOWN_WORDS = 2 ** 20;
 
 /**
- * Which rules concern a packet between two ports. The ephemeral ports of new connections fall into few classes, and meet
- * answers that are already there.
+ * Which rules concern a packet between two ports. The ephemeral ports of new connections fall into few classes, and
+ * meet answers that are already there.
  */
 export class PortTable {
   readonly #sharers: readonly Sharers[];

@@ -7,8 +7,8 @@ import type { PatternIndex } from './pattern-index.ts';
  */
 export class RawSearch {
   /**
-   * Rules whose pattern was found, and how far the stream had got when it was found last: the pattern is not behind that.
-   * Null: none was.
+   * Rules whose pattern was found, and how far the stream had got when it was found last: the pattern is not behind
+   * that. Null: none was.
    */
   #found: Map<number, number> | null = null;
   #patterns: PatternIndex | null = null;

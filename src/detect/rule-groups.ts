@@ -14,7 +14,9 @@ export interface PacketGroupOf<Payload, Patterns, Ports> {
   readonly streamUnpatterned: Ports;
   /** All rules that look into the stream, those on transactions that have a content of no buffer included. */
   readonly streamReaders: Ports;
-  /** Of those in `payload`, rules that look into each packet's own payload alone: most of a long stream meets no other. */
+  /**
+   * Of those in `payload`, rules that look into each packet's own payload alone: most of a long stream meets no other.
+   */
   readonly packet: Patterns | null;
   readonly packetPorts: Ports;
   /** The same for rules on the stream that are tried on packets as well: as far as they look into the stream. */

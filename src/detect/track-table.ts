@@ -11,7 +11,9 @@ const FIRST_ENTRIES = 1024;
 /** 10 MB. Our choice. */
 const MAX_ENTRIES = 131_072;
 
-/** In the head of shared memory, cells of 32 bits: a lock, whether there was ever an entry, and the seed of the hash. */
+/**
+ * In the head of shared memory, cells of 32 bits: a lock, whether there was ever an entry, and the seed of the hash.
+ */
 const USED = LOCK_CELLS;
 const SEED = USED + 1;
 const HEAD_BYTES = 16;

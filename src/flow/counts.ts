@@ -10,8 +10,8 @@ const CELLS = KINDS * 2;
  * Concurrent flows by kind. Workers that are given the same cells share the caps: row 0 is the total, row 1 + n what
  * worker n contributes, so that the flows of a worker that died can be taken out.
  *
- * Each worker can end no flows but its own. Where all that could make room are another one's, as in a flood that one queue
- * gets, a new flow may go beyond the cap for them; their worker then makes room for two when the next one comes.
+ * Each worker can end no flows but its own. Where all that could make room are another one's, as in a flood that one
+ * queue gets, a new flow may go beyond the cap for them; their worker then makes room for two when the next one comes.
  */
 export class FlowCounts {
   readonly #cells: Int32Array;

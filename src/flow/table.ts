@@ -196,8 +196,8 @@ export class FlowTable {
   }
 
   /**
-   * Nothing of the flow arrives any more. It keeps no new one out from now on: where it makes room, and its connection had
-   * been established, it begins condemned when it is met again.
+   * Nothing of the flow arrives any more. It keeps no new one out from now on: where it makes room, and its connection
+   * had been established, it begins condemned when it is met again.
    */
   condemn(slot: FlowSlot): void {
     if (this.protocol(slot) !== IP_PROTOCOL.tcp) return;
@@ -510,7 +510,10 @@ type Expiry = typeof NOTHING | typeof ENDED | typeof RESTAMPED | typeof SET_ASID
 const ANSWER_TIME_MS = 250;
 /** Connections that are over and kept for their full time: three megabytes. Ours. */
 const MAX_CLOSED_FLOWS = 4_096;
-/** Beyond these, each is kept for so long: twice Linux's least time to send a lost FIN again (TCP_RTO_MIN, 200 ms). Ours. */
+/**
+ * Beyond these, each is kept for so long: twice Linux's least time to send a lost FIN again (TCP_RTO_MIN, 200 ms).
+ * Ours.
+ */
 const LAST_PACKETS_MS = 500;
 
 function refuse(packet: Packet, event: FlowEvent): Lookup {

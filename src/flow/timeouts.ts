@@ -18,7 +18,9 @@ export const TIMEOUT_CLASS = {
   other: 8,
   /** Of an established connection nothing arrives any more. */
   tcpCondemned: 9,
-  /** Established, and silent for longer than most ever are: it makes room for new flows before any that is being opened. */
+  /**
+   * Established, and silent for longer than most ever are: it makes room for new flows before any that is being opened.
+   */
   tcpSilent: 10,
 } as const;
 export type TimeoutClass = (typeof TIMEOUT_CLASS)[keyof typeof TIMEOUT_CLASS];
@@ -47,8 +49,8 @@ export const DEFAULT_FLOW_TIMEOUTS: FlowTimeouts = {
   // Suricata 600, Deep Security 3 hours, RFC 5382 REQ-5 at least 2 h 4 min for a translator, which breaks what it
   // forgets. An hour covers keep-alives of most services.
   tcpEstablishedMs: 3_600_000,
-  // The kernel's nf_conntrack_tcp_timeout_established, 5 days. A flow that is forgotten goes on and is read from where it
-  // is: whoever waits for that in the midst of a message shows rules only its end.
+  // The kernel's nf_conntrack_tcp_timeout_established, 5 days. A flow that is forgotten goes on and is read from where
+  // it is: whoever waits for that in the midst of a message shows rules only its end.
   tcpSilentMs: 432_000_000,
   // Deep Security's FIN_WAIT1 and CLOSE_WAIT; the kernel's nf_conntrack_tcp_timeout_fin_wait is the same.
   tcpClosingMs: 120_000,

@@ -9,8 +9,8 @@ export type TextScope = 'flow' | 'pkt';
 
 /**
  * What rules remember beyond a packet, and what is known of its flow, seen from the packet in hand. Detection has it;
- * names are the numbers that `variableId` gives, those of hosts' bits `hostBitId`. Without a flow, what belongs to flows
- * is neither set nor read.
+ * names are the numbers that `variableId` gives, those of hosts' bits `hostBitId`. Without a flow, what belongs to
+ * flows is neither set nor read.
  */
 export interface RuleState {
   readonly hasFlow: boolean;

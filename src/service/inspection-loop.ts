@@ -55,8 +55,9 @@ const DRAIN_QUIET_MS = 100;
 const DRAIN_LIMIT_MS = 3_000;
 
 /**
- * Receives, judges and answers, until `onTurn` says stop. Blocks its thread, save for what `pause` asks for. What was let
- * in often makes the kernel itself answer, before `flush` returns: so it looks once more before it does anything else.
+ * Receives, judges and answers, until `onTurn` says stop. Blocks its thread, save for what `pause` asks for. What was
+ * let in often makes the kernel itself answer, before `flush` returns: so it looks once more before it does anything
+ * else.
  */
 export async function inspect(source: LiveSource, inspector: Inspector, hooks: LoopHooks): Promise<void> {
   const packet = new Packet();

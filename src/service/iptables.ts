@@ -80,7 +80,9 @@ export function iptablesRemoveText(table: string, saved: string): string | null 
   return lines.length === 0 ? null : restoreText(table, lines);
 }
 
-/** What the kernel may lack: its queue, rejecting, bypassing connections, a choice of queues by ports (of IPv4 only). */
+/**
+ * What the kernel may lack: its queue, rejecting, bypassing connections, a choice of queues by ports (of IPv4 only).
+ */
 export type IptablesNeed = 'queue' | 'reject' | 'bypass' | 'ports';
 
 /** A transaction for each table that leaves nothing behind, to see whether the kernel has all of it. */

@@ -2,7 +2,9 @@ import { performance } from 'node:perf_hooks';
 import { threadProcessorMs } from '../base/native/addon.ts';
 import { type LatencyFigures, LatencyHistogram } from './latency.ts';
 
-/** Shorter pauses do not count, and a thread's processor time, which takes a system call, is noted that often at most. */
+/**
+ * Shorter pauses do not count, and a thread's processor time, which takes a system call, is noted that often at most.
+ */
 const LEAST_MS = 1;
 
 /** Times of a millisecond or more in which a worker did not look for packets. */
@@ -10,7 +12,9 @@ export interface PauseFigures {
   /** By the clock, and what the thread itself has worked: a power of two of microseconds, upwards. */
   readonly longestMs: number;
   readonly longestWorkMs: number;
-  /** Pauses that took up to so long, and longer than those of the bucket before; and those in which so much was work. */
+  /**
+   * Pauses that took up to so long, and longer than those of the bucket before; and those in which so much was work.
+   */
   readonly buckets: readonly { readonly upToMs: number | null; readonly pauses: number; readonly byWork: number }[];
 }
 

@@ -6,7 +6,9 @@ const INTERVAL_MS = 5_000;
 const QUIET_PACKETS_PER_SECOND = 1_000;
 /** Less than this is not worth it. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
-/** The same while there is traffic, which a collection stops twice, for some milliseconds, and how seldom it is then. */
+/**
+ * The same while there is traffic, which a collection stops twice, for some milliseconds, and how seldom it is then.
+ */
 const MIN_BUSY_GROWTH_BYTES = 32 * 2 ** 20;
 const BUSY_PAUSE_MS = 30_000;
 

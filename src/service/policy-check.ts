@@ -35,7 +35,9 @@ export const checkPolicy = (policy: Policy): Promise<PolicyCheck> => policyFrom(
 export const loadPolicy = (policy: Policy, tell: (what: string) => void): Promise<PolicyCheck> =>
   policyFrom(policy, tell, true);
 
-/** From the cache, where it was tried out before, or else compiled anew. `keepsAlive`: the process does not end before. */
+/**
+ * From the cache, where it was tried out before, or else compiled anew. `keepsAlive`: the process does not end before.
+ */
 async function policyFrom(policy: Policy, tell: (what: string) => void, keepsAlive: boolean): Promise<PolicyCheck> {
   const key = ruleKey(policy.rules, policy.config);
   const cached = new RuleCache(policy.config.rules.cacheFolder).read(key);

@@ -128,7 +128,9 @@ export class PolicyKeeper {
   }
 }
 
-/** What a full disk or a slip makes of a file. A policy without patches is none: a scan has found that none is needed. */
+/**
+ * What a full disk or a slip makes of a file. A policy without patches is none: a scan has found that none is needed.
+ */
 const noRuleLeft = (loaded: number): string =>
   `no rule would be left of ${loaded}: the files of rules are empty; if they are meant to be, use "vpatch reload --force"`;
 

@@ -98,7 +98,9 @@ export interface QueueStatus {
   readonly isInspecting: boolean;
   /** Packets that wait for a verdict now; null where the kernel does not list the queue. */
   readonly waiting: number | null;
-  /** Packets that the kernel dropped since the queue or its socket was full; with fail open see `Incidents.overflows`. */
+  /**
+   * Packets that the kernel dropped since the queue or its socket was full; with fail open see `Incidents.overflows`.
+   */
   readonly overflowed: number | null;
   /** Of them, those for which the socket had no room. */
   readonly beyondSocket: number | null;

@@ -63,7 +63,9 @@ export interface Incidents {
   readonly lostLines: number;
   /** Packets whose inspection threw. */
   readonly failedPackets: number;
-  /** Times that a queue may have been full and let packets pass, as fail open has it: the kernel does not count them. */
+  /**
+   * Times that a queue may have been full and let packets pass, as fail open has it: the kernel does not count them.
+   */
   readonly overflows: number;
 }
 

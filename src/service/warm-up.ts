@@ -31,7 +31,9 @@ export function warmUp(report: (line: string) => void = () => {}): void {
   }
 }
 
-/** Of each kind of what rules look into, one that matches. No `content`: compiling patterns costs 2 MiB of libhs's code. */
+/**
+ * Of each kind of what rules look into, one that matches. No `content`: compiling patterns costs 2 MiB of libhs's code.
+ */
 const RULES = `
 alert tcp any any -> any any (msg:"segment"; flow:established,to_server; dsize:>3; sid:1;)
 alert http any any -> any any (msg:"uri"; http.method; bsize:3; http.uri; pcre:"/a=\\d/"; sid:2;)

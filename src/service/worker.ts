@@ -85,8 +85,8 @@ function openQueue(config: Config): NfqueueSource {
 }
 
 /**
- * Every packet of the services waits for this thread. With the same share of a processor as they have, it would use it up
- * under load and wait for a whole slice of the scheduler's, 3 to 4 ms, while they wait for it.
+ * Every packet of the services waits for this thread. With the same share of a processor as they have, it would use it
+ * up under load and wait for a whole slice of the scheduler's, 3 to 4 ms, while they wait for it.
  */
 function takePriority({ queue: { priority } }: Config): void {
   try {

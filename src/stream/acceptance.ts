@@ -23,8 +23,8 @@ export const mustSignAlike = (session: TcpSession, { tcpFlags }: Packet): boolea
 
 /**
  * Whether the packet came in by the interface behind which its receiver is, while its sender is behind another one: the
- * receiver has sent it to itself, with the sender's address. What it acknowledges may never have arrived. Only a gateway
- * that takes packets from anywhere (`rp_filter` other than 1) forwards such a packet.
+ * receiver has sent it to itself, with the sender's address. What it acknowledges may never have arrived. Only a
+ * gateway that takes packets from anywhere (`rp_filter` other than 1) forwards such a packet.
  */
 export function isFromWrongSide({ toServer, toClient }: TcpSession, { direction, inInterface }: Packet): boolean {
   const isToServer = direction === TO_SERVER;
@@ -36,8 +36,8 @@ export function isFromWrongSide({ toServer, toClient }: TcpSession, { direction,
 }
 
 /**
- * Where a sender is whose place is not known, since packets passed unseen: `old`, its segment is from before; `next`, it
- * goes on where it was; `elsewhere`, it has got on meanwhile.
+ * Where a sender is whose place is not known, since packets passed unseen: `old`, its segment is from before; `next`,
+ * it goes on where it was; `elsewhere`, it has got on meanwhile.
  */
 export type SenderPlace = 'old' | 'next' | 'elsewhere';
 

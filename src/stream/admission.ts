@@ -19,8 +19,8 @@ export class Admission {
   }
 
   /**
-   * Null: the segment, which has neither SYN nor RST and lies behind the SYN-ACK, fits. Else the outcome, with its event
-   * on the packet. `place` is null where the sender's is known.
+   * Null: the segment, which has neither SYN nor RST and lies behind the SYN-ACK, fits. Else the outcome, with its
+   * event on the packet. `place` is null where the sender's is known.
    */
   judge(session: TcpSession, packet: Packet, place: SenderPlace | null, mayMissPackets: boolean): StreamOutcome | null {
     const { direction, tcpFlags } = packet;

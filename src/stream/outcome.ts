@@ -7,7 +7,8 @@ import type { StreamEvent } from './events.ts';
  * - `inspected`: nothing in it is left that the receiver could read and the consumer has not been given. Packets
  *   without data too.
  * - `kept`: data behind a hole. No application can read it yet; it is delivered with the packet that fills the hole.
- * - `not-compared`: has bytes that were delivered before, are not acknowledged, and could not be kept, since a bound was
+ * - `not-compared`: has bytes that were delivered before, are not acknowledged, and could not be kept, since a bound
+ * was
  *   reached. Whether they are the same nobody knows; nothing of it was taken.
  * - `unplaced`: data out of order right after a pick-up, when nobody knows yet what its receiver reads next. It has to
  *   come again.

@@ -13,7 +13,8 @@ import { ACK, type SegmentOptions, SYN } from './tcp-header.ts';
  * - `closes`: it is in the exact place, and its receiver has acknowledged all before it, so that it will heed it; or it
  *   comes behind a FIN.
  * - `refuses`: it answers a SYN.
- * - `doubtful`: it is in the exact place, but of the bytes before it some are not acknowledged. A receiver that lacks them
+ * - `doubtful`: it is in the exact place, but of the bytes before it some are not acknowledged. A receiver that lacks
+ * them
  *   answers with a challenge (RFC 5961 §3.2), and goes on.
  * - `none`: it was overtaken, or means another connection.
  */

@@ -418,7 +418,10 @@ export class TcpTracker {
     return (this.#flows.flags[slot]! & flag) !== 0;
   }
 
-  /** Its sender had ended the connection before it was forgotten. What the receiver makes of more is not to be found out. */
+  /**
+   * Its sender had ended the connection before it was forgotten. What the receiver makes of more is not to be found
+   * out.
+   */
   #afterEnd(packet: Packet): StreamOutcome {
     this.#flows.setTimeoutClass(packet.flow, TIMEOUT_CLASS.tcpUntracked);
     return packet.payloadEnd === packet.payloadStart ? 'inspected' : refuse(packet, 'tcp.data_after_end', 'closed');

@@ -5,8 +5,8 @@ import { TCP_FLAG } from '../wire/tcp.ts';
 /**
  * How far the stages got with a packet. `inspected`: nothing in it can be read by its receiver that was not inspected,
  * or a gap was there that the receiver has too. The others are decided by the configuration. `unknown-connection`: its
- * beginning was not seen, and it is not followed; `unknown-fin`, `unknown-reset`: the end of such a one. `rule-limit`: a
- * rule that blocks was too dear to be tried to its end.
+ * beginning was not seen, and it is not followed; `unknown-fin`, `unknown-reset`: the end of such a one. `rule-limit`:
+ * a rule that blocks was too dear to be tried to its end.
  */
 export type Outcome =
   | 'inspected'

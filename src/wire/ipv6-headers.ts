@@ -75,8 +75,8 @@ export function transportHeaderBytes(protocol: number): number {
 }
 
 /**
- * RFC 8200 §4.1: where the header `next` belongs in the recommended order, behind one of `rank`. Destination options have
- * two places.
+ * RFC 8200 §4.1: where the header `next` belongs in the recommended order, behind one of `rank`. Destination options
+ * have two places.
  */
 export function rankOf(next: number, rank: number): number {
   switch (next) {

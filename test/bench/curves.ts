@@ -1,6 +1,6 @@
 /**
- * `make bench-curves`: what a packet costs as rules, open connections and its own size grow, and what they take of memory.
- * Processor time of one core.
+ * `make bench-curves`: what a packet costs as rules, open connections and its own size grow, and what they take of
+ * memory. Processor time of one core.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

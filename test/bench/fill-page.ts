@@ -1,6 +1,6 @@
 /**
- * `make bench-docs`: puts the tables and plots of the last runs of the benchmarks into docs/performance.md. What was not run
- * stays as it is there.
+ * `make bench-docs`: puts the tables and plots of the last runs of the benchmarks into docs/performance.md. What was
+ * not run stays as it is there.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Curve, curveTable } from './curve.ts';

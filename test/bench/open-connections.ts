@@ -1,7 +1,7 @@
 /**
  * Opens many connections to a web server, each with a request, and keeps them. Started by `make bench` in the client's
- * namespace with its settings as JSON; says `open` when all are. For each line of its input it asks on every tenth of them
- * again and again, and prints what it has measured. It closes when its input ends.
+ * namespace with its settings as JSON; says `open` when all are. For each line of its input it asks on every tenth of
+ * them again and again, and prints what it has measured. It closes when its input ends.
  */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';

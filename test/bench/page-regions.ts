@@ -1,6 +1,6 @@
 /**
- * A page with these texts between `<!-- NAME -->` and `<!-- /NAME -->`; what is there before goes. Throws where the page has
- * no such place.
+ * A page with these texts between `<!-- NAME -->` and `<!-- /NAME -->`; what is there before goes. Throws where the
+ * page has no such place.
  */
 export function regionsFilled(page: string, regions: Readonly<Record<string, string>>): string {
   let filled = page;

@@ -1,6 +1,6 @@
 /**
- * `make bench-replay`: packets and bytes a second through the pipeline by stage, and where the time goes. On traffic that
- * is made up, and on captures that are named.
+ * `make bench-replay`: packets and bytes a second through the pipeline by stage, and where the time goes. On traffic
+ * that is made up, and on captures that are named.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

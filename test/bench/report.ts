@@ -1,7 +1,10 @@
 import { MEASURE_NAMES, MEASURES, type Measure, type MeasureAbout, type Values } from './measures.ts';
 import type { Summary } from './statistics.ts';
 
-/** What each engine had: tables of Markdown that are readable as they stand, a row for each measure that some engine has. */
+/**
+ * What each engine had: tables of Markdown that are readable as they stand, a row for each measure that some engine
+ * has.
+ */
 export const medianTable = (summaries: readonly Summary[]): string =>
   tableOf(summaries, ({ medians }, name) => shown(medians[name]), 'medians');
 

@@ -73,8 +73,8 @@ function passSeconds(frames: Traffic['frames'], stage: StageCut, config: Config,
 }
 
 /**
- * What the second half of the traffic leaves on the heap, for a packet. The first half opens the connections and has the
- * engine optimise. What opens further connections leaves those.
+ * What the second half of the traffic leaves on the heap, for a packet. The first half opens the connections and has
+ * the engine optimise. What opens further connections leaves those.
  */
 export function heapBytesPerPacket({ frames }: Traffic, config: Config, ruleset: Ruleset): number {
   const middle = frames.length >> 1;

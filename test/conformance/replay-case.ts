@@ -3,8 +3,8 @@
  *
  *   replay-case --settings FILE --checksums all|none -- CAPTURE [options of replay]
  *
- * FILE is JSON: `extra_settings` (dotted key of suricata.yaml to value) and `vars` (as there). A value that names a file
- * beside the capture means that file.
+ * FILE is JSON: `extra_settings` (dotted key of suricata.yaml to value) and `vars` (as there). A value that names a
+ * file beside the capture means that file.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

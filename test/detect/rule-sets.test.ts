@@ -6,8 +6,8 @@ import { conversation, datagrams, ENDS, Player } from '../support/play.ts';
 import { down, up } from './support.ts';
 
 /*
- * Many rules at once against what each of them means by itself. How candidates are found (patterns shared and cut, ports,
- * addresses, heads, answers that are remembered) must not show in what is found.
+ * Many rules at once against what each of them means by itself. How candidates are found (patterns shared and cut,
+ * ports, addresses, heads, answers that are remembered) must not show in what is found.
  */
 
 const BLOCK = 'abcABC-2'.repeat(5);

@@ -71,7 +71,10 @@ const LOAD_SETTINGS = {
   limitMs: 1500,
   pauseMs: 5,
 };
-/** Requests over loopback, on connections that are kept and on new ones; STOP_LOADS ends them and says what they came to. */
+/**
+ * Requests over loopback, on connections that are kept and on new ones; STOP_LOADS ends them and says what they came
+ * to.
+ */
 const START_LOADS = `
   ip link set lo mtu 65000 up
   echo '{ "type": "module" }' > /tmp/package.json

@@ -40,7 +40,9 @@ interface Understood {
 interface Request extends Seen {
   /** Whatever follows is not HTTP for a server that agrees. Node waits for somebody to take it, and answers no more. */
   readonly isUpgrade: boolean;
-  /** Its path as it was sent. `http.uri_delim_non_compliant` tells where it ends in what Python takes for white space. */
+  /**
+   * Its path as it was sent. `http.uri_delim_non_compliant` tells where it ends in what Python takes for white space.
+   */
   readonly target: string;
   /** Its target is no path. */
   readonly isConnect: boolean;
@@ -128,7 +130,8 @@ function differenceIn(server: ServerName, ours: Request, theirs: Seen): string |
     ['length of the body', ours.bodyBytes, theirs.bodyBytes],
     ['body', ours.body, theirs.body],
   ];
-  // Without a Host, some servers have one of their own, and others none; a field of ours that they do not see hides nothing.
+  // Without a Host, some servers have one of their own, and others none; a field of ours that they do not see hides
+  // nothing.
   if (ours.host !== '' && (theirs.host !== '' || !HANDS_OVER_TARGETS.has(server)))
     pairs.push(['host', bare(ours.host), bare(theirs.host)]);
   const [what, our, their] = pairs.find(([, a, b]) => a !== b) ?? [];

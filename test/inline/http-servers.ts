@@ -49,7 +49,9 @@ export interface Answered {
   readonly isOpen: boolean;
 }
 
-/** nginx, Apache, Node, Python and Java in a namespace of their own. Each tells in its answers what it has understood. */
+/**
+ * nginx, Apache, Node, Python and Java in a namespace of their own. Each tells in its answers what it has understood.
+ */
 export class HttpServers {
   readonly #testbed = new Testbed();
   readonly #folder = mkdtempSync(join(tmpdir(), 'vpatch-servers-'));

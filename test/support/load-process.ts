@@ -1,4 +1,7 @@
-/** The clients of a load: one page, or name, after the other until standard input ends, and then what became of them, as JSON. */
+/**
+ * The clients of a load: one page, or name, after the other until standard input ends, and then what became of them, as
+ * JSON.
+ */
 import { Agent, get } from 'node:http';
 import { get as getByTls, Agent as TlsAgent } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -1,4 +1,6 @@
-/** Frames of an interface that a filter lets through, as lines of hexadecimal; lines on standard input are sent there. */
+/**
+ * Frames of an interface that a filter lets through, as lines of hexadecimal; lines on standard input are sent there.
+ */
 import { createInterface } from 'node:readline';
 import cap from 'cap';
 

@@ -6,7 +6,9 @@ import { Testbed, whyNoTestbed } from './netns.ts';
 import { VpatchProcess } from './vpatch-process.ts';
 import { HTTP_PORT, WebServer } from './web-server.ts';
 
-/** Tests with a client, and a web server that vpatch can protect. Skipped, and that is told, where they cannot be made. */
+/**
+ * Tests with a client, and a web server that vpatch can protect. Skipped, and that is told, where they cannot be made.
+ */
 export function describeWithWebServer(name: string, body: (bed: WebBed) => void): void {
   const reason = whyNoTestbed();
   if (reason !== null) console.warn(`SKIPPED, NOTHING INLINE IS TESTED: ${name}: ${reason}`);

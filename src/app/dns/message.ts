@@ -23,9 +23,9 @@ const MAX_POINTERS = 127;
 /** Labels and pointers of one name; Suricata's limit. */
 const MAX_NAME_STEPS = 255;
 /**
- * What a message's pointers lead to, in labels, pointers, and bytes of names in questions: so much for each of its bytes.
- * Beyond it, pointers are not followed (`dns.too_many_labels`), and rules see no more questions. Ours: names of IPv6
- * addresses, which compress best, need little more than one.
+ * What a message's pointers lead to, in labels, pointers, and bytes of names in questions: so much for each of its
+ * bytes. Beyond it, pointers are not followed (`dns.too_many_labels`), and rules see no more questions. Ours: names of
+ * IPv6 addresses, which compress best, need little more than one.
  */
 const MAX_STEPS_PER_BYTE = 4;
 /** Besides: for short messages, the limits of a name alone count. */
@@ -173,8 +173,8 @@ export class DnsMessage {
   }
 
   /**
-   * Leaves a name (RFC 1035 §4.1.4) in `scratch` and returns its length; -1 if it cannot be read. Notes loops, which end
-   * the name, and lengths beyond the limit.
+   * Leaves a name (RFC 1035 §4.1.4) in `scratch` and returns its length; -1 if it cannot be read. Notes loops, which
+   * end the name, and lengths beyond the limit.
    */
   #scanName(start: number): number {
     const { bytes } = this;

@@ -1,8 +1,8 @@
 import type { DnsTransaction } from './transaction.ts';
 
 /**
- * Queries without an answer, found by the id of their message; oldest first. Nearly all flows have one at a time, or two,
- * and none has many (MAX_OPEN_QUERIES): a map would not be worth the table that it brings with it.
+ * Queries without an answer, found by the id of their message; oldest first. Nearly all flows have one at a time, or
+ * two, and none has many (MAX_OPEN_QUERIES): a map would not be worth the table that it brings with it.
  */
 export class OpenQueries {
   #oldest: DnsTransaction | null = null;

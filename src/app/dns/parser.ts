@@ -8,7 +8,9 @@ import { DnsTransaction } from './transaction.ts';
 
 /** Queries of one flow that wait for their answer. Resolvers keep far fewer on one port; ours. */
 export const MAX_OPEN_QUERIES = 64;
-/** Places for messages of one packet that are kept for the next one. A datagram has one; over TCP it can be thousands. */
+/**
+ * Places for messages of one packet that are kept for the next one. A datagram has one; over TCP it can be thousands.
+ */
 const MAX_KEPT_PLACES = 16;
 /** RFC 6895 §2.2: 7 and above are not assigned. */
 const FIRST_UNASSIGNED_OPCODE = 7;
@@ -19,7 +21,9 @@ export class DnsParser implements AppParser {
   readonly #frames: FrameSink | undefined;
   readonly #streams: readonly [MessageStream, MessageStream] | null;
   readonly #open = new OpenQueries();
-  /** What rules may look into until their packet is over: the first `#shownCount`. To push the first takes room for 17. */
+  /**
+   * What rules may look into until their packet is over: the first `#shownCount`. To push the first takes room for 17.
+   */
   readonly #shown: (DnsTransaction | null)[] = [null];
   #shownCount = 0;
   #nextId: number;

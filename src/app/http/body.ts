@@ -33,8 +33,8 @@ export class Body {
   readonly #layers: ContentDecoder[];
 
   /**
-   * `codings`: what the content is packed in, the outermost first. `keepsUndecoded`: what can be decoded is kept as it was
-   * sent, too.
+   * `codings`: what the content is packed in, the outermost first. `keepsUndecoded`: what can be decoded is kept as it
+   * was sent, too.
    */
   constructor(limitBytes: number, codings: readonly Coding[], keepsUndecoded = false) {
     this.#keepsUndecoded = keepsUndecoded;

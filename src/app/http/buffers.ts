@@ -199,8 +199,8 @@ function content(message: HttpMessage): Uint8Array | null {
 }
 
 /**
- * A packed request body as it was sent. What grows is read before what comes behind it, so that this is not there while the
- * decoded one may grow.
+ * A packed request body as it was sent. What grows is read before what comes behind it, so that this is not there while
+ * the decoded one may grow.
  */
 function undecodedContent({ body, isComplete }: HttpMessage): Uint8Array | null {
   return body !== null && (isComplete || body.isFull) ? body.undecoded() : null;

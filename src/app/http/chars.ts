@@ -15,8 +15,8 @@ export const HEX_VALUE = Uint8Array.from({ length: 256 }, (_, byte) => {
 export const isSpace = (byte: number): boolean => byte === SPACE || (byte >= TAB && byte <= CR);
 
 /**
- * Between the words of a request line for some server: also what Python's `split()` takes of ISO 8859-1, as its web server
- * and those of its frameworks use it.
+ * Between the words of a request line for some server: also what Python's `split()` takes of ISO 8859-1, as its web
+ * server and those of its frameworks use it.
  */
 export const isAnySpace = (byte: number): boolean =>
   isSpace(byte) || (byte >= 0x1c && byte <= 0x1f) || byte === 0x85 || byte === 0xa0;

@@ -37,7 +37,9 @@ export class Head extends FieldTable {
   isCanonical = true;
   /** Bits of `LINE_END`, of the lines that were scanned one by one; of a head that `isParsed` all end in CR LF. */
   lineEnds = 0;
-  /** The first line that some servers take for the end of the fields: no field, or with an odd byte in its name; or -1. */
+  /**
+   * The first line that some servers take for the end of the fields: no field, or with an odd byte in its name; or -1.
+   */
   firstBroken = -1;
   #sent: Uint8Array | null = null;
   #work: Uint8Array = EMPTY_BYTES;

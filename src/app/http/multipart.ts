@@ -14,8 +14,8 @@ export function boundaryOf(contentType: string): string | null {
 }
 
 /**
- * Forms that servers take apart otherwise: with two boundaries, or one that they cut at another place, or with two types of
- * which another one counts.
+ * Forms that servers take apart otherwise: with two boundaries, or one that they cut at another place, or with two
+ * types of which another one counts.
  */
 export function isAmbiguousForm(head: Head): boolean {
   const first = head.find(CONTENT_TYPE);
@@ -36,8 +36,8 @@ const CONTENT_TYPE = fieldName('content-type');
 
 /**
  * Finds the parts of a form that have a file name while the body grows; every byte is searched once. Where servers
- * disagree, a file is what any of them takes for one, and as long as for any of them: a delimiter is a line of its own, a
- * part whose fields end in anything but CR LF CR LF is a file, and so is a body without any delimiter.
+ * disagree, a file is what any of them takes for one, and as long as for any of them: a delimiter is a line of its own,
+ * a part whose fields end in anything but CR LF CR LF is a file, and so is a body without any delimiter.
  */
 export class MultipartForm {
   readonly #delimiter: Uint8Array;

@@ -12,8 +12,8 @@ const LONG_LINE_BYTES = 1024;
  * A client that speaks HTTP begins with a method and a space. Known methods are enough; any other token, however long,
  * needs a version at the end of its line, or a path and a line so long that its end is not waited for, or a path and a
  * field or nothing in the line behind it: servers answer such requests too. Where there is no token, or more before it
- * than an empty line, a version at the end of the line makes it HTTP for some servers. A server begins with "HTTP/" and a
- * digit.
+ * than an empty line, a version at the end of the line makes it HTTP for some servers. A server begins with "HTTP/" and
+ * a digit.
  */
 export function probeHttp(direction: Direction, bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   let at = start;
@@ -40,7 +40,9 @@ export function probeHttp(direction: Direction, bytes: Uint8Array, start: number
   return byNextLine === 'no' && bytes[at - 1] !== CR ? probeOddLine(bytes, at, end) : byNextLine;
 }
 
-/** Behind a word and a path, a field or an empty line: servers that do not look at the version take it for a request. */
+/**
+ * Behind a word and a path, a field or an empty line: servers that do not look at the version take it for a request.
+ */
 function probeNextLine(bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   let at = start;
   while (at < end && IS_TOKEN[bytes[at]!] === 1) at++;
@@ -49,8 +51,8 @@ function probeNextLine(bytes: Uint8Array, start: number, end: number): ProbeAnsw
 }
 
 /**
- * Anything but a token for a method, which servers take that leave it to the application to know methods, and lines that
- * end at CR LF alone.
+ * Anything but a token for a method, which servers take that leave it to the application to know methods, and lines
+ * that end at CR LF alone.
  */
 function probeOddLine(bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   for (let at = start + 1; at < end; at++) {

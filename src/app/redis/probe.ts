@@ -38,8 +38,8 @@ export function probeRedis(
 }
 
 /**
- * Redis passes over commands that it does not know, such as the first line of HTTP, but closes the connection at the field
- * Host and at POST. TLS may be spoken here too.
+ * Redis passes over commands that it does not know, such as the first line of HTTP, but closes the connection at the
+ * field Host and at POST. TLS may be spoken here too.
  */
 export function probeOnPort(bytes: Uint8Array, start: number, end: number): ProbeAnswer {
   const text = latin1(bytes, start, Math.min(end, start + MAX_REQUEST_BYTES));

@@ -247,8 +247,8 @@ export class SmbSession {
   }
 
   /**
-   * Hands on what is here of the data of a read or a write, which begin at `start` of the command's bytes, and returns who
-   * wants the rest.
+   * Hands on what is here of the data of a read or a write, which begin at `start` of the command's bytes, and returns
+   * who wants the rest.
    */
   data(header: SmbHeader, command: CommandBytes, announced: FileData, start: number): DataSink | null {
     const dataBytes = Math.max(0, Math.min(announced.dataBytes, command.wholeEnd - start));

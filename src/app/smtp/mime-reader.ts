@@ -241,8 +241,8 @@ export class MimeReader {
   }
 
   /**
-   * A boundary of any multipart that is open: what is within it and did not end, ends there. By RFC 2046 §5.1.1 it may go
-   * on behind that; but most readers want the line to end, and for them the part goes on.
+   * A boundary of any multipart that is open: what is within it and did not end, ends there. By RFC 2046 §5.1.1 it may
+   * go on behind that; but most readers want the line to end, and for them the part goes on.
    */
   #isBoundary(bytes: Uint8Array, start: number, end: number, breaksOff: boolean): boolean {
     if (this.#boundaries.length === 0 || end - start < 3) return false;

@@ -246,8 +246,8 @@ export class SmtpParser implements AppParser {
   }
 
   /**
-   * RFC 3030 §2. Servers that do not know of chunks take what is in them for commands, and so do those that take BDAT for
-   * an answer to AUTH.
+   * RFC 3030 §2. Servers that do not know of chunks take what is in them for commands, and so do those that take BDAT
+   * for an answer to AUTH.
    */
   #beginChunk(rest: string): void {
     const [, digits, last] = LENIENT_CHUNK.exec(rest) ?? [];
@@ -348,7 +348,10 @@ export class SmtpParser implements AppParser {
     } else if (command === COMMAND.reset && code === COMPLETED) this.#complete();
   }
 
-  /** Of what is sent without waiting, the next line is the answer already. What DATA and STARTTLS did, their replies undo. */
+  /**
+   * Of what is sent without waiting, the next line is the answer already. What DATA and STARTTLS did, their replies
+   * undo.
+   */
   #expectAuthLine(): void {
     const next = this.#pending[this.#answered];
     if (next === undefined) this.#isAuthLine = true;

@@ -47,8 +47,8 @@ export class KeyExchange {
   }
 
   /**
-   * Of a client: with what this server offers, will both directions be encrypted? By the first of its algorithms that the
-   * server has too (RFC 4253 §7.1). An offer with the same random bytes is this one, repeated.
+   * Of a client: with what this server offers, will both directions be encrypted? By the first of its algorithms that
+   * the server has too (RFC 4253 §7.1). An offer with the same random bytes is this one, repeated.
    */
   encryptsWith(server: KeyExchange): boolean {
     return (

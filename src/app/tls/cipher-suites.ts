@@ -1,6 +1,6 @@
 /**
- * IANA's registry of TLS cipher suites, and RFC 6101 §A.6: those that authenticate what they carry, if anything, and leave
- * it in the clear.
+ * IANA's registry of TLS cipher suites, and RFC 6101 §A.6: those that authenticate what they carry, if anything, and
+ * leave it in the clear.
  */
 const WITHOUT_ENCRYPTION: ReadonlySet<number> = new Set([
   // NULL, RSA (RFC 5246 §A.5) and FORTEZZA.

@@ -20,7 +20,9 @@ const RETRY_RANDOM = Uint8Array.from(
 const RANDOM_BYTES = 32;
 /** RFC 1035 §2.3.4 bounds what can be a host's name. */
 const MAX_SERVER_NAME_BYTES = 255;
-/** Of more application protocols, the first are looked into; `tls.too_many_protocols`. Ours: clients offer two or three. */
+/**
+ * Of more application protocols, the first are looked into; `tls.too_many_protocols`. Ours: clients offer two or three.
+ */
 export const MAX_PROTOCOLS = 64;
 
 /**

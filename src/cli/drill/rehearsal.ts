@@ -47,7 +47,9 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
 }
 
-/** The stage of a drill: two namespaces, a web server, clients that keep asking and attacking, and the service between. */
+/**
+ * The stage of a drill: two namespaces, a web server, clients that keep asking and attacking, and the service between.
+ */
 export class Rehearsal {
   readonly failure: FailureMode;
   readonly rulesFile: string;

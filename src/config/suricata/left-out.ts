@@ -8,8 +8,8 @@ const FLOODS = 'in a flood, what nobody has answered makes room, however old it 
 const STREAMS = 'streams are inspected as their bytes arrive';
 
 /**
- * Why a part of a suricata.yaml is not taken over; `*` stands for one step of the path. The longest that fits counts, and
- * stands for all below it.
+ * Why a part of a suricata.yaml is not taken over; `*` stands for one step of the path. The longest that fits counts,
+ * and stands for all below it.
  */
 const REASONS: Readonly<Record<string, string>> = {
   'suricata-version': 'it says nothing that could be set',

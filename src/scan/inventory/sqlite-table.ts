@@ -21,8 +21,8 @@ export interface DatabaseFile {
 /**
  * The rows of one table of an SQLite database (https://www.sqlite.org/fileformat2.html), as the values of their
  * columns: numbers, or bytes for texts and blobs. Changes that are only in a write-ahead log are not seen. Of what is
- * no database, or has no such table, there are none. A broken page or row is skipped. Returns whether the table was there
- * and nothing was skipped.
+ * no database, or has no such table, there are none. A broken page or row is skipped. Returns whether the table was
+ * there and nothing was skipped.
  */
 export function* sqliteRows(file: DatabaseFile, table: string): Generator<readonly SqliteValue[], boolean> {
   const pages = SqlitePages.open(file);

@@ -1,4 +1,6 @@
-/** Opens one connection after the other to a server that repeats what it hears, as lines of JSON on standard input say. */
+/**
+ * Opens one connection after the other to a server that repeats what it hears, as lines of JSON on standard input say.
+ */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { createInterface } from 'node:readline';
 

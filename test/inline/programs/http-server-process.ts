@@ -1,6 +1,6 @@
 /**
- * Node's own web server, and the application behind nginx, which speaks SCGI. Both answer with what they have understood
- * of a request, in a header field and as content.
+ * Node's own web server, and the application behind nginx, which speaks SCGI. Both answer with what they have
+ * understood of a request, in a header field and as content.
  */
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';

@@ -1,4 +1,6 @@
-/** Says everything that reaches it at a port, over TCP and UDP, and answers each part of the former with a page: PORT. */
+/**
+ * Says everything that reaches it at a port, over TCP and UDP, and answers each part of the former with a page: PORT.
+ */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 

@@ -1,4 +1,6 @@
-/** One connection between a server and standard input and output: PORT ADDRESS. Tries again until the server is there. */
+/**
+ * One connection between a server and standard input and output: PORT ADDRESS. Tries again until the server is there.
+ */
 import { connect } from 'node:net';
 
 const [port, address] = process.argv.slice(2);

@@ -1,4 +1,6 @@
-/** Node's own web server, with what applications do: events, long polls, trailers, and a WebSocket that echoes: PORT. */
+/**
+ * Node's own web server, with what applications do: events, long polls, trailers, and a WebSocket that echoes: PORT.
+ */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';

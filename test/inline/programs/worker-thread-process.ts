@@ -1,4 +1,7 @@
-/** Starts a worker on queue 9 that was loaded ahead, and prints what became of the worker and its queue, as JSON: stopped|killed. */
+/**
+ * Starts a worker on queue 9 that was loaded ahead, and prints what became of the worker and its queue, as JSON:
+ * stopped|killed.
+ */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DEFAULTS } from '../../../src/config/config.ts';
