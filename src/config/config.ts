@@ -1,7 +1,7 @@
 import { deepFreeze } from '../base/deep-freeze.ts';
 import { DEFAULT_DEFRAG_OPTIONS, type DefragOptions } from '../defrag/options.ts';
-import { DEFAULT_FLOW_TABLE_OPTIONS, type FlowCaps } from '../flow/options.ts';
-import type { FlowTimeouts } from '../flow/timeouts.ts';
+import { DEFAULT_FLOW_CAPS, type FlowCaps } from '../flow/options.ts';
+import { DEFAULT_FLOW_TIMEOUTS, type FlowTimeouts } from '../flow/timeouts.ts';
 import type { FoldingSettings } from '../output/event-folder.ts';
 import type { EventTypes } from '../output/event-types.ts';
 import type { RecordSettings } from '../output/records.ts';
@@ -281,8 +281,6 @@ const DAY_MS = 86_400 * SECOND_MS;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const { timeouts, worker: _, ...caps } = DEFAULT_FLOW_TABLE_OPTIONS;
-
 /** Every default, once. `docs/vpatch.example.yaml` shows them, and a test compares the two. */
 export const DEFAULTS: Config = deepFreeze({
   mode: 'detect',
@@ -328,8 +326,8 @@ export const DEFAULTS: Config = deepFreeze({
   },
   variables: DEFAULT_VARIABLES,
   checks: { policy: 'drop', actions: {}, exceptions: [] },
-  flow: caps,
-  timeouts,
+  flow: DEFAULT_FLOW_CAPS,
+  timeouts: DEFAULT_FLOW_TIMEOUTS,
   defrag: DEFAULT_DEFRAG_OPTIONS,
   tunnel: { maxDepth: 2, isIpv4InIpv4Open: 'auto' },
   stream: {

@@ -29,7 +29,7 @@ export interface FlowTableOptions extends FlowCaps {
 }
 
 /** The caps are ours: Deep Security's documented values are 10,000 TCP and 100,000 UDP, too few for a busy server. */
-export const DEFAULT_FLOW_TABLE_OPTIONS = {
+export const DEFAULT_FLOW_CAPS: FlowCaps = {
   maxTcpFlows: 100_000,
   maxUdpFlows: 100_000,
   maxOtherFlows: 10_000,
@@ -38,6 +38,10 @@ export const DEFAULT_FLOW_TABLE_OPTIONS = {
   // Off: behind one address may be a whole company.
   maxFlowsPerSource: null,
   maxHalfOpenPerSource: null,
+};
+
+export const DEFAULT_FLOW_TABLE_OPTIONS = {
+  ...DEFAULT_FLOW_CAPS,
   sourceMemory: null,
   onSilent: () => true,
   timeouts: DEFAULT_FLOW_TIMEOUTS,

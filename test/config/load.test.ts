@@ -42,6 +42,10 @@ describe('loadConfig', () => {
     expect(load({ file: write('headings.yaml', 'flow:\nstream:\n') })).toEqual(DEFAULTS);
   });
 
+  test('gives what can be sent to other threads', () => {
+    expect(structuredClone(load({}))).toEqual(DEFAULTS);
+  });
+
   test('refuses a file that is far too large, and what never ends', () => {
     const file = write('vpatch.yaml', '');
     truncateSync(join(directory, file), 64 * 2 ** 20 + 1);
