@@ -30,6 +30,8 @@ constexpr int64_t kUncountedNsPerByte = 4;
  */
 constexpr size_t kUncountedBytesPerOffset = size_t{1} << 24;
 constexpr uint32_t kLeastMatchLimit = 256;
+/** What one offset takes at most, by that limit and rather more. */
+constexpr int64_t kDearestOffsetNs = 4'000'000;
 /**
  * Where steps are counted: what all offsets together may cost, some twenty milliseconds and, for each byte, eight
  * steps. A step costs as much as 16 bytes that a repeat runs over. It is more than what can be done uncounted, so that
@@ -187,37 +189,57 @@ int64_t NowNs(clockid_t clock) {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-/** Asked at each offset at which a match may begin: is it still soon? */
+/**
+ * Asked at each offset at which a match may begin: is it still soon? Others may have the processor meanwhile, and what
+ * they take is not the match's. But the clock that tells is slow to read, so that it starts only when the other one
+ * says that time is up, or at once where `is_exact`.
+ */
 class Stopwatch {
  public:
   explicit Stopwatch(size_t length, int64_t patience = 1)
-      : allowed_ns_(patience * (kUncountedNs + kUncountedNsPerByte * static_cast<int64_t>(length))) {}
+      : allowed_ns_(patience * (kUncountedNs + kUncountedNsPerByte * static_cast<int64_t>(length))),
+        is_exact_(patience > 1) {}
 
   bool Check(const pcre2_callout_block&) {
     // Of the first offsets each may be dear; behind them the clock would cost more than most of them do.
     const bool is_due = offsets_ < 16 ? (offsets_ & (offsets_ - 1)) == 0 : offsets_ % 16 == 0;
-    if (offsets_++ == 0) start_ns_ = NowNs(CLOCK_MONOTONIC);
+    if (offsets_++ == 0) Start();
     else if (is_due && NowNs(CLOCK_MONOTONIC) - start_ns_ > allowed_ns_) return IsSoonInProcessorTime();
     return true;
   }
 
   /** Since the first offset; 0 if there was none. */
   uint32_t Work() const {
-    return offsets_ == 0 ? 0 : static_cast<uint32_t>(std::min<int64_t>(NowNs(CLOCK_MONOTONIC) - start_ns_, kUnset));
+    if (offsets_ == 0) return 0;
+    const int64_t elapsed_ns = NowNs(CLOCK_MONOTONIC) - start_ns_;
+    const int64_t most_ns = processor_start_ns_ < 0
+                                ? allowed_ns_ + kDearestOffsetNs
+                                : uncharted_ns_ + NowNs(CLOCK_THREAD_CPUTIME_ID) - processor_start_ns_;
+    return static_cast<uint32_t>(std::min<int64_t>(std::min(elapsed_ns, most_ns), kUnset));
   }
 
  private:
-  /** Others may have had the processor meanwhile. This clock is slow to read, so that it starts only now. */
+  void Start() {
+    start_ns_ = NowNs(CLOCK_MONOTONIC);
+    if (is_exact_) processor_start_ns_ = NowNs(CLOCK_THREAD_CPUTIME_ID);
+  }
+
   bool IsSoonInProcessorTime() {
     const int64_t now_ns = NowNs(CLOCK_THREAD_CPUTIME_ID);
-    if (processor_start_ns_ < 0) processor_start_ns_ = now_ns;
+    if (processor_start_ns_ < 0) {
+      processor_start_ns_ = now_ns;
+      uncharted_ns_ = allowed_ns_;
+    }
     return now_ns - processor_start_ns_ <= allowed_ns_;
   }
 
   int64_t allowed_ns_;
+  bool is_exact_;
   uint32_t offsets_ = 0;
   int64_t start_ns_ = 0;
   int64_t processor_start_ns_ = -1;
+  /** What it may have taken before the slow clock was started. */
+  int64_t uncharted_ns_ = 0;
 };
 
 /** Asked before each item of a pattern is tried: what have all steps cost, with the bytes that repeats ran over? */

@@ -1,8 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromLatin1 } from '../../../src/base/bytes.ts';
 import { REGEX_ERROR, REGEX_FLAG, REGEX_UNSET, Regex, RegexError } from '../../../src/base/native/regex.ts';
 import { fuzzRuns } from '../../support/fuzz.ts';
+
+/** Some hundred microseconds each; prints the most work and the longest time of one. */
+const LOOKING_FOR_A_SECOND = `
+  const { Regex } = require(process.argv[1]);
+  const regex = new Regex(Buffer.from('[a-z](?:x|y)'), 0, 3500, 1500);
+  const subject = new Uint8Array(100_000).fill(0x61);
+  let mostWork = 0;
+  let longestMs = 0;
+  for (const start = performance.now(); performance.now() - start < 1000; ) {
+    const at = performance.now();
+    regex.match(regex.id, subject, 0, subject.length, 0);
+    longestMs = Math.max(longestMs, performance.now() - at);
+    mostWork = Math.max(mostWork, regex.groups.at(-1));
+  }
+  console.log(JSON.stringify({ mostWork, longestMs }));
+`;
 
 describe('Regex', () => {
   const limits = { matchLimit: 3500, depthLimit: 1500 };
@@ -153,6 +172,28 @@ describe('Regex', () => {
     const regex = new Regex(pattern, REGEX_FLAG.DOTALL, limits);
     expect(match(regex, repeated.repeat(1e6 / repeated.length))).toBe(REGEX_ERROR.MATCH_LIMIT);
     expect(regex.work).toBeGreaterThan(1e6);
+  });
+
+  test('what others do with the processor meanwhile is not its work', async () => {
+    const child = spawn(process.execPath, [
+      '--eval',
+      LOOKING_FOR_A_SECOND,
+      resolve('native/build/Release/vpatch.node'),
+    ]);
+    let printed = '';
+    child.stdout.on('data', (data) => {
+      printed += data;
+    });
+    const stopping = setInterval(() => {
+      child.kill('SIGSTOP');
+      setTimeout(() => child.kill('SIGCONT'), 40);
+    }, 50);
+    await once(child, 'close');
+    clearInterval(stopping);
+    const { mostWork, longestMs } = JSON.parse(printed) as { mostWork: number; longestMs: number };
+    // It was stopped in the midst of one.
+    expect(longestMs).toBeGreaterThan(30);
+    expect(mostWork).toBeLessThan(15e6);
   });
 
   test('a long subject that is looked through once is looked through to its end', () => {
