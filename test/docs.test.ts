@@ -8,6 +8,8 @@ const filesBelow = (folder: string): string[] =>
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesBelow('docs'), ...filesBelow('src')].filter(
   (file) => /\.(?:md|yaml)$/.test(file),
 );
+/** Of folders, which name their files without them. */
+const FOLDER_PAGES = PAGES.filter((page) => /^src\/.*README\.md$/.test(page));
 const textOf = (file: string): string => readFileSync(file, 'utf8');
 
 const NAMED_FILE = /`((?:(?:src|test|native|fixtures|signatures|docs)\/[\w./*-]+)|(?:[a-z-]+\/[\w./-]+\.ts))`/g;
@@ -45,6 +47,34 @@ describe('what the docs name', () => {
       return !existsSync(known) && !existsSync(join('src', known));
     });
     expect(absent).toEqual([]);
+  });
+
+  test('files that a folder of src tells of are in it, or beside it where `../` says so', () => {
+    const named = FOLDER_PAGES.flatMap((page) =>
+      Array.from(textOf(page).matchAll(/`([\w./*-]+\.ts)`/g), ([, path]) => ({ page, path: path! })),
+    );
+    expect(named.length).toBeGreaterThan(200);
+    const absent = named.filter(({ page, path }) => {
+      const names = filesBelow(dirname(page)).map((file) => `/${file}`);
+      const [before, after] = `/${path.replace('../', '')}`.split('*');
+      const isNamed = (file: string): boolean =>
+        after === undefined ? file.endsWith(before!) : file.includes(before!) && file.endsWith(after);
+      return !names.some(isNamed) && !existsSync(path) && !existsSync(join('src', path));
+    });
+    expect(absent).toEqual([]);
+  });
+
+  test('every file that stands directly in stream, detect or service is told of there', () => {
+    const untold = ['stream', 'detect', 'service'].flatMap((folder) => {
+      const page = textOf(`src/${folder}/README.md`);
+      return readdirSync(join('src', folder)).filter(
+        (file) =>
+          /\.ts$/.test(file) &&
+          !page.includes(`\`${file}\``) &&
+          !(/-findings\.ts$/.test(file) && page.includes('`*-findings.ts`')),
+      );
+    });
+    expect(untold).toEqual([]);
   });
 });
 
