@@ -49,5 +49,6 @@ export class AnswerCache {
   }
 }
 
+/** Columns of `found`: how many patterns, and which. */
 export const FOUND_COLUMNS = 1 + MAX_FOUND;
 const ROW_SHIFT = 32 - Math.log2(ROWS);

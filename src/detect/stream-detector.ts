@@ -15,6 +15,7 @@ import type { PatternIndex } from './pattern-index.ts';
 import type { PayloadIndex } from './payload-index.ts';
 import { WindowMemory } from './stream-window.ts';
 
+/** How much of streams rules look into, and how much is kept for it. */
 export interface StreamLimits {
   /** How far into one direction of a stream raw-stream rules look. */
   readonly streamDepthBytes: number;

@@ -25,6 +25,7 @@ export const FLOW_FLAG = {
   endedToClient: 0x800,
 } as const;
 
+/** Those that outlast the flow. */
 export const ENDED_FLAGS = FLOW_FLAG.endedToServer | FLOW_FLAG.endedToClient;
 
 /**

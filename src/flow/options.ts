@@ -14,6 +14,7 @@ export interface FlowCaps {
   readonly maxHalfOpenPerSource: number | null;
 }
 
+/** Of one worker's table, which counts together with those of the others. */
 export interface FlowTableOptions extends FlowCaps {
   readonly timeouts: FlowTimeouts;
   readonly counts: FlowCounts;

@@ -24,8 +24,9 @@ export const TIMEOUT_CLASS = {
   tcpSilent: 10,
 } as const;
 export type TimeoutClass = (typeof TIMEOUT_CLASS)[keyof typeof TIMEOUT_CLASS];
-export const TIMEOUT_CLASSES = 11;
+export const TIMEOUT_CLASSES = Object.keys(TIMEOUT_CLASS).length;
 
+/** Of each class, the time without a packet after which its flows end. */
 export interface FlowTimeouts {
   readonly tcpNewMs: number;
   readonly tcpUntrackedMs: number;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
+/** How a program ended. */
 export interface CommandResult {
   /** Null: the program could not be started, or was ended by a signal. */
   readonly status: number | null;

@@ -58,6 +58,7 @@ export const OUT_OF_WINDOW_EVENT: readonly StreamEvent[] = [
   'stream.closing_ack_wrong_seq',
   'stream.timewait_ack_wrong_seq',
 ];
+/** The event of an acknowledgement that its receiver does not take, by TCP_STATE. */
 export const INVALID_ACK_EVENT: readonly StreamEvent[] = [
   'stream.est_invalid_ack',
   'stream.est_invalid_ack',
@@ -71,6 +72,7 @@ export const INVALID_ACK_EVENT: readonly StreamEvent[] = [
   'stream.closing_invalid_ack',
   'stream.timewait_invalid_ack',
 ];
+/** The event of a FIN outside the window, by TCP_STATE. */
 export const FIN_OUT_OF_WINDOW_EVENT: readonly StreamEvent[] = [
   'stream.fin_out_of_window',
   'stream.fin_out_of_window',

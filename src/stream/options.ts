@@ -4,6 +4,7 @@
  */
 export const COLD_START_MS = 5 * 60_000;
 
+/** What reassembly may keep. */
 export interface ReassemblyLimits {
   /**
    * Out-of-order data in one direction of one connection; as much again of what was delivered and is not acknowledged.
@@ -13,10 +14,14 @@ export interface ReassemblyLimits {
   readonly maxOutOfOrderSegments: number;
   /** Kept bytes of all connections, with what keeping them costs. */
   readonly maxTotalBytes: number;
-  /** Acknowledgements may be missing: what could not be kept for comparison is nothing to wonder about. */
+  /**
+   * Of some connections only one direction passes us. What the other side said is taken from this one's
+   * acknowledgements, and what could not be kept for comparison is nothing to wonder about.
+   */
   readonly isOneSided: boolean;
 }
 
+/** Beside the limits: what the tracker believes without having seen it. */
 export interface TcpTrackerOptions extends ReassemblyLimits {
   /** Packets before this time may begin a session without a handshake. */
   readonly midstreamUntilMs: number;
@@ -26,8 +31,6 @@ export interface TcpTrackerOptions extends ReassemblyLimits {
    * `invalid`, as it is to its receiver, so that data in it cannot be smuggled into our stream alone.
    */
   readonly mayMissPackets: boolean;
-  /** Of some connections only one direction passes us: what the other side said is taken from its answers. */
-  readonly isOneSided: boolean;
 }
 
 /**
